@@ -1,0 +1,184 @@
+"""Builds the two shipped ONNX graphs node by node.
+
+Weights are stored small (float16, or int8 with a float scale a row) and widened by ordinary
+nodes over constants, which ONNX Runtime folds when it loads the graph. So the arithmetic is
+float32 throughout: a result does not depend on the other rows of its batch, on padding, or on
+the processor having int8 instructions, as it would with dynamically quantised activations.
+
+Not here: deciding what the weights are (recipe.py), or checking the result (reference.py).
+"""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from reference import HEADS, LAYER_NORM_EPS, LAYERS
+from sources import Tensors, YamNet
+
+OPSET = 20  # the first with Gelu
+IR_VERSION = 9
+
+
+class Int8Rows:
+    """A matrix as int8 with one float32 scale a row."""
+
+    def __init__(self, matrix: np.ndarray):
+        matrix = matrix.astype(np.float64)
+        largest = np.maximum(np.abs(matrix).max(axis=1, keepdims=True), 1e-12)
+        best_error = np.full(len(matrix), np.inf)
+        for clip in np.linspace(1.0, 0.7, 13):
+            scale = (clip * largest / 127.0).astype(np.float32)
+            values = np.clip(np.rint(matrix / scale), -127, 127)
+            error = ((values * scale - matrix) ** 2).sum(axis=1)
+            better = error < best_error
+            if best_error[0] == np.inf:
+                self.values, self.scale = values.astype(np.int8), scale
+            self.values[better], self.scale[better] = values[better], scale[better]
+            best_error = np.minimum(error, best_error)
+
+    def widened(self) -> np.ndarray:
+        return self.values.astype(np.float64) * self.scale
+
+
+class _Graph:
+    """Nodes and constants, in order. Every method returns the name of what it made."""
+
+    def __init__(self):
+        self.nodes, self.constants = [], []
+
+    def op(self, kind: str, *inputs: str, outputs: int = 1, name: str | None = None, **attributes):
+        base = name or f"{kind.lower()}_{len(self.nodes)}"
+        names = [base] if outputs == 1 else [f"{base}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, inputs, names, name=base, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def constant(self, name: str, array) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def f32(self, name: str, array) -> str:
+        return self.constant(name, np.asarray(array, np.float32))
+
+    def ints(self, name: str, *values: int) -> str:
+        return self.constant(name, np.asarray(values, np.int64))
+
+    def f16(self, name: str, array: np.ndarray) -> str:
+        stored = self.constant(name, array.astype(np.float16))
+        return self.op("Cast", stored, name=name + ".f32", to=TensorProto.FLOAT)
+
+    def l2(self, x: str, name: str | None = None) -> str:
+        norm = self.op("ReduceL2", x, self.last_axis, keepdims=1)
+        return self.op("Div", x, self.op("Max", norm, self.tiny), name=name)
+
+    def model(self, inputs, outputs, doc: str) -> onnx.ModelProto:
+        graph = helper.make_graph(self.nodes, "mini", inputs, outputs, self.constants, doc_string=doc)
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="earmark models/mini/recipe.py",
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def audio_graph(net: YamNet) -> onnx.ModelProto:
+    """`log_mel [batch, 96, 64]` -> `probabilities [batch, 521]`. Weights float16, biases float32."""
+    g = _Graph()
+    x = g.op("Unsqueeze", "log_mel", g.ints("channel_axis", 1))
+    for i, (weight, bias, stride, pads, groups) in enumerate(net.convs):
+        x = g.op(
+            "Conv", x, g.f16(f"conv{i}.weight", weight), g.f32(f"conv{i}.bias", bias),
+            kernel_shape=list(weight.shape[2:]), strides=[stride, stride], pads=list(pads), group=groups,
+        )
+        x = g.op("Relu", x)
+    x = g.op("Flatten", g.op("GlobalAveragePool", x))
+    x = g.op("Gemm", x, g.f16("classifier.weight", net.classifier_weight),
+             g.f32("classifier.bias", net.classifier_bias), transB=1)
+    g.op("Sigmoid", x, name="probabilities")
+    return g.model(
+        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["batch", 96, 64])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT,
+                                       ["batch", len(net.classifier_bias)])],
+        "YAMNet, from log-mel patches to the probabilities of 521 AudioSet classes.",
+    )
+
+
+def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
+               temperature: float) -> onnx.ModelProto:
+    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]`.
+
+    `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
+    """
+    g = _Graph()
+    g.last_axis = g.ints("last_axis", -1)
+    g.tiny = g.f32("tiny", 1e-12)
+    width = anchors.shape[1]
+
+    def matrix(name: str, parts: list[str], factors=(1.0,)) -> str:
+        """Stacks weights `[out, in]`, each scaled by its factor, as one right-hand `[in, out]`."""
+        values = g.constant(name, np.concatenate([rows[p].values for p in parts]).T)
+        scale = np.concatenate([rows[p].scale * np.float32(f) for p, f in zip(parts, factors)])
+        wide = g.op("Cast", values, to=TensorProto.FLOAT)
+        return g.op("Mul", wide, g.f32(name + ".scale", scale.T), name=name + ".f32")
+
+    def dense(x: str, name: str) -> str:
+        product = g.op("MatMul", x, matrix(name, [name + ".weight"]))
+        return g.op("Add", product, g.f32(name + ".bias", small[name + ".bias"]))
+
+    def layer_norm(x: str, name: str) -> str:
+        return g.op("LayerNormalization", x, g.f32(name + ".weight", small[name + ".weight"]),
+                    g.f32(name + ".bias", small[name + ".bias"]), axis=-1, epsilon=LAYER_NORM_EPS)
+
+    # Token embeddings stay int8 in memory: only the rows asked for are widened.
+    words = rows["embeddings.word_embeddings.weight"]
+    picked = g.op("Cast", g.op("Gather", g.constant("words", words.values), "input_ids"),
+                  to=TensorProto.FLOAT)
+    x = g.op("Mul", picked, g.op("Gather", g.f32("words.scale", words.scale), "input_ids"))
+    positions = g.f16("positions", small["positions"])
+    length = g.op("Shape", "input_ids", start=1, end=2)
+    x = g.op("Add", x, g.op("Slice", positions, g.ints("zero", 0), length, g.ints("first_axis", 0)))
+    x = layer_norm(x, "embeddings.LayerNorm")
+
+    # Padding: minus infinity for all purposes, so a padded key gets exactly no attention.
+    mask = g.op("Cast", "attention_mask", to=TensorProto.FLOAT)
+    ignored = g.op("Mul", g.op("Sub", g.f32("one", 1.0), mask), g.f32("lowest", -1e9))
+    ignored = g.op("Unsqueeze", ignored, g.ints("head_axes", 1, 2))
+
+    split_heads = g.ints("split_heads", 0, 0, HEADS, width // HEADS)
+    join_heads = g.ints("join_heads", 0, 0, width)
+    for layer in range(LAYERS):
+        at = f"encoder.layer.{layer}."
+        own = at + "attention.self."
+        names, factors = ["query", "key", "value"], [(width // HEADS) ** -0.5, 1.0, 1.0]
+        weight = matrix(own + "qkv", [own + n + ".weight" for n in names], factors)
+        bias = np.concatenate([small[own + n + ".bias"] * f for n, f in zip(names, factors)])
+        qkv = g.op("Add", g.op("MatMul", x, weight), g.f32(own + "qkv.bias", bias))
+        q, k, v = (g.op("Reshape", part, split_heads)
+                   for part in g.op("Split", qkv, outputs=3, axis=-1, num_outputs=3))
+        q = g.op("Transpose", q, perm=[0, 2, 1, 3])
+        k = g.op("Transpose", k, perm=[0, 2, 3, 1])
+        v = g.op("Transpose", v, perm=[0, 2, 1, 3])
+        attention = g.op("Softmax", g.op("Add", g.op("MatMul", q, k), ignored), axis=-1)
+        mixed = g.op("Transpose", g.op("MatMul", attention, v), perm=[0, 2, 1, 3])
+        mixed = dense(g.op("Reshape", mixed, join_heads), at + "attention.output.dense")
+        x = layer_norm(g.op("Add", mixed, x), at + "attention.output.LayerNorm")
+        inner = g.op("Gelu", dense(x, at + "intermediate.dense"))
+        x = layer_norm(g.op("Add", dense(inner, at + "output.dense"), x), at + "output.LayerNorm")
+
+    # Mean over real tokens, unit length, then the class axes.
+    weights = g.op("Unsqueeze", mask, g.last_axis)
+    tokens_axis = g.ints("tokens_axis", 1)
+    total = g.op("ReduceSum", g.op("Mul", x, weights), tokens_axis, keepdims=0)
+    count = g.op("Max", g.op("ReduceSum", weights, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
+    sentence = g.l2(g.op("Div", total, count))
+    cosines = g.op("MatMul", sentence, g.f16("anchors", anchors.T))
+    likely = g.op("Softmax", g.op("Div", cosines, g.f32("temperature", temperature)), axis=-1)
+    g.l2(likely, name="embedding")
+
+    tokens = ["batch", "tokens"]
+    return g.model(
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
+         helper.make_tensor_value_info("attention_mask", TensorProto.INT64, tokens)],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", len(anchors)])],
+        "all-MiniLM-L6-v2 and a softmax over 521 class anchors.",
+    )

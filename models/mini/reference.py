@@ -1,0 +1,174 @@
+"""A second, slow implementation of everything the shipped graphs and the Rust front end do.
+
+NumPy in float64, so that what it computes is the same on every machine after rounding to float32.
+The recipe makes the anchors with it, and the golden fixtures; ONNX Runtime takes no part in either.
+"""
+
+import math
+
+import numpy as np
+from sources import Tensors, YamNet
+
+SAMPLE_RATE = 16_000
+N_FFT = 512
+WIN_LENGTH = 400
+HOP_LENGTH = 160
+N_MELS = 64
+F_MIN, F_MAX = 125.0, 7500.0
+LOG_OFFSET = 0.001
+WINDOW_SAMPLES = 15_600  # 96 frames: 95 hops of 160 and a window of 400
+WINDOW_HOP = 7_680  # 48 frames
+FRAMES = 96
+
+LAYERS = 6
+HEADS = 12
+LAYER_NORM_EPS = 1e-12
+
+
+def l2(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# --- audio front end -------------------------------------------------------------------------
+
+
+def resample(x: np.ndarray, rate: int) -> np.ndarray:
+    """A Kaiser-windowed sinc of 256 zero crossings, evaluated directly: ceil(n * 16000 / rate) samples."""
+    if rate == SAMPLE_RATE:
+        return x
+    ratio = min(1.0, SAMPLE_RATE / rate)
+    cutoff = 0.97 * ratio
+    reach = 256 / cutoff
+    count = -(-len(x) * SAMPLE_RATE // rate)
+    taps = np.arange(-math.ceil(reach), math.ceil(reach) + 1)
+    out = np.empty(count)
+    for m in range(count):
+        centre = m * rate / SAMPLE_RATE
+        n = math.floor(centre) + taps
+        t = centre - n
+        inside = (n >= 0) & (n < len(x)) & (np.abs(t) <= reach)
+        t = t[inside]
+        window = np.i0(14.0 * np.sqrt(1.0 - (t / reach) ** 2)) / np.i0(14.0)
+        out[m] = np.sum(x[n[inside]] * cutoff * np.sinc(cutoff * t) * window)
+    return out
+
+
+def mel_filterbank() -> np.ndarray:
+    """`[257, 64]`: triangles that are straight in mel, and nothing in the DC bin (tf.signal)."""
+
+    def mel(hz):
+        return 1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0)
+
+    bins = mel(np.arange(N_FFT // 2 + 1) * SAMPLE_RATE / N_FFT)[:, None]
+    edges = np.linspace(mel(F_MIN), mel(F_MAX), N_MELS + 2)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    triangles = np.maximum(
+        0.0, np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre))
+    )
+    triangles[0] = 0.0
+    return triangles
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """`[frames, 64]`, uncentred: a signal of 15600 samples gives 96 frames."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WIN_LENGTH) / WIN_LENGTH)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WIN_LENGTH)[::HOP_LENGTH]
+    magnitude = np.abs(np.fft.rfft(frames * window, N_FFT))
+    return np.log(magnitude @ mel_filterbank() + LOG_OFFSET)
+
+
+def windows(samples: np.ndarray) -> np.ndarray:
+    """`[windows, 15600]`: 1 + ceil(max(n - 15600, 0) / 7680) of them, the last filled with zeros."""
+    count = 1 + math.ceil(max(len(samples) - WINDOW_SAMPLES, 0) / WINDOW_HOP)
+    padded = np.zeros((count - 1) * WINDOW_HOP + WINDOW_SAMPLES)
+    padded[: len(samples)] = samples
+    return np.stack([padded[i * WINDOW_HOP :][:WINDOW_SAMPLES] for i in range(count)])
+
+
+def patches(audio: np.ndarray, rate: int) -> np.ndarray:
+    """`audio` is `[samples, channels]` or `[samples]` in -1..1; gives `[windows, 96, 64]`."""
+    mono = audio if audio.ndim == 1 else audio.mean(axis=1)
+    return np.stack([log_mel(w) for w in windows(resample(mono.astype(np.float64), rate))])
+
+
+# --- YAMNet ----------------------------------------------------------------------------------
+
+
+def yamnet(net: YamNet, batch: np.ndarray) -> np.ndarray:
+    """`[batch, 96, 64]` -> the probabilities `[batch, 521]`."""
+    x = batch.astype(np.float64)[:, None]
+    for weight, bias, stride, (top, left, bottom, right), groups in net.convs:
+        weight = weight.astype(np.float64)
+        x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+        kernel = weight.shape[2]
+        if kernel == 1:
+            x = np.einsum("bchw,oc->bohw", x, weight[:, :, 0, 0], optimize=True)
+        else:
+            high = (x.shape[2] - kernel) // stride + 1
+            wide = (x.shape[3] - kernel) // stride + 1
+            y = 0.0
+            for i in range(kernel):
+                for j in range(kernel):
+                    part = x[:, :, i : i + high * stride : stride, j : j + wide * stride : stride]
+                    # Depthwise, or the first layer's single input channel: no sum over channels.
+                    y = y + part[:, :, :high, :wide] * weight[:, 0, i, j][:, None, None]
+            x = y
+        x = np.maximum(x + bias.astype(np.float64)[:, None, None], 0.0)
+    logits = x.mean(axis=(2, 3)) @ net.classifier_weight.astype(np.float64).T + net.classifier_bias
+    return 1.0 / (1.0 + np.exp(-logits))
+
+
+def embed_probabilities(p: np.ndarray) -> np.ndarray:
+    """Windows' probabilities `[windows, 521]` -> one clip's embedding `[521]`."""
+    return l2(np.sqrt(p.mean(axis=0)))
+
+
+# --- MiniLM ----------------------------------------------------------------------------------
+
+
+def _layer_norm(x, weights: Tensors, name: str):
+    centred = x - x.mean(axis=-1, keepdims=True)
+    scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + LAYER_NORM_EPS)
+    return centred / scale * weights[name + ".weight"] + weights[name + ".bias"]
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def minilm(weights: Tensors, ids: list[int]) -> np.ndarray:
+    """One text's token ids -> its unit sentence vector `[384]`. `weights` should be float64."""
+
+    def dense(x, name):
+        return x @ weights[name + ".weight"].T + weights[name + ".bias"]
+
+    x = (
+        weights["embeddings.word_embeddings.weight"][ids]
+        + weights["embeddings.position_embeddings.weight"][: len(ids)]
+        + weights["embeddings.token_type_embeddings.weight"][0]
+    )
+    x = _layer_norm(x, weights, "embeddings.LayerNorm")
+    for layer in range(LAYERS):
+        at = f"encoder.layer.{layer}."
+
+        def heads(name):
+            return dense(x, at + "attention.self." + name).reshape(len(ids), HEADS, -1).swapaxes(0, 1)
+
+        query, key, value = heads("query"), heads("key"), heads("value")
+        mixed = softmax(query @ key.swapaxes(1, 2) / math.sqrt(query.shape[-1])) @ value
+        mixed = mixed.swapaxes(0, 1).reshape(len(ids), -1)
+        x = _layer_norm(x + dense(mixed, at + "attention.output.dense"), weights,
+                        at + "attention.output.LayerNorm")
+        inner = dense(x, at + "intermediate.dense")
+        inner = 0.5 * inner * (1.0 + _erf(inner / math.sqrt(2.0)))
+        x = _layer_norm(x + dense(inner, at + "output.dense"), weights, at + "output.LayerNorm")
+    return l2(x.mean(axis=0))
+
+
+def embed_text(sentence: np.ndarray, anchors: np.ndarray, temperature: float) -> np.ndarray:
+    """A unit sentence vector and the class anchors `[521, 384]` -> the shared space `[521]`."""
+    return l2(softmax(sentence @ anchors.T / temperature))

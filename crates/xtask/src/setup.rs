@@ -6,6 +6,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -28,16 +29,26 @@ pub(crate) enum OnnxRuntime {
     Installed(PathBuf),
 }
 
-/// Makes sure that earmark will find an ONNX Runtime, and says which.
+impl OnnxRuntime {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Chosen(path) | Self::Pinned(path) | Self::Installed(path) => path,
+        }
+    }
+
+    /// Tells a command which library it is, if it might not find it: earmark looks for the pinned one by itself,
+    /// and for an installed one only under its usual names.
+    pub(crate) fn given_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        match self {
+            Self::Chosen(path) | Self::Installed(path) => command.env("ORT_DYLIB_PATH", path),
+            Self::Pinned(_) => command,
+        }
+    }
+}
+
+/// Makes sure that there is an ONNX Runtime for earmark, and says which.
 pub(crate) fn ensure(repo: &Repo) -> Result<OnnxRuntime> {
-    let setup = Setup {
-        folder: repo.root.join(".onnxruntime"),
-        platform: Platform::host(),
-        chosen: shell::dylib_path_from_env(),
-        python: Python::default(),
-        system_folders: system_folders(),
-    };
-    let found = setup.ensure()?;
+    let found = Setup::of(repo).ensure()?;
     match &found {
         OnnxRuntime::Chosen(path) => eprintln!("ONNX Runtime: {} (ORT_DYLIB_PATH)", path.display()),
         OnnxRuntime::Pinned(path) => {
@@ -45,9 +56,19 @@ pub(crate) fn ensure(repo: &Repo) -> Result<OnnxRuntime> {
         }
         OnnxRuntime::Installed(path) => {
             eprintln!("ONNX Runtime: {} (installed, not the pinned {VERSION})", path.display());
+            eprintln!("If earmark does not find it: export ORT_DYLIB_PATH={}", path.display());
         }
     }
     Ok(found)
+}
+
+/// The pinned library and no other: what a package is made with. Its notices are beside it.
+pub(crate) fn ensure_pinned(repo: &Repo) -> Result<PathBuf> {
+    let setup = Setup::of(repo);
+    match setup.pinned() {
+        Some(path) => Ok(path),
+        None => setup.fetch(),
+    }
 }
 
 struct Setup {
@@ -59,6 +80,16 @@ struct Setup {
 }
 
 impl Setup {
+    fn of(repo: &Repo) -> Setup {
+        Setup {
+            folder: repo.root.join(".onnxruntime"),
+            platform: Platform::host(),
+            chosen: shell::dylib_path_from_env(),
+            python: Python::default(),
+            system_folders: system_folders(),
+        }
+    }
+
     fn ensure(&self) -> Result<OnnxRuntime> {
         if let Some(path) = &self.chosen {
             if !path.is_file() {

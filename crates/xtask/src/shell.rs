@@ -68,6 +68,14 @@ pub(crate) fn dylib_path_from_env() -> Option<PathBuf> {
     Some(std::path::absolute(&path).unwrap_or_else(|_| path.into()))
 }
 
+/// Where cargo keeps the sources of dependencies, among others.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    match env::var_os("CARGO_HOME") {
+        Some(dir) if !dir.is_empty() => Some(dir.into()),
+        _ => Some(env::home_dir()?.join(".cargo")),
+    }
+}
+
 /// Shows the command as `$ …`, runs it with our own input and output, and fails if it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", shown(command));

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// An executable shell script.
-#[cfg(unix)]
+/// An executable shell script. Another process writes it: were the file open for writing here when another test
+/// starts a program, that program would hold it open too, and it could not be executed ("text file busy").
 pub(crate) fn script(dir: &Path, name: &str, body: &str) -> io::Result<PathBuf> {
-    use std::os::unix::fs::PermissionsExt as _;
+    const WRITE: &str = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod +x \"$1\"";
     let path = dir.join(name);
-    std::fs::write(&path, format!("#!/bin/sh\n{body}\n"))?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
-    Ok(path)
+    let status = Command::new("sh").args(["-c", WRITE, "sh"]).arg(&path).arg(body).status()?;
+    if status.success() { Ok(path) } else { Err(io::Error::other("the script could not be written")) }
 }

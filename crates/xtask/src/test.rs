@@ -1,0 +1,116 @@
+//! `cargo xtask test` and `cargo xtask bench`: with the runtime in place, by the best runner that is here.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::setup;
+use crate::shell::{self, Repo, run};
+
+/// Runs all tests; the runner's summary comes last. With arguments, they go to the runner, and the examples in the
+/// documentation, which a filter is not meant for, are left out.
+pub(crate) fn test(repo: &Repo, args: &[String]) -> Result<()> {
+    let runtime = setup::ensure(repo)?;
+    let nextest = shell::works(repo.cargo().args(["nextest", "--version"]));
+    if args.is_empty() {
+        run(runtime.given_to(&mut repo.cargo()).args(["test", "--workspace", "--doc"]))?;
+    }
+    let mut cargo = repo.cargo();
+    runtime.given_to(&mut cargo);
+    if nextest {
+        return run(cargo.args(["nextest", "run", "--workspace"]).args(args));
+    }
+    eprintln!("cargo-nextest is not installed; running the tests with cargo test");
+    cargo.args(["test", "--workspace", "--no-fail-fast"]);
+    if args.is_empty() {
+        // Everything but the documentation, which has just been run, and the benches.
+        cargo.args(["--lib", "--bins", "--tests"]);
+    }
+    with_total(cargo.args(args))
+}
+
+/// Runs the benches.
+pub(crate) fn bench(repo: &Repo, args: &[String]) -> Result<()> {
+    let runtime = setup::ensure(repo)?;
+    run(runtime.given_to(&mut repo.cargo()).arg("bench").args(args))
+}
+
+/// Runs `cargo test`, and adds up the summaries that it prints for each test binary.
+fn with_total(cargo: &mut std::process::Command) -> Result<()> {
+    eprintln!("$ {}", shell::shown(cargo));
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let mut total = Total::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context("cannot read what cargo test writes")?;
+            println!("{line}");
+            total.add(&line);
+        }
+    }
+    let status = child.wait()?;
+    println!("{total}");
+    if !status.success() {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+/// Sums over test binaries.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Total {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Total {
+    /// Takes in a line such as `test result: ok. 20 passed; 0 failed; 0 ignored; …`; any other is no matter.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split(';') {
+            let mut words = count.split_whitespace();
+            let Some(n) = words.next().and_then(|word| word.parse::<u64>().ok()) else { continue };
+            match words.next() {
+                Some("passed") => self.passed += n,
+                Some("failed") => self.failed += n,
+                Some("ignored") => self.ignored += n,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Total {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Total { passed, failed, ignored } = self;
+        let verdict = if *failed == 0 { "ok" } else { "FAILED" };
+        write!(
+            f,
+            "\ntest result, all together: {verdict}. {passed} passed; {failed} failed; {ignored} ignored"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_are_added_up_and_other_lines_are_not() {
+        let mut total = Total::default();
+        for line in [
+            "running 20 tests",
+            "test result: ok. 20 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.24s",
+            "test a::b ... ok",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.00s",
+        ] {
+            total.add(line);
+        }
+        assert_eq!(total, Total { passed: 23, failed: 2, ignored: 1 });
+        assert!(total.to_string().contains("FAILED. 23 passed; 2 failed; 1 ignored"));
+    }
+}

@@ -1,1 +1,42 @@
-//! earmark-index
+//! The index: clips and their embeddings, kept in sled, found by cosine similarity.
+//!
+//! sled is the truth. An acknowledged batch ([`Index::apply`]) is on disk, whole. What makes searches fast is derived from it
+//! and may be deleted at any time: a flat copy of the vectors, and an HNSW graph over them.
+//!
+//! This crate knows no audio and no model: to it a vector is `[dim]` numbers of unit length, and [`Identity`] says what made
+//! them.
+//!
+//! - [`Index`]: open, change, look up, search
+//! - `types`: what goes in and comes out
+//! - `error`: what can go wrong, with remedies
+//! - `store`, `codec`, `batch`: sled, how records lie in it, how changes become one atomic write
+//! - `audit`, `stats`: whether it is sound, and how large
+//! - `vectors`, `search`, `filter`: the matrix in memory, the exact scan, which clips may be returned
+
+mod audit;
+mod batch;
+mod codec;
+mod error;
+mod filter;
+mod index;
+mod search;
+mod stats;
+mod store;
+#[cfg(test)]
+mod testing;
+mod types;
+mod vectors;
+
+pub use error::{Error, Result};
+pub use index::{Index, SegmentRef};
+pub use types::*;
+pub use vectors::UNIT_TOLERANCE;
+
+/// Layout of the store. A change that older code cannot read raises it.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Segments from which a graph is worth its while.
+pub const GRAPH_MIN_ROWS: usize = 50_000;
+
+/// Problems that [`Index::audit`] lists before it stops listing.
+pub const MAX_AUDIT_PROBLEMS: usize = 100;

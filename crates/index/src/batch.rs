@@ -1,0 +1,187 @@
+//! Turns [`Change`]s into one set of writes. Reads go through the writes collected so far, so that the changes of a batch
+//! see each other.
+
+use crate::codec::{self, ClipRecord, Counters};
+use crate::error::{Error, Result};
+use crate::store::{Store, Writes};
+use crate::types::{Change, ClipId, ClipMeta, Failure, Segment};
+use crate::vectors::check_unit;
+
+/// What a batch did to the clips, for the structures in memory.
+pub(crate) enum Effect {
+    /// The clip has these segments now, numbered from the record's `first_seq`.
+    Segments { id: ClipId, record: ClipRecord, segments: Vec<Segment> },
+    /// The clip has other metadata and the same segments.
+    Meta { id: ClipId, meta: ClipMeta },
+    /// The clip is gone.
+    Gone { id: ClipId },
+}
+
+/// A batch in the making.
+pub(crate) struct Batch<'a> {
+    store: &'a Store,
+    dim: usize,
+    pub(crate) counters: Counters,
+    pub(crate) writes: Writes,
+    pub(crate) effects: Vec<Effect>,
+    /// The clip that each change of a clip spoke of, in order.
+    pub(crate) ids: Vec<ClipId>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(store: &'a Store, dim: usize, counters: Counters) -> Self {
+        Self { store, dim, counters, writes: Writes::new(), effects: Vec::new(), ids: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, change: Change) -> Result<()> {
+        match change {
+            Change::Put { meta, segments } => self.put(meta, segments),
+            Change::Move { id, meta } => self.move_clip(id, meta),
+            Change::Remove(id) => self.remove(id),
+            Change::SetTags { id, tags } => self.set_tags(id, tags),
+            Change::Fail(failure) => self.fail(&failure),
+            Change::ClearFailure(path) => {
+                self.clear(codec::failure_key(&path));
+                Ok(())
+            }
+        }
+    }
+
+    fn put(&mut self, mut meta: ClipMeta, segments: Vec<Segment>) -> Result<()> {
+        check_path(&meta.path)?;
+        for segment in &segments {
+            check_segment(segment, self.dim)?;
+        }
+        let count = u32::try_from(segments.len())
+            .map_err(|_| Error::Limit { what: "a clip holds at most 2^32 segments".into() })?;
+        let id = match self.id_at(&meta.path)? {
+            Some(id) => {
+                let old = self.clip(id)?;
+                if meta.tags.is_empty() {
+                    meta.tags.clone_from(&old.meta.tags);
+                }
+                self.drop_segments(id, &old);
+                self.clear(codec::hash_key(&old.meta.content_hash, id));
+                id
+            }
+            None => {
+                let id = self.counters.next_clip;
+                self.counters.next_clip += 1;
+                id
+            }
+        };
+        let record = ClipRecord { meta, first_seq: self.counters.next_seq, segments: count };
+        self.counters.next_seq += u64::from(count);
+        for (number, chunk) in (0..).zip(segments.chunks(codec::rows_per_chunk(self.dim))) {
+            self.set(codec::chunk_key(id, number), codec::encode_chunk(chunk));
+        }
+        self.clear(codec::failure_key(&record.meta.path));
+        self.write_clip(id, &record)?;
+        self.effects.push(Effect::Segments { id, record, segments });
+        self.ids.push(id);
+        Ok(())
+    }
+
+    fn move_clip(&mut self, id: ClipId, mut meta: ClipMeta) -> Result<()> {
+        check_path(&meta.path)?;
+        let old = self.clip(id)?;
+        if let Some(other) = self.id_at(&meta.path)?.filter(|other| *other != id) {
+            self.erase(other)?;
+        }
+        if meta.tags.is_empty() {
+            meta.tags.clone_from(&old.meta.tags);
+        }
+        self.clear(codec::path_key(&old.meta.path));
+        self.clear(codec::hash_key(&old.meta.content_hash, id));
+        self.clear(codec::failure_key(&meta.path));
+        self.write_clip(id, &ClipRecord { meta: meta.clone(), ..old })?;
+        self.effects.push(Effect::Meta { id, meta });
+        self.ids.push(id);
+        Ok(())
+    }
+
+    fn remove(&mut self, id: ClipId) -> Result<()> {
+        self.erase(id)?;
+        self.ids.push(id);
+        Ok(())
+    }
+
+    fn set_tags(&mut self, id: ClipId, tags: Vec<String>) -> Result<()> {
+        let mut record = self.clip(id)?;
+        record.meta.tags = tags;
+        self.write_clip(id, &record)?;
+        self.effects.push(Effect::Meta { id, meta: record.meta });
+        self.ids.push(id);
+        Ok(())
+    }
+
+    fn fail(&mut self, failure: &Failure) -> Result<()> {
+        check_path(&failure.path)?;
+        self.set(codec::failure_key(&failure.path), codec::encode(failure)?);
+        Ok(())
+    }
+
+    fn erase(&mut self, id: ClipId) -> Result<()> {
+        let old = self.clip(id)?;
+        self.drop_segments(id, &old);
+        self.clear(codec::path_key(&old.meta.path));
+        self.clear(codec::hash_key(&old.meta.content_hash, id));
+        self.clear(codec::clip_key(id));
+        self.effects.push(Effect::Gone { id });
+        Ok(())
+    }
+
+    fn write_clip(&mut self, id: ClipId, record: &ClipRecord) -> Result<()> {
+        self.set(codec::clip_key(id), codec::encode(record)?);
+        self.set(codec::path_key(&record.meta.path), codec::encode(&id)?);
+        self.set(codec::hash_key(&record.meta.content_hash, id), Vec::new());
+        Ok(())
+    }
+
+    fn drop_segments(&mut self, id: ClipId, record: &ClipRecord) {
+        for chunk in 0..codec::chunk_count(record.segments, self.dim) {
+            self.clear(codec::chunk_key(id, chunk));
+        }
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.insert(key, Some(value));
+    }
+
+    fn clear(&mut self, key: Vec<u8>) {
+        self.writes.insert(key, None);
+    }
+
+    fn record<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>> {
+        match self.writes.get(key) {
+            Some(Some(bytes)) => codec::decode(bytes).map(Some).map_err(|what| self.store.corrupt(what)),
+            Some(None) => Ok(None),
+            None => self.store.record(key),
+        }
+    }
+
+    fn id_at(&self, path: &str) -> Result<Option<ClipId>> {
+        self.record(&codec::path_key(path))
+    }
+
+    fn clip(&self, id: ClipId) -> Result<ClipRecord> {
+        self.record(&codec::clip_key(id))?.ok_or(Error::UnknownClip { id })
+    }
+}
+
+fn check_path(path: &str) -> Result<()> {
+    if path.len() > codec::MAX_PATH_BYTES {
+        return Err(Error::Limit {
+            what: format!("a path of {} bytes, at most {} fit", path.len(), codec::MAX_PATH_BYTES),
+        });
+    }
+    Ok(())
+}
+
+fn check_segment(segment: &Segment, dim: usize) -> Result<()> {
+    let (start_s, end_s) = (segment.start_s, segment.end_s);
+    if !(start_s.is_finite() && end_s.is_finite() && 0.0 <= start_s && start_s <= end_s) {
+        return Err(Error::BadSegment { start_s, end_s });
+    }
+    check_unit(&segment.vector, dim)
+}

@@ -1,0 +1,185 @@
+//! Everything that can go wrong in the index, with the remedy in the message where there is one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::types::{ClipId, Identity};
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What an index operation can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process (or another `Index` in this one) holds the store.
+    #[error(
+        "the index at {} is in use by another process; wait for that job to end, stop it, or send the request to the \
+         running server instead",
+        .dir.display()
+    )]
+    Locked {
+        /// The index folder.
+        dir: PathBuf,
+    },
+
+    /// The index was made by another model or pipeline than the one in use.
+    #[error(
+        "the index at {} was made with {expected}, but this run uses {received}; run with the model that made it, or \
+         index the sounds again into a new folder",
+        .dir.display()
+    )]
+    ModelMismatch {
+        /// The index folder.
+        dir: PathBuf,
+        /// What the index holds.
+        expected: Box<Identity>,
+        /// What the caller brought.
+        received: Box<Identity>,
+    },
+
+    /// The index was written by another version of earmark, in a layout that this one does not read.
+    #[error(
+        "the index at {} has format version {received}, this earmark reads version {expected}; use the earmark that \
+         wrote it, or index the sounds again into a new folder",
+        .dir.display()
+    )]
+    FormatVersion {
+        /// The index folder.
+        dir: PathBuf,
+        /// The version that this crate reads and writes.
+        expected: u32,
+        /// The version found.
+        received: u32,
+    },
+
+    /// The store itself (not a cache derived from it) is damaged.
+    #[error(
+        "the index at {} is damaged: {what}; restore it from a backup, or delete the folder and index the sounds again",
+        .dir.display()
+    )]
+    Corrupt {
+        /// The index folder.
+        dir: PathBuf,
+        /// What was found.
+        what: String,
+    },
+
+    /// There is no index in the folder.
+    #[error("there is no index at {}; create one with `earmark index`, or name another folder", .dir.display())]
+    NotFound {
+        /// The folder that was searched.
+        dir: PathBuf,
+    },
+
+    /// A write was asked of an index that is open for reading, or lies in a folder that cannot be written.
+    #[error("the index at {} is read-only; copy it to a folder that can be written to change it", .dir.display())]
+    ReadOnly {
+        /// The index folder.
+        dir: PathBuf,
+    },
+
+    /// The disk or quota is full. The batch was not acknowledged; earlier batches are safe.
+    #[error(
+        "no space left for the index at {}; free some space and run the job again (everything acknowledged is kept)",
+        .dir.display()
+    )]
+    DiskFull {
+        /// The index folder.
+        dir: PathBuf,
+    },
+
+    /// The operating system refused a read or a write.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// What was read or written.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// An earlier write failed, so that this handle accepts no more of them. Reopen the index.
+    #[error("the index at {} stopped accepting writes after an earlier failure: {reason}; open it again", .dir.display())]
+    Failed {
+        /// The index folder.
+        dir: PathBuf,
+        /// The earlier failure.
+        reason: String,
+    },
+
+    /// A vector has the wrong number of elements.
+    #[error("a vector has {received} elements, this index holds vectors of {expected}")]
+    DimMismatch {
+        /// The index's dimension.
+        expected: usize,
+        /// The vector's length.
+        received: usize,
+    },
+
+    /// A vector is not of unit length (within [`crate::UNIT_TOLERANCE`]).
+    #[error("a vector has length {norm}, expected 1")]
+    NotUnit {
+        /// The vector's Euclidean length.
+        norm: f32,
+    },
+
+    /// A vector holds a NaN or an infinity.
+    #[error("a vector holds a NaN or an infinite value")]
+    NonFinite,
+
+    /// A segment's times are not finite, negative, or run backwards.
+    #[error("a segment runs from {start_s} s to {end_s} s")]
+    BadSegment {
+        /// Its start, seconds.
+        start_s: f64,
+        /// Its end, seconds.
+        end_s: f64,
+    },
+
+    /// A filter cannot be understood.
+    #[error("bad filter `{pattern}`: {reason}")]
+    BadFilter {
+        /// The filter as given.
+        pattern: String,
+        /// Why it was refused.
+        reason: String,
+    },
+
+    /// No clip has this id.
+    #[error("the index holds no clip with id {id}")]
+    UnknownClip {
+        /// The id asked for.
+        id: ClipId,
+    },
+
+    /// The record grew past what a key or a counter can hold.
+    #[error("limit exceeded: {what}")]
+    Limit {
+        /// Which limit.
+        what: String,
+    },
+}
+
+impl Error {
+    /// Wraps an I/O error met at `path`, telling a full disk and a read-only file system apart from the rest.
+    pub(crate) fn io(dir: &Path, path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::DiskFull { dir: dir.to_path_buf() }
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Error::ReadOnly { dir: dir.to_path_buf() },
+            _ => Error::Io { path: path.to_path_buf(), source },
+        }
+    }
+
+    /// Whether a folder that cannot be written lies behind this error.
+    pub(crate) fn is_not_writable(&self) -> bool {
+        match self {
+            Error::ReadOnly { .. } => true,
+            Error::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+            }
+            _ => false,
+        }
+    }
+}

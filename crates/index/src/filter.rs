@@ -1,0 +1,123 @@
+//! A [`Filter`] made ready to test clips.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::error::{Error, Result};
+use crate::types::{ClipMeta, Filter};
+
+/// A filter whose glob is compiled and whose ranges are checked.
+pub(crate) struct Matcher<'a> {
+    filter: &'a Filter,
+    glob: Option<GlobMatcher>,
+    /// The glob has no `/`, so that it speaks of file names.
+    by_name: bool,
+}
+
+impl<'a> Matcher<'a> {
+    pub(crate) fn new(filter: &'a Filter) -> Result<Self> {
+        let glob = match &filter.path_glob {
+            None => None,
+            Some(pattern) => Some(
+                GlobBuilder::new(pattern)
+                    .literal_separator(true)
+                    .build()
+                    .map_err(|e| Error::BadFilter { pattern: pattern.clone(), reason: e.kind().to_string() })?
+                    .compile_matcher(),
+            ),
+        };
+        for (name, bound) in
+            [("min_duration_s", filter.min_duration_s), ("max_duration_s", filter.max_duration_s)]
+        {
+            if bound.is_some_and(f64::is_nan) {
+                return Err(Error::BadFilter {
+                    pattern: name.to_string(),
+                    reason: "not a number".to_string(),
+                });
+            }
+        }
+        let by_name = filter.path_glob.as_ref().is_some_and(|p| !p.contains('/'));
+        Ok(Self { filter, glob, by_name })
+    }
+
+    /// Lets every clip through.
+    pub(crate) fn is_open(&self) -> bool {
+        *self.filter == Filter::default()
+    }
+
+    pub(crate) fn admits(&self, meta: &ClipMeta) -> bool {
+        let f = self.filter;
+        self.path_matches(&meta.path)
+            && f.tags.iter().all(|tag| meta.tags.contains(tag))
+            && (f.formats.is_empty()
+                || f.formats.iter().any(|format| format.eq_ignore_ascii_case(&meta.format)))
+            && f.min_duration_s.is_none_or(|min| meta.duration_s >= min)
+            && f.max_duration_s.is_none_or(|max| meta.duration_s <= max)
+            && f.indexed_since_unix_s.is_none_or(|since| meta.indexed_unix_s >= since)
+    }
+
+    fn path_matches(&self, path: &str) -> bool {
+        if self.filter.path_prefix.as_ref().is_some_and(|prefix| !path.starts_with(prefix.as_str())) {
+            return false;
+        }
+        match &self.glob {
+            None => true,
+            Some(glob) if self.by_name => {
+                let name = path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path);
+                glob.is_match(name)
+            }
+            Some(glob) => glob.is_match(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::meta;
+
+    fn admits(filter: Filter, path: &str) -> bool {
+        let mut m = meta(path);
+        m.tags = vec!["rain".into(), "night".into()];
+        m.format = "wav".into();
+        m.duration_s = 3.0;
+        m.indexed_unix_s = 100;
+        Matcher::new(&filter).unwrap().admits(&m)
+    }
+
+    #[test]
+    fn a_glob_without_a_slash_speaks_of_the_name() {
+        let glob = |g: &str| Filter { path_glob: Some(g.into()), ..Filter::default() };
+        assert!(admits(glob("*.wav"), "/a/b/rain.wav"));
+        assert!(admits(glob("r?in.{wav,mp3}"), "/a/b/rain.wav"));
+        assert!(!admits(glob("*.mp3"), "/a/b/rain.wav"));
+        assert!(admits(glob("/a/**/*.wav"), "/a/b/c/rain.wav"));
+        assert!(!admits(glob("/a/*.wav"), "/a/b/rain.wav"));
+        assert!(admits(glob("**/b/*"), "/a/b/rain.wav"));
+    }
+
+    #[test]
+    fn all_conditions_must_hold() {
+        let all = Filter {
+            path_glob: Some("*.wav".into()),
+            path_prefix: Some("/a/".into()),
+            tags: vec!["rain".into(), "night".into()],
+            formats: vec!["mp3".into(), "WAV".into()],
+            min_duration_s: Some(3.0),
+            max_duration_s: Some(3.0),
+            indexed_since_unix_s: Some(100),
+        };
+        assert!(admits(all.clone(), "/a/b.wav"));
+        assert!(!admits(all.clone(), "/b/b.wav"));
+        assert!(!admits(Filter { tags: vec!["rain".into(), "day".into()], ..all.clone() }, "/a/b.wav"));
+        assert!(!admits(Filter { formats: vec!["mp3".into()], ..all.clone() }, "/a/b.wav"));
+        assert!(!admits(Filter { min_duration_s: Some(3.1), ..all.clone() }, "/a/b.wav"));
+        assert!(!admits(Filter { max_duration_s: Some(2.9), ..all.clone() }, "/a/b.wav"));
+        assert!(!admits(Filter { indexed_since_unix_s: Some(101), ..all }, "/a/b.wav"));
+    }
+
+    #[test]
+    fn a_bad_glob_is_named() {
+        let filter = Filter { path_glob: Some("a[".into()), ..Filter::default() };
+        assert!(matches!(Matcher::new(&filter), Err(Error::BadFilter { pattern, .. }) if pattern == "a["));
+    }
+}

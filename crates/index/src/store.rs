@@ -1,0 +1,172 @@
+//! sled, and nothing but sled: the one place that knows its errors, its panics and what it takes to be durable.
+//!
+//! All records lie in one tree under key prefixes, because sled's `Batch` is atomic within a tree and recovers as a whole
+//! or not at all; a transaction over several trees would be slower, and retries its closure.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde::de::DeserializeOwned;
+use sled::IVec;
+
+use crate::codec;
+use crate::error::{Error, Result};
+use crate::types::OpenOptions;
+
+/// sled's folder inside the index folder.
+const STORE_DIR: &str = "store";
+
+/// Key to new value, or to nothing for a removal. Sorted, so that the same batch is the same bytes.
+pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// An open store.
+pub(crate) struct Store {
+    /// The index folder, for messages.
+    dir: PathBuf,
+    /// None only while dropping.
+    db: Option<sled::Db>,
+    /// sled's data file, to sync it: sled's own flush leaves the file's length to the kernel (`sync_file_range`).
+    data: File,
+    /// Why no more writes are taken.
+    failed: Mutex<Option<String>>,
+}
+
+impl Store {
+    /// Where sled keeps its files for the index at `dir`.
+    pub(crate) fn folder(dir: &Path) -> PathBuf {
+        dir.join(STORE_DIR)
+    }
+
+    /// Whether there is a store in `dir`.
+    pub(crate) fn exists(dir: &Path) -> bool {
+        Self::folder(dir).join("db").is_file()
+    }
+
+    /// Opens the store at `folder` (as a rule [`Self::folder`] of `dir`), creating it if need be.
+    pub(crate) fn open(dir: &Path, folder: &Path, opts: &OpenOptions) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|e| Error::io(dir, folder, e))?;
+        let config = sled::Config::new()
+            .path(folder)
+            .cache_capacity(opts.cache_bytes)
+            // Batches are flushed one by one; a timer has nothing to add but work behind the caller's back.
+            .flush_every_ms(None);
+        let db = contain(dir, || config.open())?;
+        let path = folder.join("db");
+        let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
+        Ok(Self { dir: dir.to_path_buf(), db: Some(db), data, failed: Mutex::new(None) })
+    }
+
+    fn tree(&self) -> Result<&sled::Tree> {
+        self.db.as_deref().ok_or_else(|| self.corrupt("the store is closed"))
+    }
+
+    /// The error for damaged content.
+    pub(crate) fn corrupt(&self, what: impl Into<String>) -> Error {
+        Error::Corrupt { dir: self.dir.clone(), what: what.into() }
+    }
+
+    /// The bytes under `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>> {
+        let tree = self.tree()?;
+        contain(&self.dir, || tree.get(key))
+    }
+
+    /// The record under `key`.
+    pub(crate) fn record<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>> {
+        self.get(key)?.map(|bytes| codec::decode(&bytes)).transpose().map_err(|what| self.corrupt(what))
+    }
+
+    /// All pairs whose key starts with `prefix`, in the keys' order.
+    pub(crate) fn scan(&self, prefix: &[u8]) -> Result<impl Iterator<Item = Result<(IVec, IVec)>>> {
+        let mut pairs = self.tree()?.scan_prefix(prefix);
+        Ok(std::iter::from_fn(move || contain(&self.dir, || pairs.next().transpose()).transpose()))
+    }
+
+    /// Applies all of `writes` or none, and returns once they are on disk. After a failure no more writes are taken,
+    /// since sled's pages in memory may then be ahead of its log.
+    pub(crate) fn commit(&self, writes: Writes) -> Result<()> {
+        self.check_writable()?;
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        let tree = self.tree()?;
+        let done = contain(&self.dir, || {
+            tree.apply_batch(batch)?;
+            tree.flush()?;
+            Ok(())
+        })
+        .and_then(|()| self.data.sync_data().map_err(|e| Error::io(&self.dir, &Store::folder(&self.dir), e)));
+        if let Err(e) = &done {
+            *lock(&self.failed) = Some(e.to_string());
+        }
+        done
+    }
+
+    /// Fails if an earlier commit did.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match &*lock(&self.failed) {
+            Some(reason) => Err(Error::Failed { dir: self.dir.clone(), reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // sled flushes when it is dropped, and may panic over a full disk.
+        let db = self.db.take();
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(db)));
+    }
+}
+
+/// A mutex's content, whether or not another thread panicked with it: all of ours guard plain values.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Runs a call into sled, turning its errors and panics into ours.
+fn contain<T>(dir: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(e)) => Err(translate(dir, e)),
+        Err(panic) => Err(from_text(dir, &panic_text(panic.as_ref()))),
+    }
+}
+
+fn translate(dir: &Path, error: sled::Error) -> Error {
+    match error {
+        sled::Error::Io(e) if e.kind() == io::ErrorKind::Other => from_text(dir, &e.to_string()),
+        sled::Error::Io(e) => Error::io(dir, &Store::folder(dir), e),
+        other => from_text(dir, &other.to_string()),
+    }
+}
+
+/// sled passes some I/O errors on as text only, in a panic or inside another error (`Error::clone`, `try_lock`).
+fn from_text(dir: &Path, text: &str) -> Error {
+    let dir = dir.to_path_buf();
+    if text.contains("could not acquire lock") {
+        Error::Locked { dir }
+    } else if text.contains("StorageFull") || text.contains("No space left") || text.contains("QuotaExceeded")
+    {
+        Error::DiskFull { dir }
+    } else {
+        Error::Corrupt { dir, what: text.to_string() }
+    }
+}
+
+/// The message a panic carried.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_string()))
+        .unwrap_or_else(|| "a panic without a message".to_string())
+}

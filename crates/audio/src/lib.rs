@@ -1,1 +1,61 @@
-//! earmark-audio
+//! Untrusted bytes -> mono samples -> log-mel features.
+//!
+//! This crate turns a sound file into what an audio encoder eats. It knows no model and no ONNX: the
+//! front end is described by data ([`LogMelSpec`], [`WindowSpec`]) that a model's manifest carries.
+//!
+//! The way of the data, one module a step:
+//!
+//! ```text
+//! bytes --reader--> mono blocks --resample--> mono blocks at one rate --window--> FeatureWindow
+//!         (mix, opus, guard)                                           (log_mel, mel)
+//! ```
+//!
+//! Everything streams: a file of any length is decoded, resampled and featurised with a fixed amount
+//! of memory. [`Waveform`] is the exception, for short clips and for looking at a range.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use earmark_audio::{AudioReader, Limits};
+//!
+//! # fn main() -> Result<(), earmark_audio::AudioError> {
+//! let mut reader = AudioReader::open(Path::new("dog.ogg"), &Limits::default())?.resampled(16_000)?;
+//! let mut block = Vec::new();
+//! while reader.read_block(&mut block)? {
+//!     // `block` holds the next mono samples at 16 kHz: give them to `WindowStream::push`.
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it promises:
+//!
+//! - **Hostile input is an error, never a crash.** See [`AudioError`]; a decoder's panic is contained.
+//! - **Deterministic.** The same bytes give the same samples and features on one machine, whatever the
+//!   block sizes and the number of threads. (Across CPU families the FFT may round differently.)
+//! - **Aligned.** Encoder delay, padding and the resampler's delay are removed: time 0 is time 0.
+
+mod error;
+mod guard;
+mod limits;
+mod log_mel;
+mod mel;
+mod mix;
+mod opus;
+mod reader;
+mod resample;
+mod source;
+mod spec;
+mod waveform;
+mod window;
+
+pub use error::{AudioError, SpecError};
+pub use limits::Limits;
+pub use log_mel::LogMel;
+pub use reader::{AudioInfo, AudioReader};
+pub use resample::ResampledReader;
+pub use spec::{
+    LogKind, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, PadMode, ShortPad, Spectrum, WindowFunction,
+    WindowSpec,
+};
+pub use waveform::Waveform;
+pub use window::{FeatureWindow, WindowStream};

@@ -1,0 +1,115 @@
+//! What can go wrong, told so that the reader of the message can act on it.
+
+use std::io;
+
+/// Why a file could not be turned into samples. Every variant names the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AudioError {
+    /// The bytes are not audio, or are audio of a kind no decoder here reads.
+    #[error("{file}: unsupported: expected {expected}, received {received}")]
+    Unsupported {
+        /// The file's name as given.
+        file: String,
+        /// What would have been accepted.
+        expected: String,
+        /// What came.
+        received: String,
+    },
+    /// The bytes claim to be audio of a known kind, but break its rules.
+    #[error("{file}: malformed: expected {expected}, received {received}")]
+    Malformed {
+        /// The file's name as given.
+        file: String,
+        /// What a sound file would have held.
+        expected: String,
+        /// What came.
+        received: String,
+    },
+    /// The file is larger, longer, wider or faster than [`Limits`](crate::Limits) allow.
+    #[error("{file}: over the limit on {what}: expected at most {limit}, received {received}")]
+    OverLimit {
+        /// The file's name as given.
+        file: String,
+        /// Which limit: "bytes", "duration", "channels" or "sample rate".
+        what: &'static str,
+        /// The limit, with its unit.
+        limit: String,
+        /// What came, with its unit.
+        received: String,
+    },
+    /// The operating system could not read the file.
+    #[error("{file}: cannot be read: {source}")]
+    Io {
+        /// The file's name as given.
+        file: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is well-formed but holds no audio.
+    #[error("{file}: empty: expected at least one sample of audio, received {received}")]
+    Empty {
+        /// The file's name as given.
+        file: String,
+        /// What came: "0 bytes" or "0 samples".
+        received: &'static str,
+    },
+    /// A decoded sample is NaN or infinite.
+    #[error("{file}: expected finite samples, received {value} at {at_s:.3} s")]
+    NonFinite {
+        /// The file's name as given.
+        file: String,
+        /// The value (after mixing to mono).
+        value: f32,
+        /// Where, in seconds from the start.
+        at_s: f64,
+    },
+    /// The range asked for holds no audio.
+    #[error(
+        "{file}: no audio in the range: expected a range within 0 to {duration_s:.3} s \
+         (the length of the file), received {start_s:.3} to {end_s:.3} s"
+    )]
+    OutOfRange {
+        /// The file's name as given.
+        file: String,
+        /// Start of the range, in seconds.
+        start_s: f64,
+        /// End of the range, in seconds; may be infinite.
+        end_s: f64,
+        /// How long the file is, in seconds.
+        duration_s: f64,
+    },
+}
+
+impl AudioError {
+    /// The name of the file the error is about.
+    pub fn file(&self) -> &str {
+        match self {
+            Self::Unsupported { file, .. }
+            | Self::Malformed { file, .. }
+            | Self::OverLimit { file, .. }
+            | Self::Io { file, .. }
+            | Self::Empty { file, .. }
+            | Self::NonFinite { file, .. }
+            | Self::OutOfRange { file, .. } => file,
+        }
+    }
+}
+
+/// A front-end description that makes no sense, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected}, received {received}")]
+pub struct SpecError {
+    /// The field, as written in a manifest, e.g. `hop_length`.
+    pub field: &'static str,
+    /// What is accepted.
+    pub expected: String,
+    /// What came.
+    pub received: String,
+}
+
+impl SpecError {
+    pub(crate) fn new(field: &'static str, expected: impl Into<String>, received: impl ToString) -> Self {
+        Self { field, expected: expected.into(), received: received.to_string() }
+    }
+}

@@ -1,0 +1,70 @@
+//! Contains the panics of the decoders we call.
+//!
+//! A decoder that meets bytes its author did not think of may panic. [`contain`] turns that into a
+//! message, and keeps the default hook from spraying the panic over stderr: the hook is wrapped once a
+//! process, and stays silent only on a thread that is inside [`contain`]. Panics anywhere else are
+//! reported as before.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the thread as contained for as long as it lives, nesting included.
+struct Mark(bool);
+
+impl Mark {
+    fn set() -> Self {
+        Self(CONTAINED.replace(true))
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        CONTAINED.set(self.0);
+    }
+}
+
+fn install_quiet_hook() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            if !CONTAINED.try_with(Cell::get).unwrap_or(false) {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// Runs `f`; a panic inside it becomes `Err` with the panic's message.
+///
+/// The caller must not use whatever `f` was mutating after an `Err`.
+pub(crate) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    install_quiet_hook();
+    let _mark = Mark::set();
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        if let Some(s) = payload.downcast_ref::<&str>() {
+            (*s).to_owned()
+        } else if let Some(s) = payload.downcast_ref::<String>() {
+            s.clone()
+        } else {
+            "a panic without a message".to_owned()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_message_and_the_mark_is_lifted() {
+        assert_eq!(contain(|| 7), Ok(7));
+        assert_eq!(contain(|| panic!("at {}", 3)) as Result<(), _>, Err("at 3".to_owned()));
+        assert!(!CONTAINED.get());
+    }
+}

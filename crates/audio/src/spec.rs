@@ -1,0 +1,253 @@
+//! The front end as data: what a model's manifest says about its spectrogram and its windows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::SpecError;
+
+/// How to turn samples into a log-mel spectrogram.
+///
+/// Framing depends on `center`, because the two families of libraries differ:
+///
+/// - `center = false` (TensorFlow's `tf.signal.stft`): frame `t` is the `win_length` samples from
+///   `t * hop_length` on, times the window, zero-padded **at the end** to `n_fft`. There are
+///   `1 + (n - win_length) / hop_length` frames (none if `n < win_length`).
+/// - `center = true` (librosa, torch): the signal is padded by `n_fft / 2` on both sides, frame `t` is
+///   the `n_fft` samples from `t * hop_length` on, and a window shorter than `n_fft` sits **in the
+///   middle** of it. There are `1 + n / hop_length` frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogMelSpec {
+    /// Rate of the samples, in Hz.
+    pub sample_rate: u32,
+    /// Length of the Fourier transform, in samples; even.
+    pub n_fft: usize,
+    /// Length of the window, in samples; at most `n_fft`.
+    pub win_length: usize,
+    /// Distance between frames, in samples.
+    pub hop_length: usize,
+    /// Shape of the window.
+    pub window: WindowFunction,
+    /// Framing, see above.
+    #[serde(default)]
+    pub center: bool,
+    /// What is beyond the ends of the signal when centred.
+    #[serde(default)]
+    pub pad_mode: PadMode,
+    /// What the filters sum.
+    pub spectrum: Spectrum,
+    /// Number of mel bands.
+    pub n_mels: usize,
+    /// Lower edge of the first band, in Hz.
+    pub f_min: f64,
+    /// Upper edge of the last band, in Hz; at most half the sample rate.
+    pub f_max: f64,
+    /// Mel scale.
+    pub mel_scale: MelScale,
+    /// Scaling of the filters.
+    pub mel_norm: MelNorm,
+    /// Where the filters are triangles.
+    #[serde(default)]
+    pub mel_shape: MelShape,
+    /// Compression.
+    pub log: LogScale,
+}
+
+/// The shape of an analysis window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowFunction {
+    /// `0.5 - 0.5 cos(2 pi n / N)`: the default of TensorFlow, torch and librosa.
+    HannPeriodic,
+    /// `0.5 - 0.5 cos(2 pi n / (N - 1))`: `numpy.hanning`.
+    HannSymmetric,
+}
+
+/// What is beyond the ends of a centred signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PadMode {
+    /// The signal mirrored, without repeating its last sample (numpy's "reflect").
+    #[default]
+    Reflect,
+    /// Silence (numpy's "constant").
+    Zero,
+}
+
+/// What the mel filters sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spectrum {
+    /// `|X|`.
+    Magnitude,
+    /// `|X|^2`.
+    Power,
+}
+
+/// The scale on which the bands are evenly spaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MelScale {
+    /// `2595 log10(1 + f / 700)` (HTK book; O'Shaughnessy 1987).
+    Htk,
+    /// Linear below 1 kHz, logarithmic above (Slaney's Auditory Toolbox, 1998).
+    Slaney,
+}
+
+/// How the filters are scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MelNorm {
+    /// Peak 1.
+    None,
+    /// Area 1 over Hz: times `2 / (upper edge - lower edge)`.
+    Slaney,
+}
+
+/// Where the filters' flanks are straight lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MelShape {
+    /// Over Hz (librosa, torchaudio).
+    #[default]
+    Hz,
+    /// Over mel, with the DC bin left out (`tf.signal.linear_to_mel_weight_matrix`).
+    Mel,
+}
+
+/// The compression, `log(max(x, floor))` or `log(x + offset)`. Exactly one of the two is given.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogScale {
+    /// Which logarithm.
+    #[serde(rename = "type")]
+    pub kind: LogKind,
+    /// Added before the logarithm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<f64>,
+    /// Smallest value the logarithm is taken of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+}
+
+/// Which logarithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogKind {
+    /// Natural.
+    Ln,
+    /// Base ten.
+    Log10,
+    /// Decibels: `10 log10` of a power spectrum, `20 log10` of a magnitude spectrum.
+    Db,
+}
+
+/// How a stream is cut into windows for an encoder.
+///
+/// Windows start every `hop_samples`. The tail is kept: a stream of `n` samples gives
+/// `1 + ceil(max(n - length_samples, 0) / hop_samples)` windows, and what the last one lacks is silence,
+/// or, if the whole stream is shorter than a window, what `pad` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowSpec {
+    /// Length of a window, in samples.
+    pub length_samples: usize,
+    /// Distance between windows, in samples; at most `length_samples`.
+    pub hop_samples: usize,
+    /// How a stream shorter than one window fills it.
+    pub pad: ShortPad,
+}
+
+/// How a stream shorter than one window fills it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortPad {
+    /// With silence.
+    Zero,
+    /// With itself, over and over, cut at the end.
+    Repeat,
+    /// With whole copies of itself, then silence (CLAP's "repeatpad").
+    RepeatZero,
+}
+
+/// Larger transforms, windows and bands than any front end has; keeps a bad manifest from allocating
+/// gigabytes.
+const MAX_N_FFT: usize = 1 << 20;
+const MAX_N_MELS: usize = 1 << 12;
+
+impl LogMelSpec {
+    /// Checks that the numbers make sense together.
+    ///
+    /// # Errors
+    /// [`SpecError`] names the first field that does not.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        let check = |ok: bool, field, expected: &dyn Fn() -> String, received: &dyn ToString| {
+            if ok { Ok(()) } else { Err(SpecError::new(field, expected(), received.to_string())) }
+        };
+        let nyquist = f64::from(self.sample_rate) / 2.0;
+        check(self.sample_rate > 0, "sample_rate", &|| "above 0 Hz".into(), &self.sample_rate)?;
+        check(
+            (2..=MAX_N_FFT).contains(&self.n_fft) && self.n_fft % 2 == 0,
+            "n_fft",
+            &|| format!("an even number from 2 to {MAX_N_FFT}"),
+            &self.n_fft,
+        )?;
+        check(
+            (1..=self.n_fft).contains(&self.win_length),
+            "win_length",
+            &|| format!("1 to n_fft ({})", self.n_fft),
+            &self.win_length,
+        )?;
+        check(self.hop_length > 0, "hop_length", &|| "above 0".into(), &self.hop_length)?;
+        check(
+            (1..=MAX_N_MELS).contains(&self.n_mels),
+            "n_mels",
+            &|| format!("1 to {MAX_N_MELS}"),
+            &self.n_mels,
+        )?;
+        check(
+            (0.0..nyquist).contains(&self.f_min),
+            "f_min",
+            &|| format!("from 0 Hz to below half the sample rate ({nyquist} Hz)"),
+            &self.f_min,
+        )?;
+        check(
+            self.f_max > self.f_min && self.f_max <= nyquist,
+            "f_max",
+            &|| format!("above f_min ({} Hz) and at most {nyquist} Hz", self.f_min),
+            &self.f_max,
+        )?;
+        self.log.validate()
+    }
+}
+
+impl LogScale {
+    fn validate(&self) -> Result<(), SpecError> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let (field, value) = match (self.offset, self.floor) {
+            (Some(offset), None) => ("log.offset", offset),
+            (None, Some(floor)) => ("log.floor", floor),
+            (None, None) => return Err(SpecError::new("log", "an offset or a floor", "neither")),
+            (Some(_), Some(_)) => {
+                return Err(SpecError::new("log", "an offset or a floor", "both"));
+            }
+        };
+        if positive(value) { Ok(()) } else { Err(SpecError::new(field, "a finite number above 0", value)) }
+    }
+}
+
+impl WindowSpec {
+    /// Checks that the numbers make sense together.
+    ///
+    /// # Errors
+    /// [`SpecError`] names the first field that does not.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        if self.length_samples == 0 {
+            return Err(SpecError::new("length_samples", "above 0", 0));
+        }
+        if self.hop_samples == 0 || self.hop_samples > self.length_samples {
+            let expected = format!("1 to length_samples ({})", self.length_samples);
+            return Err(SpecError::new("hop_samples", expected, self.hop_samples));
+        }
+        Ok(())
+    }
+}

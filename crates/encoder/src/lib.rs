@@ -1,1 +1,34 @@
-//! earmark-encoder
+//! The encoder: a model manifest interpreted by ONNX Runtime and a tokenizer.
+//!
+//! Log-mel windows or text go in, embeddings in one shared space come out. A model is data, not code: everything
+//! that tells one model from another is in its [`Manifest`]. This is the only crate that knows ONNX Runtime.
+//!
+//! - [`Manifest`]: what a model is (front end, graphs, pooling, score calibration), parsed and checked
+//! - [`Model`]: a manifest with its files, verified; opens [`AudioEncoder`]s and [`TextEncoder`]s
+//! - [`Catalogue`]: the models that can be used here, bundled and the user's own
+//! - [`Runtime`]: the ONNX Runtime shared library, found and loaded once
+//! - [`Embedding`]: a unit vector in a model's space
+
+mod audio;
+mod bundled;
+mod catalogue;
+mod embedding;
+mod error;
+mod files;
+mod manifest;
+mod model;
+mod runtime;
+mod text;
+
+pub use audio::AudioEncoder;
+pub use catalogue::{Catalogue, CatalogueEntry};
+pub use embedding::{Embedding, dot, normalise};
+pub use error::EncoderError;
+pub use files::ModelFiles;
+pub use manifest::{
+    AudioGraph, AxisNames, FileEntry, FrontEnd, InputAxis, Kind, Manifest, Op, Pooling, Scores, SegmentPolicy,
+    TextGraph,
+};
+pub use model::{Model, PIPELINE_VERSION};
+pub use runtime::Runtime;
+pub use text::TextEncoder;

@@ -1,1 +1,30 @@
-//! earmark-engine
+//! The use-cases: what people come to earmark for, without a word about command lines or HTTP. Synchronous.
+//!
+//! - [`Engine`]: a model made ready; text and audio in, embeddings out
+//! - [`ingest`]: folders of sound files into an index, incrementally, on all cores
+//! - [`search`]: an index by words, by example, by both; why a hit matched
+//! - [`classify`]: clips against any set of labels
+//! - [`events`]: when something is heard
+//! - [`transfer`]: an index out to JSON Lines and NumPy, and back
+//!
+//! Two pieces do the work underneath: `pipeline` keeps every core busy decoding and encoding, and `segment` cuts the
+//! stream of windows into the segments that an index stores.
+
+pub mod classify;
+pub mod events;
+pub mod ingest;
+pub mod labels;
+pub mod search;
+pub mod transfer;
+
+mod engine;
+mod error;
+mod npy;
+mod pipeline;
+mod segment;
+mod walk;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::EngineError;
+pub use pipeline::{Encoded, Keep, PipelineOptions, Prepared, Source, Span, run as run_pipeline};
+pub use walk::{WalkOptions, Walked, walk};

@@ -1,0 +1,135 @@
+//! What can go wrong between a manifest and an embedding.
+
+use std::path::PathBuf;
+
+/// Everything the encoder can refuse, with what was expected and what came.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncoderError {
+    /// No ONNX Runtime library at any of the places looked in.
+    #[error(
+        "the ONNX Runtime library was not found (looked in: {}). \
+         Put {file_name} beside the earmark program, name it with --onnxruntime or ORT_DYLIB_PATH, \
+         or run `cargo xtask setup` in a checkout",
+        .looked_in.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    RuntimeMissing {
+        /// The file name that was looked for.
+        file_name: String,
+        /// The places it was looked for, in order.
+        looked_in: Vec<PathBuf>,
+    },
+    /// A library was found but it is no usable ONNX Runtime.
+    #[error("{}: not a usable ONNX Runtime library ({reason}); version 1.20 or later is needed", .path.display())]
+    RuntimeUnusable {
+        /// The library that was tried.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// No model of that name.
+    #[error("unknown model `{name}`; there are: {}", .known.join(", "))]
+    UnknownModel {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The manifest cannot be read as TOML of the expected schema.
+    #[error("{manifest}: {reason}")]
+    ManifestSyntax {
+        /// Where the manifest came from.
+        manifest: String,
+        /// The parser's message, with line and field.
+        reason: String,
+    },
+    /// A manifest field has a value that makes no sense.
+    #[error("{manifest}: `{field}`: expected {expected}, got {received}")]
+    ManifestField {
+        /// Where the manifest came from.
+        manifest: String,
+        /// Dotted path of the field.
+        field: String,
+        /// What would have been right.
+        expected: String,
+        /// What was there.
+        received: String,
+    },
+    /// A file of the model cannot be read.
+    #[error("model `{model}`: {path}: {reason}")]
+    File {
+        /// The model's id.
+        model: String,
+        /// The file, relative to the model's folder.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file of the model is not the one its manifest describes.
+    #[error("model `{model}`: {path} is not the file that the manifest describes: expected {expected}, got {received}")]
+    FileMismatch {
+        /// The model's id.
+        model: String,
+        /// The file, relative to the model's folder.
+        path: String,
+        /// Size or checksum expected.
+        expected: String,
+        /// Size or checksum found.
+        received: String,
+    },
+    /// The model has no such side.
+    #[error("model `{model}` is of kind `{kind}`, which has no {side} side; {remedy}")]
+    NoSuchSide {
+        /// The model's id.
+        model: String,
+        /// Its kind.
+        kind: &'static str,
+        /// `text` or `audio`.
+        side: &'static str,
+        /// What can be done instead.
+        remedy: &'static str,
+    },
+    /// A graph does not have the tensors that the manifest names, or gives another shape.
+    #[error("model `{model}`: graph {graph}: {what}: expected {expected}, got {received}")]
+    Graph {
+        /// The model's id.
+        model: String,
+        /// The graph's file.
+        graph: String,
+        /// Which tensor or property.
+        what: String,
+        /// What the manifest says.
+        expected: String,
+        /// What the graph has.
+        received: String,
+    },
+    /// ONNX Runtime failed.
+    #[error("model `{model}`: ONNX Runtime: {reason}")]
+    Ort {
+        /// The model's id.
+        model: String,
+        /// Its message.
+        reason: String,
+    },
+    /// The tokenizer file is bad or refused a text.
+    #[error("model `{model}`: tokenizer: {reason}")]
+    Tokenizer {
+        /// The model's id.
+        model: String,
+        /// Its message.
+        reason: String,
+    },
+    /// A text with nothing in it has no embedding.
+    #[error("the text is empty; describe the sound in a word or more")]
+    EmptyText,
+    /// The model produced something that has no direction.
+    #[error("model `{model}` gave {what} for {input}; expected finite numbers that are not all zero")]
+    Degenerate {
+        /// The model's id.
+        model: String,
+        /// `NaN` or `all zeros`.
+        what: &'static str,
+        /// What went in.
+        input: String,
+    },
+}

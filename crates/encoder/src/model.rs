@@ -1,0 +1,214 @@
+//! A model: its manifest and its files.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use earmark_audio::{LogMel, WindowSpec, WindowStream};
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+
+use crate::audio::pool;
+use crate::{AudioEncoder, Embedding, EncoderError, FrontEnd, Manifest, ModelFiles, Runtime, TextEncoder};
+
+/// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling, framing,
+/// segmenting). Raised whenever the same file would get other vectors, so that an index never mixes the two.
+pub const PIPELINE_VERSION: u32 = 1;
+
+/// A manifest with its files. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    manifest: Manifest,
+    files: ModelFiles,
+    axes: Option<Vec<String>>,
+    hash: String,
+}
+
+impl Model {
+    /// Reads the model in `files`. Graphs are read, checked and opened only by [`Model::audio_encoder`] and
+    /// [`Model::text_encoder`].
+    ///
+    /// # Errors
+    /// Those of [`Manifest::parse`], and [`EncoderError::File`] when the manifest or the axis names cannot be read.
+    pub fn open(files: ModelFiles) -> Result<Self, EncoderError> {
+        let origin = match &files {
+            ModelFiles::Bundled(name) => format!("bundled model {name}: manifest.toml"),
+            ModelFiles::Folder(dir) => dir.join("manifest.toml").display().to_string(),
+        };
+        let bytes = files.read(&origin, "manifest.toml")?;
+        let text = String::from_utf8_lossy(&bytes);
+        let manifest = Manifest::parse(&text, &origin)?;
+        let axes = match &manifest.axes {
+            None => None,
+            Some(axes) => Some(read_axes(&manifest, &files, &axes.names)?),
+        };
+        let hash = manifest.vector_hash();
+        Ok(Self { inner: Arc::new(Inner { manifest, files, axes, hash }) })
+    }
+
+    /// What the model is.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.inner.manifest
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn files(&self) -> &ModelFiles {
+        &self.inner.files
+    }
+
+    /// See [`Manifest::vector_hash`].
+    #[must_use]
+    pub fn vector_hash(&self) -> &str {
+        &self.inner.hash
+    }
+
+    /// Names of the axes, `dim` of them, where they mean something.
+    #[must_use]
+    pub fn axes(&self) -> Option<&[String]> {
+        self.inner.axes.as_deref()
+    }
+
+    /// A front end that cuts a waveform into windows of features, as the manifest says or with another hop.
+    ///
+    /// # Errors
+    /// [`EncoderError::ManifestField`] when the front end cannot be built, which a valid manifest's can.
+    pub fn window_stream(&self, hop_samples: Option<usize>) -> Result<WindowStream, EncoderError> {
+        let m = self.manifest();
+        let field = |e: earmark_audio::SpecError| EncoderError::ManifestField {
+            manifest: m.id.clone(),
+            field: "front_end".to_owned(),
+            expected: "a front end that can be built".to_owned(),
+            received: e.to_string(),
+        };
+        let FrontEnd::LogMel(spec) = &m.front_end;
+        let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window.clone() };
+        LogMel::new(spec).and_then(|log_mel| WindowStream::new(log_mel, &window)).map_err(field)
+    }
+
+    /// Opens the audio graph; one for each thread that encodes.
+    ///
+    /// # Errors
+    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`].
+    pub fn audio_encoder(&self, runtime: &Runtime) -> Result<AudioEncoder, EncoderError> {
+        let stream = self.window_stream(None)?;
+        AudioEncoder::open(self, runtime, stream.frames_per_window(), stream.n_mels())
+    }
+
+    /// Opens the text graph.
+    ///
+    /// # Errors
+    /// As [`Model::audio_encoder`], and [`EncoderError::NoSuchSide`] for a model without text.
+    pub fn text_encoder(&self, runtime: &Runtime) -> Result<TextEncoder, EncoderError> {
+        TextEncoder::open(self, runtime)
+    }
+
+    /// Pools rows `[windows, dim]` from [`AudioEncoder::encode`] into the embedding of the audio they cover. `input`
+    /// names that audio in errors.
+    ///
+    /// # Errors
+    /// [`EncoderError::Degenerate`] when the result has no direction.
+    pub fn pool(&self, rows: &[f32], input: &str) -> Result<Embedding, EncoderError> {
+        pool(self.manifest(), rows, input)
+    }
+
+    /// Checks every file's size and SHA-256 against the manifest.
+    ///
+    /// # Errors
+    /// [`EncoderError::File`], [`EncoderError::FileMismatch`] for the first file that is wrong.
+    pub fn verify_files(&self) -> Result<(), EncoderError> {
+        let m = self.manifest();
+        m.files.iter().try_for_each(|entry| self.inner.files.read_verified(&m.id, entry).map(|_| ()))
+    }
+
+    /// A file of the model, verified.
+    pub(crate) fn read(&self, path: &str) -> Result<Cow<'static, [u8]>, EncoderError> {
+        let m = self.manifest();
+        let entry = m.file(path).ok_or_else(|| EncoderError::File {
+            model: m.id.clone(),
+            path: path.to_owned(),
+            reason: "the manifest does not list it under [[files]]".to_owned(),
+        })?;
+        self.inner.files.read_verified(&m.id, entry)
+    }
+
+    /// The folder of a model on disk.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match &self.inner.files {
+            ModelFiles::Bundled(_) => None,
+            ModelFiles::Folder(dir) => Some(dir),
+        }
+    }
+}
+
+fn read_axes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {
+    let bytes = files.read(&manifest.id, path)?;
+    let axes: Vec<String> = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
+    if axes.len() == manifest.dim {
+        return Ok(axes);
+    }
+    Err(EncoderError::FileMismatch {
+        model: manifest.id.clone(),
+        path: path.to_owned(),
+        expected: format!("{} lines", manifest.dim),
+        received: format!("{} lines", axes.len()),
+    })
+}
+
+/// Opens a graph on one thread: work is spread over files and windows, which scales better than splitting one
+/// operator, and keeps results the same on any number of cores.
+pub(crate) fn open_session(model: &Model, runtime: &Runtime, graph: &str) -> Result<Session, EncoderError> {
+    let bytes = model.read(graph)?;
+    let ort_error =
+        |e: String| EncoderError::Ort { model: model.manifest().id.clone(), reason: format!("{graph}: {e}") };
+    let mut builder = Session::builder(&runtime.environment)
+        .map_err(|e| ort_error(e.to_string()))?
+        .with_optimization_level(GraphOptimizationLevel::All)
+        .and_then(|b| b.with_intra_threads(1))
+        .and_then(|b| b.with_inter_threads(1))
+        .and_then(|b| b.with_intra_op_spinning(false))
+        .map_err(|e| ort_error(e.to_string()))?;
+    // From a file, so that graphs with weights in files beside them find those.
+    let session = match model.folder() {
+        Some(dir) => builder.commit_from_file(dir.join(graph)),
+        None => builder.commit_from_memory(&bytes),
+    };
+    session.map_err(|e| ort_error(e.to_string()))
+}
+
+/// Holds a graph's tensor names against the manifest's.
+pub(crate) fn check_tensors(
+    model: &str,
+    graph: &str,
+    session: &Session,
+    inputs: &[&str],
+    output: &str,
+) -> Result<(), EncoderError> {
+    let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
+    let (have_inputs, have_outputs) = (names(session.inputs()), names(session.outputs()));
+    let error = |what: &str, expected: &str, received: &[String]| EncoderError::Graph {
+        model: model.to_owned(),
+        graph: graph.to_owned(),
+        what: what.to_owned(),
+        expected: expected.to_owned(),
+        received: received.join(", "),
+    };
+    for input in inputs {
+        if !have_inputs.iter().any(|n| n == input) {
+            return Err(error("input", input, &have_inputs));
+        }
+    }
+    if have_inputs.len() != inputs.len() {
+        return Err(error("inputs", &inputs.join(", "), &have_inputs));
+    }
+    if !have_outputs.iter().any(|n| n == output) {
+        return Err(error("output", output, &have_outputs));
+    }
+    Ok(())
+}

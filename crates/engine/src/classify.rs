@@ -1,0 +1,253 @@
+//! Clips against any set of labels.
+//!
+//! Three kinds of number, never mixed: the *cosine* of a clip and a label; the *probability* of a label among the
+//! labels given (a softmax with the model's logit scale, in which "none of these" takes part); the *independent
+//! probability* of a label by itself (a calibrated sigmoid).
+
+use std::str::FromStr;
+
+use earmark_encoder::{Scores, dot};
+use earmark_index::{Clip, Filter, Index};
+
+use crate::labels::EncodedLabels;
+use crate::{Encoded, Engine, EngineError, Span};
+
+/// How a clip's windows become one cosine a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClipPooling {
+    /// Pool the windows first, as the model's manifest says: what the clip is about as a whole.
+    #[default]
+    Mean,
+    /// The best window for each label: whether it is heard at all.
+    Max,
+    /// Windows weighted, for each label, by a softmax of their own cosines: between the two.
+    Attention,
+}
+
+impl FromStr for ClipPooling {
+    type Err = EngineError;
+
+    fn from_str(s: &str) -> Result<Self, EngineError> {
+        match s {
+            "mean" => Ok(Self::Mean),
+            "max" => Ok(Self::Max),
+            "attention" => Ok(Self::Attention),
+            other => Err(EngineError::Setting {
+                setting: "--pooling",
+                expected: "mean, max or attention".to_owned(),
+                received: other.to_owned(),
+            }),
+        }
+    }
+}
+
+/// How scores become an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Decision {
+    /// Exactly one label, or none: probabilities over the labels sum to 1.
+    Single,
+    /// Any number of labels: each whose independent probability reaches the threshold.
+    Multi {
+        /// 0 to 1.
+        threshold: f32,
+    },
+}
+
+/// A label's scores for one clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelScore {
+    /// Which label, by its place in the set.
+    pub label: usize,
+    /// Softmax or independent probability, as decided.
+    pub probability: f32,
+    /// Cosine of the clip and the label.
+    pub cosine: f32,
+}
+
+/// The answer for one clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classification {
+    /// All labels, the likeliest first.
+    pub scores: Vec<LabelScore>,
+    /// How many of `scores`, from the first, are the answer. 0: none of these.
+    pub accepted: usize,
+    /// Probability that it is none of the labels; for [`Decision::Single`].
+    pub none_probability: Option<f32>,
+}
+
+/// Softness of [`ClipPooling::Attention`]: a window whose cosine is 0.1 better weighs e times more.
+const ATTENTION_SCALE: f32 = 10.0;
+
+/// Cosine of each label with a clip given as window rows ([`crate::Keep::Windows`]).
+///
+/// # Errors
+/// Windows without direction.
+pub fn cosines_of_windows(
+    engine: &Engine,
+    encoded: &Encoded,
+    labels: &EncodedLabels,
+    pooling: ClipPooling,
+    name: &str,
+) -> Result<Vec<f32>, EngineError> {
+    if pooling == ClipPooling::Mean {
+        let clip = engine.pool(encoded, name)?;
+        return Ok(labels.vectors.iter().map(|l| clip.cosine(l)).collect());
+    }
+    let spans = encoded
+        .spans
+        .iter()
+        .map(|s| Ok(Span { vector: engine.model().pool(&s.vector, name)?.into_vec(), ..s.clone() }))
+        .collect::<Result<Vec<_>, EngineError>>()?;
+    cosines_of_spans(engine, &spans, labels, pooling, name)
+}
+
+/// Cosine of each label with a clip given as unit vectors, such as an index's segments.
+///
+/// # Errors
+/// Vectors that cancel out.
+pub fn cosines_of_spans(
+    engine: &Engine,
+    spans: &[Span],
+    labels: &EncodedLabels,
+    pooling: ClipPooling,
+    name: &str,
+) -> Result<Vec<f32>, EngineError> {
+    if pooling == ClipPooling::Mean {
+        // Segments are weighed by their length, so that a short tail counts for little.
+        let mut sum = vec![0.0_f32; engine.model().manifest().dim];
+        for span in spans {
+            let weight = (span.end_s - span.start_s).max(0.0) as f32;
+            sum.iter_mut().zip(&span.vector).for_each(|(s, v)| *s += weight * v);
+        }
+        let clip =
+            earmark_encoder::Embedding::from_values(sum, &engine.model().manifest().id, name)?;
+        return Ok(labels.vectors.iter().map(|l| clip.cosine(l)).collect());
+    }
+    Ok(labels
+        .vectors
+        .iter()
+        .map(|label| {
+            let cosines: Vec<f32> = spans.iter().map(|s| dot(&s.vector, label.as_slice())).collect();
+            let best = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if pooling == ClipPooling::Max {
+                return best;
+            }
+            let weights = cosines.iter().map(|c| ((c - best) * ATTENTION_SCALE).exp());
+            let (sum, total) = weights.zip(&cosines).fold((0.0, 0.0), |(s, t), (w, c)| (s + w * c, t + w));
+            sum / total
+        })
+        .collect())
+}
+
+/// Turns cosines into an answer with the model's calibration.
+#[must_use]
+pub fn decide(scores: &Scores, cosines: &[f32], decision: Decision) -> Classification {
+    let (probabilities, none_probability) = match decision {
+        Decision::Single => {
+            let (probabilities, none) = softmax_with_none(scores, cosines);
+            (probabilities, Some(none))
+        }
+        Decision::Multi { .. } => (cosines.iter().map(|&c| independent(scores, c)).collect(), None),
+    };
+    let mut ranked: Vec<LabelScore> = probabilities
+        .into_iter()
+        .zip(cosines)
+        .enumerate()
+        .map(|(label, (probability, &cosine))| LabelScore { label, probability, cosine })
+        .collect();
+    ranked.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.label.cmp(&b.label)));
+    let accepted = match decision {
+        Decision::Single => {
+            let best = ranked.first().map_or(f32::NEG_INFINITY, |s| s.cosine);
+            usize::from(best > scores.none_similarity)
+        }
+        Decision::Multi { threshold } => ranked.iter().take_while(|s| s.probability >= threshold).count(),
+    };
+    Classification { scores: ranked, accepted, none_probability }
+}
+
+/// The calibrated probability of one label by itself.
+#[must_use]
+pub fn independent(scores: &Scores, cosine: f32) -> f32 {
+    1.0 / (1.0 + (-(scores.multi_scale * cosine + scores.multi_bias)).exp())
+}
+
+/// Softmax over the labels and "none of these", which competes with its own fixed cosine.
+fn softmax_with_none(scores: &Scores, cosines: &[f32]) -> (Vec<f32>, f32) {
+    let logits: Vec<f32> = cosines.iter().map(|c| c * scores.logit_scale).collect();
+    let none = scores.none_similarity * scores.logit_scale;
+    let max = logits.iter().copied().fold(none, f32::max);
+    let exps: Vec<f32> = logits.iter().map(|l| (l - max).exp()).collect();
+    let none = (none - max).exp();
+    let total: f32 = exps.iter().sum::<f32>() + none;
+    (exps.into_iter().map(|e| e / total).collect(), none / total)
+}
+
+/// Classifies every clip of an index that `filter` admits, from its stored vectors: nothing is decoded again.
+///
+/// # Errors
+/// A bad filter, a damaged index.
+pub fn classify_indexed(
+    engine: &Engine,
+    index: &Index,
+    filter: &Filter,
+    labels: &EncodedLabels,
+    pooling: ClipPooling,
+    decision: Decision,
+    mut each: impl FnMut(&Clip, Classification),
+) -> Result<(), EngineError> {
+    for clip in index.clips_matching(filter)? {
+        let spans: Vec<Span> = index
+            .segments(clip.id)?
+            .into_iter()
+            .map(|s| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
+            .collect();
+        let cosines = cosines_of_spans(engine, &spans, labels, pooling, &clip.meta.path)?;
+        each(&clip, decide(&engine.model().manifest().scores, &cosines, decision));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCORES: Scores = Scores {
+        logit_scale: 10.0,
+        calibrated: true,
+        none_similarity: 0.2,
+        min_similarity: 0.1,
+        multi_scale: 10.0,
+        multi_bias: -4.0,
+    };
+
+    #[test]
+    fn single_probabilities_sum_to_one_with_none_and_rank_by_cosine() {
+        let c = decide(&SCORES, &[0.1, 0.7, 0.3], Decision::Single);
+        let sum: f32 = c.scores.iter().map(|s| s.probability).sum::<f32>() + c.none_probability.unwrap();
+        assert!((sum - 1.0).abs() < 1e-6);
+        assert_eq!(c.scores.iter().map(|s| s.label).collect::<Vec<_>>(), [1, 2, 0]);
+        assert_eq!(c.accepted, 1);
+    }
+
+    #[test]
+    fn none_of_these_wins_when_nothing_fits() {
+        let c = decide(&SCORES, &[0.1, 0.15], Decision::Single);
+        assert_eq!(c.accepted, 0);
+        assert!(c.none_probability.unwrap() > c.scores[0].probability);
+    }
+
+    #[test]
+    fn multi_accepts_each_label_by_itself() {
+        let c = decide(&SCORES, &[0.5, 0.1, 0.45], Decision::Multi { threshold: 0.5 });
+        assert_eq!(c.accepted, 2);
+        assert!((c.scores[0].probability - independent(&SCORES, 0.5)).abs() < 1e-6);
+        assert_eq!(c.none_probability, None);
+    }
+
+    #[test]
+    fn equal_cosines_keep_the_order_of_the_labels() {
+        let c = decide(&SCORES, &[0.5, 0.5, 0.5], Decision::Single);
+        assert_eq!(c.scores.iter().map(|s| s.label).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,168 @@
+//! A model made ready.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use earmark_audio::Limits;
+use earmark_encoder::{Embedding, Model, PIPELINE_VERSION, Runtime, TextEncoder};
+use earmark_index::Identity;
+
+use crate::pipeline::{self, Encoded, Keep, Outcome, PipelineOptions, Prepared, Source};
+use crate::{EngineError, search};
+
+/// How an engine works.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Worker threads; 0 for one a core.
+    pub threads: usize,
+    /// Limits on untrusted audio.
+    pub limits: Limits,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { threads: 0, limits: Limits::default() }
+    }
+}
+
+/// A model made ready: embeds text and audio. Share it between threads by reference.
+pub struct Engine {
+    model: Model,
+    runtime: Runtime,
+    threads: usize,
+    limits: Limits,
+    text: Mutex<Option<TextEncoder>>,
+}
+
+impl Engine {
+    /// Makes `model` ready. Its graphs are opened when first needed.
+    #[must_use]
+    pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if options.threads == 0 { cores() } else { options.threads };
+        Self { model, runtime, threads, limits: options.limits, text: Mutex::new(None) }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The ONNX Runtime in use.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Worker threads in use.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// What an index made by this engine says of its vectors.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        identity(&self.model)
+    }
+
+    /// Options for [`crate::run_pipeline`] with this engine's threads and limits.
+    #[must_use]
+    pub fn pipeline_options(&self, keep: Keep) -> PipelineOptions {
+        PipelineOptions {
+            threads: self.threads,
+            keep,
+            hop_samples: None,
+            range: None,
+            limits: self.limits.clone(),
+        }
+    }
+
+    /// Embeddings of texts exactly as given.
+    ///
+    /// # Errors
+    /// An empty text, a model without a text side, a failing graph.
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EngineError> {
+        self.with_text(|encoder| Ok(encoder.embed(texts)?))
+    }
+
+    /// Runs `work` with the text encoder, opening it first if need be.
+    pub(crate) fn with_text<R>(
+        &self,
+        work: impl FnOnce(&mut TextEncoder) -> Result<R, EngineError>,
+    ) -> Result<R, EngineError> {
+        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        if text.is_none() {
+            *text = Some(self.model.text_encoder(&self.runtime)?);
+        }
+        match text.as_mut() {
+            Some(encoder) => work(encoder),
+            None => Err(EngineError::Query("the text encoder did not open".to_owned())),
+        }
+    }
+
+    /// Encodes sounds on all cores; results are in the order of `sources`.
+    ///
+    /// # Errors
+    /// Those of opening the model; a sound's own failure is its result.
+    pub fn encode(
+        &self,
+        sources: Vec<Source>,
+        options: &PipelineOptions,
+    ) -> Result<Vec<Result<Encoded, EngineError>>, EngineError> {
+        let mut results: Vec<Option<Result<Encoded, EngineError>>> = sources.iter().map(|_| None).collect();
+        let prepare = |(index, source)| (index, Prepared::<Infallible>::Encode(source));
+        let items = sources.into_iter().enumerate();
+        let never = AtomicBool::new(false);
+        pipeline::run(&self.model, &self.runtime, options, items, prepare, &never, |index: usize, outcome| {
+            let Outcome::Encoded(result) = outcome;
+            results[index] = Some(result);
+        })?;
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Encodes one sound, or a stretch of it.
+    ///
+    /// # Errors
+    /// Those of decoding and encoding it.
+    pub fn encode_one(&self, source: Source, options: &PipelineOptions) -> Result<Encoded, EngineError> {
+        match self.encode(vec![source], options)?.pop() {
+            Some(result) => result,
+            None => Err(EngineError::Query("the sound gave no result".to_owned())),
+        }
+    }
+
+    /// The embedding of a whole sound, or of a stretch of it (seconds; the end may be infinite).
+    ///
+    /// # Errors
+    /// Those of decoding and encoding it.
+    pub fn embed_file(&self, path: &Path, range: Option<(f64, f64)>) -> Result<Embedding, EngineError> {
+        search::check_range(range)?;
+        let options = PipelineOptions { range, ..self.pipeline_options(Keep::Windows) };
+        let encoded = self.encode_one(Source::Path(path.to_path_buf()), &options)?;
+        self.pool(&encoded, &path.display().to_string())
+    }
+
+    /// Pools the windows of a sound encoded with [`Keep::Windows`].
+    ///
+    /// # Errors
+    /// An embedding without direction.
+    pub fn pool(&self, encoded: &Encoded, name: &str) -> Result<Embedding, EngineError> {
+        let rows: Vec<f32> = encoded.spans.iter().flat_map(|s| s.vector.iter().copied()).collect();
+        Ok(self.model.pool(&rows, name)?)
+    }
+}
+
+/// What an index made with `model` says of its vectors.
+#[must_use]
+pub(crate) fn identity(model: &Model) -> Identity {
+    Identity {
+        model_id: model.manifest().id.clone(),
+        manifest_hash: model.vector_hash().to_owned(),
+        pipeline_version: PIPELINE_VERSION,
+        dim: model.manifest().dim,
+    }
+}

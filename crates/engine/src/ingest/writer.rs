@@ -1,0 +1,180 @@
+//! Outcomes into batches of changes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use earmark_index::{Change, Clip, ClipId, ClipMeta, Failure, Index, Segment};
+
+use super::plan::{Job, Settled};
+use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
+use crate::pipeline::{Encoded, Outcome};
+use crate::EngineError;
+
+/// A batch is written when it has this many changes, or this many segments, or is this old: often enough that a kill
+/// costs little work, seldom enough that flushing to disk costs little time.
+const BATCH_CHANGES: usize = 256;
+const BATCH_SEGMENTS: usize = 4096;
+const BATCH_AGE: Duration = Duration::from_secs(2);
+
+pub(super) struct Writer<'a> {
+    index: &'a Index,
+    tags: &'a [String],
+    report: &'a mut IngestReport,
+    observe: &'a mut dyn FnMut(IngestEvent<'_>),
+    batch: Vec<Change>,
+    batch_segments: usize,
+    batch_begun: Instant,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        index: &'a Index,
+        tags: &'a [String],
+        report: &'a mut IngestReport,
+        observe: &'a mut dyn FnMut(IngestEvent<'_>),
+    ) -> Self {
+        let batch_begun = Instant::now();
+        Self { index, tags, report, observe, batch: Vec::new(), batch_segments: 0, batch_begun }
+    }
+
+    /// Gives clips their tags.
+    pub(super) fn retag(&mut self, retag: Vec<(ClipId, Vec<String>)>) -> Result<(), EngineError> {
+        retag.into_iter().try_for_each(|(id, tags)| self.push(Change::SetTags { id, tags }))
+    }
+
+    /// Takes the outcome of a job; a job that must be run again goes to `again`.
+    pub(super) fn take(
+        &mut self,
+        job: Job,
+        outcome: Outcome<Settled>,
+        again: &mut Vec<Job>,
+    ) -> Result<(), EngineError> {
+        match outcome {
+            Outcome::Encoded(Ok(encoded)) => self.encoded(&job, encoded),
+            Outcome::Encoded(Err(e)) | Outcome::Done(Settled::Unreadable(e)) => self.failed(&job, &e),
+            Outcome::Done(Settled::Touched) => self.touched(&job),
+            Outcome::Done(Settled::SameContent) => self.same_content(job, again),
+        }
+    }
+
+    /// Writes what is waiting. On return it is on disk.
+    pub(super) fn flush(&mut self) -> Result<(), EngineError> {
+        if !self.batch.is_empty() {
+            self.index.apply(std::mem::take(&mut self.batch))?;
+            self.batch_segments = 0;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, change: Change) -> Result<(), EngineError> {
+        if self.batch.is_empty() {
+            self.batch_begun = Instant::now();
+        }
+        if let Change::Put { segments, .. } = &change {
+            self.batch_segments += segments.len();
+        }
+        self.batch.push(change);
+        let full = self.batch.len() >= BATCH_CHANGES || self.batch_segments >= BATCH_SEGMENTS;
+        if full || self.batch_begun.elapsed() >= BATCH_AGE { self.flush() } else { Ok(()) }
+    }
+
+    fn encoded(&mut self, job: &Job, encoded: Encoded) -> Result<(), EngineError> {
+        let meta = ClipMeta {
+            path: job.path.clone(),
+            content_hash: job.hash,
+            mtime_ns: job.mtime_ns,
+            size: job.size,
+            duration_s: encoded.duration_s,
+            sample_rate: encoded.info.sample_rate,
+            channels: encoded.info.channels,
+            format: encoded.info.format,
+            tags: self.tags.to_vec(),
+            indexed_unix_s: now_unix_s(),
+        };
+        let segments: Vec<Segment> = encoded
+            .spans
+            .into_iter()
+            .map(|s| Segment { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
+            .collect();
+        if encoded.truncated {
+            self.report.truncated.push(job.path.clone());
+        }
+        match job.known {
+            Some(_) => self.report.updated += 1,
+            None => self.report.added += 1,
+        }
+        self.report.audio_s += encoded.duration_s;
+        self.report.segments += segments.len();
+        self.done(job, encoded.duration_s, None);
+        self.push(Change::Put { meta, segments })
+    }
+
+    fn failed(&mut self, job: &Job, error: &EngineError) -> Result<(), EngineError> {
+        let (kind, reason) = (error.kind().to_owned(), error.to_string());
+        self.done(job, 0.0, Some(&reason));
+        self.report.failed.push(FailedFile {
+            path: job.path.clone(),
+            kind: kind.clone(),
+            reason: reason.clone(),
+        });
+        self.push(Change::Fail(Failure {
+            path: job.path.clone(),
+            size: job.size,
+            mtime_ns: job.mtime_ns,
+            reason,
+            kind,
+            seen_unix_s: now_unix_s(),
+        }))
+    }
+
+    fn touched(&mut self, job: &Job) -> Result<(), EngineError> {
+        self.report.unchanged += 1;
+        self.done(job, 0.0, None);
+        let Some(clip) = self.index.clip_by_path(&job.path)? else { return Ok(()) };
+        let meta = self.meta_of(job, &clip);
+        self.push(Change::Move { id: clip.id, meta })
+    }
+
+    /// The content is that of a clip we have: moved if that clip's file is gone, a copy if it is still there.
+    fn same_content(&mut self, job: Job, again: &mut Vec<Job>) -> Result<(), EngineError> {
+        // What is waiting may move or replace the very clip.
+        self.flush()?;
+        let clips = self.index.clips_by_hash(&job.hash)?;
+        let gone = clips.iter().find(|c| c.meta.path != job.path && !Path::new(&c.meta.path).exists());
+        if let (Some(clip), None) = (gone, job.known) {
+            self.report.moved += 1;
+            self.done(&job, 0.0, None);
+            let meta = self.meta_of(&job, clip);
+            return self.push(Change::Move { id: clip.id, meta });
+        }
+        let Some(clip) = clips.first() else {
+            again.push(job);
+            return Ok(());
+        };
+        match job.known {
+            Some(_) => self.report.updated += 1,
+            None => self.report.copied += 1,
+        }
+        self.done(&job, 0.0, None);
+        let segments = self.index.segments(clip.id)?;
+        let meta = ClipMeta { tags: self.tags.to_vec(), ..self.meta_of(&job, clip) };
+        self.push(Change::Put { meta, segments })
+    }
+
+    /// What is known of `clip`, for the file of `job`.
+    fn meta_of(&self, job: &Job, clip: &Clip) -> ClipMeta {
+        let mut tags = clip.meta.tags.clone();
+        tags.extend(self.tags.iter().filter(|t| !clip.meta.tags.contains(t)).cloned());
+        ClipMeta {
+            path: job.path.clone(),
+            mtime_ns: job.mtime_ns,
+            size: job.size,
+            tags,
+            ..clip.meta.clone()
+        }
+    }
+
+    fn done(&mut self, job: &Job, audio_s: f64, failed: Option<&str>) {
+        (self.observe)(IngestEvent::File { path: &job.path, bytes: job.size, audio_s, failed });
+    }
+}

@@ -1,0 +1,94 @@
+//! Cuts the stream of windows into segments: runs of consecutive windows that are encoded together and, in an index,
+//! pooled into one vector.
+
+use earmark_audio::FeatureWindow;
+
+/// Features of consecutive windows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct SegmentFeatures {
+    /// `[windows, frames, mels]`.
+    pub(crate) features: Vec<f32>,
+    /// Start and end of each window, seconds.
+    pub(crate) times: Vec<(f64, f64)>,
+}
+
+impl SegmentFeatures {
+    fn append(&mut self, other: Self) {
+        self.features.extend(other.features);
+        self.times.extend(other.times);
+    }
+}
+
+/// Groups windows by `per_segment`. A last group of less than half as many is joined to the one before it, so that no
+/// segment is a sliver of tail.
+#[derive(Debug)]
+pub(crate) struct SegmentCutter {
+    per_segment: usize,
+    held: Option<SegmentFeatures>,
+    current: SegmentFeatures,
+}
+
+impl SegmentCutter {
+    pub(crate) fn new(per_segment: usize) -> Self {
+        Self { per_segment: per_segment.max(1), held: None, current: SegmentFeatures::default() }
+    }
+
+    /// Takes the next window; gives a segment once it is known to be final.
+    pub(crate) fn push(&mut self, window: FeatureWindow) -> Option<SegmentFeatures> {
+        self.current.features.extend(window.features);
+        self.current.times.push((window.start_s, window.end_s));
+        if self.current.times.len() < self.per_segment {
+            return None;
+        }
+        self.held.replace(std::mem::take(&mut self.current))
+    }
+
+    /// The last one or two segments.
+    pub(crate) fn finish(mut self) -> Vec<SegmentFeatures> {
+        let mut last = Vec::new();
+        let short = self.current.times.len() * 2 < self.per_segment;
+        match self.held.take() {
+            Some(mut held) if short => {
+                held.append(self.current);
+                last.push(held);
+            }
+            Some(held) => last.extend([held, self.current]),
+            None => last.push(self.current),
+        }
+        last.retain(|s| !s.times.is_empty());
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes of the segments that `windows` windows are cut into.
+    fn sizes(windows: usize, per_segment: usize) -> Vec<usize> {
+        let mut cutter = SegmentCutter::new(per_segment);
+        let mut segments = Vec::new();
+        for index in 0..windows {
+            let start_s = index as f64;
+            let window = FeatureWindow { index, start_s, end_s: start_s + 2.0, features: vec![index as f32; 3] };
+            segments.extend(cutter.push(window));
+        }
+        segments.extend(cutter.finish());
+        let starts: Vec<f64> = segments.iter().flat_map(|s| s.times.iter().map(|t| t.0)).collect();
+        assert_eq!(starts, (0..windows).map(|i| i as f64).collect::<Vec<_>>(), "a window was lost or moved");
+        assert!(segments.iter().all(|s| s.features.len() == s.times.len() * 3));
+        segments.iter().map(|s| s.times.len()).collect()
+    }
+
+    #[test]
+    fn every_window_is_in_one_segment_and_a_short_tail_joins_the_last() {
+        assert_eq!(sizes(0, 10), Vec::<usize>::new());
+        assert_eq!(sizes(1, 10), [1]);
+        assert_eq!(sizes(10, 10), [10]);
+        assert_eq!(sizes(14, 10), [14]);
+        assert_eq!(sizes(15, 10), [10, 5]);
+        assert_eq!(sizes(20, 10), [10, 10]);
+        assert_eq!(sizes(24, 10), [10, 14]);
+        assert_eq!(sizes(3, 1), [1, 1, 1]);
+    }
+}

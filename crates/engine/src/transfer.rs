@@ -1,0 +1,183 @@
+//! An index out to files that other programs read, and back: `header.json`, one clip a line in `clips.jsonl`, and all
+//! vectors in `vectors.npy` (`[segments, dim]`, float32, unit rows).
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use earmark_index::{Change, ClipMeta, Filter, Header, Identity, Index, OpenOptions, Segment};
+use serde::{Deserialize, Serialize};
+
+use crate::{EngineError, npy};
+
+/// Clips in a batch while importing.
+const BATCH_CLIPS: usize = 256;
+
+/// A line of `clips.jsonl`.
+#[derive(Debug, Serialize, Deserialize)]
+struct ClipLine {
+    /// First row of the clip in `vectors.npy`.
+    row: usize,
+    path: String,
+    content_hash: String,
+    mtime_ns: i64,
+    size: u64,
+    duration_s: f64,
+    sample_rate: u32,
+    channels: u16,
+    format: String,
+    tags: Vec<String>,
+    indexed_unix_s: i64,
+    /// Start and end of each segment, seconds; one row each.
+    segments: Vec<(f64, f64)>,
+}
+
+/// What was moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct TransferReport {
+    /// Clips.
+    pub clips: usize,
+    /// Segments.
+    pub segments: usize,
+}
+
+fn paths(dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
+    (dir.join("header.json"), dir.join("clips.jsonl"), dir.join("vectors.npy"))
+}
+
+/// Writes the clips that `filter` admits into the folder `dir`, which must be new or empty.
+///
+/// # Errors
+/// A folder that is not empty, I/O, a damaged index.
+pub fn export(index: &Index, filter: &Filter, dir: &Path) -> Result<TransferReport, EngineError> {
+    let at = |path: &Path| {
+        let path = path.to_path_buf();
+        move |e: std::io::Error| EngineError::io(&path, &e)
+    };
+    std::fs::create_dir_all(dir).map_err(at(dir))?;
+    if std::fs::read_dir(dir).map_err(at(dir))?.next().is_some() {
+        let reason = "expected a new or empty folder; files are in it already".to_owned();
+        return Err(EngineError::Path { path: dir.to_path_buf(), reason });
+    }
+    let (header_path, clips_path, vectors_path) = paths(dir);
+    let clips = index.clips_matching(filter)?;
+    let mut segment_counts = Vec::with_capacity(clips.len());
+    for clip in &clips {
+        segment_counts.push(index.segments(clip.id)?.len());
+    }
+    let rows = segment_counts.iter().sum();
+    let dim = index.header().identity.dim;
+    let mut vectors = BufWriter::new(File::create(&vectors_path).map_err(at(&vectors_path))?);
+    npy::write_header(&mut vectors, rows, dim).map_err(at(&vectors_path))?;
+    let mut lines = BufWriter::new(File::create(&clips_path).map_err(at(&clips_path))?);
+    let mut row = 0;
+    for clip in &clips {
+        let segments = index.segments(clip.id)?;
+        let meta = &clip.meta;
+        let line = ClipLine {
+            row,
+            path: meta.path.clone(),
+            content_hash: blake3::Hash::from_bytes(meta.content_hash).to_hex().to_string(),
+            mtime_ns: meta.mtime_ns,
+            size: meta.size,
+            duration_s: meta.duration_s,
+            sample_rate: meta.sample_rate,
+            channels: meta.channels,
+            format: meta.format.clone(),
+            tags: meta.tags.clone(),
+            indexed_unix_s: meta.indexed_unix_s,
+            segments: segments.iter().map(|s| (s.start_s, s.end_s)).collect(),
+        };
+        serde_json::to_writer(&mut lines, &line).map_err(|e| at(&clips_path)(e.into()))?;
+        lines.write_all(b"\n").map_err(at(&clips_path))?;
+        for segment in &segments {
+            npy::write_values(&mut vectors, &segment.vector).map_err(at(&vectors_path))?;
+        }
+        row += segments.len();
+    }
+    lines.flush().map_err(at(&clips_path))?;
+    vectors.flush().map_err(at(&vectors_path))?;
+    // Last: a folder without a header is no export.
+    let header = serde_json::to_vec_pretty(index.header()).map_err(|e| at(&header_path)(e.into()))?;
+    std::fs::write(&header_path, header).map_err(at(&header_path))?;
+    Ok(TransferReport { clips: clips.len(), segments: rows })
+}
+
+/// The identity of the index that was exported to `dir`.
+///
+/// # Errors
+/// No export there, or a damaged one.
+pub fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
+    let (header_path, ..) = paths(dir);
+    let bytes = std::fs::read(&header_path).map_err(|e| EngineError::Transfer {
+        path: header_path.clone(),
+        reason: format!("expected a folder written by `earmark export`: {e}"),
+    })?;
+    let header: Header = serde_json::from_slice(&bytes).map_err(|e| EngineError::Transfer {
+        path: header_path,
+        reason: format!("expected the header of an export: {e}"),
+    })?;
+    Ok(header.identity)
+}
+
+/// Adds the clips exported to `dir` to the index at `index_dir`, which is created if it is not there. A clip at the
+/// same path is replaced.
+///
+/// # Errors
+/// A damaged export, an index made by another model, I/O.
+pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<TransferReport, EngineError> {
+    let identity = exported_identity(dir)?;
+    let (_, clips_path, vectors_path) = paths(dir);
+    let bad = |path: &Path, reason: String| EngineError::Transfer { path: path.to_path_buf(), reason };
+    let file = File::open(&vectors_path).map_err(|e| bad(&vectors_path, e.to_string()))?;
+    let mut vectors = BufReader::new(file);
+    let (rows, dim) = npy::read_header(&mut vectors).map_err(|e| bad(&vectors_path, e))?;
+    if dim != identity.dim {
+        return Err(bad(&vectors_path, format!("expected {} columns, got {dim}", identity.dim)));
+    }
+    let lines = BufReader::new(File::open(&clips_path).map_err(|e| bad(&clips_path, e.to_string()))?);
+    let index = Index::create_or_open(index_dir, &identity, options)?;
+    let mut report = TransferReport::default();
+    let mut batch = Vec::new();
+    for (number, line) in lines.lines().enumerate() {
+        let bad_line = |reason: String| bad(&clips_path, format!("line {}: {reason}", number + 1));
+        let line = line.map_err(|e| bad_line(e.to_string()))?;
+        let line: ClipLine = serde_json::from_str(&line).map_err(|e| bad_line(e.to_string()))?;
+        if line.row != report.segments {
+            return Err(bad_line(format!("expected row {}, got {}", report.segments, line.row)));
+        }
+        let hash = blake3::Hash::from_hex(&line.content_hash).map_err(|e| bad_line(format!("content_hash: {e}")))?;
+        let mut segments = Vec::with_capacity(line.segments.len());
+        for (start_s, end_s) in line.segments {
+            let vector = npy::read_values(&mut vectors, dim)
+                .map_err(|e| bad(&vectors_path, format!("row {}: {e}", report.segments)))?;
+            segments.push(Segment { start_s, end_s, vector });
+            report.segments += 1;
+        }
+        report.clips += 1;
+        let meta = ClipMeta {
+            path: line.path,
+            content_hash: *hash.as_bytes(),
+            mtime_ns: line.mtime_ns,
+            size: line.size,
+            duration_s: line.duration_s,
+            sample_rate: line.sample_rate,
+            channels: line.channels,
+            format: line.format,
+            tags: line.tags,
+            indexed_unix_s: line.indexed_unix_s,
+        };
+        batch.push(Change::Put { meta, segments });
+        if batch.len() >= BATCH_CLIPS {
+            index.apply(std::mem::take(&mut batch))?;
+        }
+    }
+    if report.segments != rows {
+        return Err(bad(&clips_path, format!("expected {rows} segments, got {}; it may be cut short", report.segments)));
+    }
+    if !batch.is_empty() {
+        index.apply(batch)?;
+    }
+    index.refresh_graph()?;
+    Ok(report)
+}

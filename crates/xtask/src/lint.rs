@@ -81,9 +81,9 @@ fn cargo_deny(repo: &Repo) -> Result<OsString> {
     anyhow::bail!("{} does not run on this machine", program.display())
 }
 
-/// True if cargo-deny has fetched its advisory database here before.
+/// True if cargo-deny has fetched its advisory database here before. A fetch that failed leaves the outer folder.
 fn has_advisories() -> bool {
-    shell::cargo_home()
-        .and_then(|home| fs::read_dir(home.join("advisory-dbs")).ok())
-        .is_some_and(|mut databases| databases.next().is_some())
+    let Some(databases) = shell::cargo_home().map(|home| home.join("advisory-dbs")) else { return false };
+    let databases = fs::read_dir(databases).into_iter().flatten().flatten();
+    databases.map(|database| database.path().join(".git")).any(|git| git.is_dir())
 }

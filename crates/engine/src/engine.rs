@@ -158,7 +158,7 @@ impl Engine {
 
 /// What an index made with `model` says of its vectors.
 #[must_use]
-pub(crate) fn identity(model: &Model) -> Identity {
+pub fn identity(model: &Model) -> Identity {
     Identity {
         model_id: model.manifest().id.clone(),
         manifest_hash: model.vector_hash().to_owned(),

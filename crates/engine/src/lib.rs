@@ -24,7 +24,7 @@ mod pipeline;
 mod segment;
 mod walk;
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, identity};
 pub use error::EngineError;
 pub use pipeline::{Encoded, Keep, PipelineOptions, Prepared, Source, Span, run as run_pipeline};
 pub use walk::{WalkOptions, Walked, walk};

@@ -1,0 +1,464 @@
+//! The command line: what can be typed, and the help that people read.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::units::{parse_seconds, parse_since};
+
+/// Find and label sounds by describing them.
+///
+/// earmark listens to your sound files once and remembers what it heard in an index. After that you can search them
+/// by words or by example, label them with any words you like, and learn when something is heard. Everything runs
+/// on this machine; nothing is sent anywhere.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  earmark index ~/Sounds
+  earmark search \"heavy wooden door creaking\"
+  earmark search --like door.wav --not speech
+  earmark classify clip.wav --labels \"dog, siren, rain\"
+  earmark events night.flac --labels \"owl, car passing by\"
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be used, 130 cut short by Ctrl-C.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data folder]
+    #[arg(long, global = true, env = "EARMARK_DB", value_name = "DIR")]
+    pub(crate) db: Option<PathBuf>,
+    /// The model, by name or by folder [default: the one that made the index, else the bundled one]
+    #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The ONNX Runtime library to use [default: searched for beside the program]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) onnxruntime: Option<PathBuf>,
+    /// Worker threads [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Listen to sound files and remember what was heard
+    Index(IndexArgs),
+    /// Find sounds by words, by example, or both
+    Search(SearchArgs),
+    /// Label clips with any words
+    Classify(ClassifyArgs),
+    /// Tell when something is heard
+    Events(EventsArgs),
+    /// Say what is in the index, or what a sound file is
+    Info(InfoArgs),
+    /// List the clips in the index
+    List(ListArgs),
+    /// Take clips out of the index (never touches the files)
+    Remove(RemoveArgs),
+    /// Check the whole index, and that every segment is found by its own vector
+    Verify(VerifyArgs),
+    /// Make anew what is derived from the index's store
+    Rebuild,
+    /// Write the index as JSON Lines and a NumPy matrix
+    Export(ExportArgs),
+    /// Read what `export` wrote into an index
+    Import(ImportArgs),
+    /// The models that can be used
+    Models(ModelsArgs),
+    /// Print a completion script for your shell
+    Completions(CompletionsArgs),
+}
+
+/// Index sound files, or bring an index up to date.
+///
+/// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised by
+/// their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be read are
+/// listed at the end and not tried again until they change.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndexArgs {
+    /// Sound files and folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Remove clips whose files are gone from under these paths
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Listen to everything again, changed or not
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Try files again that failed before
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+    /// Give the clips a tag (may be repeated)
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Leave out paths that match (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Take up hidden files and folders too
+    #[arg(long)]
+    pub(crate) hidden: bool,
+    /// Try every file in folders, not only those named like sound files
+    #[arg(long)]
+    pub(crate) all_files: bool,
+    /// Print a summary as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Find sounds by words, by example, or both.
+///
+/// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SearchArgs {
+    /// What it sounds like, in your words
+    #[arg(value_name = "WORDS")]
+    pub(crate) text: Option<String>,
+    /// Find sounds like this file (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) like: Vec<PathBuf>,
+    /// Use the example from here, as in 12s or 1:30
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
+    pub(crate) from: Option<f64>,
+    /// Use the example up to here
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
+    pub(crate) to: Option<f64>,
+    /// Keep away from sounds like these words (may be repeated)
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) not: Vec<String>,
+    /// How much the words count
+    #[arg(long, value_name = "W", default_value_t = 1.0)]
+    pub(crate) text_weight: f32,
+    /// How much each example counts
+    #[arg(long, value_name = "W", default_value_t = 1.0)]
+    pub(crate) like_weight: f32,
+    /// How strongly to keep away from each --not
+    #[arg(long, value_name = "W", default_value_t = 0.7)]
+    pub(crate) not_weight: f32,
+    /// How many clips to list
+    #[arg(short = 'k', long = "top", value_name = "N", default_value_t = 10)]
+    pub(crate) k: usize,
+    /// Leave out weaker matches [default: the model's own limit]
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    pub(crate) min_score: Option<f32>,
+    /// List every matching stretch, not only the best of each clip
+    #[arg(long)]
+    pub(crate) segments: bool,
+    /// Show the sound classes that the query and each hit share
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// How to search
+    #[arg(long, value_enum, default_value_t = SearchMode::Auto, value_name = "HOW")]
+    pub(crate) mode: SearchMode,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) format: HitFormatArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SearchMode {
+    /// Exact for small indexes and selective filters, else the graph
+    Auto,
+    /// Compare with everything
+    Exact,
+    /// Walk the HNSW graph: approximate, fast in large indexes
+    Graph,
+}
+
+/// Which clips to consider.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Which clips")]
+pub(crate) struct FilterArgs {
+    /// Only paths that match; without a `/`, file names that match
+    #[arg(long = "path", value_name = "GLOB")]
+    pub(crate) path_glob: Option<String>,
+    /// Only clips with this tag (may be repeated: all of them)
+    #[arg(long = "with-tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Only this format, as in wav or flac (may be repeated: any of them)
+    #[arg(long = "in-format", value_name = "FORMAT")]
+    pub(crate) formats: Vec<String>,
+    /// Only clips at least this long
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) min_duration: Option<f64>,
+    /// Only clips at most this long
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) max_duration: Option<f64>,
+    /// Only clips indexed since then: a date, or how long ago as in 7d or 12h
+    #[arg(long, value_name = "WHEN", value_parser = parse_since)]
+    pub(crate) since: Option<i64>,
+}
+
+/// How to print hits.
+#[derive(Debug, ClapArgs)]
+#[group(multiple = false)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct HitFormatArgs {
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// Comma-separated values with a header
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Only the paths, each ended by a NUL, for `xargs -0`
+    #[arg(long)]
+    pub(crate) paths0: bool,
+    /// A playlist that starts each file at the match
+    #[arg(long)]
+    pub(crate) m3u: bool,
+}
+
+/// How to print rows.
+#[derive(Debug, ClapArgs)]
+#[group(multiple = false)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct RowFormatArgs {
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// Comma-separated values with a header
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+/// Where labels come from.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false, id = "label_source")]
+pub(crate) struct LabelArgs {
+    /// Labels, separated by commas
+    #[arg(long, value_name = "LIST")]
+    pub(crate) labels: Option<String>,
+    /// A file of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels_file: Option<PathBuf>,
+}
+
+/// Label clips with any words.
+///
+/// The answer is the label that fits best, with its probability among the labels given, or none of them when nothing
+/// fits. With --multi each label is judged by itself.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClassifyArgs {
+    /// Sound files and folders; `-` reads a sound file from standard input
+    #[arg(value_name = "FILE", required_unless_present = "indexed", conflicts_with = "indexed")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Classify the clips in the index instead, without decoding anything again
+    #[arg(long)]
+    pub(crate) indexed: bool,
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
+    /// Put labels into this text, `{}` standing for the label (may be repeated: their vectors are averaged)
+    #[arg(long = "template", value_name = "TEXT")]
+    pub(crate) templates: Vec<String>,
+    /// Judge each label by itself: any number of them may fit
+    #[arg(long)]
+    pub(crate) multi: bool,
+    /// Probability from which a label counts as heard, with --multi
+    #[arg(long, value_name = "P", default_value_t = 0.5, requires = "multi")]
+    pub(crate) threshold: f32,
+    /// How many labels to show for each clip
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Over long files: mean (what it is about), max (whether it is heard at all), attention (between the two)
+    #[arg(long, value_name = "HOW", default_value = "mean", value_parser = ["mean", "max", "attention"])]
+    pub(crate) pooling: String,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) format: RowFormatArgs,
+}
+
+/// Tell when something is heard in a recording.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EventsArgs {
+    /// A sound file; `-` reads one from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
+    /// Put labels into this text, `{}` standing for the label (may be repeated)
+    #[arg(long = "template", value_name = "TEXT")]
+    pub(crate) templates: Vec<String>,
+    /// Probability at which an event begins
+    #[arg(long, value_name = "P", default_value_t = 0.5)]
+    pub(crate) threshold: f32,
+    /// Probability below which it ends [default: 0.7 of the threshold]
+    #[arg(long, value_name = "P")]
+    pub(crate) release: Option<f32>,
+    /// Time between windows [default: an eighth of the model's window]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) hop: Option<f64>,
+    /// Length of the median filter over scores; 0 for none
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, default_value = "0.36s")]
+    pub(crate) smooth: f64,
+    /// Drop shorter events
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, default_value = "0.2s")]
+    pub(crate) min_duration: f64,
+    /// Join events of a label that are closer than this
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, default_value = "0.3s")]
+    pub(crate) merge_gap: f64,
+    #[command(flatten)]
+    pub(crate) format: EventFormatArgs,
+}
+
+/// How to print events.
+#[derive(Debug, ClapArgs)]
+#[group(multiple = false)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct EventFormatArgs {
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// Comma-separated values with a header
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// An Audacity label track
+    #[arg(long)]
+    pub(crate) audacity: bool,
+}
+
+/// Say what is in the index, or what a sound file is.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InfoArgs {
+    /// A sound file [default: the index itself]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// List the clips in the index.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ListArgs {
+    /// List the files that could not be indexed, with reasons, instead
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) format: ListFormatArgs,
+}
+
+/// How to print a list.
+#[derive(Debug, ClapArgs)]
+#[group(multiple = false)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ListFormatArgs {
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// Comma-separated values with a header
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Only the paths, each ended by a NUL, for `xargs -0`
+    #[arg(long)]
+    pub(crate) paths0: bool,
+}
+
+/// Take clips out of the index. The sound files stay as they are.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RemoveArgs {
+    /// Files, or folders with all that is in them
+    #[arg(value_name = "PATH", required_unless_present_any = ["path_glob", "tags", "formats", "min_duration", "max_duration", "since"])]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Check the whole index.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Also check that every clip's file is still there
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Write the index as `header.json`, `clips.jsonl` and `vectors.npy` (float32, one unit row a segment).
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// A new or empty folder
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// Read what `earmark export` wrote into an index, which is created if it is not there.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportArgs {
+    /// The folder that was written
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+}
+
+/// The models that can be used: the bundled one, and your own in the config folder.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List them
+    List {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one, and check its files
+    Show {
+        /// Its name
+        name: String,
+        /// The manifest as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Print a completion script: `earmark completions bash > /etc/bash_completion.d/earmark`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CompletionsArgs {
+    /// Your shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

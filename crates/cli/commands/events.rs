@@ -1,0 +1,106 @@
+//! `earmark events`
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_engine::Source;
+use earmark_engine::events::{EventOptions, detect};
+use serde::Serialize;
+
+use super::classify::read_stdin;
+use crate::args::{EventsArgs, Global};
+use crate::units::{amount, clock};
+use crate::{context, output};
+
+/// Release level, as a share of the threshold.
+const RELEASE_SHARE: f32 = 0.7;
+
+#[derive(Serialize)]
+struct Row {
+    onset_s: f64,
+    offset_s: f64,
+    label: String,
+    score: f32,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    file: String,
+    duration_s: f64,
+    labels: &'a [String],
+    calibrated: bool,
+    events: Vec<Row>,
+}
+
+pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
+    let labels = context::labels(&args.labels)?;
+    let options = EventOptions {
+        threshold: args.threshold,
+        release: args.release.unwrap_or(args.threshold * RELEASE_SHARE),
+        hop_s: args.hop,
+        smooth_s: args.smooth,
+        min_duration_s: args.min_duration,
+        merge_gap_s: args.merge_gap,
+    };
+    options.validate()?;
+    let engine = context::engine(global, context::model(global)?)?;
+    let labels = labels.encode(&engine, &args.templates)?;
+    let name = args.file.display().to_string();
+    let source =
+        if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
+    let (events, encoded) = detect(&engine, source, &name, &labels, &options)?;
+    let rows: Vec<Row> = events
+        .iter()
+        .map(|e| Row {
+            onset_s: e.onset_s,
+            offset_s: e.offset_s,
+            label: labels.names[e.label].clone(),
+            score: e.score,
+        })
+        .collect();
+    let format = &args.format;
+    if format.json {
+        output::json(&Document {
+            file: name,
+            duration_s: encoded.duration_s,
+            labels: &labels.names,
+            calibrated: engine.model().manifest().scores.calibrated,
+            events: rows,
+        })?;
+    } else if format.jsonl {
+        output::jsonl(rows)?;
+    } else if format.csv {
+        let header = ["onset_s", "offset_s", "label", "score"];
+        let record = |r: &Row| {
+            vec![format!("{:.3}", r.onset_s), format!("{:.3}", r.offset_s), r.label.clone(), format!("{:.3}", r.score)]
+        };
+        output::csv(&header, rows.iter().map(record))?;
+    } else if format.audacity {
+        let mut out = output::stdout();
+        for r in &rows {
+            writeln!(out, "{:.6}\t{:.6}\t{}", r.onset_s, r.offset_s, r.label)?;
+        }
+        out.flush()?;
+    } else {
+        let cells: Vec<Vec<String>> = rows
+            .iter()
+            .map(|r| {
+                let stretch = format!("{} - {}", clock(r.onset_s), clock(r.offset_s));
+                vec![stretch, format!("{:.2}", r.score), r.label.clone()]
+            })
+            .collect();
+        let mut out = output::stdout();
+        output::table(&mut out, &[true, true], &cells)?;
+        out.flush()?;
+    }
+    if events.is_empty() && !global.quiet {
+        eprintln!(
+            "nothing heard in {} of audio: no label reaches {:.2}; a lower --threshold hears more",
+            amount(encoded.duration_s),
+            args.threshold
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,207 @@
+//! `earmark index`
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use earmark_engine::WalkOptions;
+use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
+use earmark_index::{Index, OpenOptions};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::{Global, IndexArgs};
+use crate::units::{amount, bytes};
+use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
+
+/// Failed files that are listed by name; the rest are counted.
+const LISTED_FAILURES: usize = 20;
+
+pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
+    let dir = context::db_dir(global)?;
+    let engine = context::engine(global, context::model(global)?)?;
+    let index = Index::create_or_open(&dir, &engine.identity(), &OpenOptions::default())?;
+    context::tell_events(&index, global);
+    let options = IngestOptions {
+        walk: WalkOptions { any_extension: args.all_files, hidden: args.hidden, exclude: args.exclude },
+        prune: args.prune,
+        force: args.force,
+        retry_failed: args.retry_failed,
+        tags: args.tags,
+    };
+    let stop = stop_on_ctrl_c()?;
+    let mut progress = Progress::new(global.quiet);
+    let report = ingest(&engine, &index, &args.paths, &options, &stop, |event| progress.tell(event))?;
+    progress.finish();
+    context::tell_events(&index, global);
+    if args.json {
+        output::json(&report)?;
+    }
+    if !global.quiet && !args.json {
+        summarise(&report);
+        eprintln!("index: {}", dir.display());
+    }
+    // Failures are errors, which even --quiet shows.
+    list_failures(&report);
+    Ok(if report.interrupted {
+        eprintln!("interrupted; what was finished is in the index, and the same command goes on from here");
+        ExitCode::from(EXIT_INTERRUPTED)
+    } else if report.failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_SOME_FAILED)
+    })
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the program at once.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+        eprintln!("\nfinishing the batch; press Ctrl-C again to stop at once (nothing acknowledged is lost)");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn summarise(report: &IngestReport) {
+    let mut parts = Vec::new();
+    let counts = [
+        (report.added, "added"),
+        (report.updated, "updated"),
+        (report.moved, "moved"),
+        (report.copied, "copied"),
+        (report.pruned, "pruned"),
+        (report.unchanged, "unchanged"),
+        (report.failed.len(), "failed"),
+        (report.known_bad, "known to be bad"),
+    ];
+    parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+    if parts.is_empty() {
+        parts.push("no sound files found".to_owned());
+    }
+    let mut line = parts.join(", ");
+    if report.audio_s > 0.0 {
+        let rate = report.audio_s / report.seconds.max(1e-9);
+        line += &format!("; {} of audio in {} ({rate:.0} x real time)", amount(report.audio_s), amount(report.seconds));
+    }
+    if report.other_files > 0 {
+        line += &format!("; {} other files passed over", report.other_files);
+    }
+    eprintln!("{line}");
+    for path in &report.truncated {
+        eprintln!("warning: {}: ends before its header says; indexed what is there", output::short(path));
+    }
+    if report.known_bad > 0 {
+        eprintln!("`earmark list --failed` says what is bad; --retry-failed tries again");
+    }
+}
+
+fn list_failures(report: &IngestReport) {
+    for failed in report.failed.iter().take(LISTED_FAILURES) {
+        let path = output::short(&failed.path);
+        let reason = failed.reason.strip_prefix(&format!("{}: ", failed.path)).unwrap_or(&failed.reason);
+        eprintln!("failed: {path}: {reason}");
+    }
+    if report.failed.len() > LISTED_FAILURES {
+        let more = report.failed.len() - LISTED_FAILURES;
+        eprintln!("failed: and {more} more; `earmark list --failed` lists them all");
+    }
+}
+
+/// A bar on a terminal, a line every few seconds elsewhere, nothing when quiet.
+struct Progress {
+    shown: Shown,
+    started: Instant,
+    files: usize,
+    bytes: u64,
+    done_files: usize,
+    done_bytes: u64,
+    audio_s: f64,
+}
+
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines { last: Instant },
+}
+
+/// Time between progress lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+impl Progress {
+    fn new(quiet: bool) -> Self {
+        let shown = if quiet {
+            Shown::Nothing
+        } else if std::io::stderr().is_terminal() {
+            Shown::Bar(ProgressBar::hidden())
+        } else {
+            Shown::Lines { last: Instant::now() }
+        };
+        let started = Instant::now();
+        Self { shown, started, files: 0, bytes: 0, done_files: 0, done_bytes: 0, audio_s: 0.0 }
+    }
+
+    fn tell(&mut self, event: IngestEvent<'_>) {
+        match event {
+            IngestEvent::Planned { files, bytes } => {
+                (self.files, self.bytes) = (files, bytes);
+                if matches!(self.shown, Shown::Bar(_)) && files > 0 {
+                    let bar = ProgressBar::new(bytes);
+                    // The template is constant; if it were wrong the default bar would do.
+                    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {msg}  ETA {eta}") {
+                        bar.set_style(style);
+                    }
+                    self.shown = Shown::Bar(bar);
+                }
+            }
+            IngestEvent::File { bytes, audio_s, .. } => {
+                self.done_files += 1;
+                self.done_bytes += bytes;
+                self.audio_s += audio_s;
+                self.show();
+            }
+        }
+    }
+
+    fn message(&self) -> String {
+        let elapsed = self.started.elapsed().as_secs_f64().max(1e-9);
+        format!(
+            "{}/{} files  {} of audio  {:.0} x real time",
+            self.done_files,
+            self.files,
+            amount(self.audio_s),
+            self.audio_s / elapsed
+        )
+    }
+
+    fn show(&mut self) {
+        let message = self.message();
+        match &mut self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                bar.set_position(self.done_bytes);
+                bar.set_message(message);
+            }
+            Shown::Lines { last } => {
+                if last.elapsed() >= LINE_EVERY {
+                    *last = Instant::now();
+                    let share = self.done_bytes as f64 / self.bytes.max(1) as f64;
+                    let left = self.started.elapsed().as_secs_f64() * (1.0 - share) / share.max(1e-9);
+                    eprintln!("{message}  {} of {}  ETA {}", bytes(self.done_bytes), bytes(self.bytes), amount(left));
+                }
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}

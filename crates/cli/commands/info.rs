@@ -1,0 +1,152 @@
+//! `earmark info`
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_audio::{AudioReader, Limits};
+use earmark_index::{Clip, GraphState};
+use serde::Serialize;
+
+use crate::args::{Global, InfoArgs};
+use crate::units::{amount, bytes, clock, moment};
+use crate::{context, output};
+
+#[derive(Serialize)]
+struct IndexInfo {
+    db: String,
+    model: String,
+    manifest_hash: String,
+    pipeline_version: u32,
+    format_version: u32,
+    dim: usize,
+    created_unix_s: i64,
+    clips: usize,
+    segments: usize,
+    duration_s: f64,
+    failures: usize,
+    disk_bytes: u64,
+    graph: String,
+}
+
+#[derive(Serialize)]
+struct FileInfo {
+    file: String,
+    format: String,
+    codec: String,
+    sample_rate: u32,
+    channels: u16,
+    duration_s: f64,
+    truncated: bool,
+    indexed: Option<IndexedInfo>,
+}
+
+#[derive(Serialize)]
+struct IndexedInfo {
+    clip_id: u64,
+    segments: usize,
+    tags: Vec<String>,
+    indexed_unix_s: i64,
+}
+
+pub(crate) fn run(global: &Global, args: InfoArgs) -> Result<ExitCode> {
+    match &args.file {
+        Some(file) => file_info(global, file, args.json)?,
+        None => index_info(global, args.json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn index_info(global: &Global, json: bool) -> Result<()> {
+    let index = context::open_index(global)?;
+    let stats = index.stats()?;
+    let header = index.header();
+    let info = IndexInfo {
+        db: context::db_dir(global)?.display().to_string(),
+        model: header.identity.model_id.clone(),
+        manifest_hash: header.identity.manifest_hash.clone(),
+        pipeline_version: header.identity.pipeline_version,
+        format_version: header.format_version,
+        dim: header.identity.dim,
+        created_unix_s: header.created_unix_s,
+        clips: stats.clips,
+        segments: stats.segments,
+        duration_s: stats.duration_s,
+        failures: stats.failures,
+        disk_bytes: stats.disk_bytes,
+        graph: match stats.graph {
+            GraphState::NotLoaded => "not in use".to_owned(),
+            GraphState::Ready { rows, dead } => format!("{rows} segments, {dead} dead"),
+        },
+    };
+    if json {
+        return output::json(&info);
+    }
+    let rows = [
+        ("index", info.db),
+        ("clips", info.clips.to_string()),
+        ("segments", info.segments.to_string()),
+        ("audio", amount(info.duration_s)),
+        ("bad files", info.failures.to_string()),
+        ("on disk", bytes(info.disk_bytes)),
+        ("model", format!("{} ({} numbers a segment)", info.model, info.dim)),
+        ("created", moment(info.created_unix_s)),
+        ("graph", info.graph),
+    ];
+    print(&rows)
+}
+
+fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
+    // Headers may lie about the length, so the file is decoded to its end.
+    let mut reader = AudioReader::open(file, &Limits::default())?;
+    let mut block = Vec::new();
+    while reader.read_block(&mut block)? {}
+    let audio = reader.info();
+    let duration_s = reader.frames_read() as f64 / f64::from(audio.sample_rate);
+    let info = FileInfo {
+        file: file.display().to_string(),
+        format: audio.format.clone(),
+        codec: audio.codec.clone(),
+        sample_rate: audio.sample_rate,
+        channels: audio.channels,
+        duration_s,
+        truncated: reader.truncated(),
+        indexed: indexed(global, file),
+    };
+    if json {
+        return output::json(&info);
+    }
+    let indexed = match &info.indexed {
+        Some(i) => format!("{} as clip {}, {} segments", moment(i.indexed_unix_s), i.clip_id, i.segments),
+        None => "no".to_owned(),
+    };
+    let mut rows = vec![
+        ("file", info.file),
+        ("format", format!("{} ({})", info.format, info.codec)),
+        ("rate", format!("{} Hz", info.sample_rate)),
+        ("channels", info.channels.to_string()),
+        ("length", clock(info.duration_s)),
+        ("indexed", indexed),
+    ];
+    if info.truncated {
+        rows.push(("warning", "the file ends before its header says".to_owned()));
+    }
+    print(&rows)
+}
+
+/// What the index says of the file; nothing where there is no index, or none that can be opened.
+fn indexed(global: &Global, file: &Path) -> Option<IndexedInfo> {
+    let path = std::path::absolute(file).ok()?;
+    let index = context::open_index(global).ok()?;
+    let Clip { id, meta } = index.clip_by_path(path.to_str()?).ok()??;
+    let segments = index.segments(id).ok()?.len();
+    Some(IndexedInfo { clip_id: id, segments, tags: meta.tags, indexed_unix_s: meta.indexed_unix_s })
+}
+
+fn print(rows: &[(&str, String)]) -> Result<()> {
+    let cells: Vec<Vec<String>> = rows.iter().map(|(k, v)| vec![(*k).to_owned(), v.clone()]).collect();
+    let mut out = output::stdout();
+    output::table(&mut out, &[], &cells)?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,119 @@
+//! `earmark list`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_index::{Clip, Failure};
+use serde::Serialize;
+
+use crate::args::{Global, ListArgs};
+use crate::units::{clock, moment};
+use crate::{context, output};
+
+#[derive(Serialize)]
+struct Row<'a> {
+    clip_id: u64,
+    path: &'a str,
+    duration_s: f64,
+    format: &'a str,
+    sample_rate: u32,
+    channels: u16,
+    size: u64,
+    tags: &'a [String],
+    indexed_unix_s: i64,
+}
+
+pub(crate) fn run(global: &Global, args: ListArgs) -> Result<ExitCode> {
+    let index = context::open_index(global)?;
+    if args.failed {
+        print_failures(&args, &index.failures()?)?;
+    } else {
+        let mut clips = index.clips_matching(&context::filter(&args.filter))?;
+        clips.sort_by(|a, b| a.meta.path.cmp(&b.meta.path));
+        print_clips(&args, &clips)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
+    let rows = clips.iter().map(|Clip { id, meta }| Row {
+        clip_id: *id,
+        path: &meta.path,
+        duration_s: meta.duration_s,
+        format: &meta.format,
+        sample_rate: meta.sample_rate,
+        channels: meta.channels,
+        size: meta.size,
+        tags: &meta.tags,
+        indexed_unix_s: meta.indexed_unix_s,
+    });
+    let format = &args.format;
+    if format.json {
+        return output::json(&rows.collect::<Vec<_>>());
+    }
+    if format.jsonl {
+        return output::jsonl(rows);
+    }
+    if format.csv {
+        let header =
+            ["clip_id", "path", "duration_s", "format", "sample_rate", "channels", "size", "tags", "indexed_unix_s"];
+        let record = |r: Row<'_>| {
+            vec![
+                r.clip_id.to_string(),
+                r.path.to_owned(),
+                format!("{:.3}", r.duration_s),
+                r.format.to_owned(),
+                r.sample_rate.to_string(),
+                r.channels.to_string(),
+                r.size.to_string(),
+                r.tags.join(";"),
+                r.indexed_unix_s.to_string(),
+            ]
+        };
+        return output::csv(&header, rows.map(record));
+    }
+    if format.paths0 {
+        return output::paths0(clips.iter().map(|c| c.meta.path.as_str()));
+    }
+    let cells: Vec<Vec<String>> = clips
+        .iter()
+        .map(|c| {
+            vec![
+                clock(c.meta.duration_s),
+                c.meta.format.clone(),
+                moment(c.meta.indexed_unix_s),
+                output::short(&c.meta.path),
+                c.meta.tags.join(", "),
+            ]
+        })
+        .collect();
+    let mut out = output::stdout();
+    output::table(&mut out, &[true], &cells)?;
+    Ok(out.flush()?)
+}
+
+fn print_failures(args: &ListArgs, failures: &[Failure]) -> Result<()> {
+    let format = &args.format;
+    if format.json {
+        return output::json(&failures);
+    }
+    if format.jsonl {
+        return output::jsonl(failures);
+    }
+    if format.csv {
+        let header = ["path", "kind", "reason", "seen_unix_s"];
+        let record =
+            |f: &Failure| vec![f.path.clone(), f.kind.clone(), f.reason.clone(), f.seen_unix_s.to_string()];
+        return output::csv(&header, failures.iter().map(record));
+    }
+    if format.paths0 {
+        return output::paths0(failures.iter().map(|f| f.path.as_str()));
+    }
+    let mut out = output::stdout();
+    for failure in failures {
+        let reason = failure.reason.strip_prefix(&format!("{}: ", failure.path)).unwrap_or(&failure.reason);
+        writeln!(out, "{}: {reason}", output::short(&failure.path))?;
+    }
+    Ok(out.flush()?)
+}

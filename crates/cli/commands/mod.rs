@@ -1,0 +1,13 @@
+//! One file a command. Each opens what it needs, asks the engine, and prints.
+
+pub(crate) mod classify;
+pub(crate) mod completions;
+pub(crate) mod events;
+pub(crate) mod index;
+pub(crate) mod info;
+pub(crate) mod list;
+pub(crate) mod models;
+pub(crate) mod remove;
+pub(crate) mod search;
+pub(crate) mod transfer;
+pub(crate) mod verify;

@@ -1,0 +1,245 @@
+//! `earmark search`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_encoder::Embedding;
+use earmark_engine::Engine;
+use earmark_engine::search::{Like, QueryPart, Shared, explain, search};
+use earmark_index::{Hit, Index, SearchRequest};
+use serde::Serialize;
+
+use crate::args::{Global, SearchArgs, SearchMode};
+use crate::units::clock;
+use crate::{context, output};
+
+/// Sound classes shown for a hit.
+const EXPLAINED: usize = 4;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    rank: usize,
+    score: f32,
+    path: &'a str,
+    start_s: f64,
+    end_s: f64,
+    clip_id: u64,
+    duration_s: f64,
+    format: &'a str,
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<Vec<SharedRow>>,
+}
+
+#[derive(Serialize)]
+struct SharedRow {
+    class: String,
+    contribution: f32,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    query: String,
+    model: &'a str,
+    results: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
+    let (index, model) = context::open_index_and_model(global)?;
+    let engine = context::engine(global, model)?;
+    let parts = parts(&args);
+    let min_score = args.min_score.unwrap_or(engine.model().manifest().scores.min_similarity);
+    let request = SearchRequest {
+        k: args.k,
+        filter: context::filter(&args.filter),
+        mode: match args.mode {
+            SearchMode::Auto => earmark_index::SearchMode::Auto,
+            SearchMode::Exact => earmark_index::SearchMode::Exact,
+            SearchMode::Graph => earmark_index::SearchMode::Graph,
+        },
+        min_score: None,
+        collapse: !args.segments,
+        ef: None,
+    };
+    let (query, response) = search(&engine, &index, &parts, &request)?;
+    context::tell_events(&index, global);
+    let found = response.hits.len();
+    let hits: Vec<Hit> = response.hits.into_iter().take_while(|h| h.score >= min_score).collect();
+    let best_hidden = if hits.len() < found { Some(found - hits.len()) } else { None };
+    let note = note(&index, &hits, response.clips_admitted, best_hidden, min_score)?;
+    print(&args, &engine, &index, &query, &hits, note, global.quiet)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parts(args: &SearchArgs) -> Vec<QueryPart> {
+    let range = (args.from.is_some() || args.to.is_some())
+        .then(|| (args.from.unwrap_or(0.0), args.to.unwrap_or(f64::INFINITY)));
+    let text = args.text.iter().map(|t| QueryPart { what: Like::Text(t.clone()), weight: args.text_weight });
+    let like = args
+        .like
+        .iter()
+        .map(|path| QueryPart { what: Like::File { path: path.clone(), range }, weight: args.like_weight });
+    let not = args.not.iter().map(|t| QueryPart { what: Like::Text(t.clone()), weight: -args.not_weight });
+    text.chain(like).chain(not).collect()
+}
+
+/// Why there are fewer hits than asked for, where that needs saying.
+fn note(
+    index: &Index,
+    hits: &[Hit],
+    admitted: usize,
+    hidden: Option<usize>,
+    min_score: f32,
+) -> Result<Option<String>> {
+    if admitted == 0 {
+        let stats = index.stats()?;
+        return Ok(Some(if stats.clips == 0 {
+            "the index is empty; fill it with `earmark index FOLDER`".to_owned()
+        } else {
+            format!("none of the {} clips in the index passes the filters", stats.clips)
+        }));
+    }
+    Ok(match (hits.is_empty(), hidden) {
+        (true, Some(_)) => Some(format!(
+            "nothing matches: no clip scores {min_score:.2} or more; other words may help, and --min-score 0 shows the \
+             nearest anyway"
+        )),
+        (false, Some(n)) => Some(format!(
+            "{n} weaker {} below {min_score:.2} left out; --min-score 0 shows them",
+            if n == 1 { "hit" } else { "hits" }
+        )),
+        _ => None,
+    })
+}
+
+fn print(
+    args: &SearchArgs,
+    engine: &Engine,
+    index: &Index,
+    query: &Embedding,
+    hits: &[Hit],
+    note: Option<String>,
+    quiet: bool,
+) -> Result<()> {
+    let shared = |hit: &Hit| -> Result<Option<Vec<Shared>>> {
+        if args.explain { Ok(explain(engine, index, query, hit, EXPLAINED)?) } else { Ok(None) }
+    };
+    let rows = || -> Result<Vec<Row<'_>>> {
+        hits.iter()
+            .enumerate()
+            .map(|(i, hit)| {
+                let classes = shared(hit)?.map(|classes| {
+                    classes
+                        .into_iter()
+                        .map(|s| SharedRow { class: s.axis, contribution: s.contribution })
+                        .collect()
+                });
+                Ok(row(i, hit, classes))
+            })
+            .collect()
+    };
+    let format = &args.format;
+    if format.json {
+        let query = describe(args);
+        return output::json(&Document {
+            query,
+            model: &engine.model().manifest().id,
+            results: rows()?,
+            note,
+        });
+    }
+    if format.jsonl {
+        output::jsonl(rows()?)?;
+    } else if format.csv {
+        let header = ["rank", "score", "path", "start_s", "end_s", "clip_id", "duration_s", "format"];
+        let record = |(i, h): (usize, &Hit)| {
+            let meta = &h.clip.meta;
+            vec![
+                (i + 1).to_string(),
+                format!("{:.4}", h.score),
+                meta.path.clone(),
+                format!("{:.3}", h.start_s),
+                format!("{:.3}", h.end_s),
+                h.clip.id.to_string(),
+                format!("{:.3}", meta.duration_s),
+                meta.format.clone(),
+            ]
+        };
+        output::csv(&header, hits.iter().enumerate().map(record))?;
+    } else if format.paths0 {
+        output::paths0(hits.iter().map(|h| h.clip.meta.path.as_str()))?;
+    } else if format.m3u {
+        print_m3u(hits)?;
+    } else {
+        print_table(hits, &shared)?;
+    }
+    if let Some(note) = note
+        && !quiet
+    {
+        eprintln!("{note}");
+    }
+    Ok(())
+}
+
+fn row(i: usize, hit: &Hit, shared: Option<Vec<SharedRow>>) -> Row<'_> {
+    let meta = &hit.clip.meta;
+    Row {
+        rank: i + 1,
+        score: hit.score,
+        path: &meta.path,
+        start_s: hit.start_s,
+        end_s: hit.end_s,
+        clip_id: hit.clip.id,
+        duration_s: meta.duration_s,
+        format: &meta.format,
+        tags: &meta.tags,
+        shared,
+    }
+}
+
+fn describe(args: &SearchArgs) -> String {
+    let text = args.text.iter().cloned();
+    let like = args.like.iter().map(|p| format!("like {}", p.display()));
+    let not = args.not.iter().map(|t| format!("not {t}"));
+    text.chain(like).chain(not).collect::<Vec<_>>().join(", ")
+}
+
+fn print_table(hits: &[Hit], shared: &dyn Fn(&Hit) -> Result<Option<Vec<Shared>>>) -> Result<()> {
+    let cells: Vec<Vec<String>> = hits
+        .iter()
+        .enumerate()
+        .map(|(i, h)| {
+            let stretch = format!("{} - {}", clock(h.start_s), clock(h.end_s));
+            vec![(i + 1).to_string(), format!("{:.2}", h.score), stretch, output::short(&h.clip.meta.path)]
+        })
+        .collect();
+    let mut lines = Vec::new();
+    output::table(&mut lines, &[true, true, true], &cells)?;
+    let mut out = output::stdout();
+    for (line, hit) in String::from_utf8_lossy(&lines).lines().zip(hits) {
+        writeln!(out, "{line}")?;
+        if let Some(classes) = shared(hit)? {
+            let named: Vec<String> =
+                classes.iter().map(|s| format!("{} {:+.2}", s.axis, s.contribution)).collect();
+            writeln!(out, "      shares: {}", named.join(", "))?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn print_m3u(hits: &[Hit]) -> Result<()> {
+    let mut out = output::stdout();
+    writeln!(out, "#EXTM3U")?;
+    for hit in hits {
+        let meta = &hit.clip.meta;
+        let name = std::path::Path::new(&meta.path).file_name().unwrap_or_default().to_string_lossy();
+        writeln!(out, "#EXTINF:{},{name}", meta.duration_s.round())?;
+        // VLC's option is the only widely read way to start inside a file.
+        writeln!(out, "#EXTVLCOPT:start-time={:.1}", hit.start_s)?;
+        writeln!(out, "{}", meta.path)?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,28 @@
+//! `earmark export` and `earmark import`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_engine::transfer;
+use earmark_index::OpenOptions;
+
+use crate::args::{ExportArgs, Global, ImportArgs};
+use crate::context;
+
+pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
+    let index = context::open_index(global)?;
+    let report = transfer::export(&index, &context::filter(&args.filter), &args.dir)?;
+    if !global.quiet {
+        eprintln!("{} clips, {} segments written to {}", report.clips, report.segments, args.dir.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
+    let db = context::db_dir(global)?;
+    let report = transfer::import(&args.dir, &db, &OpenOptions::default())?;
+    if !global.quiet {
+        eprintln!("{} clips, {} segments read into {}", report.clips, report.segments, db.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

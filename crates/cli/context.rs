@@ -1,0 +1,119 @@
+//! What commands share: where things are, and opening them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use earmark_audio::Limits;
+use earmark_encoder::{Catalogue, Model, Runtime};
+use earmark_engine::{Engine, EngineOptions};
+use earmark_index::{Filter, Index, OpenOptions};
+use etcetera::BaseStrategy;
+
+use crate::args::{FilterArgs, Global, LabelArgs};
+use earmark_engine::labels::LabelSet;
+
+/// The folder of the index.
+pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
+    if let Some(dir) = &global.db {
+        return Ok(dir.clone());
+    }
+    // In a checkout the index lives with the project, where git ignores it.
+    if Path::new("index-data").is_dir() && Path::new("crates/cli/main.rs").is_file() {
+        return Ok(PathBuf::from("index-data/default.earmark"));
+    }
+    let base = etcetera::choose_base_strategy().context("no home folder; name an index with --db")?;
+    Ok(base.data_dir().join("earmark").join("default.earmark"))
+}
+
+/// The models that can be used.
+pub(crate) fn catalogue() -> Catalogue {
+    let folders = etcetera::choose_base_strategy().map(|base| base.config_dir().join("earmark").join("models"));
+    Catalogue::new(folders.into_iter().collect())
+}
+
+/// A model by name, or the bundled one.
+pub(crate) fn model(global: &Global) -> Result<Model> {
+    Ok(catalogue().open(global.model.as_deref().unwrap_or(Catalogue::default_name()))?)
+}
+
+/// An engine for a model.
+pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
+    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
+    let options = EngineOptions { threads: global.threads.map_or(0, usize::from), limits: Limits::default() };
+    Ok(Engine::new(model, runtime, options))
+}
+
+/// The index, for reading, with the model that made it (or the one named, which must be the same).
+pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
+    let dir = db_dir(global)?;
+    let index = Index::open_read_only(&dir, None, &OpenOptions::default())?;
+    let name = global.model.as_deref().unwrap_or(&index.header().identity.model_id);
+    let model = catalogue()
+        .open(name)
+        .with_context(|| format!("the index at {} was made with a model that is not here", dir.display()))?;
+    let expected = earmark_engine::identity(&model);
+    if index.header().identity != expected {
+        return Err(earmark_index::Error::ModelMismatch {
+            dir,
+            expected: Box::new(index.header().identity.clone()),
+            received: Box::new(expected),
+        }
+        .into());
+    }
+    tell_events(&index, global);
+    Ok((index, model))
+}
+
+/// The index, for reading, whatever made it.
+pub(crate) fn open_index(global: &Global) -> Result<Index> {
+    let index = Index::open_read_only(&db_dir(global)?, None, &OpenOptions::default())?;
+    tell_events(&index, global);
+    Ok(index)
+}
+
+/// The index, for changing what is in it; it must exist.
+pub(crate) fn open_index_to_change(global: &Global) -> Result<Index> {
+    let index = Index::open(&db_dir(global)?, None, &OpenOptions::default())?;
+    tell_events(&index, global);
+    Ok(index)
+}
+
+/// Says on standard error what the index did of its own accord, such as rebuilding its graph.
+pub(crate) fn tell_events(index: &Index, global: &Global) {
+    for event in index.take_events() {
+        if !global.quiet {
+            eprintln!("index: {event}");
+        }
+    }
+}
+
+/// The filter that the options describe.
+pub(crate) fn filter(args: &FilterArgs) -> Filter {
+    Filter {
+        path_glob: args.path_glob.as_deref().map(whole_path_glob),
+        path_prefix: None,
+        tags: args.tags.clone(),
+        formats: args.formats.clone(),
+        min_duration_s: args.min_duration,
+        max_duration_s: args.max_duration,
+        indexed_since_unix_s: args.since,
+    }
+}
+
+/// Globs match whole paths; one that begins with a folder's name is meant anywhere, one that begins with `.` from here.
+fn whole_path_glob(glob: &str) -> String {
+    let from_here = glob.starts_with("./") || glob.starts_with("../");
+    match std::path::absolute(glob) {
+        Ok(path) if from_here => path.display().to_string(),
+        _ if glob.contains('/') && !glob.starts_with('/') && !glob.starts_with("**") => format!("**/{glob}"),
+        _ => glob.to_owned(),
+    }
+}
+
+/// The labels that the options describe.
+pub(crate) fn labels(args: &LabelArgs) -> Result<LabelSet> {
+    Ok(match (&args.labels, &args.labels_file) {
+        (_, Some(file)) => LabelSet::from_file(file)?,
+        (list, None) => LabelSet::from_list(list.as_deref().unwrap_or_default())?,
+    })
+}

@@ -1,0 +1,56 @@
+//! earmark: find and label sounds by describing them.
+//!
+//! `main` picks the command; each command is one file in `commands`.
+
+mod args;
+mod commands;
+mod context;
+mod output;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// Finished, but some files could not be used.
+const EXIT_SOME_FAILED: u8 = 3;
+/// Cut short by Ctrl-C (128 + SIGINT), the index consistent.
+const EXIT_INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let Args { global, command } = Args::parse();
+    let result = match command {
+        Command::Index(args) => commands::index::run(&global, args),
+        Command::Search(args) => commands::search::run(&global, args),
+        Command::Classify(args) => commands::classify::run(&global, args),
+        Command::Events(args) => commands::events::run(&global, args),
+        Command::Info(args) => commands::info::run(&global, args),
+        Command::List(args) => commands::list::run(&global, args),
+        Command::Remove(args) => commands::remove::run(&global, args),
+        Command::Verify(args) => commands::verify::run(&global, &args),
+        Command::Rebuild => commands::verify::rebuild(&global),
+        Command::Export(args) => commands::transfer::export(&global, args),
+        Command::Import(args) => commands::transfer::import(&global, &args),
+        Command::Models(args) => commands::models::run(&global, args),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        // The reader of a pipe has seen enough, as in `earmark list | head`.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {}", output::chain(&e));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,121 @@
+//! Printing: errors, paths, tables, JSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// An error and its causes in one line, without saying anything twice.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |mut text, cause| {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+        text
+    })
+}
+
+/// A path as short as it can be from here and still be copied.
+pub(crate) fn short(path: &str) -> String {
+    let relative = std::env::current_dir().ok().and_then(|here| {
+        let path = Path::new(path);
+        if let Ok(inside) = path.strip_prefix(&here) {
+            return Some(inside.display().to_string());
+        }
+        let beside = path.strip_prefix(here.parent()?).ok()?;
+        Some(Path::new("..").join(beside).display().to_string())
+    });
+    relative.filter(|r| !r.is_empty()).unwrap_or_else(|| path.to_owned())
+}
+
+/// Standard output, buffered.
+pub(crate) fn stdout() -> io::BufWriter<io::StdoutLock<'static>> {
+    io::BufWriter::new(io::stdout().lock())
+}
+
+/// One JSON document.
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    let mut out = stdout();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// One JSON object a line.
+pub(crate) fn jsonl<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<()> {
+    let mut out = stdout();
+    for row in rows {
+        serde_json::to_writer(&mut out, &row)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Comma-separated values with a header.
+pub(crate) fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(stdout());
+    writer.write_record(header)?;
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// Paths, each ended by a NUL.
+pub(crate) fn paths0<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let mut out = stdout();
+    for path in paths {
+        out.write_all(path.as_bytes())?;
+        out.write_all(b"\0")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Rows in aligned columns, two spaces between; the last column is not padded. Numbers read best right-aligned:
+/// `right` says which columns are.
+pub(crate) fn table(out: &mut impl Write, right: &[bool], rows: &[Vec<String>]) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in rows {
+        for (c, cell) in row.iter().enumerate() {
+            let padding = " ".repeat(widths[c] - cell.chars().count());
+            let last = c + 1 == row.len();
+            match (right.get(c).copied().unwrap_or(false), last) {
+                (true, _) => write!(out, "{padding}{cell}")?,
+                (false, true) => write!(out, "{cell}")?,
+                (false, false) => write!(out, "{cell}{padding}")?,
+            }
+            if !last {
+                write!(out, "  ")?;
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["1".into(), "ab".into(), "x".into()], vec!["10".into(), "c".into(), "yy".into()]];
+        let mut out = Vec::new();
+        table(&mut out, &[true], &rows).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), " 1  ab  x\n10  c   yy\n");
+    }
+
+    #[test]
+    fn an_error_chain_says_nothing_twice() {
+        let inner = anyhow::anyhow!("disk on fire").context("x.wav: disk on fire");
+        assert_eq!(chain(&inner.context("reading")), "reading: x.wav: disk on fire");
+    }
+}

@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn a_panic_becomes_a_message_and_the_mark_is_lifted() {
         assert_eq!(contain(|| 7), Ok(7));
-        assert_eq!(contain(|| panic!("at {}", 3)) as Result<(), _>, Err("at 3".to_owned()));
+        let panics = |at: u32| -> u32 { panic!("at {at}") };
+        assert_eq!(contain(|| panics(3)), Err("at 3".to_owned()));
         assert!(!CONTAINED.get());
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! bytes --reader--> mono blocks --resample--> mono blocks at one rate --window--> FeatureWindow
-//!         (mix, opus, guard)                                           (log_mel, mel)
+//!         (source, opus, edits, trim, mix)                                           (log_mel, mel)
 //! ```
 //!
 //! Everything streams: a file of any length is decoded, resampled and featurised with a fixed amount
@@ -34,6 +34,7 @@
 //!   block sizes and the number of threads. (Across CPU families the FFT may round differently.)
 //! - **Aligned.** Encoder delay, padding and the resampler's delay are removed: time 0 is time 0.
 
+mod edits;
 mod error;
 mod guard;
 mod limits;
@@ -45,6 +46,7 @@ mod reader;
 mod resample;
 mod source;
 mod spec;
+mod trim;
 mod waveform;
 mod window;
 

@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::mix::MonoMixer;
 use crate::resample::ResampledReader;
 use crate::source::{Source, check_channels, check_rate, from_symphonia, io_error, malformed, unsupported};
+use crate::trim::Trimmer;
 
 /// A file that yields nothing for this many packets in a row is not going to.
 const MAX_BARREN_PACKETS: u32 = 10_000;
@@ -44,6 +45,8 @@ pub struct AudioReader {
     /// `None` once the stream ended or failed.
     source: Option<Source>,
     mixer: MonoMixer,
+    /// Made when the first packet is decoded.
+    trimmer: Option<Trimmer>,
     info: AudioInfo,
     /// The block decoded ahead by `open`.
     ahead: Option<Vec<f32>>,
@@ -104,6 +107,7 @@ impl AudioReader {
             declared_frames: source.declared.frames,
             source: Some(source),
             mixer: MonoMixer::default(),
+            trimmer: None,
             info,
             ahead: None,
             frames_decoded: 0,
@@ -204,6 +208,7 @@ impl AudioReader {
                 Err(Error::IoError(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
                     return Err(io_error(&self.file, e));
                 }
+                Err(Error::IoError(_)) if source.declared.is_open_ended => return Ok(Step::End),
                 Err(error) => {
                     // Demuxers cannot go on after an error: the audio ends here.
                     self.truncated = true;
@@ -225,7 +230,14 @@ impl AudioReader {
                     let (rate, channels) = (buf.spec().rate(), buf.spec().channels().count());
                     self.mixer.append(&buf, out);
                     self.check_spec(rate, channels)?;
-                    return Ok(Step::Block);
+                    let trimmer = self.trimmer.get_or_insert_with(|| source.trimmer(packet.pts, rate));
+                    trimmer.apply(out);
+                    if !out.is_empty() {
+                        return Ok(Step::Block);
+                    }
+                    if trimmer.is_done() {
+                        return Ok(Step::End);
+                    }
                 }
                 Err(Error::ResetRequired) => source.decoder.reset(),
                 Err(error) => {

@@ -9,10 +9,13 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes, SeekBuffered};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::{TimeBase, Timestamp};
 
+use crate::edits;
 use crate::error::AudioError;
 use crate::limits::Limits;
-use crate::opus::OpusAdapter;
+use crate::opus::{self, OpusAdapter};
+use crate::trim::{Ticks, Trim, Trimmer};
 
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut registry = CodecRegistry::new();
@@ -30,6 +33,9 @@ pub(crate) struct Source {
     pub(crate) decoder: Box<dyn AudioDecoder>,
     pub(crate) track_id: u32,
     pub(crate) declared: Declared,
+    trim: Option<Trim>,
+    /// Samples that the Opus decoder itself drops from the start.
+    pre_skip: u64,
 }
 
 /// What the headers say about the length of a track.
@@ -39,12 +45,20 @@ pub(crate) struct Declared {
     pub(crate) duration_s: Option<f64>,
     /// The same in frames, unless it is only an estimate.
     pub(crate) frames: Option<u64>,
+    /// The header leaves the length open: the end of the file is the end of the audio.
+    pub(crate) is_open_ended: bool,
 }
 
 impl Source {
     /// Probes by content, never by name, and makes a decoder for the default (else first) audio track.
-    pub(crate) fn open(file: &str, media: Box<dyn MediaSource>, limits: &Limits) -> Result<Self, AudioError> {
+    pub(crate) fn open(
+        file: &str,
+        mut media: Box<dyn MediaSource>,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
         let byte_len = media.byte_len();
+        let edits = edits::read(&mut media);
+        media.rewind().map_err(|source| io_error(file, source))?;
         let mut stream = MediaSourceStream::new(media, Default::default());
         stream.ensure_seekback_buffer(HEAD_LEN);
         let mut head = [0; HEAD_LEN];
@@ -66,8 +80,33 @@ impl Source {
             })?;
         let (track_id, decoder) = Self::decoder_for(file, format.as_ref(), limits)?;
         let (track, params) = choose_track(file, format.as_ref())?;
-        let declared = declare(format.as_ref(), track, params, byte_len);
-        Ok(Self { format, decoder, track_id, declared })
+        let trim = edits.iter().find(|(id, _)| *id == track_id).map(|(_, trim)| *trim);
+        let trim = trim.or_else(|| packet_table_trim(format.as_ref(), track, params));
+        let pre_skip = opus::pre_skip(params);
+        let declared = declare(format.as_ref(), track, params, byte_len, trim, pre_skip);
+        Ok(Self { format, decoder, track_id, declared, trim, pre_skip })
+    }
+
+    /// What to cut from the decoded stream, given the time stamp of its first packet.
+    ///
+    /// Ogg, MP3 and the lossless formats need nothing: symphonia trims them. In Matroska and CAF the
+    /// encoder delay is what lies before time 0.
+    pub(crate) fn trimmer(&self, first: Timestamp, sample_rate: u32) -> Trimmer {
+        let before_zero = match (self.format_name(), self.time_base()) {
+            ("mkv" | "caf", Some(base)) if first.is_negative() => Ticks {
+                count: first.get().unsigned_abs().saturating_mul(u64::from(base.numer.get())),
+                per_second: base.denom.get(),
+            }
+            .frames(sample_rate),
+            _ => 0,
+        };
+        let edited = self.trim.map_or(0, |trim| trim.skip.frames(sample_rate));
+        let keep = self.trim.and_then(|trim| trim.keep).map(|keep| keep.frames(sample_rate));
+        Trimmer::new(before_zero.max(edited).saturating_sub(self.pre_skip), keep)
+    }
+
+    fn time_base(&self) -> Option<TimeBase> {
+        self.format.tracks().iter().find(|track| track.id == self.track_id)?.time_base
     }
 
     /// Chooses a track and makes its decoder; again when a chained stream starts its next link.
@@ -159,35 +198,60 @@ pub(crate) fn check_channels(file: &str, count: usize, limits: &Limits) -> Resul
     Ok(())
 }
 
+/// CAF's packet table tells how many frames are left without priming and remainder.
+fn packet_table_trim(
+    format: &dyn FormatReader,
+    track: &Track,
+    params: &AudioCodecParameters,
+) -> Option<Trim> {
+    let has_table = format.format_info().short_name == "caf" && track.padding.is_some();
+    let (frames, rate) = (track.num_frames.filter(|n| *n > 0)?, params.sample_rate?);
+    let ticks = |count| Ticks { count, per_second: rate };
+    has_table.then(|| Trim { skip: ticks(0), keep: Some(ticks(frames)) })
+}
+
 fn declare(
     format: &dyn FormatReader,
     track: &Track,
     params: &AudioCodecParameters,
     byte_len: Option<u64>,
+    trim: Option<Trim>,
+    pre_skip: u64,
 ) -> Declared {
-    let rate = f64::from(params.sample_rate.unwrap_or(0));
+    let Some(rate) = params.sample_rate.filter(|rate| *rate > 0) else {
+        return Declared::default();
+    };
+    if let Some(keep) = trim.and_then(|trim| trim.keep) {
+        let frames = Some(keep.frames(rate));
+        return Declared { duration_s: Some(keep.seconds()), frames, ..Default::default() };
+    }
+    let name = format.format_info().short_name;
     // MP3 without a LAME tag and ADTS only guess their length from the first bit rates.
-    let is_estimate = match format.format_info().short_name {
+    let is_estimate = match name {
         "aac" => true,
         "mp1" | "mp2" | "mp3" => track.delay.is_none(),
         _ => false,
     };
-    let frames = track.num_frames.filter(|&frames| {
-        // A writer that cannot seek back leaves 0 or nearly 2^32 where the length should be. Frames of
-        // PCM take at least a byte, so a length beyond the file and near that mark says nothing.
-        let is_placeholder = frames.saturating_mul(bytes_per_pcm_frame(params)) >= 0xffff_0000
-            && byte_len.is_some_and(|len| frames > len);
-        !is_placeholder
-    });
-    let duration_s = match frames {
-        Some(frames) if rate > 0.0 => Some(frames as f64 / rate),
-        Some(_) => None,
-        None if track.num_frames.is_some() => None,
-        None => track.time_base.zip(track.duration).map(|(base, duration)| {
+    let Some(frames) = track.num_frames else {
+        let media = format.media_info();
+        let ticks = track.time_base.zip(track.duration).or(media.time_base.zip(media.duration));
+        let duration_s = ticks.map(|(base, duration)| {
             duration.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get())
-        }),
+        });
+        return Declared { duration_s, ..Default::default() };
     };
-    Declared { duration_s, frames: frames.filter(|_| !is_estimate) }
+    // A writer that cannot seek back leaves nearly 2^32 bytes where the length should be. Frames of PCM
+    // take at least a byte, so a length beyond the file and near that mark says nothing.
+    let is_placeholder = frames.saturating_mul(bytes_per_pcm_frame(params)) >= 0xffff_0000
+        && byte_len.is_some_and(|len| frames > len);
+    if is_placeholder {
+        return Declared { is_open_ended: true, ..Default::default() };
+    }
+    // Where symphonia counts Opus frames, pre-skip is among them.
+    let frames = frames.saturating_sub(pre_skip);
+    let duration_s = Some(frames as f64 / f64::from(rate));
+    let frames = Some(frames).filter(|_| !is_estimate);
+    Declared { duration_s, frames, ..Default::default() }
 }
 
 fn bytes_per_pcm_frame(params: &AudioCodecParameters) -> u64 {

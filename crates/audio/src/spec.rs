@@ -186,7 +186,7 @@ impl LogMelSpec {
         let nyquist = f64::from(self.sample_rate) / 2.0;
         check(self.sample_rate > 0, "sample_rate", &|| "above 0 Hz".into(), &self.sample_rate)?;
         check(
-            (2..=MAX_N_FFT).contains(&self.n_fft) && self.n_fft % 2 == 0,
+            (2..=MAX_N_FFT).contains(&self.n_fft) && self.n_fft.is_multiple_of(2),
             "n_fft",
             &|| format!("an even number from 2 to {MAX_N_FFT}"),
             &self.n_fft,

@@ -25,6 +25,7 @@ pub struct FeatureWindow {
 ///
 /// Where the front end is not centred and windows are a whole number of frames apart, the frames that
 /// overlapping windows share are computed once.
+#[derive(Clone)]
 pub struct WindowStream {
     log_mel: LogMel,
     spec: WindowSpec,
@@ -39,6 +40,7 @@ pub struct WindowStream {
 }
 
 /// Frames computed ahead of the windows that share them.
+#[derive(Clone)]
 struct Rolling {
     /// Frames between windows.
     frames_per_hop: usize,
@@ -60,7 +62,7 @@ impl WindowStream {
             return Err(SpecError::new("length_samples", expected, spec.length_samples));
         }
         let hop_length = log_mel.spec().hop_length;
-        let can_roll = !log_mel.spec().center && spec.hop_samples % hop_length == 0;
+        let can_roll = !log_mel.spec().center && spec.hop_samples.is_multiple_of(hop_length);
         let rolling = can_roll.then(|| Rolling {
             frames_per_hop: spec.hop_samples / hop_length,
             rows: Vec::new(),

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::thread;
 
 use crate::codec::{self, ClipRecord, Counters};
+use crate::derived::Memory;
 use crate::error::Result;
-use crate::index::{Index, Memory};
+use crate::graph::{EF_SEARCH_MIN, Graph};
+use crate::index::Index;
 use crate::search::{self, Keep};
 use crate::types::{AuditReport, ClipId, Failure};
 use crate::vectors::{Matrix, check_unit, cosine};
@@ -50,6 +52,9 @@ impl Index {
                     .add(|| format!("{} vectors in memory, {} in the store", matrix.live(), report.segments));
             }
             audit_exact(matrix, &mut report);
+            if let Some(graph) = &memory.graph {
+                audit_graph(matrix, graph, &mut report);
+            }
         }
         report.problems = problems.0;
         Ok(report)
@@ -198,12 +203,22 @@ fn self_recall(matrix: &Matrix, rows: &[usize], best_score: impl Fn(&[f32]) -> O
 }
 
 fn audit_exact(matrix: &Matrix, report: &mut AuditReport) {
-    let searches = MAX_EXACT_ELEMENTS / (matrix.rows() * matrix.base().dim).max(1);
+    let searches = MAX_EXACT_ELEMENTS / (matrix.rows() * matrix.dim()).max(1);
     let rows = sample(matrix, searches);
     let keep = Keep { k: 1, min_score: None, collapse: false };
     let all = [(0, matrix.rows())];
     report.exact_searched = rows.len();
     report.exact_found = self_recall(matrix, &rows, |vector| {
         search::scan_here(matrix, &all, vector, keep).first().map(|best| best.score)
+    });
+}
+
+fn audit_graph(matrix: &Matrix, graph: &Graph, report: &mut AuditReport) {
+    let mut rows = sample(matrix, MAX_GRAPH_SEARCHES);
+    rows.retain(|row| *row < graph.rows);
+    report.graph_searched = rows.len();
+    report.graph_found = self_recall(matrix, &rows, |vector| {
+        let nearest = graph.nearest(vector, 1, EF_SEARCH_MIN);
+        nearest.first().map(|row| cosine(vector, matrix.row(*row)))
     });
 }

@@ -1,17 +1,16 @@
 //! [`Index`]: open, change, look up.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::batch::{Batch, Effect};
+use crate::batch::Batch;
 use crate::codec::{self, ClipRecord, Counters, HeaderProblem, Stamp};
+use crate::derived::Memory;
 use crate::error::{Error, Result};
-use crate::filter::Matcher;
-use crate::search::{self, Admitted, ClipTable, Keep, Scored};
+use crate::graph_files;
 use crate::store::{Store, Writes, lock};
 use crate::types::*;
-use crate::vectors::{Matrix, RowInfo, check_unit};
 
 /// Clips with their embeddings, on disk and searchable.
 ///
@@ -24,31 +23,11 @@ pub struct Index {
     pub(crate) writable: bool,
     pub(crate) opts: OpenOptions,
     pub(crate) memory: RwLock<Memory>,
+    /// Held while the graph is built or saved.
+    pub(crate) refreshing: Mutex<()>,
     pub(crate) events: Mutex<Vec<IndexEvent>>,
     /// The copy that a read-only folder is read from.
     _copy: Option<tempfile::TempDir>,
-}
-
-/// What is kept in memory; all but the counters is loaded when first needed.
-pub(crate) struct Memory {
-    pub(crate) counters: Counters,
-    pub(crate) matrix: Option<Matrix>,
-    pub(crate) clips: Option<ClipTable>,
-}
-
-/// A stored segment, lent to a visitor.
-#[derive(Debug, Clone, Copy)]
-pub struct SegmentRef<'a> {
-    /// The clip it belongs to.
-    pub clip: &'a Clip,
-    /// Which of the clip's segments, from 0.
-    pub segment: u32,
-    /// Start, seconds from the clip's start.
-    pub start_s: f64,
-    /// End, seconds from the clip's start.
-    pub end_s: f64,
-    /// Unit vector, `[dim]`.
-    pub vector: &'a [f32],
 }
 
 impl Index {
@@ -89,7 +68,9 @@ impl Index {
         Self::from_store(dir, store, expect, opts, true, None)
     }
 
-    /// Opens the index in `dir` for reading; it must exist.
+    /// Opens the index in `dir` for reading; it must exist. sled opens nothing that it cannot write, so an index on a
+    /// read-only disk is copied to a temporary folder first ([`IndexEvent::OpenedCopy`]), deleted when the index is dropped.
+    /// Changes are refused with [`Error::ReadOnly`].
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -97,8 +78,23 @@ impl Index {
         if !Store::exists(dir) {
             return Err(Error::NotFound { dir: dir.to_path_buf() });
         }
-        let store = Store::open(dir, &Store::folder(dir), opts)?;
-        Self::from_store(dir, store, expect, opts, false, None)
+        match Store::open(dir, &Store::folder(dir), opts) {
+            Ok(store) => Self::from_store(dir, store, expect, opts, false, None),
+            Err(e) if e.is_not_writable() => Self::open_copy(dir, expect, opts),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn open_copy(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
+        let copy = tempfile::Builder::new().prefix("earmark-").tempdir();
+        let copy = copy.map_err(|e| Error::io(dir, &std::env::temp_dir(), e))?;
+        let folder = Store::folder(copy.path());
+        let bytes = copy_dir(&Store::folder(dir), &folder).map_err(|e| Error::io(dir, copy.path(), e))?;
+        let store = Store::open(dir, &folder, opts)?;
+        let to = copy.path().to_path_buf();
+        let index = Self::from_store(dir, store, expect, opts, false, Some(copy))?;
+        index.tell(IndexEvent::OpenedCopy { from: dir.to_path_buf(), to, bytes });
+        Ok(index)
     }
 
     fn from_store(
@@ -126,13 +122,17 @@ impl Index {
         }
         let counters =
             store.record(codec::COUNTERS_KEY)?.ok_or_else(|| store.corrupt("it has no counters"))?;
+        if writable {
+            graph_files::sweep(dir);
+        }
         Ok(Self {
             dir: dir.to_path_buf(),
             store,
             header,
             writable,
             opts: opts.clone(),
-            memory: RwLock::new(Memory { counters, matrix: None, clips: None }),
+            memory: RwLock::new(Memory::new(counters)),
+            refreshing: Mutex::new(()),
             events: Mutex::new(Vec::new()),
             _copy: copy,
         })
@@ -180,12 +180,16 @@ impl Index {
         self.store.commit(writes)?;
         memory.counters = counters;
         for effect in effects {
-            memory.absorb(effect);
+            if memory.absorb(effect).is_err() {
+                // Too much for memory: the batch stands, and the next search says what is wrong.
+                memory.matrix = None;
+                break;
+            }
         }
         Ok(ids)
     }
 
-    fn check_writable(&self) -> Result<()> {
+    pub(crate) fn check_writable(&self) -> Result<()> {
         if self.writable { Ok(()) } else { Err(Error::ReadOnly { dir: self.dir.clone() }) }
     }
 
@@ -229,6 +233,15 @@ impl Index {
     /// [`Error::Corrupt`], [`Error::Io`], also from each item.
     pub fn clips(&self) -> Result<impl Iterator<Item = Result<Clip>>> {
         Ok(self.clip_records()?.map(|item| item.map(|(id, record)| Clip { id, meta: record.meta })))
+    }
+
+    /// The clips that `filter` lets through, by id.
+    ///
+    /// # Errors
+    /// [`Error::BadFilter`], and those of [`Index::clips`].
+    pub fn clips_matching(&self, filter: &Filter) -> Result<Vec<Clip>> {
+        let matcher = crate::filter::Matcher::new(filter)?;
+        self.clips()?.filter(|clip| clip.as_ref().map_or(true, |clip| matcher.admits(&clip.meta))).collect()
     }
 
     pub(crate) fn clip_records(&self) -> Result<impl Iterator<Item = Result<(ClipId, ClipRecord)>>> {
@@ -280,205 +293,6 @@ impl Index {
     pub fn failure(&self, path: &str) -> Result<Option<Failure>> {
         self.store.record(&codec::failure_key(path))
     }
-
-    /// The segments nearest to `query` (`[dim]`, unit length) that the filter lets through: `k` of them, or fewer only when
-    /// fewer match.
-    ///
-    /// # Errors
-    /// [`Error::DimMismatch`], [`Error::NotUnit`], [`Error::NonFinite`], [`Error::BadFilter`], [`Error::Corrupt`],
-    /// [`Error::Io`].
-    pub fn search(&self, query: &[f32], req: &SearchRequest) -> Result<SearchResponse> {
-        check_unit(query, self.dim())?;
-        let matcher = Matcher::new(&req.filter)?;
-        let memory = self.loaded(!matcher.is_open())?;
-        let (Some(matrix), clips) = (&memory.matrix, &memory.clips) else {
-            return Err(self.store.corrupt("the vectors are not in memory"));
-        };
-        let admitted = admitted(&matcher, clips.as_ref());
-        let keep = Keep { k: req.k, min_score: req.min_score, collapse: req.collapse };
-        let (spans, segments_admitted, clips_admitted) = search::admitted_spans(matrix, &admitted);
-        let found = search::scan(matrix, &spans, query, keep);
-        let hits = self.hits(&memory, matrix, &found)?;
-        Ok(SearchResponse { hits, path: SearchPath::Exact, clips_admitted, segments_admitted })
-    }
-
-    fn hits(&self, memory: &Memory, matrix: &Matrix, found: &[Scored]) -> Result<Vec<Hit>> {
-        let mut fetched = ClipTable::new();
-        let mut hits = Vec::with_capacity(found.len());
-        for scored in found {
-            let known = memory.clips.as_ref().unwrap_or(&fetched).get(&scored.clip).cloned();
-            let clip = match known {
-                Some(clip) => clip,
-                None => {
-                    let clip = self
-                        .clip(scored.clip)?
-                        .ok_or_else(|| self.store.corrupt(format!("clip {} is missing", scored.clip)))?;
-                    let clip = Arc::new(clip);
-                    fetched.insert(clip.id, Arc::clone(&clip));
-                    clip
-                }
-            };
-            let info = matrix.info(scored.row);
-            hits.push(Hit {
-                clip,
-                segment: info.segment,
-                start_s: info.start_s,
-                end_s: info.end_s,
-                score: scored.score,
-            });
-        }
-        Ok(hits)
-    }
-
-    /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in order, until it
-    /// gives `false`. The order of clips is not defined.
-    ///
-    /// # Errors
-    /// [`Error::BadFilter`], [`Error::Corrupt`], [`Error::Io`].
-    pub fn for_each_segment(
-        &self,
-        filter: &Filter,
-        mut visit: impl FnMut(SegmentRef<'_>) -> bool,
-    ) -> Result<()> {
-        let matcher = Matcher::new(filter)?;
-        let memory = self.loaded(true)?;
-        let (Some(matrix), Some(clips)) = (&memory.matrix, &memory.clips) else {
-            return Err(self.store.corrupt("the vectors are not in memory"));
-        };
-        let (spans, ..) = search::admitted_spans(matrix, &admitted(&matcher, Some(clips)));
-        for row in spans.iter().flat_map(|&(from, to)| from..to).filter(|row| matrix.is_alive(*row)) {
-            let info = matrix.info(row);
-            let clip = clips
-                .get(&info.clip)
-                .ok_or_else(|| self.store.corrupt(format!("clip {} is missing", info.clip)))?;
-            let go_on = visit(SegmentRef {
-                clip,
-                segment: info.segment,
-                start_s: info.start_s,
-                end_s: info.end_s,
-                vector: matrix.row(row),
-            });
-            if !go_on {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn read_memory(&self) -> RwLockReadGuard<'_, Memory> {
-        self.memory.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn write_memory(&self) -> RwLockWriteGuard<'_, Memory> {
-        self.memory.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The memory with the vectors in it, and the clips' metadata too if asked for.
-    pub(crate) fn loaded(&self, with_clips: bool) -> Result<RwLockReadGuard<'_, Memory>> {
-        loop {
-            let memory = self.read_memory();
-            if memory.matrix.is_some() && (memory.clips.is_some() || !with_clips) {
-                return Ok(memory);
-            }
-            drop(memory);
-            let mut memory = self.write_memory();
-            if memory.matrix.is_none() {
-                memory.matrix = Some(self.read_matrix()?);
-            }
-            if memory.clips.is_none() && with_clips {
-                let clips = self.clips()?.map(|clip| clip.map(|clip| (clip.id, Arc::new(clip))));
-                memory.clips = Some(clips.collect::<Result<_>>()?);
-            }
-        }
-    }
-
-    /// Makes the graph ready for searches, loading or building it; does nothing while the index is small. Call it at the
-    /// end of indexing.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`], [`Error::Io`].
-    pub fn refresh_graph(&self) -> Result<()> {
-        self.loaded(false).map(drop)
-    }
-
-    /// Makes all that is derived from the store anew.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`], [`Error::Io`].
-    pub fn rebuild(&self) -> Result<RebuildReport> {
-        let start = std::time::Instant::now();
-        let mut memory = self.write_memory();
-        let dropped_dead = memory.matrix.as_ref().map_or(0, Matrix::dead);
-        let matrix = self.read_matrix()?;
-        let rows = matrix.rows();
-        memory.matrix = Some(matrix);
-        let seconds = start.elapsed().as_secs_f64();
-        Ok(RebuildReport { rows, dropped_dead, graph: false, seconds })
-    }
-
-    fn read_matrix(&self) -> Result<Matrix> {
-        let mut matrix = Matrix::new(self.dim());
-        for item in self.clip_records()? {
-            let (clip, record) = item?;
-            let mut segment = 0;
-            self.read_segments(clip, |start_s, end_s, vector| {
-                let seq = record.first_seq + u64::from(segment);
-                let info = RowInfo { seq, clip, segment, start_s, end_s };
-                matrix.push(info, vector.iter().map(|b| f32::from_le_bytes(*b)));
-                segment += 1;
-            })?;
-            if segment != record.segments {
-                let text = format!("clip {clip} has {segment} of its {} segments", record.segments);
-                return Err(self.store.corrupt(text));
-            }
-        }
-        matrix.seal();
-        Ok(matrix)
-    }
-}
-
-impl Memory {
-    /// Follows a committed change.
-    fn absorb(&mut self, effect: Effect) {
-        match effect {
-            Effect::Segments { id, record, segments } => {
-                if let Some(matrix) = &mut self.matrix {
-                    matrix.kill(id);
-                    for (segment, s) in (0..).zip(segments) {
-                        let (start_s, end_s) = (s.start_s, s.end_s);
-                        let seq = record.first_seq + u64::from(segment);
-                        let info = RowInfo { seq, clip: id, segment, start_s, end_s };
-                        matrix.push(info, s.vector.into_iter());
-                    }
-                }
-                self.set_meta(id, record.meta);
-            }
-            Effect::Meta { id, meta } => self.set_meta(id, meta),
-            Effect::Gone { id } => {
-                if let Some(matrix) = &mut self.matrix {
-                    matrix.kill(id);
-                }
-                if let Some(clips) = &mut self.clips {
-                    clips.remove(&id);
-                }
-            }
-        }
-    }
-
-    fn set_meta(&mut self, id: ClipId, meta: ClipMeta) {
-        if let Some(clips) = &mut self.clips {
-            clips.insert(id, Arc::new(Clip { id, meta }));
-        }
-    }
-}
-
-fn admitted(matcher: &Matcher<'_>, clips: Option<&ClipTable>) -> Admitted {
-    match clips {
-        Some(clips) if !matcher.is_open() => Admitted::Only(
-            clips.values().filter(|clip| matcher.admits(&clip.meta)).map(|clip| clip.id).collect(),
-        ),
-        _ => Admitted::All,
-    }
 }
 
 /// A stamp that follows commit number `commit`.
@@ -492,6 +306,24 @@ pub(crate) fn random_u64() -> u64 {
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos()));
     hasher.finish()
+}
+
+/// Copies a folder's files, and those of the folders in it; gives their bytes.
+fn copy_dir(from: &Path, to: &Path) -> std::io::Result<u64> {
+    std::fs::create_dir_all(to)?;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            bytes += copy_dir(&entry.path(), &target)?;
+        } else {
+            let mut source = std::fs::File::open(entry.path())?;
+            // Not fs::copy, which would copy the write protection too.
+            bytes += std::io::copy(&mut source, &mut std::fs::File::create(target)?)?;
+        }
+    }
+    Ok(bytes)
 }
 
 fn unix_now_s() -> i64 {

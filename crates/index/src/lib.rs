@@ -16,8 +16,14 @@
 mod audit;
 mod batch;
 mod codec;
+mod derived;
 mod error;
+mod files;
 mod filter;
+mod find;
+mod flat;
+mod graph;
+mod graph_files;
 mod index;
 mod search;
 mod stats;
@@ -28,7 +34,8 @@ mod types;
 mod vectors;
 
 pub use error::{Error, Result};
-pub use index::{Index, SegmentRef};
+pub use find::SegmentRef;
+pub use index::Index;
 pub use types::*;
 pub use vectors::UNIT_TOLERANCE;
 

@@ -191,7 +191,7 @@ fn scan_spans(matrix: &Matrix, spans: &[(usize, usize)], query: &[f32], keep: Ke
 /// The spans of rows to scan for the admitted clips, and how many live rows and clips they hold.
 pub(crate) fn admitted_spans(matrix: &Matrix, admitted: &Admitted) -> (Vec<(usize, usize)>, usize, usize) {
     match admitted {
-        Admitted::All => (vec![(0, matrix.rows())], matrix.live(), matrix.clip_count()),
+        Admitted::All => (vec![(0, matrix.rows())], matrix.live(), matrix.clips().len()),
         Admitted::Only(clips) => {
             let mut spans: Vec<_> = clips
                 .iter()
@@ -200,7 +200,8 @@ pub(crate) fn admitted_spans(matrix: &Matrix, admitted: &Admitted) -> (Vec<(usiz
                 .collect();
             spans.sort_unstable();
             let rows = spans.iter().map(|(from, to)| to - from).sum();
-            (spans, rows, clips.len())
+            let clips = spans.len();
+            (spans, rows, clips)
         }
     }
 }

@@ -22,7 +22,10 @@ impl Index {
             disk_bytes: disk_bytes(&self.dir),
             duration_s: 0.0,
             failures: 0,
-            graph: GraphState::NotLoaded,
+            graph: memory.graph.as_ref().map_or(GraphState::NotLoaded, |graph| GraphState::Ready {
+                rows: graph.points(),
+                dead: memory.matrix.as_ref().map_or(0, |matrix| graph.dead(matrix)),
+            }),
             commits: memory.counters.stamp.commit,
         };
         for item in self.clip_records()? {

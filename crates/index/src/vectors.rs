@@ -1,11 +1,10 @@
 //! The vectors in memory: rows of one matrix, some of them dead.
 //!
-//! Rows are never moved or changed. The first rows (`base`) are immutable and shared with the graph, which names them by
-//! row number; rows added since lie in `tail` until the next refresh. The rows of a clip are neighbours, in the order of
-//! its segments.
+//! Rows are added at the end and never moved or changed, so that a row number is a lasting name: the graph knows its points
+//! by it. The rows of a clip are neighbours, in the order of its segments.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::types::ClipId;
@@ -26,28 +25,39 @@ pub(crate) struct RowInfo {
     pub(crate) end_s: f64,
 }
 
-/// Rows that no longer change: `[rows, dim]`, row after row.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Block {
-    pub(crate) dim: usize,
-    pub(crate) elements: Vec<f32>,
+/// Rows in a block.
+pub(crate) const BLOCK_ROWS: usize = 256;
+
+/// Blocks in a matrix at most: 16.7 million rows, 35 GB of them at 521 elements.
+const MAX_BLOCKS: usize = 1 << 16;
+
+/// Full blocks of rows, `[BLOCK_ROWS, dim]` each. A block never changes once it is there, so that the graph can hold on to
+/// the same blocks while the matrix grows.
+pub(crate) struct Blocks {
+    dim: usize,
+    slots: Box<[OnceLock<Box<[f32]>>]>,
 }
 
-impl Block {
-    pub(crate) fn rows(&self) -> usize {
-        self.elements.len().checked_div(self.dim).unwrap_or(0)
+impl Blocks {
+    fn new(dim: usize) -> Self {
+        Self { dim, slots: (0..MAX_BLOCKS).map(|_| OnceLock::new()).collect() }
     }
 
+    /// The row, which must lie in a full block; empty if it does not.
     pub(crate) fn row(&self, row: usize) -> &[f32] {
-        &self.elements[row * self.dim..(row + 1) * self.dim]
+        let block = self.slots.get(row / BLOCK_ROWS).and_then(OnceLock::get);
+        let at = row % BLOCK_ROWS * self.dim;
+        block.map_or(&[], |block| &block[at..at + self.dim])
     }
 }
 
 /// All rows, live and dead.
-#[derive(Debug, Default)]
 pub(crate) struct Matrix {
     dim: usize,
-    base: Arc<Block>,
+    /// Names the numbering of the rows: two matrices of the same lineage agree on all rows that both have.
+    pub(crate) lineage: u128,
+    blocks: Arc<Blocks>,
+    /// Rows after the last full block, `[< BLOCK_ROWS, dim]`.
     tail: Vec<f32>,
     info: Vec<RowInfo>,
     alive: Vec<bool>,
@@ -57,23 +67,31 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    pub(crate) fn new(dim: usize) -> Self {
-        Self { dim, base: Arc::new(Block { dim, elements: Vec::new() }), ..Self::default() }
+    pub(crate) fn new(dim: usize, lineage: u128) -> Self {
+        Self {
+            dim,
+            lineage,
+            blocks: Arc::new(Blocks::new(dim)),
+            tail: Vec::new(),
+            info: Vec::new(),
+            alive: Vec::new(),
+            dead: 0,
+            clips: HashMap::new(),
+        }
     }
 
-    /// A matrix over `base`; `alive` says which of its rows count.
-    pub(crate) fn from_base(base: Arc<Block>, info: Vec<RowInfo>, alive: Vec<bool>) -> Self {
-        let mut clips = HashMap::new();
-        for (row, info) in info.iter().enumerate().filter(|(row, _)| alive[*row]) {
-            clips.entry(info.clip).or_insert((row, 0)).1 += 1;
-        }
-        let dead = alive.iter().filter(|alive| !**alive).count();
-        Self { dim: base.dim, base, tail: Vec::new(), info, alive, dead, clips }
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
     }
 
     /// Rows, dead ones included.
     pub(crate) fn rows(&self) -> usize {
         self.info.len()
+    }
+
+    /// Rows in full blocks.
+    pub(crate) fn full_rows(&self) -> usize {
+        self.info.len() / BLOCK_ROWS * BLOCK_ROWS
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -84,8 +102,8 @@ impl Matrix {
         self.dead
     }
 
-    pub(crate) fn base(&self) -> &Arc<Block> {
-        &self.base
+    pub(crate) fn blocks(&self) -> &Arc<Blocks> {
+        &self.blocks
     }
 
     pub(crate) fn info(&self, row: usize) -> &RowInfo {
@@ -97,18 +115,56 @@ impl Matrix {
     }
 
     pub(crate) fn row(&self, row: usize) -> &[f32] {
-        match row.checked_sub(self.base.rows()) {
-            None => self.base.row(row),
+        match row.checked_sub(self.full_rows()) {
+            None => self.blocks.row(row),
             Some(row) => &self.tail[row * self.dim..(row + 1) * self.dim],
         }
     }
 
-    /// Adds a row to the tail. Rows of one clip must come one after the other.
-    pub(crate) fn push(&mut self, info: RowInfo, vector: impl Iterator<Item = f32>) {
-        self.clips.entry(info.clip).or_insert((self.info.len(), 0)).1 += 1;
-        self.info.push(info);
-        self.alive.push(true);
+    /// Adds a row. Rows of one clip must come one after the other.
+    pub(crate) fn push(&mut self, info: RowInfo, vector: impl IntoIterator<Item = f32>) -> Result<()> {
+        self.note(info, true);
+        if self.tail.capacity() == 0 {
+            self.tail.reserve_exact(BLOCK_ROWS * self.dim);
+        }
         self.tail.extend(vector);
+        self.close_block()
+    }
+
+    /// Adds the rows of a block: a full one, or the last. The matrix must end at a full block.
+    pub(crate) fn push_block(
+        &mut self,
+        infos: impl Iterator<Item = (RowInfo, bool)>,
+        block: Vec<f32>,
+    ) -> Result<()> {
+        for (info, alive) in infos {
+            self.note(info, alive);
+        }
+        self.tail = block;
+        self.close_block()
+    }
+
+    fn note(&mut self, info: RowInfo, alive: bool) {
+        if alive {
+            self.clips.entry(info.clip).or_insert((self.info.len(), 0)).1 += 1;
+        } else {
+            self.dead += 1;
+        }
+        self.info.push(info);
+        self.alive.push(alive);
+    }
+
+    fn close_block(&mut self) -> Result<()> {
+        if !self.info.len().is_multiple_of(BLOCK_ROWS) {
+            return Ok(());
+        }
+        let block = std::mem::take(&mut self.tail).into_boxed_slice();
+        let slot = self.blocks.slots.get((self.info.len() / BLOCK_ROWS).wrapping_sub(1));
+        if slot.is_some_and(|slot| slot.set(block).is_ok()) {
+            return Ok(());
+        }
+        let most = MAX_BLOCKS * BLOCK_ROWS;
+        Err(Error::Limit { what: format!("at most {most} segments fit in memory") })
     }
 
     /// Marks the clip's rows dead.
@@ -119,40 +175,14 @@ impl Matrix {
         }
     }
 
-    /// First row and number of rows of a clip.
+    /// First row and number of rows of a live clip.
     pub(crate) fn clip_rows(&self, clip: ClipId) -> Option<(usize, usize)> {
         self.clips.get(&clip).copied()
     }
 
-    /// Clips that have rows.
-    pub(crate) fn clip_count(&self) -> usize {
-        self.clips.len()
-    }
-
-    /// Moves the tail into the base, so that a graph can be built over all rows. Row numbers stay.
-    pub(crate) fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let mut elements = match Arc::try_unwrap(std::mem::take(&mut self.base)) {
-                Ok(block) => block.elements,
-                Err(shared) => shared.elements.clone(),
-            };
-            elements.append(&mut self.tail);
-            self.base = Arc::new(Block { dim: self.dim, elements });
-        }
-    }
-
-    /// Drops dead rows; row numbers change. Returns how many were dropped.
-    pub(crate) fn compact(&mut self) -> usize {
-        let dropped = self.dead;
-        let mut elements = Vec::with_capacity(self.live() * self.dim);
-        let mut info = Vec::with_capacity(self.live());
-        for row in (0..self.rows()).filter(|row| self.alive[*row]) {
-            elements.extend_from_slice(self.row(row));
-            info.push(self.info[row]);
-        }
-        let alive = vec![true; info.len()];
-        *self = Self::from_base(Arc::new(Block { dim: self.dim, elements }), info, alive);
-        dropped
+    /// The live clips that have rows.
+    pub(crate) fn clips(&self) -> impl ExactSizeIterator<Item = ClipId> {
+        self.clips.keys().copied()
     }
 }
 

@@ -10,12 +10,32 @@ use crate::shell::{Repo, run};
 
 const SOUNDS: &str = "index-data/sounds";
 const DATABASE: &str = "index-data/demo.earmark";
+/// What is heard when, in the recordings among the sample sounds: `file,start_s,end_s,label`.
+const EVENTS: &str = "index-data/events.csv";
 
-/// What is shown: a line to say what the command is for, and its arguments.
+/// What each command is for, and its arguments.
 const STEPS: &[(&str, &[&str])] = &[
-    ("Index the sample sounds", &["index", SOUNDS, "--db", DATABASE]),
+    ("Listen to the sample sounds once", &["index", SOUNDS, "--db", DATABASE]),
     ("Find sounds by describing them", &["search", "a dog barking", "--db", DATABASE, "-k", "3"]),
-    ("… in any words", &["search", "heavy rain on a roof", "--db", DATABASE, "-k", "3"]),
+    (
+        "In any words, and see why",
+        &["search", "waves at the beach", "--explain", "--db", DATABASE, "-k", "3"],
+    ),
+    (
+        "Find sounds like this one",
+        &["search", "--like", "index-data/sounds/alarms/siren-wail.mp3", "--db", DATABASE, "-k", "3"],
+    ),
+    (
+        "Label clips with words of your own",
+        &[
+            "classify",
+            "index-data/sounds/animals/cat-meowing.flac",
+            "index-data/sounds/music/church-bell.flac",
+            "index-data/sounds/voice/woman-english.wav",
+            "--labels",
+            "cat, bell, person talking, car engine",
+        ],
+    ),
 ];
 
 pub(crate) fn demo(repo: &Repo) -> Result<()> {
@@ -29,19 +49,32 @@ pub(crate) fn demo(repo: &Repo) -> Result<()> {
     // A build folder elsewhere (CARGO_TARGET_DIR) is too far from the checkout for earmark to find .onnxruntime.
     let far = (!binary.starts_with(&repo.root)).then(|| runtime.path());
     if let Some(library) = far {
-        println!("$ export ORT_DYLIB_PATH={}", library.display());
+        eprintln!("$ export ORT_DYLIB_PATH={}", library.display());
     }
-    for (purpose, args) in STEPS {
-        println!("\n# {purpose}");
+    let show = |purpose: &str, args: &[&str]| {
+        eprintln!("\n# {purpose}");
         // Run from the root, by the path that can be typed there.
         let mut earmark: Command = repo.command(repo.relative(&binary));
         runtime.given_to(&mut earmark);
         if let Some(library) = far {
             earmark.env("ORT_DYLIB_PATH", library);
         }
-        run(earmark.args(*args))?;
+        run(earmark.args(args))
+    };
+    for (purpose, args) in STEPS {
+        show(purpose, args)?;
     }
-    println!("\nTry your own: {} search \"…\" --db {DATABASE}", repo.relative(&binary).display());
+    let table = repo.root.join(EVENTS);
+    let table = fs::read_to_string(&table).with_context(|| format!("cannot read {}", table.display()))?;
+    let recording = Recording::first_of(&table).with_context(|| format!("no recording in {EVENTS}"))?;
+    let file = format!("index-data/{}", recording.file);
+    show("Learn when something is heard", &["events", &file, "--labels", &recording.labels.join(", ")])?;
+    eprintln!("(What was put into it, from {EVENTS}:");
+    for (start_s, end_s, label) in recording.truth {
+        eprintln!("  {start_s:>6} s to {end_s:>6} s  {label}");
+    }
+    eprintln!(")");
+    eprintln!("\nTry your own: {} search \"…\" --db {DATABASE}", repo.relative(&binary).display());
     Ok(())
 }
 
@@ -53,5 +86,56 @@ fn forget(repo: &Repo) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove {}", database.display()))
         }
         _ => Ok(()),
+    }
+}
+
+/// A recording in which several things are heard.
+#[derive(Debug, PartialEq, Eq)]
+struct Recording<'a> {
+    /// Relative to `index-data`.
+    file: &'a str,
+    /// What is heard, each once.
+    labels: Vec<&'a str>,
+    /// Start, end, label.
+    truth: Vec<(&'a str, &'a str, &'a str)>,
+}
+
+impl<'a> Recording<'a> {
+    /// The recording that the first row of `events.csv` is about.
+    fn first_of(table: &'a str) -> Option<Recording<'a>> {
+        let rows = table.lines().skip(1).filter_map(|line| {
+            let mut cells = line.splitn(4, ',');
+            Some((cells.next()?, cells.next()?, cells.next()?, cells.next()?.trim_matches('"')))
+        });
+        let rows: Vec<_> = rows.collect();
+        let (file, ..) = rows.first()?;
+        let truth: Vec<_> =
+            rows.iter().filter(|row| row.0 == *file).map(|row| (row.1, row.2, row.3)).collect();
+        let mut labels = Vec::new();
+        for (.., label) in &truth {
+            if !labels.contains(label) {
+                labels.push(*label);
+            }
+        }
+        Some(Recording { file, labels, truth })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_recording_is_read_with_each_label_once() {
+        let table = "file,start_s,end_s,label\n\
+                     sounds/events/yard.ogg,1.00,2.50,dog\n\
+                     sounds/events/street.mp3,0.00,1.00,siren\n\
+                     sounds/events/yard.ogg,4.00,5.00,dog\n\
+                     sounds/events/yard.ogg,6.00,7.00,bell\n";
+        let recording = Recording::first_of(table).unwrap();
+        assert_eq!(recording.file, "sounds/events/yard.ogg");
+        assert_eq!(recording.labels, ["dog", "bell"]);
+        assert_eq!(recording.truth.len(), 3);
+        assert_eq!(Recording::first_of("file,start_s,end_s,label\n"), None);
     }
 }

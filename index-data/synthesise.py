@@ -22,8 +22,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from clips import CLIPS, EVENTS, Clip
 from scipy.signal import resample_poly
+
+from clips import CLIPS, EVENTS, Clip
 from synthesis.dsp import finish, place, swell
 
 HERE = Path(__file__).parent
@@ -91,17 +92,35 @@ def encode(clip: Clip, samples: bytes) -> None:
     exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     rate = ["-b:a", clip.bit_rate] if clip.bit_rate else []
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-f", kind, "-ar", str(clip.sample_rate), "-ac", str(channels),
-         "-i", "pipe:0", *codec, *rate, *exact, str(path)],
-        input=samples, check=True,
-    )  # fmt: skip
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            kind,
+            "-ar",
+            str(clip.sample_rate),
+            "-ac",
+            str(channels),
+            "-i",
+            "pipe:0",
+            *codec,
+            *rate,
+            *exact,
+            str(path),
+        ],
+        input=samples,
+        check=True,
+    )
 
 
 def decode(path: Path, kind: str = "f32le") -> bytes:
     return subprocess.run(
         ["ffmpeg", "-v", "error", "-i", str(path), "-f", kind, "-c:a", "pcm_" + kind, "pipe:1"],
-        check=True, capture_output=True,
-    ).stdout  # fmt: skip
+        check=True,
+        capture_output=True,
+    ).stdout
 
 
 def write_tables() -> None:
@@ -122,16 +141,22 @@ def check(only: str) -> list[str]:
     wrong = []
     here = {p.relative_to(SOUNDS).as_posix() for p in SOUNDS.rglob("*") if p.is_file()}
     want = {c.file for c in CLIPS}
-    wrong += [f"{f}: missing" for f in sorted(want - here)] + [f"{f}: not in clips.py" for f in sorted(here - want)]
+    wrong += [f"{f}: missing" for f in sorted(want - here)] + [
+        f"{f}: not in clips.py" for f in sorted(here - want)
+    ]
     total = sum((SOUNDS / f).stat().st_size for f in here)
     if total >= MAX_TOTAL_BYTES:
         wrong.append(f"sounds/ has {total} bytes; the limit is {MAX_TOTAL_BYTES}")
     for c in CLIPS:
         if c.file not in here or only not in c.file:
             continue
-        probe = json.loads(subprocess.run(
-            ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(SOUNDS / c.file)],
-            check=True, capture_output=True).stdout)["streams"][0]  # fmt: skip
+        probe = json.loads(
+            subprocess.run(
+                ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(SOUNDS / c.file)],
+                check=True,
+                capture_output=True,
+            ).stdout
+        )["streams"][0]
         if (int(probe["sample_rate"]), probe["channels"]) != (c.sample_rate, 2 if c.stereo else 1):
             wrong.append(f"{c.file}: {probe['sample_rate']} Hz, {probe['channels']} channels")
         seconds = len(decode(SOUNDS / c.file)) / 4 / c.sample_rate / (2 if c.stereo else 1)
@@ -149,7 +174,9 @@ def check(only: str) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="only files whose path has this in it")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if anything is wrong")
     args = parser.parse_args()

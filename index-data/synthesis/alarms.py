@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .dsp import *
+from .dsp import additive, band_pass, low_pass, modes, peak, place, room, saw, silence, swell, times, white
 
 
 def siren_wail(sr, rng):
@@ -48,9 +48,7 @@ def telephone_ring(sr, rng):
     sec = 5.0
     y = silence(sr, sec)
     partials = [(1.0, 1.0, 0.7), (1.48, 0.5, 0.5), (2.7, 0.7, 0.5), (4.4, 0.35, 0.3)]
-    gongs = [
-        modes(sr, 1.0, [(f0 * r, a, d) for r, a, d in partials], 0.0005) for f0 in (1180.0, 1410.0)
-    ]
+    gongs = [modes(sr, 1.0, [(f0 * r, a, d) for r, a, d in partials], 0.0005) for f0 in (1180.0, 1410.0)]
     for start in (0.1, 2.6):
         for k in range(40):
             g = gongs[k % 2]
@@ -58,29 +56,11 @@ def telephone_ring(sr, rng):
     return peak(room(sr, rng, y, 0.4, 0.15), 0.7)
 
 
-def dial_tone(sr, rng):
-    t = times(sr, 3.0)
-    y = np.sin(2 * np.pi * 350 * t) + np.sin(2 * np.pi * 440 * t)
-    return peak(y * swell(sr, 3.0, 0.01, 0.01), 0.5)
-
-
 def busy_signal(sr, rng):
     t = times(sr, 4.0)
     y = np.sin(2 * np.pi * 480 * t) + np.sin(2 * np.pi * 620 * t)
     gate = low_pass(sr, ((t % 1.0) < 0.5).astype(float), 200, 1)
     return peak(y * gate, 0.5)
-
-
-def dtmf(sr, rng):
-    y = silence(sr, 3.0)
-    rows, cols = (697, 770, 852, 941), (1209, 1336, 1477)
-    keys = {str(k + 1): (rows[k // 3], cols[k % 3]) for k in range(9)} | {"0": (941, 1336)}
-    for i, k in enumerate("0305551942"):
-        t = times(sr, 0.12)
-        a, b = keys[k]
-        tone = (np.sin(2 * np.pi * a * t) + np.sin(2 * np.pi * b * t)) * swell(sr, 0.12, 0.004, 0.004)
-        place(y, tone, sr, 0.15 + i * 0.26)
-    return peak(y, 0.5)
 
 
 def train_horn(sr, rng):
@@ -98,18 +78,6 @@ def train_horn(sr, rng):
     return peak(room(sr, rng, y, 2.5, 0.45))
 
 
-def foghorn(sr, rng):
-    sec = 5.0
-    y = silence(sr, sec)
-    length = 3.2
-    t = times(sr, length)
-    hz = 118 * (1 - 0.06 * np.exp(-t / 0.12)) * (1 - 0.08 * np.clip((t - 2.9) / 0.3, 0, 1))
-    blast = saw(sr, hz, 0.9, 30) + 0.5 * saw(sr, hz * 1.006, 0.9, 30)
-    blast = np.tanh(0.6 * blast) * swell(sr, length, 0.12, 0.2)
-    place(y, low_pass(sr, blast, 1100), sr, 0.2)
-    return peak(room(sr, rng, y, 3.0, 0.4, bright=1500))
-
-
 def car_horn(sr, rng):
     y = silence(sr, 3.0)
     for start, length in ((0.15, 0.35), (0.75, 1.3)):
@@ -120,39 +88,14 @@ def car_horn(sr, rng):
     return peak(room(sr, rng, y, 0.9, 0.3))
 
 
-def sonar_ping(sr, rng):
-    y = silence(sr, 5.0)
-    for at in (0.2, 2.7):
-        n = 2.2
-        place(y, np.sin(2 * np.pi * 1450 * times(sr, n)) * decay(sr, n, 2.2, 0.01), sr, at)
-    return peak(room(sr, rng, y, 3.0, 0.4, 0.08), 0.6)
-
-
-def reversing_beeps(sr, rng):
-    y = silence(sr, 4.0)
-    b = np.sign(np.sin(2 * np.pi * 1200 * times(sr, 0.5)))
-    b = band_pass(sr, b, 800, 4000) * swell(sr, 0.5, 0.005, 0.01)
-    for k in range(4):
-        place(y, b, sr, 0.1 + k)
-    y = y + 0.02 * coloured(rng, len(y), 1.5)
-    return peak(room(sr, rng, y, 0.8, 0.25), 0.6)
-
-
 def doorbell(sr, rng):
     y = silence(sr, 3.0)
     for at, f in ((0.1, 659.3), (0.75, 523.3)):
-        y = place(y, modes(sr, 2.2, [(f, 1, 2.2), (f * 2.76, 0.25, 0.9), (f * 5.4, 0.12, 0.4)], 0.002), sr, at)
+        y = place(
+            y, modes(sr, 2.2, [(f, 1, 2.2), (f * 2.76, 0.25, 0.9), (f * 5.4, 0.12, 0.4)], 0.002), sr, at
+        )
     return peak(room(sr, rng, y, 0.6, 0.2), 0.7)
 
 
 def sine_tone(sr, rng):
     return 0.5 * np.sin(2 * np.pi * 1000 * times(sr, 1.5)) * swell(sr, 1.5, 0.02, 0.02)
-
-
-def fire_alarm_bell(sr, rng):
-    sec = 4.0
-    y = silence(sr, sec)
-    g = modes(sr, 0.8, [(2150, 1, 0.6), (3320, .8, .5), (4700, .6, .4), (6100, .4, .3), (1230, .3, .5)], 0.0005)
-    for k in range(int(3.6 * 24)):
-        place(y, g, sr, 0.1 + k / 24 + rng.normal(0, 0.001), 0.8 + 0.3 * rng.random())
-    return peak(room(sr, rng, y, 0.8, 0.2), 0.7)

@@ -12,12 +12,6 @@ def times(sr, seconds):
     return np.arange(int(round(sr * seconds))) / sr
 
 
-def line(sr, seconds, points):
-    """A breakpoint curve: `points` is `[(time, value), ...]`, straight lines between, held outside."""
-    t, v = zip(*points)
-    return np.interp(times(sr, seconds), t, v)
-
-
 def decay(sr, seconds, t60, attack=0.001):
     """An exponential that has fallen 60 dB after `t60`, with a linear attack."""
     t = times(sr, seconds)
@@ -108,9 +102,7 @@ def formants(sr, x, tracks, block=0.005):
             r = np.exp(-np.pi * bandwidth / sr)
             w = 2 * np.pi * hz[i] / sr
             gain = (1 - r) * np.abs(1 - r * np.exp(-2j * w))
-            part, state = lfilter(
-                [gain], [1, -2 * r * np.cos(w), r * r], x[i : i + step], zi=state
-            )
+            part, state = lfilter([gain], [1, -2 * r * np.cos(w), r * r], x[i : i + step], zi=state)
             y[i : i + step] += level * part
     return y
 
@@ -178,18 +170,13 @@ def rms(x, level):
     return x * (level / np.sqrt(np.mean(x**2)))
 
 
-def pan(x, position):
-    """Mono to stereo, equal power; position -1 is left."""
-    a = (position + 1) * np.pi / 4
-    return np.stack([x * np.cos(a), x * np.sin(a)], axis=1)
-
-
 def finish(sr, rng, x, low=20, high=7900, t60=0.1, wet=0.0, bright=4000, floor=0.0, slope=1.0, level=0.7):
     """The recording: a microphone's band (`low`..`high`), a room, a noise floor, a peak level.
 
     The band is two first-order filters, so `low` may lie above `high`: that is a gentle hump.
     Each channel is recorded alone; a stereo room has two different tails.
     """
+
     def channel(c):
         c = low_pass(sr, high_pass(sr, c, low, 1), high, 1)
         c = room(sr, rng, c, t60, wet, bright=bright) if wet else c

@@ -1,7 +1,7 @@
 """Scenes: sounds at known times over a steady background."""
 
 from .animals import bark
-from .dsp import *
+from .dsp import coloured, high_pass, peak, place, rms, room, silence, swell
 from .weather import rain
 
 BARK_START_S = 2.3
@@ -18,8 +18,24 @@ def dog_in_rain(sr, rng):
     y = rms(rain(sr, rng, 9.0), 0.015)
     sec = BARK_END_S - BARK_START_S
     call = silence(sr, sec)
-    place(call, bark(sr, rng, f0=(603, 1188, 570), length=0.15, rough=0.976, f1=(409, 2070, 409), f2=(1270, 1854, 1270),
-                     noise=0.01, tilt=0.505, bandwidth=60, attack=0.0425), sr, 0)  # fmt: skip
+    place(
+        call,
+        bark(
+            sr,
+            rng,
+            f0=(603, 1188, 570),
+            length=0.15,
+            rough=0.976,
+            f1=(409, 2070, 409),
+            f2=(1270, 1854, 1270),
+            noise=0.01,
+            tilt=0.505,
+            bandwidth=60,
+            attack=0.0425,
+        ),
+        sr,
+        0,
+    )
     call = high_pass(sr, call, 106, 1)
     call = room(sr, rng, call, 0.431, 0.333, bright=3390) * swell(sr, sec, 0, 0.15)
     return place(y, peak(call, 0.85), sr, BARK_START_S)

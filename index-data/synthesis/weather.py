@@ -2,7 +2,23 @@
 
 import numpy as np
 
-from .dsp import *
+from .dsp import (
+    band_pass,
+    coloured,
+    decay,
+    formants,
+    high_pass,
+    low_pass,
+    peak,
+    phase,
+    place,
+    rms,
+    room,
+    swell,
+    times,
+    wander,
+    white,
+)
 
 
 def bubble(sr, hz, rise, t60):
@@ -70,30 +86,6 @@ def thunder(sr, rng):
     return peak(room(sr, rng, y, 3.0, 0.4, bright=1200) * swell(sr, sec, 0.05, 1.0), 0.85)
 
 
-def stream(sr, rng):
-    sec = 6.0
-    n = int(round(sr * sec))
-    y = np.zeros(n)
-    for _ in range(int(sec * 160)):
-        hz = np.exp(rng.uniform(np.log(350), np.log(3500)))
-        b = bubble(sr, hz, rng.uniform(0, 0.6), rng.uniform(6, 25) / hz * 2.2)
-        place(y, b, sr, rng.uniform(0, sec), rng.exponential(1) * (600 / hz) ** 0.6)
-    y = rms(y, 1) + 0.25 * band_pass(sr, white(rng, n), 500, 4000, 1)
-    return peak(y * swell(sr, sec, 0.2, 0.3), 0.6)
-
-
-def water_drips(sr, rng):
-    sec = 5.0
-    y = silence(sr, sec)
-    at = 0.3
-    while at < sec - 0.3:
-        tick = high_pass(sr, white(rng, int(round(0.004 * sr))), 2500, 1) * decay(sr, 0.004, 0.004, 0.0003)
-        place(y, tick, sr, at, 0.25)
-        place(y, bubble(sr, rng.uniform(900, 1500), rng.uniform(0.4, 0.8), 0.06), sr, at + 0.012)
-        at += rng.uniform(0.45, 0.75)
-    return peak(room(sr, rng, y, 1.3, 0.25, 0.02), 0.7)
-
-
 def fire(sr, rng):
     sec = 6.0
     n = int(round(sr * sec))
@@ -105,22 +97,10 @@ def fire(sr, rng):
         if at > sec - 0.05:
             break
         length = rng.uniform(0.002, 0.012)
-        snap = white(rng, int(round(length * 3 * sr))) * decay(sr, length * 3, length * 2, 0.0002)[: int(round(length * 3 * sr))]
+        snap = (
+            white(rng, int(round(length * 3 * sr)))
+            * decay(sr, length * 3, length * 2, 0.0002)[: int(round(length * 3 * sr))]
+        )
         lo = rng.uniform(500, 2500)
         place(y, band_pass(sr, snap, lo, lo * 3, 1), sr, at, rng.pareto(1.8) * 0.12 + 0.03)
     return peak(np.tanh(1.5 * y), 0.7)
-
-
-def waterfall(sr, rng):
-    sec = 4.0
-    y = coloured(rng, int(round(sr * sec)), 0.8)
-    y *= 0.9 + 0.1 * wander(sr, rng, sec, 8)
-    return rms(low_pass(sr, y, 6000, 1), 0.15)
-
-
-def white_noise(sr, rng):
-    return rms(white(rng, 2 * sr), 0.12)
-
-
-def pink_noise(sr, rng):
-    return rms(coloured(rng, 3 * sr, 1.0), 0.12)

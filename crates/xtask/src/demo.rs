@@ -12,6 +12,8 @@ const SOUNDS: &str = "index-data/sounds";
 const DATABASE: &str = "index-data/demo.earmark";
 /// What is heard when, in the recordings among the sample sounds: `file,start_s,end_s,label`.
 const EVENTS: &str = "index-data/events.csv";
+/// One of them, as it is named there.
+const RECORDING: &str = "sounds/events/evening-at-home.ogg";
 
 /// What each command is for, and its arguments.
 const STEPS: &[(&str, &[&str])] = &[
@@ -66,14 +68,15 @@ pub(crate) fn demo(repo: &Repo) -> Result<()> {
     }
     let table = repo.root.join(EVENTS);
     let table = fs::read_to_string(&table).with_context(|| format!("cannot read {}", table.display()))?;
-    let recording = Recording::first_of(&table).with_context(|| format!("no recording in {EVENTS}"))?;
-    let file = format!("index-data/{}", recording.file);
-    show("Learn when something is heard", &["events", &file, "--labels", &recording.labels.join(", ")])?;
-    eprintln!("(What was put into it, from {EVENTS}:");
-    for (start_s, end_s, label) in recording.truth {
-        eprintln!("  {start_s:>6} s to {end_s:>6} s  {label}");
+    let truth = truth(&table, RECORDING);
+    ensure!(!truth.is_empty(), "{EVENTS} has nothing about {RECORDING}");
+    let labels: Vec<&str> = truth.iter().map(|(.., label)| *label).collect();
+    let file = format!("index-data/{RECORDING}");
+    show("Learn when something is heard", &["events", &file, "--labels", &labels.join(", ")])?;
+    eprintln!("\n# For comparison, what was put into it ({EVENTS}):");
+    for (start_s, end_s, label) in truth {
+        eprintln!("#   {start_s:>6} s to {end_s:>6} s  {label}");
     }
-    eprintln!(")");
     eprintln!("\nTry your own: {} search \"…\" --db {DATABASE}", repo.relative(&binary).display());
     Ok(())
 }
@@ -89,36 +92,13 @@ fn forget(repo: &Repo) -> Result<()> {
     }
 }
 
-/// A recording in which several things are heard.
-#[derive(Debug, PartialEq, Eq)]
-struct Recording<'a> {
-    /// Relative to `index-data`.
-    file: &'a str,
-    /// What is heard, each once.
-    labels: Vec<&'a str>,
-    /// Start, end, label.
-    truth: Vec<(&'a str, &'a str, &'a str)>,
-}
-
-impl<'a> Recording<'a> {
-    /// The recording that the first row of `events.csv` is about.
-    fn first_of(table: &'a str) -> Option<Recording<'a>> {
-        let rows = table.lines().skip(1).filter_map(|line| {
-            let mut cells = line.splitn(4, ',');
-            Some((cells.next()?, cells.next()?, cells.next()?, cells.next()?.trim_matches('"')))
-        });
-        let rows: Vec<_> = rows.collect();
-        let (file, ..) = rows.first()?;
-        let truth: Vec<_> =
-            rows.iter().filter(|row| row.0 == *file).map(|row| (row.1, row.2, row.3)).collect();
-        let mut labels = Vec::new();
-        for (.., label) in &truth {
-            if !labels.contains(label) {
-                labels.push(*label);
-            }
-        }
-        Some(Recording { file, labels, truth })
-    }
+/// What is heard in a recording: start, end, label.
+fn truth<'a>(table: &'a str, recording: &str) -> Vec<(&'a str, &'a str, &'a str)> {
+    let rows = table.lines().skip(1).map(|line| line.splitn(4, ','));
+    rows.filter_map(|mut cells| Some((cells.next()?, cells.next()?, cells.next()?, cells.next()?)))
+        .filter(|row| row.0 == recording)
+        .map(|(_, start_s, end_s, label)| (start_s, end_s, label))
+        .collect()
 }
 
 #[cfg(test)]
@@ -126,16 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_recording_is_read_with_each_label_once() {
+    fn the_rows_of_one_recording_are_found() {
         let table = "file,start_s,end_s,label\n\
-                     sounds/events/yard.ogg,1.00,2.50,dog\n\
-                     sounds/events/street.mp3,0.00,1.00,siren\n\
-                     sounds/events/yard.ogg,4.00,5.00,dog\n\
-                     sounds/events/yard.ogg,6.00,7.00,bell\n";
-        let recording = Recording::first_of(table).unwrap();
-        assert_eq!(recording.file, "sounds/events/yard.ogg");
-        assert_eq!(recording.labels, ["dog", "bell"]);
-        assert_eq!(recording.truth.len(), 3);
-        assert_eq!(Recording::first_of("file,start_s,end_s,label\n"), None);
+                     sounds/yard.ogg,1.00,2.50,dog\n\
+                     sounds/street.mp3,0.00,1.00,siren\n\
+                     sounds/yard.ogg,6.00,7.00,bell\n";
+        assert_eq!(truth(table, "sounds/yard.ogg"), [("1.00", "2.50", "dog"), ("6.00", "7.00", "bell")]);
+        assert!(truth(table, "sounds/no.ogg").is_empty());
     }
 }

@@ -12,9 +12,9 @@ use crate::search::{self, Keep};
 use crate::types::{AuditReport, ClipId, Failure};
 use crate::vectors::{Matrix, check_unit, cosine};
 
-/// Elements to compare at most in exact searches (about ten seconds' worth on one core); a larger index is searched for
+/// Elements to compare at most in exact searches (half a second's worth on one core); a larger index is searched for
 /// a sample of its segments, spread evenly. That every other segment is in the matrix is still checked.
-const MAX_EXACT_ELEMENTS: usize = 20_000_000_000;
+const MAX_EXACT_ELEMENTS: usize = 1_000_000_000;
 
 /// Segments to search for in the graph at most, at about a millisecond each.
 const MAX_GRAPH_SEARCHES: usize = 20_000;

@@ -197,7 +197,7 @@ impl Index {
 
     /// Writes the flat copy if it is worth it; a failure is told, since only speed is lost.
     fn save_flat(&self, memory: &mut Memory) {
-        let Some(matrix) = memory.matrix.as_ref().filter(|_| self.writable) else { return };
+        let Some(matrix) = memory.matrix.as_ref().filter(|_| self.is_writable()) else { return };
         let saved = memory.saved.as_ref().map_or(0, |saved| saved.rows as usize);
         let graph = memory.graph.as_ref().map_or(0, |graph| graph.rows);
         let fresh = matrix.rows().saturating_sub(saved);
@@ -253,7 +253,7 @@ impl Index {
         self.save_flat(&mut memory);
         drop(memory);
         let memory = self.read_memory();
-        if let Some(graph) = memory.graph.as_ref().filter(|_| self.writable && changed)
+        if let Some(graph) = memory.graph.as_ref().filter(|_| self.is_writable() && changed)
             && let Err(e) = graph_files::save(&self.dir, graph)
         {
             self.tell(IndexEvent::CacheNotSaved { reason: e.to_string() });

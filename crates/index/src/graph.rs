@@ -7,13 +7,12 @@
 //! neighbours are found is not guaranteed, only measured (`tests/recall.rs`). Scores and their order are those of the exact
 //! scan, since found rows are scored again.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hnsw_rs::prelude::{AnnT, Distance, Hnsw, HnswIo};
 use std::path::Path;
 
-use crate::store::panic_text;
+use crate::contain::contain;
 use crate::vectors::{Blocks, Matrix, dot};
 
 /// Links a point keeps in each layer above the lowest, and half of those in the lowest (`M` in Malkov & Yashunin 2018, which
@@ -70,10 +69,7 @@ impl Graph {
 
     /// Inserts `rows` on all cores; with them, the graph covers the rows before `end`.
     pub(crate) fn insert(&mut self, rows: &[u32], end: usize) -> Result<(), String> {
-        contain(|| {
-            self.insert_all(rows);
-            Ok(())
-        })?;
+        contain(|| self.insert_all(rows))?;
         self.rows = end;
         Ok(())
     }
@@ -110,7 +106,7 @@ impl Graph {
 
     /// Writes `NAME.hnsw.graph` and `NAME.hnsw.data` in `dir`.
     pub(crate) fn dump(&self, dir: &Path, name: &str) -> Result<(), String> {
-        contain(|| self.hnsw.file_dump(dir, name).map(drop).map_err(|e| e.to_string()))
+        contain(|| self.hnsw.file_dump(dir, name).map(drop).map_err(|e| e.to_string()))?
     }
 
     /// Reads what [`Self::dump`] wrote. hnsw_rs panics, or ends the process, over a damaged file: the caller must have
@@ -132,11 +128,6 @@ impl Graph {
                 return Err("more points than rows".to_string());
             }
             Ok(graph)
-        })
+        })?
     }
-}
-
-/// Runs a call into hnsw_rs, turning its panics into errors.
-fn contain<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
 }

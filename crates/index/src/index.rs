@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph_files;
 use crate::store::{Store, Writes, lock};
 use crate::types::*;
+use crate::witness::{self, Witness};
 
 /// Clips with their embeddings, on disk and searchable.
 ///
@@ -20,7 +21,8 @@ pub struct Index {
     pub(crate) dir: PathBuf,
     pub(crate) store: Store,
     pub(crate) header: Header,
-    pub(crate) writable: bool,
+    /// Present if the index may be changed.
+    witness: Option<Witness>,
     pub(crate) opts: OpenOptions,
     pub(crate) memory: RwLock<Memory>,
     /// Held while the graph is built or saved.
@@ -62,7 +64,7 @@ impl Index {
     /// As [`Self::create_or_open`], and [`Error::NotFound`].
     pub fn open(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
         if !Store::exists(dir) {
-            return Err(Error::NotFound { dir: dir.to_path_buf() });
+            return Err(absent(dir));
         }
         let store = Store::open(dir, &Store::folder(dir), opts)?;
         Self::from_store(dir, store, expect, opts, true, None)
@@ -76,7 +78,7 @@ impl Index {
     /// As [`Self::open`].
     pub fn open_read_only(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
         if !Store::exists(dir) {
-            return Err(Error::NotFound { dir: dir.to_path_buf() });
+            return Err(absent(dir));
         }
         match Store::open(dir, &Store::folder(dir), opts) {
             Ok(store) => Self::from_store(dir, store, expect, opts, false, None),
@@ -120,22 +122,30 @@ impl Index {
                 received: Box::new(received.clone()),
             });
         }
-        let counters =
+        let counters: Counters =
             store.record(codec::COUNTERS_KEY)?.ok_or_else(|| store.corrupt("it has no counters"))?;
-        if writable {
+        let witness = if writable {
             graph_files::sweep(dir);
-        }
-        Ok(Self {
+            Some(Witness::open(dir).map_err(|e| Error::io(dir, dir, e))?)
+        } else {
+            None
+        };
+        let lost = witness::last(dir).unwrap_or(0).saturating_sub(counters.stamp.commit);
+        let index = Self {
             dir: dir.to_path_buf(),
             store,
             header,
-            writable,
+            witness,
             opts: opts.clone(),
             memory: RwLock::new(Memory::new(counters)),
             refreshing: Mutex::new(()),
             events: Mutex::new(Vec::new()),
             _copy: copy,
-        })
+        };
+        if lost > 0 {
+            index.tell(IndexEvent::BatchesLost { lost });
+        }
+        Ok(index)
     }
 
     /// What the index says about itself.
@@ -178,6 +188,9 @@ impl Index {
         let Batch { counters, mut writes, effects, ids, .. } = batch;
         writes.insert(codec::COUNTERS_KEY.to_vec(), Some(codec::encode(&counters)?));
         self.store.commit(writes)?;
+        if let Some(Err(e)) = self.witness.as_ref().map(|witness| witness.note(counters.stamp.commit)) {
+            self.tell(IndexEvent::CacheNotSaved { reason: e.to_string() });
+        }
         memory.counters = counters;
         for effect in effects {
             if memory.absorb(effect).is_err() {
@@ -189,8 +202,13 @@ impl Index {
         Ok(ids)
     }
 
+    /// Whether the index may be changed.
+    pub fn is_writable(&self) -> bool {
+        self.witness.is_some()
+    }
+
     pub(crate) fn check_writable(&self) -> Result<()> {
-        if self.writable { Ok(()) } else { Err(Error::ReadOnly { dir: self.dir.clone() }) }
+        if self.is_writable() { Ok(()) } else { Err(Error::ReadOnly { dir: self.dir.clone() }) }
     }
 
     /// The clip with this id.
@@ -292,6 +310,17 @@ impl Index {
     /// [`Error::Corrupt`], [`Error::Io`].
     pub fn failure(&self, path: &str) -> Result<Option<Failure>> {
         self.store.record(&codec::failure_key(path))
+    }
+}
+
+/// The error for a folder without a store, which may have had one.
+fn absent(dir: &Path) -> Error {
+    match witness::last(dir) {
+        Some(commits) => Error::Corrupt {
+            dir: dir.to_path_buf(),
+            what: format!("the store is gone, which held {commits} batches"),
+        },
+        None => Error::NotFound { dir: dir.to_path_buf() },
     }
 }
 

@@ -11,11 +11,16 @@
 //! - `error`: what can go wrong, with remedies
 //! - `store`, `codec`, `batch`: sled, how records lie in it, how changes become one atomic write
 //! - `audit`, `stats`: whether it is sound, and how large
-//! - `vectors`, `search`, `filter`: the matrix in memory, the exact scan, which clips may be returned
+//! - `contain`: panics of other crates, turned into errors
+//! - `witness`: notices when sled drops acknowledged batches from a damaged log
+//! - `find`, `search`, `filter`: which way a search goes, the exact scan, which clips may be returned
+//! - `vectors`, `derived`, `flat`: the matrix in memory, keeping it current, its copy on disk
+//! - `graph`, `graph_files`, `files`: hnsw_rs, and files that are believed only with their checksum
 
 mod audit;
 mod batch;
 mod codec;
+mod contain;
 mod derived;
 mod error;
 mod files;
@@ -32,6 +37,7 @@ mod store;
 mod testing;
 mod types;
 mod vectors;
+mod witness;
 
 pub use error::{Error, Result};
 pub use find::SegmentRef;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -14,6 +13,7 @@ use serde::de::DeserializeOwned;
 use sled::IVec;
 
 use crate::codec;
+use crate::contain;
 use crate::error::{Error, Result};
 use crate::types::OpenOptions;
 
@@ -123,7 +123,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         // sled flushes when it is dropped, and may panic over a full disk.
         let db = self.db.take();
-        let _ = catch_unwind(AssertUnwindSafe(move || drop(db)));
+        let _ = contain::contain(move || drop(db));
     }
 }
 
@@ -134,10 +134,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Runs a call into sled, turning its errors and panics into ours.
 fn contain<T>(dir: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
+    match contain::contain(call) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(e)) => Err(translate(dir, e)),
-        Err(panic) => Err(from_text(dir, &panic_text(panic.as_ref()))),
+        Err(panic) => Err(from_text(dir, &panic)),
     }
 }
 
@@ -160,13 +160,4 @@ fn from_text(dir: &Path, text: &str) -> Error {
     } else {
         Error::Corrupt { dir, what: text.to_string() }
     }
-}
-
-/// The message a panic carried.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_string()))
-        .unwrap_or_else(|| "a panic without a message".to_string())
 }

@@ -267,6 +267,12 @@ pub enum IndexEvent {
         /// What was copied, bytes.
         bytes: u64,
     },
+    /// The store lacks batches that were acknowledged: its end was damaged, or it was replaced by an older copy. What is
+    /// left is whole.
+    BatchesLost {
+        /// How many.
+        lost: u64,
+    },
     /// The flat copy of the vectors could not be used, so they were read from the store.
     VectorsReread {
         /// Why (missing, stale, damaged).
@@ -301,6 +307,11 @@ impl fmt::Display for IndexEvent {
                 "{} cannot be written; reading from a temporary copy ({} MiB)",
                 from.display(),
                 bytes >> 20
+            ),
+            IndexEvent::BatchesLost { lost } => write!(
+                f,
+                "the last {lost} batches are missing (a damaged disk, or an older copy of the store); run `earmark index` \
+                 again to put them back"
             ),
             IndexEvent::VectorsReread { reason } => {
                 write!(f, "vector cache not used ({reason}); read from the store")

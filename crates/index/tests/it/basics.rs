@@ -1,8 +1,6 @@
 //! The index by its public verbs.
 
-mod common;
-
-use common::{identity, meta, segment};
+use crate::common::{identity, meta, segment};
 use earmark_index::{Change, Error, Filter, Index, OpenOptions, SearchRequest};
 
 #[test]

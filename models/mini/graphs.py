@@ -11,7 +11,7 @@ Not here: deciding what the weights are (recipe.py), or checking the result (ref
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from reference import HEADS, LAYER_NORM_EPS, LAYERS
+from reference import HEADS, LAYER_NORM_EPS, LAYERS, SILENCE_DISCOUNT
 from sources import Tensors, YamNet
 
 OPSET = 20  # the first with Gelu
@@ -81,8 +81,11 @@ class _Graph:
         return model
 
 
-def audio_graph(net: YamNet) -> onnx.ModelProto:
-    """`log_mel [batch, 96, 64]` -> `probabilities [batch, 521]`. Weights float16, biases float32."""
+def audio_graph(net: YamNet, silence: int) -> onnx.ModelProto:
+    """`log_mel [batch, 96, 64]` -> `probabilities [batch, 521]`. Weights float16, biases float32.
+
+    Each row is scaled by 1 - SILENCE_DISCOUNT * p(silence); see reference.py for why.
+    """
     g = _Graph()
     x = g.op("Unsqueeze", "log_mel", g.ints("channel_axis", 1))
     for i, (weight, bias, stride, pads, groups) in enumerate(net.convs):
@@ -94,7 +97,10 @@ def audio_graph(net: YamNet) -> onnx.ModelProto:
     x = g.op("Flatten", g.op("GlobalAveragePool", x))
     x = g.op("Gemm", x, g.f16("classifier.weight", net.classifier_weight),
              g.f32("classifier.bias", net.classifier_bias), transB=1)
-    g.op("Sigmoid", x, name="probabilities")
+    p = g.op("Sigmoid", x)
+    silent = g.op("Gather", p, g.ints("silence", silence), axis=1)
+    discount = g.op("Mul", silent, g.f32("silence_discount", SILENCE_DISCOUNT))
+    g.op("Mul", p, g.op("Sub", g.f32("one", 1.0), discount), name="probabilities")
     return g.model(
         [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["batch", 96, 64])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT,
@@ -104,7 +110,7 @@ def audio_graph(net: YamNet) -> onnx.ModelProto:
 
 
 def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
-               temperature: float) -> onnx.ModelProto:
+               temperature: float, spread: np.ndarray) -> onnx.ModelProto:
     """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]`.
 
     `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
@@ -173,7 +179,7 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
     sentence = g.l2(g.op("Div", total, count))
     cosines = g.op("MatMul", sentence, g.f16("anchors", anchors.T))
     likely = g.op("Softmax", g.op("Div", cosines, g.f32("temperature", temperature)), axis=-1)
-    g.l2(likely, name="embedding")
+    g.l2(g.op("MatMul", likely, g.f16("spread", spread)), name="embedding")
 
     tokens = ["batch", "tokens"]
     return g.model(

@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DATA_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
 TEMPERATURE = 0.03  # of the softmax over anchors
+BROADER = 0.3  # how much of a class's weight its broader class gets as well, and so on upwards
 
 
 class TextWeights:
@@ -54,7 +55,7 @@ class TextWeights:
 
 
 def read_classes(expected_names: list[str]) -> list[dict[str, str]]:
-    """classes.tsv: index, name, axis, description; refused unless it fits YAMNet's class map."""
+    """classes.tsv: index, name, axis, broader, description; refused unless it fits YAMNet's class map."""
     with open(HERE / "classes.tsv", encoding="utf-8", newline="") as file:
         classes = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     if [c["name"] for c in classes] != expected_names:
@@ -75,9 +76,27 @@ def plain_tokenizer(settings: dict) -> str:
 def make_anchors(classes: list[dict[str, str]], encode) -> np.ndarray:
     """One unit direction a class, `[521, 384]`, rounded as it is stored."""
     anchors = np.stack([
-        reference.l2(encode(c["name"]) + encode(c["description"])) for c in classes
+        reference.l2(encode(c["axis"]) + 2.0 * encode(c["description"])) for c in classes
     ])
     return anchors.astype(np.float16).astype(np.float64)
+
+
+def make_spread(classes: list[dict[str, str]]) -> np.ndarray:
+    """`[521, 521]`, row i: what a text about class i should expect of each class, as it is stored.
+
+    A bark is also a dog, a pet and an animal, and YAMNet says so; a text that names only the bark
+    must not lose to one that names only the animal.
+    """
+    index = {c["axis"]: i for i, c in enumerate(classes)}
+    step = np.zeros((len(classes), len(classes)))
+    for i, c in enumerate(classes):
+        for broader in filter(None, c["broader"].split("; ")):
+            step[i, index[broader]] = 1.0
+    spread = reach = np.eye(len(classes))
+    while reach.any():
+        reach = BROADER * ((reach @ step) > 0.0) * reach.max()
+        spread = np.maximum(spread, reach)
+    return spread.astype(np.float16).astype(np.float64)
 
 
 def round_yamnet(net: YamNet) -> YamNet:
@@ -109,11 +128,15 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
         return reference.minilm(text.widened, tokenizer.encode(sentence).ids)
 
     anchors = make_anchors(classes, encode)
+    spread = make_spread(classes)
+    silence = sources.class_names().index("Silence")
     net = round_yamnet(sources.yamnet())
 
-    (out / "audio.onnx").write_bytes(audio_graph(net).SerializeToString(deterministic=True))
+    (out / "audio.onnx").write_bytes(
+        audio_graph(net, silence).SerializeToString(deterministic=True))
     (out / "text.onnx").write_bytes(
-        text_graph(text.rows, text.small, anchors, TEMPERATURE).SerializeToString(deterministic=True))
+        text_graph(text.rows, text.small, anchors, TEMPERATURE, spread)
+        .SerializeToString(deterministic=True))
     (out / "tokenizer.json").write_text(tokenizer_text, encoding="utf-8")
     (out / "axes.txt").write_text("".join(c["axis"] + "\n" for c in classes), encoding="utf-8")
     write_manifest(out)
@@ -121,9 +144,9 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
         fixtures.write(
             fixtures_out,
             tokenize=lambda sentence: tokenizer.encode(sentence).ids,
-            probabilities=lambda patches: reference.yamnet(net, patches),
+            probabilities=lambda patches: reference.yamnet(net, patches, silence),
             embed_text=lambda ids: reference.embed_text(
-                reference.minilm(text.widened, ids), anchors, TEMPERATURE),
+                reference.minilm(text.widened, ids), anchors, TEMPERATURE, spread),
         )
 
 

@@ -20,6 +20,10 @@ WINDOW_SAMPLES = 15_600  # 96 frames: 95 hops of 160 and a window of 400
 WINDOW_HOP = 7_680  # 48 frames
 FRAMES = 96
 
+# A silent window, often only the padding of the last one, says little about what a clip is: it counts
+# for a twentieth in the mean over windows. Not for nothing, or a silent clip would have no direction.
+SILENCE_DISCOUNT = 0.95
+
 LAYERS = 6
 HEADS = 12
 LAYER_NORM_EPS = 1e-12
@@ -99,8 +103,8 @@ def patches(audio: np.ndarray, rate: int) -> np.ndarray:
 # --- YAMNet ----------------------------------------------------------------------------------
 
 
-def yamnet(net: YamNet, batch: np.ndarray) -> np.ndarray:
-    """`[batch, 96, 64]` -> the probabilities `[batch, 521]`."""
+def yamnet(net: YamNet, batch: np.ndarray, silence: int) -> np.ndarray:
+    """`[batch, 96, 64]` -> the probabilities `[batch, 521]`, small where class `silence` is likely."""
     x = batch.astype(np.float64)[:, None]
     for weight, bias, stride, (top, left, bottom, right), groups in net.convs:
         weight = weight.astype(np.float64)
@@ -120,7 +124,8 @@ def yamnet(net: YamNet, batch: np.ndarray) -> np.ndarray:
             x = y
         x = np.maximum(x + bias.astype(np.float64)[:, None, None], 0.0)
     logits = x.mean(axis=(2, 3)) @ net.classifier_weight.astype(np.float64).T + net.classifier_bias
-    return 1.0 / (1.0 + np.exp(-logits))
+    p = 1.0 / (1.0 + np.exp(-logits))
+    return p * (1.0 - SILENCE_DISCOUNT * p[:, silence : silence + 1])
 
 
 def embed_probabilities(p: np.ndarray) -> np.ndarray:
@@ -169,6 +174,7 @@ def minilm(weights: Tensors, ids: list[int]) -> np.ndarray:
     return l2(x.mean(axis=0))
 
 
-def embed_text(sentence: np.ndarray, anchors: np.ndarray, temperature: float) -> np.ndarray:
-    """A unit sentence vector and the class anchors `[521, 384]` -> the shared space `[521]`."""
-    return l2(softmax(sentence @ anchors.T / temperature))
+def embed_text(sentence: np.ndarray, anchors: np.ndarray, temperature: float,
+               spread: np.ndarray) -> np.ndarray:
+    """A unit sentence vector, the class anchors `[521, 384]`, who is a kind of whom -> `[521]`."""
+    return l2(softmax(sentence @ anchors.T / temperature) @ spread)

@@ -9,7 +9,7 @@ use crate::vectors::check_unit;
 
 /// What a batch did to the clips, for the structures in memory.
 pub(crate) enum Effect {
-    /// The clip has these segments now, numbered from the record's `first_seq`.
+    /// The clip has these segments now, numbered from the record's `first_seq`; empty unless the batch keeps them.
     Segments { id: ClipId, record: ClipRecord, segments: Vec<Segment> },
     /// The clip has other metadata and the same segments.
     Meta { id: ClipId, meta: ClipMeta },
@@ -21,6 +21,8 @@ pub(crate) enum Effect {
 pub(crate) struct Batch<'a> {
     store: &'a Store,
     dim: usize,
+    /// Whether the effects should carry the segments; a long recording's take a lot of memory.
+    keep_segments: bool,
     pub(crate) counters: Counters,
     pub(crate) writes: Writes,
     pub(crate) effects: Vec<Effect>,
@@ -29,8 +31,16 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(store: &'a Store, dim: usize, counters: Counters) -> Self {
-        Self { store, dim, counters, writes: Writes::new(), effects: Vec::new(), ids: Vec::new() }
+    pub(crate) fn new(store: &'a Store, dim: usize, counters: Counters, keep_segments: bool) -> Self {
+        Self {
+            store,
+            dim,
+            keep_segments,
+            counters,
+            writes: Writes::new(),
+            effects: Vec::new(),
+            ids: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, change: Change) -> Result<()> {
@@ -48,7 +58,7 @@ impl<'a> Batch<'a> {
     }
 
     fn put(&mut self, mut meta: ClipMeta, segments: Vec<Segment>) -> Result<()> {
-        check_path(&meta.path)?;
+        check_meta(&meta)?;
         for segment in &segments {
             check_segment(segment, self.dim)?;
         }
@@ -77,13 +87,14 @@ impl<'a> Batch<'a> {
         }
         self.clear(codec::failure_key(&record.meta.path));
         self.write_clip(id, &record)?;
+        let segments = if self.keep_segments { segments } else { Vec::new() };
         self.effects.push(Effect::Segments { id, record, segments });
         self.ids.push(id);
         Ok(())
     }
 
     fn move_clip(&mut self, id: ClipId, mut meta: ClipMeta) -> Result<()> {
-        check_path(&meta.path)?;
+        check_meta(&meta)?;
         let old = self.clip(id)?;
         if let Some(other) = self.id_at(&meta.path)?.filter(|other| *other != id) {
             self.erase(other)?;
@@ -176,6 +187,13 @@ fn check_path(path: &str) -> Result<()> {
         });
     }
     Ok(())
+}
+
+fn check_meta(meta: &ClipMeta) -> Result<()> {
+    if !(meta.duration_s.is_finite() && meta.duration_s >= 0.0) {
+        return Err(Error::BadSegment { start_s: 0.0, end_s: meta.duration_s });
+    }
+    check_path(&meta.path)
 }
 
 fn check_segment(segment: &Segment, dim: usize) -> Result<()> {

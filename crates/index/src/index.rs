@@ -13,6 +13,9 @@ use crate::store::{Store, Writes, lock};
 use crate::types::*;
 use crate::witness::{self, Witness};
 
+/// Elements of a vector at most.
+const MAX_DIM: usize = 1 << 16;
+
 /// Clips with their embeddings, on disk and searchable.
 ///
 /// One process at a time may hold an index. Within it, all methods take `&self` and may be called from many threads;
@@ -39,6 +42,11 @@ impl Index {
     /// [`Error::Locked`], [`Error::ModelMismatch`] if it was made by another model, [`Error::FormatVersion`],
     /// [`Error::Corrupt`], [`Error::DiskFull`], [`Error::ReadOnly`], [`Error::Io`].
     pub fn create_or_open(dir: &Path, identity: &Identity, opts: &OpenOptions) -> Result<Self> {
+        if !(1..=MAX_DIM).contains(&identity.dim) {
+            return Err(Error::Limit {
+                what: format!("vectors have 1 to {MAX_DIM} elements, not {}", identity.dim),
+            });
+        }
         let store = Store::open(dir, &Store::folder(dir), opts)?;
         if store.record::<Header>(codec::HEADER_KEY)?.is_none() {
             if store.scan(b"")?.next().is_some() {
@@ -107,8 +115,7 @@ impl Index {
         writable: bool,
         copy: Option<tempfile::TempDir>,
     ) -> Result<Self> {
-        let bytes =
-            store.get(codec::HEADER_KEY)?.ok_or_else(|| Error::NotFound { dir: dir.to_path_buf() })?;
+        let bytes = store.get(codec::HEADER_KEY)?.ok_or_else(|| absent(dir))?;
         let header = codec::decode_header(&bytes).map_err(|problem| match problem {
             HeaderProblem::Version(received) => {
                 Error::FormatVersion { dir: dir.to_path_buf(), expected: crate::FORMAT_VERSION, received }
@@ -177,7 +184,7 @@ impl Index {
     pub fn apply(&self, changes: Vec<Change>) -> Result<Vec<ClipId>> {
         self.check_writable()?;
         let mut memory = self.write_memory();
-        let mut batch = Batch::new(&self.store, self.dim(), memory.counters);
+        let mut batch = Batch::new(&self.store, self.dim(), memory.counters, memory.matrix.is_some());
         for change in changes {
             batch.add(change)?;
         }

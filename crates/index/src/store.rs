@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use sled::IVec;
@@ -19,6 +21,9 @@ use crate::types::OpenOptions;
 
 /// sled's folder inside the index folder.
 const STORE_DIR: &str = "store";
+
+/// How often to ask for a lock that another process holds.
+const LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// Key to new value, or to nothing for a removal. Sorted, so that the same batch is the same bytes.
 pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -54,7 +59,13 @@ impl Store {
             .cache_capacity(opts.cache_bytes)
             // Batches are flushed one by one; a timer has nothing to add but work behind the caller's back.
             .flush_every_ms(None);
-        let db = contain(dir, || config.open())?;
+        let start = Instant::now();
+        let db = loop {
+            match contain(dir, || config.open()) {
+                Err(Error::Locked { .. }) if start.elapsed() < opts.lock_wait => thread::sleep(LOCK_POLL),
+                opened => break opened?,
+            }
+        };
         let path = folder.join("db");
         let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
         Ok(Self { dir: dir.to_path_buf(), db: Some(db), data, failed: Mutex::new(None) })

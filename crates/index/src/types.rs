@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -246,11 +247,17 @@ pub struct OpenOptions {
     pub cache_bytes: u64,
     /// Segments from which [`SearchMode::Auto`] uses the graph, and [`crate::Index::refresh_graph`] builds it.
     pub graph_min_rows: usize,
+    /// How long to wait for another process to let go of the index. A second covers one-shot searches run side by side.
+    pub lock_wait: Duration,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, graph_min_rows: crate::GRAPH_MIN_ROWS }
+        Self {
+            cache_bytes: 64 << 20,
+            graph_min_rows: crate::GRAPH_MIN_ROWS,
+            lock_wait: Duration::from_secs(1),
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The index by its public verbs.
 
-use crate::common::{identity, meta, segment};
-use earmark_index::{Change, Error, Filter, Index, OpenOptions, SearchRequest};
+use std::time::Duration;
+
+use earmark_index::{Change, Error, Filter, Index, OpenOptions, SearchMode, SearchRequest, Segment};
+
+use crate::common::{Rng, identity, meta, put, segment};
 
 #[test]
 fn put_find_replace_move_remove() {
     let dir = tempfile::tempdir().unwrap();
-    let opts = OpenOptions::default();
+    let opts = OpenOptions { lock_wait: Duration::ZERO, ..OpenOptions::default() };
     let index = Index::create_or_open(dir.path(), &identity(4), &opts).unwrap();
     let put = |path: &str, axis: usize| Change::Put {
         meta: meta(path),
@@ -55,4 +58,100 @@ fn no_index_is_no_index() {
     let error = Index::open(dir.path(), None, &OpenOptions::default()).err().unwrap();
     assert!(matches!(error, Error::NotFound { .. }));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn bad_input_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::create_or_open(dir.path(), &identity(4), &OpenOptions::default()).unwrap();
+    let put = |vector: Vec<f32>, start_s: f64| {
+        let good = Change::Put { meta: meta("/good.wav"), segments: vec![segment(4, 0)] };
+        let bad = Segment { start_s, end_s: 1.0, vector };
+        index.apply(vec![good, Change::Put { meta: meta("/bad.wav"), segments: vec![bad] }]).unwrap_err()
+    };
+    let axis = vec![1.0, 0.0, 0.0, 0.0];
+    assert!(matches!(put(vec![1.0], 0.0), Error::DimMismatch { expected: 4, received: 1 }));
+    assert!(matches!(put(vec![1.0, 1.0, 0.0, 0.0], 0.0), Error::NotUnit { .. }));
+    assert!(matches!(put(vec![0.0; 4], 0.0), Error::NotUnit { .. }));
+    assert!(matches!(put(vec![f32::NAN, 1.0, 0.0, 0.0], 0.0), Error::NonFinite));
+    assert!(matches!(put(axis.clone(), 2.0), Error::BadSegment { .. }));
+    assert!(matches!(put(axis.clone(), f64::NAN), Error::BadSegment { .. }));
+    let long = Change::Put { meta: meta(&"x".repeat(20_000)), segments: vec![] };
+    assert!(matches!(index.apply(vec![long]), Err(Error::Limit { .. })));
+    let request = SearchRequest::default();
+    assert!(matches!(index.search(&[1.0], &request), Err(Error::DimMismatch { .. })));
+    assert!(matches!(index.search(&[f32::INFINITY; 4], &request), Err(Error::NonFinite)));
+    assert_eq!(index.clips().unwrap().count(), 0);
+    assert_eq!(index.search(&axis, &request).unwrap().hits, []);
+    let nowhere = SearchRequest { k: usize::MAX, mode: SearchMode::Graph, ..request };
+    assert_eq!(index.search(&axis, &nowhere).unwrap().hits, []);
+    let audit = index.audit().unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+}
+
+#[test]
+fn changes_of_one_batch_see_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::create_or_open(dir.path(), &identity(4), &OpenOptions::default()).unwrap();
+    let put = |path: &str, axis| Change::Put { meta: meta(path), segments: vec![segment(4, axis)] };
+    let ids = index
+        .apply(vec![
+            put("/a.wav", 0),
+            put("/a.wav", 1),
+            put("/b.wav", 2),
+            Change::Move { id: 1, meta: meta("/b.wav") },
+            put("/c.wav", 3),
+            Change::Remove(3),
+        ])
+        .unwrap();
+    assert_eq!(ids, [1, 1, 2, 1, 3, 3]);
+    let clips: Vec<_> = index.clips().unwrap().map(|c| c.unwrap()).collect();
+    assert_eq!(clips.iter().map(|c| (c.id, c.meta.path.as_str())).collect::<Vec<_>>(), [(1, "/b.wav")]);
+    assert_eq!(index.segments(1).unwrap(), [segment(4, 1)]);
+    // Ids are never reused.
+    assert_eq!(index.apply(vec![put("/d.wav", 0)]).unwrap(), [4]);
+    assert!(index.audit().unwrap().is_clean());
+}
+
+#[test]
+fn searches_changes_and_refreshes_run_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let opts = OpenOptions { graph_min_rows: 500, ..OpenOptions::default() };
+    let index = Index::create_or_open(dir.path(), &identity(16), &opts).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut rng = Rng(1);
+            for i in 0..60 {
+                index.apply(vec![put(&format!("/{}.wav", i % 50), &mut rng, 16, 40)]).unwrap();
+            }
+        });
+        scope.spawn(|| (0..10).for_each(|_| index.refresh_graph().unwrap()));
+        for seed in 0..2 {
+            let index = &index;
+            scope.spawn(move || {
+                let mut rng = Rng(seed);
+                for mode in [SearchMode::Auto, SearchMode::Exact, SearchMode::Graph].iter().cycle().take(60) {
+                    let request = SearchRequest { mode: *mode, ..SearchRequest::default() };
+                    let hits = index.search(&rng.clustered(16, 20), &request).unwrap().hits;
+                    assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+                }
+            });
+        }
+    });
+    let audit = index.audit().unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+    assert_eq!(index.stats().unwrap().segments, 2000);
+}
+
+#[test]
+fn the_lock_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let opts = OpenOptions { lock_wait: Duration::from_secs(20), ..OpenOptions::default() };
+    let index = Index::create_or_open(dir.path(), &identity(4), &opts).unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Index::open(dir.path(), None, &opts).map(drop));
+        std::thread::sleep(Duration::from_millis(50));
+        drop(index);
+        waiting.join().unwrap().unwrap();
+    });
 }

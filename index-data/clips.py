@@ -71,12 +71,14 @@ CLIPS = [
     clip("animals/birdsong.ogg", animals.birds, "vorbis", 44100, "80k", "several birds singing and chirping in a garden", "birdsong;birds", "Bird;Bird song", stereo=True, made_at=0),
     # --- weather and water
     clip("weather/rain.flac", weather.rain, "flac16", 16000, "", "rain falling steadily", "rain", "Rain"),
-    clip("weather/ocean-waves.mp3", weather.ocean_waves, "mp3", 44100, "96k", "ocean waves rolling onto a beach", "waves;ocean", "Ocean;Waves", stereo=True),
+    clip("weather/ocean-waves.mp3", weather.ocean_waves, "mp3", 44100, "96k", "ocean waves rolling onto a beach", "waves;ocean", "Ocean;Waves",
+         mic(174, 6570, 0.1, 0, 4000, 0.00578, 0.353, 0.8), 1.25, stereo=True),
     clip("weather/campfire.ogg", weather.fire, "vorbis", 22050, "48k", "a campfire crackling", "fire;crackle", "Fire;Crackle",
          mic(42.6, 6040, 0.168, 0.0522, 1650, 0.000419, 0.647, 0.7), 1.08),
     # --- alarms and signals
     clip("alarms/siren-wail.mp3", alarms.siren_wail, "mp3", 44100, "64k", "an emergency siren wailing up and down", "siren", "Siren"),
-    clip("alarms/siren-two-tone.ogg", alarms.siren_two_tone, "vorbis", 22050, "48k", "a two-tone police siren", "siren;police car", "Siren"),
+    clip("alarms/siren-two-tone.ogg", alarms.siren_two_tone, "vorbis", 22050, "48k", "a two-tone police siren", "siren;police car", "Siren",
+         mic(31.2, 1700, 0.254, 0.29, 834, 0.00013, 0.684, 0.9), 1.1),
     clip("alarms/smoke-alarm.wav", alarms.smoke_alarm, "wav24", 16000, "", "a smoke alarm beeping loudly", "smoke alarm;alarm", "Smoke detector;Fire alarm"),
     clip("alarms/telephone-ringing.flac", alarms.telephone_ring, "flac16", 16000, "", "an old telephone ringing", "telephone ringing;phone", "Telephone;Telephone ringing",
          mic(114, 7900, 1.7, 0.34, 800, 0.0025, 0.532, 0.287), 1.42),
@@ -85,8 +87,8 @@ CLIPS = [
     clip("alarms/beep.wav", alarms.sine_tone, "wavf32", 16000, "", "a single pure electronic beep", "beep;sine wave", "Beep"),
     clip("alarms/alarm-clock.mp3", alarms.alarm_clock, "mp3", 22050, "48k", "an alarm clock beeping in the morning", "alarm clock;alarm", "Alarm clock;Alarm",
          mic(156, 2490, 0.33, 0.283, 800, 0.000793, 0.00602, 0.9), 1.08),
-    clip("alarms/doorbell.ogg", alarms.doorbell, "vorbis", 44100, "48k", "a doorbell going ding-dong", "doorbell", "Doorbell;Ding-dong",
-         mic(157, 1100, 1.43, 0.658, 2420, 0.000793, 0.928, 0.9), 1.39),
+    clip("alarms/doorbell.ogg", alarms.doorbell, "vorbis", 44100, "80k", "a doorbell going ding-dong", "doorbell", "Doorbell;Ding-dong",
+         mic(157, 1100, 1.43, 0.658, 2420, 0.000793, 0.928, 0.99), 1.39),
     # --- machines
     clip("machines/vacuum-cleaner.opus", machines.vacuum, "opus", 48000, "48k", "a vacuum cleaner humming in the next room", "vacuum cleaner", "Vacuum cleaner",
          mic(114, 6370, 0.375, 0.442, 5760, 0.00249, 0.235, 0.296), 1.03),
@@ -97,7 +99,8 @@ CLIPS = [
     # --- music
     clip("music/church-bell.flac", music.church_bell, "flac16", 22050, "", "a church bell tolling", "church bell;bell", "Church bell;Bell",
          mic(1200, 1790, 2.32, 0.676, 3620, 0.1, 1.58, 0.6), 1.6),
-    clip("music/drum-beat.mp3", music.drum_beat, "mp3", 44100, "96k", "a rock beat on a drum kit", "drums;drum kit", "Drum kit;Percussion", stereo=True),
+    clip("music/drum-beat.mp3", music.drum_beat, "mp3", 44100, "96k", "a rock beat on a drum kit", "drums;drum kit", "Drum kit;Percussion",
+         mic(380, 1710, 0.578, 0.0369, 1580, 0.000579, 1.1, 0.399), 1.21, stereo=True),
     clip("music/organ.ogg", music.organ, "vorbis", 44100, "64k", "slow chords on a church organ", "organ;music", "Organ"),
     clip("music/flute.opus", music.flute, "opus", 48000, "48k", "a flute playing a gentle melody", "flute;music", "Flute",
          mic(420, 4080, 0.527, 0.63, 800, 0.0178, 0.313, 0.3), 0.84),
@@ -116,7 +119,7 @@ CLIPS = [
     clip("household/whistling.opus", household.whistle, "opus", 48000, "32k", "a person whistling a tune", "whistling", "Whistling",
          mic(233, 800, 0.921, 0.193, 1090, 0.0121, 0.0857, 0.235), 1.42),
     clip("household/applause.mp3", household.applause, "mp3", 44100, "96k", "an audience applauding", "applause;clapping", "Applause;Clapping",
-         mic(1160, 867, 0.69, 0.11, 5870, 0.00892, 0.269, 0.493), 0.92, stereo=True),
+         mic(1180, 1540, 0.333, 0.0141, 3200, 0.000108, 0.243, 0.95), 0.8, stereo=True),
     clip("household/heartbeat.wav", household.heartbeat, "wav16", 8000, "", "a heart beating slowly", "heartbeat", "Heartbeat", made_at=0),
     # --- voice
     clip("voice/woman-english.flac", voice.english_woman, "flac16", 16000, "", "a woman speaking English", "speech;female voice", "Speech"),

@@ -39,11 +39,11 @@ BROAD = {
 }
 # The events' labels in the model's words.
 EVENT_CLASSES = {
-    "dog bark": "Dog",
-    "telephone ringing": "Telephone",
-    "church bell": "Bell",
-    "siren": "Siren",
-    "speech": "Speech",
+    "dog bark": ["Dog", "Bark"],
+    "telephone ringing": ["Telephone ringing"],
+    "church bell": ["Church bell"],
+    "siren": ["Siren"],
+    "speech": ["Speech"],
 }
 
 
@@ -96,8 +96,7 @@ def event_scores(model: Model, clip: Clip, p: np.ndarray) -> list[str]:
     ends = starts + WINDOW / RATE
     lines = []
     for file, start_s, end_s, label in EVENTS:
-        if file == clip.file:
-            name = EVENT_CLASSES[label]
+        for name in EVENT_CLASSES[label] if file == clip.file else []:
             q = p[:, model.names.index(name)]
             touch = (starts < end_s) & (ends > start_s)
             when = f"{start_s:.2f}–{end_s:.2f} s"

@@ -21,6 +21,7 @@ class Part:
     until: float
     gain: float
     label: str
+    fade_out: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ CLIPS = [
          parts=(
              Part(2.0, "alarms/telephone-ringing.flac", 0.05, 1.35, 1.6, "telephone ringing"),
              Part(5.5, "music/church-bell.flac", 0.05, 3.7, 0.8, "church bell"),
-             Part(11.0, "alarms/siren-wail.mp3", 0.0, 3.2, 0.6, "siren"),
+             Part(11.0, "alarms/siren-wail.mp3", 0.0, 3.2, 0.6, "siren", 0.8),
              Part(16.0, "voice/woman-english.flac", 0.15, 3.2, 0.8, "speech"),
          )),
 ]

@@ -59,7 +59,8 @@ def take(clip: Clip) -> np.ndarray:
     for part in clip.parts:
         source = next(c for c in CLIPS if c.file == part.file)
         piece = take(source)[round(part.since * rate) : round(part.until * rate)]
-        place(y, piece * swell(rate, len(piece) / rate, 0.01, 0.05), rate, part.at, part.gain)
+        piece = piece * swell(rate, len(piece) / rate, 0.01, part.fade_out)
+        place(y, piece, rate, part.at, part.gain)
     return y
 
 

@@ -33,7 +33,7 @@ const STEPS: &[(&str, &[&str])] = &[
             "classify",
             "index-data/sounds/animals/cat-meowing.flac",
             "index-data/sounds/music/church-bell.flac",
-            "index-data/sounds/voice/woman-english.wav",
+            "index-data/sounds/voice/woman-english.flac",
             "--labels",
             "cat, bell, person talking, car engine",
         ],
@@ -104,6 +104,17 @@ fn truth<'a>(table: &'a str, recording: &str) -> Vec<(&'a str, &'a str, &'a str)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_that_is_shown_is_in_the_checkout() -> Result<()> {
+        let root = Repo::find()?.root;
+        let words = STEPS.iter().flat_map(|(_, args)| args.iter()).filter(|word| word.starts_with(SOUNDS));
+        for file in words.copied().chain([EVENTS]) {
+            assert!(root.join(file).exists(), "{file}");
+        }
+        assert!(!truth(&fs::read_to_string(root.join(EVENTS))?, RECORDING).is_empty());
+        Ok(())
+    }
 
     #[test]
     fn the_rows_of_one_recording_are_found() {

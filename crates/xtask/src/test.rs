@@ -5,29 +5,46 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::setup;
+use crate::setup::{self, OnnxRuntime};
 use crate::shell::{self, Repo, run};
 
 /// Runs all tests; the runner's summary comes last. With arguments, they go to the runner, and the examples in the
 /// documentation, which a filter is not meant for, are left out.
 pub(crate) fn test(repo: &Repo, args: &[String]) -> Result<()> {
     let runtime = setup::ensure(repo)?;
+    let documentation = if args.is_empty() {
+        run(runtime.given_to(&mut repo.cargo()).args(["test", "--workspace", "--doc", "--no-fail-fast"]))
+    } else {
+        Ok(())
+    };
+    // A failure up there does not hide what the other tests say.
+    let tests = others(repo, &runtime, args);
+    documentation.and(tests)
+}
+
+fn others(repo: &Repo, runtime: &OnnxRuntime, args: &[String]) -> Result<()> {
     let nextest = shell::works(repo.cargo().args(["nextest", "--version"]));
-    if args.is_empty() {
-        run(runtime.given_to(&mut repo.cargo()).args(["test", "--workspace", "--doc"]))?;
-    }
     let mut cargo = repo.cargo();
     runtime.given_to(&mut cargo);
+    cargo.args(if nextest { &["nextest", "run"][..] } else { &["test"] }).arg("--no-fail-fast");
+    if !chooses_packages(args) {
+        cargo.arg("--workspace");
+    }
     if nextest {
-        return run(cargo.args(["nextest", "run", "--workspace"]).args(args));
+        return run(cargo.args(args));
     }
     eprintln!("cargo-nextest is not installed; running the tests with cargo test");
-    cargo.args(["test", "--workspace", "--no-fail-fast"]);
     if args.is_empty() {
         // Everything but the documentation, which has just been run, and the benches.
         cargo.args(["--lib", "--bins", "--tests"]);
     }
     with_total(cargo.args(args))
+}
+
+/// True if the arguments say which packages to test, which `--workspace` would overrule.
+fn chooses_packages(args: &[String]) -> bool {
+    let mut options = args.iter().take_while(|arg| *arg != "--");
+    options.any(|arg| arg.starts_with("--package") || arg.starts_with("-p"))
 }
 
 /// Runs the benches.
@@ -98,6 +115,14 @@ impl std::fmt::Display for Total {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_chosen_before_the_dashes_only() {
+        let chooses =
+            |line: &str| chooses_packages(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        assert!(chooses("-p xtask") && chooses("filter --package=xtask") && chooses("-pxtask"));
+        assert!(!chooses("filter -- -p") && !chooses("--profile ci") && !chooses(""));
+    }
 
     #[test]
     fn summaries_are_added_up_and_other_lines_are_not() {

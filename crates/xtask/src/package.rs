@@ -55,9 +55,10 @@ fn fill(repo: &Repo, folder: &Path, binary: &Path, library: &Path) -> Result<()>
     for name in setup::NOTICES {
         copy(&beside_library.join(name), &licences.join("onnxruntime"))?;
     }
-    for file in
-        notices::texts_in(&repo.root.join("models/mini"), &["README", "LICENSE", "LICENCE", "NOTICE"])?
-    {
+    let card =
+        notices::texts_in(&repo.root.join("models/mini"), &["README", "LICENSE", "LICENCE", "NOTICE"])?;
+    ensure!(!card.is_empty(), "models/mini has no card and no licence to go with its weights");
+    for file in card {
         copy(&file, &licences.join("model-mini"))?;
     }
     fs::write(licences.join("crates.txt"), notices::of_crates(repo)?)?;

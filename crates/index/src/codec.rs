@@ -9,7 +9,7 @@
 //! | `p` path                     | clip id                                              |
 //! | `h` content hash, clip id    | nothing                                              |
 //! | `s` clip id, chunk number    | segments and their vectors, see [`encode_chunk`]     |
-//! | `f` path                     | [`Failure`]                                          |
+//! | `f` path                     | [`crate::types::Failure`]                            |
 //!
 //! Numbers in keys are big-endian, so that keys sort by them; numbers in chunks are little-endian.
 

@@ -1,13 +1,18 @@
-//! A copy of the matrix in one file, so that a search need not gather the vectors from sled's pages.
+//! A copy of the matrix in one file, so that a search need not gather the vectors from sled's pages: for 100 000 vectors of
+//! 521 elements that halves the processor time of a one-shot search, from 0.3 s to 0.15 s (examples/measure.rs), which is
+//! then mostly the kernel handing out memory, on several cores.
 //!
-//! Layout: magic, header length (u32), header, one [`RowInfo`] a row (37 bytes, little-endian), the vectors as f32 in the
-//! machine's byte order, and a hash of all that. The file may lag behind the store: rows are then taken from both.
+//! Layout: magic, header length (u32), header, one [`RowInfo`] a row (37 bytes, little-endian), a hash for each block of
+//! [`BLOCK_ROWS`] rows, a hash of all that; then the blocks: f32 in the machine's byte order. The file may lag behind the
+//! store: rows are then taken from both.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::codec::{self, Stamp};
 use crate::files::{Hashed, SEAL_BYTES, write_atomically};
@@ -22,6 +27,12 @@ const MAGIC: &[u8; 8] = b"EARMVEC1";
 const BYTE_ORDER: u32 = 0x0102_0304;
 
 const INFO_BYTES: usize = 37;
+
+const HASH_BYTES: usize = 8;
+
+/// Readers at most, and blocks that are worth starting one for.
+const MAX_THREADS: usize = 4;
+const BLOCKS_PER_THREAD: usize = 16;
 
 /// What the file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,10 +98,11 @@ pub(crate) fn save(
         for row in 0..matrix.rows() {
             out.write_all(&encode_info(matrix.info(row), matrix.is_alive(row)))?;
         }
-        for row in 0..matrix.rows() {
-            out.write_all(bytemuck::cast_slice(matrix.row(row)))?;
+        for block in matrix.blocks_and_tail() {
+            out.write_all(&xxh3_64(bytemuck::cast_slice(block)).to_le_bytes())?;
         }
-        out.seal().map(drop)
+        let out = out.seal()?;
+        matrix.blocks_and_tail().try_for_each(|block| out.write_all(bytemuck::cast_slice(block)))
     })?;
     Ok(header)
 }
@@ -118,32 +130,67 @@ pub(crate) fn load(
         return Err(Unusable::Bad("made for another machine or model".into()));
     }
     // Before anything is allocated on the header's word.
-    let row_bytes = INFO_BYTES as u64 + 4 * dim as u64;
-    let expected =
-        header.rows.checked_mul(row_bytes).map(|rows| rows + 12 + u64::from(head_len) + SEAL_BYTES);
-    if expected != Some(length) {
+    let rows_len = header.rows.checked_mul(INFO_BYTES as u64 + 4 * dim as u64);
+    let blocks = header.rows.div_ceil(BLOCK_ROWS as u64);
+    let rest = 12 + u64::from(head_len) + HASH_BYTES as u64 * blocks + SEAL_BYTES;
+    if rows_len.and_then(|rows| rows.checked_add(rest)) != Some(length) {
         return Err(Unusable::Bad("wrong length".into()));
     }
     accept(&header).map_err(Unusable::Bad)?;
-    let matrix = read_rows(&mut file, header.rows as usize, dim, header.lineage)?;
+    let mut infos = vec![0; header.rows as usize * INFO_BYTES];
+    file.read_exact(&mut infos)?;
+    let mut hashes = vec![0; blocks as usize * HASH_BYTES];
+    file.read_exact(&mut hashes)?;
     if !file.check_seal()? {
         return Err(Unusable::Bad("wrong checksum".into()));
+    }
+    let infos = infos.as_chunks::<INFO_BYTES>().0;
+    let hashes: Vec<u64> = hashes.as_chunks().0.iter().map(|hash| u64::from_le_bytes(*hash)).collect();
+    let start = length - 4 * dim as u64 * header.rows;
+    let mut matrix = Matrix::new(dim, header.lineage);
+    let blocks = read_blocks(dir, start, dim, infos.len(), &hashes)?;
+    for (infos, block) in infos.chunks(BLOCK_ROWS).zip(blocks) {
+        let infos = infos.iter().map(decode_info);
+        matrix.push_block(infos, block).map_err(|e| Unusable::Bad(e.to_string()))?;
     }
     Ok((header, matrix))
 }
 
-fn read_rows(file: &mut impl Read, rows: usize, dim: usize, lineage: u128) -> Result<Matrix, Unusable> {
-    let mut infos = vec![0; rows * INFO_BYTES];
-    file.read_exact(&mut infos)?;
-    let infos = infos.as_chunks::<INFO_BYTES>().0;
-    let mut matrix = Matrix::new(dim, lineage);
-    for infos in infos.chunks(BLOCK_ROWS) {
-        let mut block = vec![0.0f32; infos.len() * dim];
-        file.read_exact(bytemuck::cast_slice_mut(&mut block))?;
-        let infos = infos.iter().map(decode_info);
-        matrix.push_block(infos, block).map_err(|e| Unusable::Bad(e.to_string()))?;
-    }
-    Ok(matrix)
+/// Reads the blocks, which begin at `start`, on several threads: most of the time goes into fresh memory, page by page.
+fn read_blocks(
+    dir: &Path,
+    start: u64,
+    dim: usize,
+    rows: usize,
+    hashes: &[u64],
+) -> Result<Vec<Vec<f32>>, Unusable> {
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
+    let share = hashes.len().div_ceil(threads).max(BLOCKS_PER_THREAD);
+    let read = |part: usize, hashes: &[u64]| -> Result<Vec<Vec<f32>>, Unusable> {
+        let mut file = File::open(path(dir))?;
+        file.seek(SeekFrom::Start(start + (part * share * BLOCK_ROWS * dim * 4) as u64))?;
+        let mut blocks = Vec::with_capacity(hashes.len());
+        for (block, hash) in (part * share..).zip(hashes) {
+            let mut elements = vec![0.0f32; (rows - block * BLOCK_ROWS).min(BLOCK_ROWS) * dim];
+            file.read_exact(bytemuck::cast_slice_mut(&mut elements))?;
+            if xxh3_64(bytemuck::cast_slice(&elements)) != *hash {
+                return Err(Unusable::Bad("wrong checksum".into()));
+            }
+            blocks.push(elements);
+        }
+        Ok(blocks)
+    };
+    let read = &read;
+    thread::scope(|scope| {
+        let parts = hashes.chunks(share).enumerate();
+        let workers: Vec<_> = parts.map(|(part, hashes)| scope.spawn(move || read(part, hashes))).collect();
+        let mut blocks = Vec::with_capacity(hashes.len());
+        for worker in workers {
+            let part = worker.join().unwrap_or_else(|_| Err(Unusable::Bad("a reader panicked".into())));
+            blocks.extend(part?);
+        }
+        Ok(blocks)
+    })
 }
 
 fn encode_info(info: &RowInfo, alive: bool) -> [u8; INFO_BYTES] {

@@ -4,29 +4,30 @@
 //! neither in memory nor on disk twice, and a graph can be loaded over a matrix that has grown since.
 //!
 //! hnsw_rs draws levels from a fixed seed but inserts on many threads, so two builds differ in their links: which of the near
-//! neighbours are found is not guaranteed, only measured (`tests/recall.rs`). Scores and their order are those of the exact
+//! neighbours are found is not guaranteed, only measured (`tests/it/recall.rs`). Scores and their order are those of the exact
 //! scan, since found rows are scored again.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use hnsw_rs::prelude::{AnnT, Distance, Hnsw, HnswIo};
-use std::path::Path;
 
 use crate::contain::contain;
 use crate::vectors::{Blocks, Matrix, dot};
 
-/// Links a point keeps in each layer above the lowest, and half of those in the lowest (`M` in Malkov & Yashunin 2018, which
-/// finds 5 to 48 useful and more for high dimensions).
+/// Links a point keeps in each layer, twice as many in the lowest (`M` in Malkov & Yashunin 2018, who find 5 to 48 useful).
 const MAX_CONNECTIONS: usize = 16;
 
-/// Candidates while inserting (`efConstruction`); see `examples/measure.rs` for what more and fewer bring.
+/// Candidates while inserting (`efConstruction`). Half of what M = 24 and 200 candidates cost to build, for recall@10 of 0.97
+/// on 100 000 clustered vectors (examples/measure.rs).
 const EF_CONSTRUCTION: usize = 100;
 
 /// hnsw_rs writes a graph only if it was made with this many layers (`NB_LAYER_MAX`).
 const MAX_LAYERS: usize = 16;
 
-/// Candidates while searching, at least.
-pub(crate) const EF_SEARCH_MIN: usize = 96;
+/// Candidates while searching, at least. Recall@10 on 100 000 clustered vectors of 521 elements, and time at median: 64 finds
+/// 0.963 in 0.7 ms, 128 finds 0.973 in 1.0 ms, 384 finds 0.983 in 1.5 ms (examples/measure.rs).
+pub(crate) const EF_SEARCH_MIN: usize = 128;
 
 /// Marks a point's data as a query: the bits of a vector follow. A row is a single number.
 const QUERY: u32 = u32::MAX;

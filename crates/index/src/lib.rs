@@ -48,7 +48,10 @@ pub use vectors::UNIT_TOLERANCE;
 /// Layout of the store. A change that older code cannot read raises it.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Segments from which a graph is worth its while.
+/// Segments from which a graph is worth its while. Measured (examples/measure.rs, 521 elements, two cores shared with other
+/// work): an exact search of 100 000 segments takes 5 ms at best and 12 at median, a walk of the graph 0.6 and 0.8, and
+/// building it takes 0.6 ms of processor time a segment. Below 50 000 an exact search takes a few milliseconds, which nobody
+/// waits for; a one-shot search never loads the graph, since that takes longer than an exact search.
 pub const GRAPH_MIN_ROWS: usize = 50_000;
 
 /// Problems that [`Index::audit`] lists before it stops listing.

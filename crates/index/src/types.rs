@@ -164,7 +164,8 @@ pub struct Filter {
 /// How to search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SearchMode {
-    /// Exact while that is fast or the filter is selective, else the graph.
+    /// The graph if it is in memory (see [`crate::Index::refresh_graph`]), the index is large and the filter lets much
+    /// through; else exact, which for a single search is faster than loading the graph.
     #[default]
     Auto,
     /// Compare with every admitted segment. Deterministic.

@@ -121,6 +121,12 @@ impl Matrix {
         }
     }
 
+    /// All rows: the full blocks in order, then the rest.
+    pub(crate) fn blocks_and_tail(&self) -> impl Iterator<Item = &[f32]> {
+        let full = self.blocks.slots.iter().map_while(|slot| slot.get().map(AsRef::as_ref));
+        full.chain((!self.tail.is_empty()).then_some(self.tail.as_slice()))
+    }
+
     /// Adds a row. Rows of one clip must come one after the other.
     pub(crate) fn push(&mut self, info: RowInfo, vector: impl IntoIterator<Item = f32>) -> Result<()> {
         self.note(info, true);

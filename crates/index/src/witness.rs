@@ -6,11 +6,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Mutex;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::lock;
-use std::sync::Mutex;
 
 /// The file's name in the index folder.
 const NAME: &str = "last-commit";

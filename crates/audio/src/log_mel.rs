@@ -11,22 +11,25 @@ use crate::spec::{LogKind, LogMelSpec, LogScale, PadMode, Spectrum, WindowFuncti
 
 /// A log-mel front end, ready to run: tables are computed once and shared between clones, scratch space
 /// is its own. Nothing is allocated per frame.
+///
+/// Frames are transformed in double precision: in single precision, the rounding noise of a loud tone
+/// would show in the quiet bands of a logarithmic spectrum.
 #[derive(Clone)]
 pub struct LogMel {
     tables: Arc<Tables>,
-    frame: Vec<f32>,
-    bins: Vec<Complex<f32>>,
-    fft_scratch: Vec<Complex<f32>>,
-    spectrum: Vec<f32>,
+    frame: Vec<f64>,
+    bins: Vec<Complex<f64>>,
+    fft_scratch: Vec<Complex<f64>>,
+    spectrum: Vec<f64>,
     /// Padded copy of the signal, when centred.
     padded: Vec<f32>,
 }
 
 struct Tables {
     spec: LogMelSpec,
-    fft: Arc<dyn RealToComplex<f32>>,
+    fft: Arc<dyn RealToComplex<f64>>,
     /// The window, `[win_length]`.
-    window: Vec<f32>,
+    window: Vec<f64>,
     /// Where the window starts in the transform: 0, or what centres it.
     window_start: usize,
     filters: Filterbank,
@@ -40,7 +43,7 @@ impl LogMel {
     /// [`SpecError`] if the numbers make no sense.
     pub fn new(spec: &LogMelSpec) -> Result<Self, SpecError> {
         spec.validate()?;
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(spec.n_fft);
+        let fft = RealFftPlanner::<f64>::new().plan_fft_forward(spec.n_fft);
         let window_start = if spec.center { (spec.n_fft - spec.win_length) / 2 } else { 0 };
         let tables = Tables {
             window: hann(spec.window, spec.win_length),
@@ -112,7 +115,7 @@ impl LogMel {
         before.fill(0.0);
         after.fill(0.0);
         for ((out, sample), weight) in windowed.iter_mut().zip(samples).zip(&tables.window) {
-            *out = sample * weight;
+            *out = f64::from(*sample) * weight;
         }
         let (frame, bins) = (&mut self.frame, &mut self.bins);
         // Cannot fail: the lengths are the plan's own.
@@ -125,45 +128,42 @@ impl LogMel {
                 *value = value.sqrt();
             }
         }
-        tables.filters.apply(&self.spectrum, row);
-        tables.log.apply(row);
+        tables.filters.apply(&self.spectrum, |band, value| row[band] = tables.log.apply(value));
     }
 }
 
 /// `scale * ln(max(x, floor) + offset)`, which is every [`LogScale`].
 struct Log {
-    offset: f32,
-    floor: f32,
-    scale: f32,
+    offset: f64,
+    floor: f64,
+    scale: f64,
 }
 
 impl Log {
     fn new(log: &LogScale, spectrum: Spectrum) -> Self {
-        let decades = |factor: f64| (factor / std::f64::consts::LN_10) as f32;
+        let decades = |factor: f64| factor / std::f64::consts::LN_10;
         let scale = match (log.kind, spectrum) {
             (LogKind::Ln, _) => 1.0,
             (LogKind::Log10, _) => decades(1.0),
             (LogKind::Db, Spectrum::Power) => decades(10.0),
             (LogKind::Db, Spectrum::Magnitude) => decades(20.0),
         };
-        Self { offset: log.offset.unwrap_or(0.0) as f32, floor: log.floor.unwrap_or(0.0) as f32, scale }
+        Self { offset: log.offset.unwrap_or(0.0), floor: log.floor.unwrap_or(0.0), scale }
     }
 
-    fn apply(&self, row: &mut [f32]) {
-        for value in row {
-            *value = (value.max(self.floor) + self.offset).ln() * self.scale;
-        }
+    fn apply(&self, value: f64) -> f32 {
+        ((value.max(self.floor) + self.offset).ln() * self.scale) as f32
     }
 }
 
-fn hann(function: WindowFunction, len: usize) -> Vec<f32> {
+fn hann(function: WindowFunction, len: usize) -> Vec<f64> {
     let period = match function {
         WindowFunction::HannPeriodic => len,
         WindowFunction::HannSymmetric => len - 1,
     };
     // A symmetric window of one sample is 1 (numpy.hanning(1)).
     let step = std::f64::consts::TAU / period.max(1) as f64;
-    (0..len).map(|n| if len == 1 { 1.0 } else { (0.5 - 0.5 * (step * n as f64).cos()) as f32 }).collect()
+    (0..len).map(|n| if len == 1 { 1.0 } else { 0.5 - 0.5 * (step * n as f64).cos() }).collect()
 }
 
 /// Pads by `width` on both sides. Reflection goes back and forth as often as a short signal needs
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn windows_are_numpys() {
-        let close = |a: Vec<f32>, b: &[f32]| a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-7);
+        let close = |a: Vec<f64>, b: &[f64]| a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-15);
         assert!(close(hann(WindowFunction::HannPeriodic, 4), &[0.0, 0.5, 1.0, 0.5]));
         assert!(close(hann(WindowFunction::HannSymmetric, 5), &[0.0, 0.5, 1.0, 0.5, 0.0]));
         assert_eq!(hann(WindowFunction::HannSymmetric, 1), [1.0]);

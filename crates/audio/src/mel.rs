@@ -6,7 +6,7 @@ use crate::spec::{LogMelSpec, MelNorm, MelScale, MelShape};
 #[derive(Debug)]
 pub(crate) struct Filterbank {
     bands: Vec<Band>,
-    weights: Vec<f32>,
+    weights: Vec<f64>,
 }
 
 #[derive(Debug)]
@@ -24,28 +24,28 @@ impl Filterbank {
             let first_bin = row.iter().position(|w| *w > 0.0).unwrap_or(0);
             let end_bin = row.iter().rposition(|w| *w > 0.0).map_or(first_bin, |last| last + 1);
             let start = bank.weights.len();
-            bank.weights.extend(row[first_bin..end_bin].iter().map(|w| *w as f32));
+            bank.weights.extend_from_slice(&row[first_bin..end_bin]);
             bank.bands.push(Band { first_bin, start, end: bank.weights.len() });
         }
         bank
     }
 
-    /// Writes the filtered `spectrum` (`[n_fft / 2 + 1]`) to `out` (`[n_mels]`).
-    pub(crate) fn apply(&self, spectrum: &[f32], out: &mut [f32]) {
-        for (band, out) in self.bands.iter().zip(out) {
+    /// Gives `sink` every band and what its filter sums of `spectrum` (`[n_fft / 2 + 1]`).
+    pub(crate) fn apply(&self, spectrum: &[f64], mut sink: impl FnMut(usize, f64)) {
+        for (index, band) in self.bands.iter().enumerate() {
             let weights = &self.weights[band.start..band.end];
             let bins = &spectrum[band.first_bin..band.first_bin + weights.len()];
-            *out = dot(weights, bins);
+            sink(index, dot(weights, bins));
         }
     }
 }
 
 /// A dot product in four independent sums: the order is fixed, so the result is too, and the compiler
 /// can use vector registers.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 4];
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 4];
     let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f32 = a4.remainder().iter().zip(b4.remainder()).map(|(x, y)| x * y).sum();
+    let rest: f64 = a4.remainder().iter().zip(b4.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a4.zip(b4) {
         for lane in 0..4 {
             sums[lane] += x[lane] * y[lane];
@@ -138,8 +138,8 @@ mod tests {
     #[test]
     fn dot_products_of_any_length() {
         for len in 0..20 {
-            let a: Vec<f32> = (0..len).map(|i| i as f32).collect();
-            let expected: f32 = a.iter().map(|x| x * x).sum();
+            let a: Vec<f64> = (0..len).map(f64::from).collect();
+            let expected: f64 = a.iter().map(|x| x * x).sum();
             assert_eq!(dot(&a, &a), expected);
         }
     }

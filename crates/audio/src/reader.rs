@@ -219,6 +219,11 @@ impl AudioReader {
             if packet.track_id != source.track_id {
                 continue;
             }
+            if packet.data.is_empty() && source.is_raw() {
+                // Behind the end of the file, PCM demuxers go on with packets of nothing.
+                self.truncated = !source.declared.is_open_ended;
+                return Ok(Step::End);
+            }
             barren += 1;
             match source.decoder.decode(&packet) {
                 Ok(buf) => {

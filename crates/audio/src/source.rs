@@ -87,6 +87,11 @@ impl Source {
         Ok(Self { format, decoder, track_id, declared, trim, pre_skip })
     }
 
+    /// Whether packets are mere slices of the file.
+    pub(crate) fn is_raw(&self) -> bool {
+        matches!(self.format_name(), "wav" | "aiff" | "caf")
+    }
+
     /// What to cut from the decoded stream, given the time stamp of its first packet.
     ///
     /// Ogg, MP3 and the lossless formats need nothing: symphonia trims them. In Matroska and CAF the
@@ -238,7 +243,9 @@ fn declare(
         let duration_s = ticks.map(|(base, duration)| {
             duration.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get())
         });
-        return Declared { duration_s, ..Default::default() };
+        // symphonia already leaves out the length of a WAV file written to a pipe.
+        let is_open_ended = matches!(name, "wave" | "aiff" | "caf");
+        return Declared { duration_s, frames: None, is_open_ended };
     };
     // A writer that cannot seek back leaves nearly 2^32 bytes where the length should be. Frames of PCM
     // take at least a byte, so a length beyond the file and near that mark says nothing.
@@ -286,24 +293,21 @@ fn foreign_kind(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"RIFF") && head.len() >= 12 && &head[8..12] != b"WAVE" {
         return Some("a RIFF file that is not WAVE");
     }
-    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind)
+    let magic = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
+    // The markers the demuxers look for may be anywhere in a text, as in this very file.
+    magic.or(is_text(head).then_some("text"))
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let is_printable = |b: &u8| !matches!(b, 0..=8 | 14..=31 | 127);
+    // The last character may be cut off.
+    let is_utf8 = std::str::from_utf8(head).map_or_else(|e| e.error_len().is_none(), |_| true);
+    is_utf8 && head.iter().all(is_printable)
 }
 
 /// Names what the probe did not recognise.
 fn describe(head: &[u8]) -> &'static str {
-    let is_text = |b: &u8| matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..);
-    match head {
-        [] => "an empty file",
-        bytes if bytes.iter().all(|b| *b == 0) => "zero bytes only",
-        bytes
-            if bytes.iter().all(is_text)
-                && std::str::from_utf8(&bytes[..bytes.len().min(256)])
-                    .map_or_else(|e| e.error_len().is_none(), |_| true) =>
-        {
-            "text"
-        }
-        _ => "bytes of no known audio format",
-    }
+    if head.iter().all(|b| *b == 0) { "zero bytes only" } else { "bytes of no known audio format" }
 }
 
 pub(crate) fn unsupported(

@@ -50,7 +50,14 @@ impl OpusHead {
                 let Some(map) = map.get(..channels) else {
                     return decode_error("opus: channel mapping table too short");
                 };
-                Some((usize::from(*streams), usize::from(*coupled), map.to_vec()))
+                let (streams, coupled) = (usize::from(*streams), usize::from(*coupled));
+                if streams == 0 || coupled > streams || streams + coupled > 255 {
+                    return decode_error("opus: impossible number of streams");
+                }
+                if map.iter().any(|slot| *slot != 255 && usize::from(*slot) >= streams + coupled) {
+                    return decode_error("opus: channel mapped to a stream that does not exist");
+                }
+                Some((streams, coupled, map.to_vec()))
             }
             _ => return unsupported_error("opus: channel mapping family other than 0, 1 and 255"),
         };
@@ -91,6 +98,10 @@ mod tests {
         let parsed = OpusHead::parse(&bytes).unwrap();
         assert_eq!(parsed.mapping, Some((4, 2, vec![0, 4, 1, 2, 3, 5])));
         assert!(OpusHead::parse(&bytes[..bytes.len() - 1]).is_err());
+        for table in [[0, 0, 0], [1, 2, 0], [200, 100, 0], [1, 0, 1]] {
+            let tail: Vec<u8> = [1].into_iter().chain(table).collect();
+            assert!(OpusHead::parse(&head(1, 1, [0, 0], [0, 0], &tail)).is_err(), "{table:?}");
+        }
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
 
 /// The models that can be used.
 pub(crate) fn catalogue() -> Catalogue {
-    let folders = etcetera::choose_base_strategy().map(|base| base.config_dir().join("earmark").join("models"));
+    let folders =
+        etcetera::choose_base_strategy().map(|base| base.config_dir().join("earmark").join("models"));
     Catalogue::new(folders.into_iter().collect())
 }
 

@@ -8,7 +8,8 @@ pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let expected = || format!("expected a time such as 12s, 250ms, 1m30s or 1:30, got `{text}`");
     let text = text.trim();
     let seconds = if text.contains(':') {
-        text.split(':').try_fold(0.0, |total, part| Some(total * 60.0 + part.parse::<f64>().ok().filter(|p| *p >= 0.0)?))
+        text.split(':')
+            .try_fold(0.0, |total, part| Some(total * 60.0 + part.parse::<f64>().ok().filter(|p| *p >= 0.0)?))
     } else if let Ok(number) = text.parse::<f64>() {
         Some(number)
     } else {
@@ -46,8 +47,9 @@ pub(crate) fn parse_since(text: &str) -> Result<i64, String> {
     {
         return Ok(zoned.timestamp().as_second());
     }
-    let ago = parse_with_units(text.trim())
-        .ok_or_else(|| format!("expected a date such as 2026-11-01, or how long ago such as 7d or 12h, got `{text}`"))?;
+    let ago = parse_with_units(text.trim()).ok_or_else(|| {
+        format!("expected a date such as 2026-11-01, or how long ago such as 7d or 12h, got `{text}`")
+    })?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
     Ok((now - ago) as i64)
 }

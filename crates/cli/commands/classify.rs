@@ -47,8 +47,7 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
     if !(0.0..=1.0).contains(&args.threshold) {
         bail!("--threshold: expected 0 to 1, got {}", args.threshold);
     }
-    let decision =
-        if args.multi { Decision::Multi { threshold: args.threshold } } else { Decision::Single };
+    let decision = if args.multi { Decision::Multi { threshold: args.threshold } } else { Decision::Single };
     if args.top == Some(0) {
         bail!("--top: expected 1 or more, got 0");
     }
@@ -69,7 +68,8 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
     } else {
         let engine = context::engine(global, context::model(global)?)?;
         let labels = labels.encode(&engine, &args.templates)?;
-        let sources = sources(&args.files)?;
+        let (sources, missing) = sources(&args.files)?;
+        failed += missing;
         for chunk in sources.chunks(FILES_AT_ONCE) {
             let names: Vec<String> = chunk.iter().map(name).collect();
             let results = engine.encode(chunk.to_vec(), &engine.pipeline_options(Keep::Windows))?;
@@ -105,25 +105,36 @@ fn classify(
     Ok(decide(&engine.model().manifest().scores, &cosines, decision))
 }
 
-/// What the arguments name: files, the sound files in folders, standard input.
-fn sources(files: &[PathBuf]) -> Result<Vec<Source>> {
+/// What the arguments name: files, the sound files in folders, standard input; and how many of them are not there, each
+/// told on standard error.
+fn sources(files: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
     let mut sources = Vec::new();
+    let mut missing = 0;
     for path in files {
         if path == Path::new("-") {
             sources.push(read_stdin()?);
             continue;
         }
-        let walked = walk(std::slice::from_ref(path), &WalkOptions::default())?;
-        if walked.files.is_empty() {
-            bail!("{}: no sound files in this folder", path.display());
-        }
-        // As typed, where it names one file.
-        match walked.files.as_slice() {
-            [_] if path.is_file() => sources.push(Source::Path(path.clone())),
-            files => sources.extend(files.iter().cloned().map(Source::Path)),
+        let reason = match walk(std::slice::from_ref(path), &WalkOptions::default()) {
+            Err(e) => Some(e.to_string()),
+            Ok(walked) if walked.files.is_empty() => {
+                Some(format!("{}: no sound files in this folder", path.display()))
+            }
+            Ok(walked) => {
+                // As typed, where it names one file.
+                match walked.files.as_slice() {
+                    [_] if path.is_file() => sources.push(Source::Path(path.clone())),
+                    files => sources.extend(files.iter().cloned().map(Source::Path)),
+                }
+                None
+            }
+        };
+        if let Some(reason) = reason {
+            eprintln!("failed: {reason}");
+            missing += 1;
         }
     }
-    Ok(sources)
+    Ok((sources, missing))
 }
 
 /// A sound file on standard input.

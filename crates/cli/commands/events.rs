@@ -48,8 +48,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let engine = context::engine(global, context::model(global)?)?;
     let labels = labels.encode(&engine, &args.templates)?;
     let name = args.file.display().to_string();
-    let source =
-        if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
+    let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
     let (events, encoded) = detect(&engine, source, &name, &labels, &options)?;
     let rows: Vec<Row> = events
         .iter()
@@ -74,7 +73,12 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     } else if format.csv {
         let header = ["onset_s", "offset_s", "label", "score"];
         let record = |r: &Row| {
-            vec![format!("{:.3}", r.onset_s), format!("{:.3}", r.offset_s), r.label.clone(), format!("{:.3}", r.score)]
+            vec![
+                format!("{:.3}", r.onset_s),
+                format!("{:.3}", r.offset_s),
+                r.label.clone(),
+                format!("{:.3}", r.score),
+            ]
         };
         output::csv(&header, rows.iter().map(record))?;
     } else if format.audacity {

@@ -88,7 +88,11 @@ fn summarise(report: &IngestReport) {
     let mut line = parts.join(", ");
     if report.audio_s > 0.0 {
         let rate = report.audio_s / report.seconds.max(1e-9);
-        line += &format!("; {} of audio in {} ({rate:.0} x real time)", amount(report.audio_s), amount(report.seconds));
+        line += &format!(
+            "; {} of audio in {} ({rate:.0} x real time)",
+            amount(report.audio_s),
+            amount(report.seconds)
+        );
     }
     if report.other_files > 0 {
         line += &format!("; {} other files passed over", report.other_files);
@@ -193,7 +197,12 @@ impl Progress {
                     *last = Instant::now();
                     let share = self.done_bytes as f64 / self.bytes.max(1) as f64;
                     let left = self.started.elapsed().as_secs_f64() * (1.0 - share) / share.max(1e-9);
-                    eprintln!("{message}  {} of {}  ETA {}", bytes(self.done_bytes), bytes(self.bytes), amount(left));
+                    eprintln!(
+                        "{message}  {} of {}  ETA {}",
+                        bytes(self.done_bytes),
+                        bytes(self.bytes),
+                        amount(left)
+                    );
                 }
             }
         }

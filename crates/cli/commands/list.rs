@@ -56,8 +56,17 @@ fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
         return output::jsonl(rows);
     }
     if format.csv {
-        let header =
-            ["clip_id", "path", "duration_s", "format", "sample_rate", "channels", "size", "tags", "indexed_unix_s"];
+        let header = [
+            "clip_id",
+            "path",
+            "duration_s",
+            "format",
+            "sample_rate",
+            "channels",
+            "size",
+            "tags",
+            "indexed_unix_s",
+        ];
         let record = |r: Row<'_>| {
             vec![
                 r.clip_id.to_string(),

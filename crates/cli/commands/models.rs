@@ -78,7 +78,9 @@ fn list(json: bool) -> Result<ExitCode> {
         .map(|r| {
             let name = if r.default { format!("{} (default)", r.name) } else { r.name.clone() };
             match &r.problem {
-                Some(problem) => vec![name, "unusable".to_owned(), String::new(), String::new(), problem.clone()],
+                Some(problem) => {
+                    vec![name, "unusable".to_owned(), String::new(), String::new(), problem.clone()]
+                }
                 None => vec![
                     name,
                     r.kind.unwrap_or_default().to_owned(),
@@ -116,8 +118,18 @@ fn show(name: &str, json: bool) -> Result<ExitCode> {
         ("source", m.source.clone()),
         ("place", model.files().describe()),
         ("files", files),
-        ("embedding", format!("{} numbers{}", m.dim, if m.axes.is_some() { ", one for each named sound class" } else { "" })),
-        ("listens at", format!("{} Hz, windows of {window_s:.2} s every {hop_s:.2} s", m.front_end.sample_rate())),
+        (
+            "embedding",
+            format!(
+                "{} numbers{}",
+                m.dim,
+                if m.axes.is_some() { ", one for each named sound class" } else { "" }
+            ),
+        ),
+        (
+            "listens at",
+            format!("{} Hz, windows of {window_s:.2} s every {hop_s:.2} s", m.front_end.sample_rate()),
+        ),
         ("index keeps", format!("one vector for {} windows", m.segment.windows)),
         ("scores", if m.scores.calibrated { "calibrated".to_owned() } else { "uncalibrated".to_owned() }),
         ("vector hash", model.vector_hash().to_owned()),

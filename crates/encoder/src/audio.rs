@@ -18,10 +18,21 @@ pub struct AudioEncoder {
 
 impl AudioEncoder {
     /// Opens the model's audio graph, for windows of `frames` × `mels` features.
-    pub(crate) fn open(model: &Model, runtime: &Runtime, frames: usize, mels: usize) -> Result<Self, EncoderError> {
+    pub(crate) fn open(
+        model: &Model,
+        runtime: &Runtime,
+        frames: usize,
+        mels: usize,
+    ) -> Result<Self, EncoderError> {
         let manifest = model.manifest().clone();
         let session = open_session(model, runtime, &manifest.audio.graph)?;
-        check_tensors(&manifest.id, &manifest.audio.graph, &session, &[&manifest.audio.input], &manifest.audio.output)?;
+        check_tensors(
+            &manifest.id,
+            &manifest.audio.graph,
+            &session,
+            &[&manifest.audio.input],
+            &manifest.audio.output,
+        )?;
         Ok(Self { session, manifest, frames, mels })
     }
 
@@ -65,9 +76,9 @@ impl AudioEncoder {
             .collect();
         let ort_error = |e: ort::Error| EncoderError::Ort { model: m.id.clone(), reason: e.to_string() };
         let input = TensorRef::from_array_view((shape, features)).map_err(ort_error)?;
-        let outputs =
-            self.session.run(ort::inputs![m.audio.input.as_str() => input]).map_err(ort_error)?;
-        let (shape, values) = outputs[m.audio.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+        let outputs = self.session.run(ort::inputs![m.audio.input.as_str() => input]).map_err(ort_error)?;
+        let (shape, values) =
+            outputs[m.audio.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
         if values.len() != windows * m.dim {
             return Err(graph_error("output", format!("[{windows}, {}]", m.dim), format!("{shape:?}")));
         }
@@ -78,7 +89,6 @@ impl AudioEncoder {
         }
         Ok(())
     }
-
 }
 
 /// Pools rows `[windows, dim]` as the manifest says: the embedding of the audio they cover.

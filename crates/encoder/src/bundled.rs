@@ -4,7 +4,7 @@
 type Files = &'static [(&'static str, &'static [u8])];
 
 /// Bundled models by name; the first is the default.
-const BUNDLED: &[(&str, Files)] = &[(
+static BUNDLED: &[(&str, Files)] = &[(
     "mini",
     &[
         ("manifest.toml", include_bytes!("../../../models/mini/manifest.toml")),

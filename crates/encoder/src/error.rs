@@ -66,7 +66,9 @@ pub enum EncoderError {
         reason: String,
     },
     /// A file of the model is not the one its manifest describes.
-    #[error("model `{model}`: {path} is not the file that the manifest describes: expected {expected}, got {received}")]
+    #[error(
+        "model `{model}`: {path} is not the file that the manifest describes: expected {expected}, got {received}"
+    )]
     FileMismatch {
         /// The model's id.
         model: String,

@@ -29,7 +29,8 @@ impl ModelFiles {
 
     /// Reads a file whole, unchecked.
     pub(crate) fn read(&self, model: &str, path: &str) -> Result<Cow<'static, [u8]>, EncoderError> {
-        let error = |reason: String| EncoderError::File { model: model.to_owned(), path: path.to_owned(), reason };
+        let error =
+            |reason: String| EncoderError::File { model: model.to_owned(), path: path.to_owned(), reason };
         match self {
             Self::Bundled(name) => bundled::read(name, path)
                 .map(Cow::Borrowed)
@@ -42,7 +43,11 @@ impl ModelFiles {
 
     /// Reads a file whole and checks its size and, for files on disk, its SHA-256 against the manifest's entry. Bundled
     /// bytes were checked when the program was built and tested; hashing them at each start would only cost time.
-    pub(crate) fn read_verified(&self, model: &str, entry: &FileEntry) -> Result<Cow<'static, [u8]>, EncoderError> {
+    pub(crate) fn read_verified(
+        &self,
+        model: &str,
+        entry: &FileEntry,
+    ) -> Result<Cow<'static, [u8]>, EncoderError> {
         let bytes = self.read(model, &entry.path)?;
         let mismatch = |expected: String, received: String| EncoderError::FileMismatch {
             model: model.to_owned(),

@@ -284,9 +284,19 @@ impl Manifest {
                 })?;
             }
         }
-        check(self.window.length_samples > 0, "window.length_samples", "more than 0", &self.window.length_samples)?;
+        check(
+            self.window.length_samples > 0,
+            "window.length_samples",
+            "more than 0",
+            &self.window.length_samples,
+        )?;
         let hop = self.window.hop_samples;
-        check(hop > 0 && hop <= self.window.length_samples, "window.hop_samples", "1 to the window's length", &hop)?;
+        check(
+            hop > 0 && hop <= self.window.length_samples,
+            "window.hop_samples",
+            "1 to the window's length",
+            &hop,
+        )?;
         check(self.segment.windows > 0, "segment.windows", "at least 1", &self.segment.windows)?;
         for axis in &self.audio.input_shape {
             let (ok, shown) = match axis {
@@ -304,7 +314,12 @@ impl Manifest {
             check(text.prompt.contains("{}"), "text.prompt", "`{}` where the label goes", &text.prompt)?;
             check(text.max_tokens > 2, "text.max_tokens", "more than 2", &text.max_tokens)?;
         }
-        check(self.kind != Kind::Joint || self.text.is_some(), "text", "a text graph, since kind is joint", &"nothing")?;
+        check(
+            self.kind != Kind::Joint || self.text.is_some(),
+            "text",
+            "a text graph, since kind is joint",
+            &"nothing",
+        )?;
         let s = &self.scores;
         check(s.logit_scale > 0.0, "scores.logit_scale", "more than 0", &s.logit_scale)?;
         check(s.multi_scale > 0.0, "scores.multi_scale", "more than 0", &s.multi_scale)?;
@@ -314,7 +329,12 @@ impl Manifest {
         }
         for file in &self.files {
             let inside = Path::new(&file.path).components().all(|c| matches!(c, Component::Normal(_)));
-            check(inside && !file.path.is_empty(), "files.path", "a path inside the model's folder", &file.path)?;
+            check(
+                inside && !file.path.is_empty(),
+                "files.path",
+                "a path inside the model's folder",
+                &file.path,
+            )?;
             let sha_ok = file.sha256.len() == 64 && file.sha256.bytes().all(|b| b.is_ascii_hexdigit());
             check(sha_ok, "files.sha256", "64 hexadecimal digits", &file.sha256)?;
         }

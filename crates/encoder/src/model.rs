@@ -88,7 +88,8 @@ impl Model {
             received: e.to_string(),
         };
         let FrontEnd::LogMel(spec) = &m.front_end;
-        let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window.clone() };
+        let window =
+            WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window.clone() };
         LogMel::new(spec).and_then(|log_mel| WindowStream::new(log_mel, &window)).map_err(field)
     }
 
@@ -190,7 +191,8 @@ pub(crate) fn check_tensors(
     inputs: &[&str],
     output: &str,
 ) -> Result<(), EncoderError> {
-    let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
+    let names =
+        |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
     let (have_inputs, have_outputs) = (names(session.inputs()), names(session.outputs()));
     let error = |what: &str, expected: &str, received: &[String]| EncoderError::Graph {
         model: model.to_owned(),

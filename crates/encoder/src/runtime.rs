@@ -104,8 +104,14 @@ fn search_folders() -> Vec<PathBuf> {
         folders.extend(package.ancestors().take(3).map(|folder| folder.join(".onnxruntime")));
     }
     if cfg!(unix) {
-        let system = ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
-            "/usr/lib/aarch64-linux-gnu", "/opt/homebrew/lib"];
+        let system = [
+            "/usr/local/lib",
+            "/usr/lib",
+            "/usr/lib64",
+            "/usr/lib/x86_64-linux-gnu",
+            "/usr/lib/aarch64-linux-gnu",
+            "/opt/homebrew/lib",
+        ];
         folders.extend(system.iter().map(PathBuf::from));
     }
     folders

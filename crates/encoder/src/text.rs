@@ -29,10 +29,11 @@ impl TextEncoder {
                 remedy: "search by example with --like, or choose a model of kind `joint`",
             });
         };
-        let tokenizer_error =
-            |e: tokenizers::Error| EncoderError::Tokenizer { model: manifest.id.clone(), reason: e.to_string() };
-        let mut tokenizer =
-            Tokenizer::from_bytes(model.read(&graph.tokenizer)?).map_err(tokenizer_error)?;
+        let tokenizer_error = |e: tokenizers::Error| EncoderError::Tokenizer {
+            model: manifest.id.clone(),
+            reason: e.to_string(),
+        };
+        let mut tokenizer = Tokenizer::from_bytes(model.read(&graph.tokenizer)?).map_err(tokenizer_error)?;
         // Padding would change the vector where the graph attends to it; lengths are the manifest's business.
         tokenizer.with_padding(None);
         tokenizer
@@ -105,10 +106,13 @@ impl TextEncoder {
         let model = self.model.clone();
         let ort_error = |e: ort::Error| EncoderError::Ort { model: model.clone(), reason: e.to_string() };
         let shape = [batch as i64, (ids.len() / batch) as i64];
-        let mut inputs: Vec<(&str, SessionInputValue<'_>)> =
-            vec![(&self.graph.input_ids, Tensor::from_array((shape, ids.to_vec())).map_err(ort_error)?.into())];
+        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![(
+            &self.graph.input_ids,
+            Tensor::from_array((shape, ids.to_vec())).map_err(ort_error)?.into(),
+        )];
         if let Some(mask) = &self.graph.attention_mask {
-            inputs.push((mask, Tensor::from_array((shape, vec![1_i64; ids.len()])).map_err(ort_error)?.into()));
+            inputs
+                .push((mask, Tensor::from_array((shape, vec![1_i64; ids.len()])).map_err(ort_error)?.into()));
         }
         let outputs = self.session.run(inputs).map_err(ort_error)?;
         let (shape, values) =

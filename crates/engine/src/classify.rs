@@ -119,8 +119,7 @@ pub fn cosines_of_spans(
             let weight = (span.end_s - span.start_s).max(0.0) as f32;
             sum.iter_mut().zip(&span.vector).for_each(|(s, v)| *s += weight * v);
         }
-        let clip =
-            earmark_encoder::Embedding::from_values(sum, &engine.model().manifest().id, name)?;
+        let clip = earmark_encoder::Embedding::from_values(sum, &engine.model().manifest().id, name)?;
         return Ok(labels.vectors.iter().map(|l| clip.cosine(l)).collect());
     }
     Ok(labels

@@ -117,10 +117,18 @@ impl Engine {
         let prepare = |(index, source)| (index, Prepared::<Infallible>::Encode(source));
         let items = sources.into_iter().enumerate();
         let never = AtomicBool::new(false);
-        pipeline::run(&self.model, &self.runtime, options, items, prepare, &never, |index: usize, outcome| {
-            let Outcome::Encoded(result) = outcome;
-            results[index] = Some(result);
-        })?;
+        pipeline::run(
+            &self.model,
+            &self.runtime,
+            options,
+            items,
+            prepare,
+            &never,
+            |index: usize, outcome| {
+                let Outcome::Encoded(result) = outcome;
+                results[index] = Some(result);
+            },
+        )?;
         Ok(results.into_iter().flatten().collect())
     }
 

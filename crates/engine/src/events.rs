@@ -1,8 +1,8 @@
 //! When something is heard: sliding windows, smoothed, thresholded with hysteresis, cleaned up.
 //!
 //! A window's score says what is heard somewhere within it, so it is credited to the window's centre, and each centre
-//! stands for the stretch half a hop to either side. With a hop much shorter than the window the stretch where windows
-//! hold an event whole is the event itself, to about a hop.
+//! stands for the stretch half a hop to either side. A window that reaches a little way into a clear sound hears it
+//! already, so the stretch of high scores begins before the sound and ends after it; [`EDGE_REACH`] takes that back.
 
 use earmark_encoder::Scores;
 
@@ -29,7 +29,14 @@ pub struct EventOptions {
 
 impl Default for EventOptions {
     fn default() -> Self {
-        Self { threshold: 0.5, release: 0.35, hop_s: None, smooth_s: 0.36, min_duration_s: 0.2, merge_gap_s: 0.3 }
+        Self {
+            threshold: 0.5,
+            release: 0.35,
+            hop_s: None,
+            smooth_s: 0.36,
+            min_duration_s: 0.2,
+            merge_gap_s: 0.3,
+        }
     }
 }
 
@@ -53,7 +60,14 @@ pub struct ScoreTrack {
     pub cells: Vec<(f64, f64)>,
     /// Independent probabilities, `[labels][windows]`.
     pub rows: Vec<Vec<f32>>,
+    /// How far high scores reach beyond the sound at each end, seconds.
+    pub reach_s: f64,
 }
+
+/// How far high scores reach beyond a sound, in windows: a window hears a sound once about 0.3 of it lies within,
+/// which is when its centre is 0.2 windows outside. Measured with `mini` on the recordings of index-data/events.csv,
+/// whose onsets and ends then come out within 0.35 s; 0.5 s without.
+pub const EDGE_REACH: f64 = 0.2;
 
 impl EventOptions {
     /// Checks the settings.
@@ -62,7 +76,11 @@ impl EventOptions {
     /// [`EngineError::Setting`] that names the one out of range.
     pub fn validate(&self) -> Result<(), EngineError> {
         let check = |ok: bool, setting: &'static str, expected: &str, received: String| {
-            if ok { Ok(()) } else { Err(EngineError::Setting { setting, expected: expected.to_owned(), received }) }
+            if ok {
+                Ok(())
+            } else {
+                Err(EngineError::Setting { setting, expected: expected.to_owned(), received })
+            }
         };
         let unit = 0.0..=1.0;
         check(unit.contains(&self.threshold), "--threshold", "0 to 1", self.threshold.to_string())?;
@@ -136,7 +154,7 @@ pub fn score_track(
             row.push(independent(scores, window.cosine(label)));
         }
     }
-    Ok(ScoreTrack { cells: cells(&centres, encoded.duration_s), rows })
+    Ok(ScoreTrack { cells: cells(&centres, encoded.duration_s), rows, reach_s: EDGE_REACH * length_s })
 }
 
 /// Stretches that meet halfway between centres; the first begins and the last ends with the sound.
@@ -163,13 +181,14 @@ pub fn find_events(track: &ScoreTrack, options: &EventOptions) -> Vec<Event> {
         .rows
         .iter()
         .enumerate()
-        .flat_map(|(label, row)| label_events(label, &median(row, median_length), &track.cells, options))
+        .flat_map(|(label, row)| label_events(label, &median(row, median_length), track, options))
         .collect();
     events.sort_by(|a, b| a.onset_s.total_cmp(&b.onset_s).then(a.label.cmp(&b.label)));
     events
 }
 
-fn label_events(label: usize, row: &[f32], cells: &[(f64, f64)], options: &EventOptions) -> Vec<Event> {
+fn label_events(label: usize, row: &[f32], track: &ScoreTrack, options: &EventOptions) -> Vec<Event> {
+    let cells = &track.cells;
     let mut events: Vec<Event> = Vec::new();
     let mut i = 0;
     while i < row.len() {
@@ -190,6 +209,13 @@ fn label_events(label: usize, row: &[f32], cells: &[(f64, f64)], options: &Event
             _ => events.push(event),
         }
         i = last + 1;
+    }
+    let end_s = cells.last().map_or(0.0, |c| c.1);
+    for event in &mut events {
+        // An event cut off by the start or end of the recording has no edge there; a short one keeps half of itself.
+        let reach = track.reach_s.min((event.offset_s - event.onset_s) / 4.0);
+        event.onset_s += if event.onset_s > 0.0 { reach } else { 0.0 };
+        event.offset_s -= if event.offset_s < end_s { reach } else { 0.0 };
     }
     events.retain(|e| e.offset_s - e.onset_s >= options.min_duration_s);
     events
@@ -219,8 +245,18 @@ mod tests {
     /// One label at a hop of 0.1 s.
     fn events(row: &[f32], options: &EventOptions) -> Vec<(f64, f64)> {
         let cells = (0..row.len()).map(|i| (i as f64 / 10.0, (i + 1) as f64 / 10.0)).collect();
-        let track = ScoreTrack { cells, rows: vec![row.to_vec()] };
+        let track = ScoreTrack { cells, rows: vec![row.to_vec()], reach_s: 0.0 };
         find_events(&track, options).iter().map(|e| (e.onset_s, e.offset_s)).collect()
+    }
+
+    #[test]
+    fn edges_are_drawn_in_but_not_at_the_ends_of_the_recording() {
+        let cells = (0..10).map(|i| (f64::from(i), f64::from(i + 1))).collect();
+        let row = vec![0.9, 0.9, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9, 0.0, 0.0];
+        let track = ScoreTrack { cells, rows: vec![row], reach_s: 0.75 };
+        let found = find_events(&track, &raw());
+        let times: Vec<_> = found.iter().map(|e| (e.onset_s, e.offset_s)).collect();
+        assert_eq!(times, [(0.0, 1.5), (4.75, 7.25)]);
     }
 
     fn raw() -> EventOptions {

@@ -36,15 +36,22 @@ impl LabelSet {
     /// [`EngineError::Labels`] that names the offending label.
     pub fn new(labels: Vec<Label>) -> Result<Self, EngineError> {
         if labels.is_empty() {
-            return Err(EngineError::Labels("the list is empty; give at least one, as in \"dog, siren\"".to_owned()));
+            return Err(EngineError::Labels(
+                "the list is empty; give at least one, as in \"dog, siren\"".to_owned(),
+            ));
         }
         let mut seen: HashMap<String, &str> = HashMap::new();
         for label in &labels {
             if label.name.trim().is_empty() || label.prompts.iter().any(|p| p.trim().is_empty()) {
-                return Err(EngineError::Labels("one is empty; look for a stray comma or a blank field".to_owned()));
+                return Err(EngineError::Labels(
+                    "one is empty; look for a stray comma or a blank field".to_owned(),
+                ));
             }
             if let Some(first) = seen.insert(label.name.to_lowercase(), &label.name) {
-                return Err(EngineError::Labels(format!("`{}` is there twice (as `{first}` before)", label.name)));
+                return Err(EngineError::Labels(format!(
+                    "`{}` is there twice (as `{first}` before)",
+                    label.name
+                )));
             }
         }
         Ok(Self(labels))
@@ -95,7 +102,9 @@ impl LabelSet {
     /// A template without `{}`; those of the text encoder.
     pub fn encode(&self, engine: &Engine, templates: &[String]) -> Result<EncodedLabels, EngineError> {
         if let Some(bad) = templates.iter().find(|t| !t.contains("{}")) {
-            return Err(EngineError::Labels(format!("the template `{bad}` has no `{{}}` where the label goes")));
+            return Err(EngineError::Labels(format!(
+                "the template `{bad}` has no `{{}}` where the label goes"
+            )));
         }
         let vectors = engine.with_text(|encoder| {
             self.0
@@ -146,7 +155,8 @@ fn parse_text(text: &str) -> Vec<Label> {
         .filter(|line| !line.is_empty())
         .map(|line| match line.split_once(':') {
             Some((name, prompts)) => {
-                let prompts = prompts.split(';').map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect();
+                let prompts =
+                    prompts.split(';').map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect();
                 with_prompts(name.trim(), prompts)
             }
             None => plain(line),
@@ -156,7 +166,8 @@ fn parse_text(text: &str) -> Vec<Label> {
 
 fn parse_csv(text: &str) -> Result<Vec<Label>, EngineError> {
     let bad = |reason: String| EngineError::Labels(reason);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
     let column = |name: &str| headers.iter().position(|h| h.eq_ignore_ascii_case(name));
     let Some(label_column) = column("label") else {

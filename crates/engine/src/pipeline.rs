@@ -120,8 +120,7 @@ where
     D: Send,
 {
     let threads = options.threads.max(1);
-    let encoders =
-        (0..threads).map(|_| model.audio_encoder(runtime)).collect::<Result<Vec<_>, _>>()?;
+    let encoders = (0..threads).map(|_| model.audio_encoder(runtime)).collect::<Result<Vec<_>, _>>()?;
     let prototype = model.window_stream(options.hop_samples)?;
     let (sender, receiver) = sync_channel(RESULTS_AHEAD);
     let shared = Shared {
@@ -135,7 +134,8 @@ where
     };
     std::thread::scope(|scope| {
         for encoder in encoders {
-            let worker = Worker { shared: &shared, encoder, results: sender.clone(), stream: prototype.clone() };
+            let worker =
+                Worker { shared: &shared, encoder, results: sender.clone(), stream: prototype.clone() };
             scope.spawn(move || worker.work());
         }
         drop(sender);
@@ -315,7 +315,11 @@ where
     }
 
     /// Decodes a file and queues its runs. `None` when stopped.
-    fn stream_file(&mut self, file: &Arc<FileInProgress<T>>, source: Source) -> Result<Option<Decoded>, EngineError> {
+    fn stream_file(
+        &mut self,
+        file: &Arc<FileInProgress<T>>,
+        source: Source,
+    ) -> Result<Option<Decoded>, EngineError> {
         let options = self.shared.options;
         let manifest = self.shared.model.manifest();
         let sample_rate = manifest.front_end.sample_rate();
@@ -328,7 +332,8 @@ where
         let mut cutter = SegmentCutter::new(manifest.segment.windows);
         let (start_s, end_s) = options.range.unwrap_or((0.0, f64::INFINITY));
         // In samples at the model's rate; a range past the end of `u64` saturates, as casts do.
-        let (first, last) = ((start_s * f64::from(sample_rate)) as u64, (end_s * f64::from(sample_rate)) as u64);
+        let (first, last) =
+            ((start_s * f64::from(sample_rate)) as u64, (end_s * f64::from(sample_rate)) as u64);
         let offset_s = first as f64 / f64::from(sample_rate);
         let (mut block, mut position, mut used) = (Vec::new(), 0_u64, 0_u64);
         let mut complete = Vec::new();

@@ -107,7 +107,9 @@ pub fn explain(
         .map(|(axis, (q, v))| Shared { axis: axis.clone(), contribution: q * v })
         .filter(|s| s.contribution.abs() >= hit.score.abs() / 50.0)
         .collect();
-    shared.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()).then_with(|| a.axis.cmp(&b.axis)));
+    shared.sort_by(|a, b| {
+        b.contribution.abs().total_cmp(&a.contribution.abs()).then_with(|| a.axis.cmp(&b.axis))
+    });
     shared.truncate(n);
     Ok(Some(shared))
 }
@@ -118,11 +120,13 @@ pub fn explain(
 /// [`EngineError::Setting`] when it is empty, negative or not a number.
 pub(crate) fn check_range(range: Option<(f64, f64)>) -> Result<(), EngineError> {
     match range {
-        Some((start, end)) if !(start >= 0.0 && start.is_finite() && end > start) => Err(EngineError::Setting {
-            setting: "--from/--to",
-            expected: "a start of 0 s or more, and an end after it".to_owned(),
-            received: format!("{start} s to {end} s"),
-        }),
+        Some((start, end)) if !(start >= 0.0 && start.is_finite() && end > start) => {
+            Err(EngineError::Setting {
+                setting: "--from/--to",
+                expected: "a start of 0 s or more, and an end after it".to_owned(),
+                received: format!("{start} s to {end} s"),
+            })
+        }
         _ => Ok(()),
     }
 }

@@ -70,7 +70,8 @@ mod tests {
         let mut segments = Vec::new();
         for index in 0..windows {
             let start_s = index as f64;
-            let window = FeatureWindow { index, start_s, end_s: start_s + 2.0, features: vec![index as f32; 3] };
+            let window =
+                FeatureWindow { index, start_s, end_s: start_s + 2.0, features: vec![index as f32; 3] };
             segments.extend(cutter.push(window));
         }
         segments.extend(cutter.finish());

@@ -146,7 +146,8 @@ pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<Tra
         if line.row != report.segments {
             return Err(bad_line(format!("expected row {}, got {}", report.segments, line.row)));
         }
-        let hash = blake3::Hash::from_hex(&line.content_hash).map_err(|e| bad_line(format!("content_hash: {e}")))?;
+        let hash =
+            blake3::Hash::from_hex(&line.content_hash).map_err(|e| bad_line(format!("content_hash: {e}")))?;
         let mut segments = Vec::with_capacity(line.segments.len());
         for (start_s, end_s) in line.segments {
             let vector = npy::read_values(&mut vectors, dim)
@@ -173,7 +174,10 @@ pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<Tra
         }
     }
     if report.segments != rows {
-        return Err(bad(&clips_path, format!("expected {rows} segments, got {}; it may be cut short", report.segments)));
+        return Err(bad(
+            &clips_path,
+            format!("expected {rows} segments, got {}; it may be cut short", report.segments),
+        ));
     }
     if !batch.is_empty() {
         index.apply(batch)?;

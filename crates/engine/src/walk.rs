@@ -11,9 +11,9 @@ use crate::EngineError;
 /// Extensions of files that are taken up when found in a folder. Formats that cannot be decoded are among them, so
 /// that a library full of those is reported instead of passed over in silence.
 const SOUND_EXTENSIONS: &[&str] = &[
-    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "au", "bwf", "caf", "dsf", "dts", "flac", "m4a",
-    "m4b", "m4r", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "ogv", "opus", "ra", "rf64", "snd",
-    "spx", "tta", "w64", "wav", "wave", "weba", "webm", "wma", "wv",
+    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "au", "bwf", "caf", "dsf", "dts",
+    "flac", "m4a", "m4b", "m4r", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "ogv",
+    "opus", "ra", "rf64", "snd", "spx", "tta", "w64", "wav", "wave", "weba", "webm", "wma", "wv",
 ];
 
 /// Names of files with ignore rules in the syntax of `.gitignore`, honoured in every folder. `.gitignore` itself is

@@ -81,7 +81,12 @@ pub(super) struct Plan {
 }
 
 /// Decides what needs a look; the rest goes straight into the report.
-pub(super) fn plan(walked: Walked, known: &Known, options: &IngestOptions, report: &mut IngestReport) -> Plan {
+pub(super) fn plan(
+    walked: Walked,
+    known: &Known,
+    options: &IngestOptions,
+    report: &mut IngestReport,
+) -> Plan {
     let mut plan = Plan { jobs: Vec::new(), retag: Vec::new() };
     let mut fail = |path: PathBuf, reason: String| {
         report.failed.push(FailedFile { path: path.display().to_string(), kind: "io".to_owned(), reason });
@@ -115,7 +120,9 @@ pub(super) fn plan(walked: Walked, known: &Known, options: &IngestOptions, repor
             }
             continue;
         }
-        if known.failures.get(text).is_some_and(|f| (f.size, f.mtime_ns) == (size, mtime_ns)) && !options.force {
+        if known.failures.get(text).is_some_and(|f| (f.size, f.mtime_ns) == (size, mtime_ns))
+            && !options.force
+        {
             report.known_bad += 1;
             continue;
         }

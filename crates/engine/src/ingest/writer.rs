@@ -7,8 +7,8 @@ use earmark_index::{Change, Clip, ClipId, ClipMeta, Failure, Index, Segment};
 
 use super::plan::{Job, Settled};
 use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
-use crate::pipeline::{Encoded, Outcome};
 use crate::EngineError;
+use crate::pipeline::{Encoded, Outcome};
 
 /// A batch is written when it has this many changes, or this many segments, or is this old: often enough that a kill
 /// costs little work, seldom enough that flushing to disk costs little time.
@@ -165,13 +165,7 @@ impl<'a> Writer<'a> {
     fn meta_of(&self, job: &Job, clip: &Clip) -> ClipMeta {
         let mut tags = clip.meta.tags.clone();
         tags.extend(self.tags.iter().filter(|t| !clip.meta.tags.contains(t)).cloned());
-        ClipMeta {
-            path: job.path.clone(),
-            mtime_ns: job.mtime_ns,
-            size: job.size,
-            tags,
-            ..clip.meta.clone()
-        }
+        ClipMeta { path: job.path.clone(), mtime_ns: job.mtime_ns, size: job.size, tags, ..clip.meta.clone() }
     }
 
     fn done(&mut self, job: &Job, audio_s: f64, failed: Option<&str>) {

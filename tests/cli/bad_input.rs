@@ -1,0 +1,187 @@
+//! What can be wrong with what people give: a clear error that names it, and the remedy.
+
+use std::fs;
+
+use earmark_index::{Identity, Index, OpenOptions};
+
+use crate::sandbox::{Sandbox, audio_fixture, repo, sample};
+
+const BELL: &str = "music/church-bell.flac";
+
+#[test]
+fn a_missing_path_is_named() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let cases: [(i32, &[&str]); 5] = [
+        (1, &["index", "gone.wav"]),
+        (3, &["classify", "gone.wav", "--labels", "dog"]),
+        (1, &["search", "--like", "gone.wav"]),
+        (1, &["events", "gone.wav", "--labels", "dog"]),
+        (1, &["info", "gone.wav"]),
+    ];
+    for (code, args) in cases {
+        let error = sandbox.fails(code, args);
+        assert!(error.contains("gone.wav") && error.contains("No such file"), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn an_empty_folder_holds_no_sounds() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("empty")).unwrap();
+    let run = sandbox.run(["index", "empty"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.stderr.contains("no sound files found"), "{run:#?}");
+    let error = sandbox.fails(3, ["classify", "empty", "--labels", "dog"]);
+    assert!(error.contains("empty") && error.contains("no sound files"), "{error}");
+    let search = sandbox.run(["search", "dog"]);
+    assert!(search.stderr.contains("the index is empty"), "{search:#?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_unreadable_file_is_named_and_the_rest_goes_on() {
+    let sandbox = Sandbox::new();
+    sandbox.add_sample(BELL);
+    // Reading this fails for root too.
+    std::os::unix::fs::symlink("/proc/self/mem", sandbox.path("sounds/locked.wav")).unwrap();
+    let run = sandbox.run(["index", "sounds"]);
+    assert_eq!(run.code, Some(3), "{run:#?}");
+    assert!(run.stderr.contains("failed: sounds/locked.wav") && run.stderr.contains("1 added"), "{run:#?}");
+}
+
+#[test]
+fn files_that_are_not_what_they_seem_are_named_with_the_reason() {
+    let sandbox = Sandbox::new();
+    let cases = [
+        ("bad_text.wav", "unsupported"),
+        ("bad_zip.wav", "unsupported"),
+        ("bad_zero_bytes.wav", "empty"),
+        ("bad_no_samples.wav", "empty"),
+        ("bad_nan.wav", "finite"),
+    ];
+    for (fixture, reason) in cases {
+        fs::copy(audio_fixture(fixture), sandbox.path(fixture)).unwrap();
+        let run = sandbox.run(["classify", fixture, "--labels", "dog"]);
+        assert_eq!(run.code, Some(3), "{run:#?}");
+        assert!(run.stderr.contains(fixture) && run.stderr.contains(reason), "{fixture}: {}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_truncated_file_is_indexed_as_far_as_it_goes_with_a_warning() {
+    let sandbox = Sandbox::new();
+    for fixture in ["bad_truncated.flac", "bad_truncated.wav", "bad_truncated.mp3"] {
+        sandbox.write(&format!("sounds/{fixture}"), fs::read(audio_fixture(fixture)).unwrap());
+    }
+    let report = sandbox.json(["index", "sounds", "--json"]);
+    assert_eq!(report["added"], 3, "{report}");
+    let run = sandbox.run(["index", "sounds", "--force"]);
+    for fixture in ["bad_truncated.flac", "bad_truncated.wav", "bad_truncated.mp3"] {
+        assert!(run.stderr.contains(&format!("warning: sounds/{fixture}: ends before")), "{run:#?}");
+    }
+}
+
+#[test]
+fn label_lists_are_checked_before_anything_is_decoded() {
+    let sandbox = Sandbox::new();
+    let file = sample(BELL);
+    let file = file.to_str().unwrap();
+    sandbox.write("none.txt", "# nothing here\n");
+    sandbox.write("twice.csv", "label\ndog\nrain\nDog\n");
+    let cases: [(&[&str], &str); 6] = [
+        (&["--labels", ""], "empty"),
+        (&["--labels", "dog,,cat"], "empty"),
+        (&["--labels", "dog, rain, dog"], "`dog` is there twice"),
+        (&["--labels-file", "none.txt"], "none.txt: the list is empty"),
+        (&["--labels-file", "twice.csv"], "twice.csv: `Dog` is there twice"),
+        (&["--labels", "dog", "--template", "no place"], "`no place`"),
+    ];
+    for (labels, expected) in cases {
+        for command in ["classify", "events"] {
+            let error = sandbox.fails(1, [&[command, file], labels].concat());
+            assert!(error.contains(expected), "{labels:?}: {error}");
+        }
+    }
+    sandbox.fails(2, ["classify", file]);
+    sandbox.fails(2, ["classify", "--labels", "dog"]);
+}
+
+#[test]
+fn an_unknown_model_is_refused_with_those_there_are() {
+    let sandbox = Sandbox::new();
+    sandbox.add_sample(BELL);
+    let error = sandbox.fails(1, ["index", "sounds", "--model", "huge"]);
+    assert!(error.contains("unknown model `huge`") && error.contains("mini"), "{error}");
+    assert!(!sandbox.db().exists(), "an index was made for a model that does not exist");
+}
+
+/// A model of the user's own: `mini` with another hop, so that its vectors are others.
+fn add_own_model(sandbox: &Sandbox) {
+    let own = sandbox.path("config/earmark/models/own");
+    fs::create_dir_all(&own).unwrap();
+    for file in ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"] {
+        fs::copy(repo().join("models/mini").join(file), own.join(file)).unwrap();
+    }
+    let manifest = fs::read_to_string(repo().join("models/mini/manifest.toml")).unwrap();
+    let manifest =
+        manifest.replace("id = \"mini\"", "id = \"own\"").replace("hop_samples = 7680", "hop_samples = 8000");
+    fs::write(own.join("manifest.toml"), manifest).unwrap();
+}
+
+#[test]
+fn an_index_made_with_another_model_is_not_mixed() {
+    let sandbox = Sandbox::new();
+    sandbox.add_sample(BELL);
+    add_own_model(&sandbox);
+    sandbox.ok(["index", "sounds", "--model", "own"]);
+    // Without a name the model that made the index is used.
+    assert!(sandbox.ok(["search", "church bell"]).contains("church-bell.flac"));
+    for args in [["index", "sounds", "--model", "mini"], ["search", "bell", "--model", "mini"]] {
+        let error = sandbox.fails(1, args);
+        assert!(
+            error.contains("`own`") && error.contains("`mini`") && error.contains("new folder"),
+            "{error}"
+        );
+    }
+    // A damaged file of the model is refused before it is run.
+    fs::write(sandbox.path("config/earmark/models/own/text.onnx"), "x").unwrap();
+    let error = sandbox.fails(1, ["search", "bell"]);
+    assert!(error.contains("text.onnx") && error.contains("bytes"), "{error}");
+}
+
+#[test]
+fn an_index_in_use_is_left_alone() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let _held = Index::open(&sandbox.db(), None, &OpenOptions::default()).unwrap();
+    for args in [vec!["index", "sounds"], vec!["search", "bell"], vec!["verify"]] {
+        let error = sandbox.fails(1, args);
+        assert!(error.contains("in use by another process"), "{error}");
+    }
+}
+
+#[test]
+fn an_index_of_another_format_or_none_at_all_is_told() {
+    let sandbox = Sandbox::new();
+    let error = sandbox.fails(1, ["search", "bell"]);
+    assert!(error.contains("there is no index") && error.contains("earmark index"), "{error}");
+    let other = Identity {
+        model_id: "vanished".to_owned(),
+        manifest_hash: "0".repeat(64),
+        pipeline_version: 1,
+        dim: 4,
+    };
+    drop(Index::create_or_open(&sandbox.db(), &other, &OpenOptions::default()).unwrap());
+    let error = sandbox.fails(1, ["search", "bell"]);
+    assert!(error.contains("vanished") && error.contains("unknown model"), "{error}");
+}
+
+#[test]
+fn a_missing_or_wrong_runtime_is_a_clear_error() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let error = sandbox.fails(1, ["search", "bell", "--onnxruntime", "gone.so"]);
+    assert!(error.contains("gone.so") && error.contains("no such file"), "{error}");
+    sandbox.write("wrong.so", "not a library");
+    let error = sandbox.fails(1, ["search", "bell", "--onnxruntime", "wrong.so"]);
+    assert!(error.contains("wrong.so") && error.contains("1.20"), "{error}");
+}

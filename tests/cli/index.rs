@@ -1,0 +1,165 @@
+//! `earmark index`: incremental, and honest about what it did.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, result_names};
+
+const BELL: &str = "music/church-bell.flac";
+const RAIN: &str = "weather/rain.flac";
+const SIREN: &str = "alarms/siren-wail.mp3";
+
+fn counts(report: &Value) -> Vec<(&str, u64)> {
+    ["added", "updated", "unchanged", "moved", "copied", "pruned", "known_bad"]
+        .into_iter()
+        .map(|key| (key, report[key].as_u64().unwrap()))
+        .filter(|(_, n)| *n > 0)
+        .collect()
+}
+
+fn index(sandbox: &Sandbox, extra: &[&str]) -> Value {
+    let mut args = vec!["index", "sounds", "--json"];
+    args.extend(extra);
+    let run = sandbox.run(args);
+    assert!(matches!(run.code, Some(0 | 3)), "{run:#?}");
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn a_second_run_does_nothing_and_changes_are_followed() {
+    let sandbox = Sandbox::new();
+    for sample in [BELL, RAIN, SIREN] {
+        sandbox.add_sample(sample);
+    }
+    assert_eq!(counts(&index(&sandbox, &[])), [("added", 3)]);
+    assert_eq!(counts(&index(&sandbox, &[])), [("unchanged", 3)]);
+
+    // Touched, but the same content.
+    let rain = sandbox.path("sounds/rain.flac");
+    fs::write(&rain, fs::read(&rain).unwrap()).unwrap();
+    assert_eq!(counts(&index(&sandbox, &[])), [("unchanged", 3)]);
+
+    // Replaced by another sound under the same name.
+    fs::copy(sandbox.path("sounds/church-bell.flac"), &rain).unwrap();
+    assert_eq!(counts(&index(&sandbox, &[])), [("updated", 1), ("unchanged", 2)]);
+    let found = result_names(&sandbox.json(["search", "church bell", "--json"]));
+    assert!(found.contains(&"rain.flac".to_owned()), "{found:?}");
+}
+
+#[test]
+fn moved_files_keep_their_clip_and_copies_are_not_encoded_again() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    let id = |name: &str| {
+        let list = sandbox.json(["list", "--json"]);
+        let clip =
+            list.as_array().unwrap().iter().find(|c| c["path"].as_str().unwrap().ends_with(name)).cloned();
+        clip.map(|c| c["clip_id"].as_u64().unwrap())
+    };
+    let before = id("rain.flac").unwrap();
+    fs::create_dir(sandbox.path("sounds/wet")).unwrap();
+    fs::rename(sandbox.path("sounds/rain.flac"), sandbox.path("sounds/wet/drizzle.flac")).unwrap();
+    fs::copy(sandbox.path("sounds/church-bell.flac"), sandbox.path("sounds/bell-again.flac")).unwrap();
+    let report = index(&sandbox, &[]);
+    assert_eq!(counts(&report), [("unchanged", 1), ("moved", 1), ("copied", 1)]);
+    assert_eq!(report["audio_s"], 0.0, "something was encoded again");
+    assert_eq!(id("wet/drizzle.flac"), Some(before));
+    assert_eq!(id("sounds/rain.flac"), None);
+    sandbox.ok(["verify", "--files"]);
+}
+
+#[test]
+fn prune_removes_what_is_gone_and_only_that() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    fs::remove_file(sandbox.path("sounds/rain.flac")).unwrap();
+    assert_eq!(counts(&index(&sandbox, &[])), [("unchanged", 1)]);
+    assert!(sandbox.ok(["list"]).contains("rain.flac"), "without --prune nothing is removed");
+    assert_eq!(counts(&index(&sandbox, &["--prune"])), [("unchanged", 1), ("pruned", 1)]);
+    assert!(!sandbox.ok(["list"]).contains("rain.flac"));
+    sandbox.ok(["verify", "--files"]);
+}
+
+#[test]
+fn bad_files_are_listed_remembered_and_never_stop_the_job() {
+    let sandbox = Sandbox::new();
+    sandbox.add_sample(BELL);
+    sandbox.write("sounds/notes.wav", "this is no sound");
+    sandbox.write("sounds/empty.wav", "");
+    let run = sandbox.run(["index", "sounds"]);
+    assert_eq!(run.code, Some(3), "{run:#?}");
+    for name in ["notes.wav", "empty.wav"] {
+        assert!(run.stderr.contains(&format!("failed: sounds/{name}: ")), "{run:#?}");
+    }
+    assert!(run.stderr.contains("1 added, 2 failed"), "{run:#?}");
+
+    let again = sandbox.run(["index", "sounds"]);
+    assert_eq!(again.code, Some(0), "known bad files are not failures of this run: {again:#?}");
+    assert!(again.stderr.contains("2 known to be bad"), "{again:#?}");
+    let failed = sandbox.json(["list", "--failed", "--json"]);
+    assert_eq!(failed.as_array().unwrap().len(), 2);
+    assert_eq!(sandbox.run(["index", "sounds", "--retry-failed"]).code, Some(3));
+
+    // Mended, it is taken up and no longer bad.
+    fs::copy(sandbox.path("sounds/church-bell.flac"), sandbox.path("sounds/empty.wav")).unwrap();
+    assert_eq!(counts(&index(&sandbox, &[])), [("unchanged", 1), ("copied", 1), ("known_bad", 1)]);
+    assert_eq!(sandbox.json(["list", "--failed", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn vectors_are_the_same_on_any_number_of_threads() {
+    let sandbox = Sandbox::new();
+    for sample in [BELL, RAIN, SIREN, "events/dog-in-rain.wav", "voice/man-spanish.opus"] {
+        sandbox.add_sample(sample);
+    }
+    let export = |threads: &str| {
+        let (db, out) = (format!("{threads}.earmark"), format!("out-{threads}"));
+        sandbox.ok(["index", "sounds", "--threads", threads, "--db", &db, "-q"]);
+        sandbox.ok(["export", &out, "--db", &db]);
+        let lines = fs::read_to_string(sandbox.path(&out).join("clips.jsonl")).unwrap();
+        let vectors = fs::read(sandbox.path(&out).join("vectors.npy")).unwrap();
+        // Clips are numbered in the order they finish, so rows are compared by path.
+        let row_bytes = 521 * 4;
+        let data = vectors.len() / row_bytes * row_bytes;
+        let start = vectors.len() - data;
+        let mut rows: Vec<(String, Vec<u8>)> = lines
+            .lines()
+            .map(|line| {
+                let clip: Value = serde_json::from_str(line).unwrap();
+                let first = start + clip["row"].as_u64().unwrap() as usize * row_bytes;
+                let count = clip["segments"].as_array().unwrap().len();
+                (
+                    clip["path"].as_str().unwrap().to_owned(),
+                    vectors[first..first + count * row_bytes].to_vec(),
+                )
+            })
+            .collect();
+        rows.sort();
+        rows
+    };
+    let one = export("1");
+    assert_eq!(one.len(), 5);
+    assert_eq!(one, export("2"));
+    assert_eq!(one, export("5"));
+}
+
+#[test]
+fn tags_are_given_to_new_and_unchanged_clips() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    sandbox.ok(["index", "sounds/rain.flac", "--tag", "wet"]);
+    let tagged = sandbox.json(["list", "--with-tag", "wet", "--json"]);
+    assert_eq!(tagged.as_array().unwrap().len(), 1);
+    assert_eq!(tagged[0]["tags"][0], "wet");
+}
+
+#[test]
+fn info_and_completions_print_what_they_promise() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let info = sandbox.json(["info", "--json"]);
+    assert_eq!((info["clips"].as_u64(), info["model"].as_str()), (Some(1), Some("mini")));
+    let file = sandbox.json(["info", "sounds/church-bell.flac", "--json"]);
+    assert_eq!((file["format"].as_str(), file["codec"].as_str()), (Some("flac"), Some("flac")));
+    assert!(file["indexed"]["clip_id"].is_u64(), "{file}");
+    assert!(sandbox.ok(["completions", "bash"]).contains("earmark"));
+    assert!(sandbox.ok(["models", "list"]).contains("mini (default)"));
+    assert!(sandbox.ok(["models", "show", "mini"]).contains("as the manifest says"));
+}

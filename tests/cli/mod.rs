@@ -1,0 +1,9 @@
+//! The program as people run it.
+
+mod bad_input;
+mod classify;
+mod events;
+mod index;
+mod recovery;
+mod search;
+mod transfer;

@@ -1,0 +1,149 @@
+//! Nothing acknowledged is lost: kills, Ctrl-C, full disks.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::sandbox::{Run, Sandbox, sample};
+
+/// Enough sound that a run can be stopped in the middle: copies that differ in one byte, so that each is encoded.
+fn library(copies: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let rain = fs::read(sample("events/dog-in-rain.wav")).unwrap();
+    for copy in 0..copies {
+        let mut bytes = rain.clone();
+        let last = bytes.len() - 1;
+        bytes[last] = copy as u8;
+        sandbox.write(&format!("sounds/{copy:03}.wav"), bytes);
+    }
+    sandbox
+}
+
+fn start(sandbox: &Sandbox) -> Child {
+    let mut command = sandbox.command(["index", "sounds", "-q"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn clips(sandbox: &Sandbox) -> usize {
+    sandbox.json(["list", "--json"]).as_array().unwrap().len()
+}
+
+#[test]
+fn killed_at_any_time_a_run_goes_on_with_nothing_lost_or_doubled() {
+    const COPIES: usize = 60;
+    let sandbox = library(COPIES);
+    let mut left_in_the_middle = 0;
+    for delay_ms in [50, 400, 900, 1500] {
+        let mut child = start(&sandbox);
+        sleep(Duration::from_millis(delay_ms));
+        let running = child.try_wait().unwrap().is_none();
+        if running {
+            signal(&child, "-KILL");
+        }
+        child.wait().unwrap();
+        left_in_the_middle += usize::from(running);
+        // A kill before the first batch leaves no index, or an empty one; what is there must be sound.
+        if sandbox.db().exists() && sandbox.run(["info"]).code == Some(0) {
+            sandbox.ok(["verify"]);
+        }
+    }
+    assert!(left_in_the_middle > 0, "the runs were over before they could be killed");
+    let report = sandbox.json(["index", "sounds", "--json"]);
+    assert_eq!(report["failed"].as_array().unwrap().len(), 0);
+    assert_eq!(clips(&sandbox), COPIES);
+    sandbox.ok(["verify", "--files"]);
+}
+
+#[test]
+fn ctrl_c_finishes_the_batch_and_the_next_run_goes_on() {
+    const COPIES: usize = 120;
+    let sandbox = library(COPIES);
+    let child = start(&sandbox);
+    sleep(Duration::from_millis(700));
+    signal(&child, "-INT");
+    let run: Run = child.wait_with_output().unwrap().into();
+    // A fast machine may have been done already.
+    if run.code != Some(0) {
+        assert_eq!(run.code, Some(130), "{run:#?}");
+        assert!(run.stderr.contains("goes on from here"), "{run:#?}");
+        assert!(clips(&sandbox) < COPIES);
+    }
+    sandbox.ok(["verify"]);
+    let before = clips(&sandbox) as u64;
+    let report = sandbox.json(["index", "sounds", "--json"]);
+    assert_eq!(report["unchanged"].as_u64(), Some(before), "what was finished was done again");
+    assert_eq!(clips(&sandbox), COPIES);
+}
+
+/// A small file system of its own; `None` where this user may not mount one.
+struct Tmpfs<'a>(&'a Sandbox);
+
+impl<'a> Tmpfs<'a> {
+    fn mount(sandbox: &'a Sandbox, size: &str) -> Option<Self> {
+        fs::create_dir(sandbox.path("small")).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(sandbox.path("small"));
+        let mounted = mount.stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+        if !mounted {
+            eprintln!("skipped: mounting a tmpfs needs root");
+        }
+        mounted.then_some(Self(sandbox))
+    }
+
+    fn remount(&self, how: &str) {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,{how}")]).arg(self.0.path("small"));
+        assert!(mount.status().unwrap().success());
+    }
+}
+
+impl Drop for Tmpfs<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path("small")).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_plainly_and_costs_nothing_acknowledged() {
+    let sandbox = library(40);
+    let Some(disk) = Tmpfs::mount(&sandbox, "3m") else { return };
+    sandbox.ok(["index", "sounds/000.wav", "sounds/001.wav", "--db", "small/db"]);
+    let room = Command::new("sh")
+        .args(["-c", "head -c 100000000 /dev/zero > small/filler"])
+        .current_dir(sandbox.path(""))
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!room.success(), "the disk is not full");
+    let run = sandbox.run(["index", "sounds", "--db", "small/db", "-q"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.stderr.contains("no space left") && run.stderr.contains("small/db"), "{run:#?}");
+
+    fs::remove_file(sandbox.path("small/filler")).unwrap();
+    disk.remount("size=60m");
+    sandbox.ok(["verify", "--db", "small/db"]);
+    sandbox.ok(["index", "sounds", "--db", "small/db"]);
+    assert_eq!(sandbox.json(["list", "--json", "--db", "small/db"]).as_array().unwrap().len(), 40);
+    sandbox.ok(["verify", "--db", "small/db"]);
+}
+
+#[test]
+fn a_read_only_index_can_be_searched_and_not_changed() {
+    let sandbox = library(2);
+    let Some(disk) = Tmpfs::mount(&sandbox, "60m") else { return };
+    sandbox.ok(["index", "sounds/000.wav", "--db", "small/db"]);
+    disk.remount("ro");
+    let search = sandbox.run(["search", "rain", "--db", "small/db"]);
+    assert_eq!(search.code, Some(0), "{search:#?}");
+    assert!(search.stdout.contains("000.wav") && search.stderr.contains("temporary copy"), "{search:#?}");
+    sandbox.ok(["verify", "--db", "small/db"]);
+    for args in [["index", "sounds"], ["remove", "sounds"]] {
+        let error = sandbox.fails(1, args.iter().chain(&["--db", "small/db"]));
+        assert!(error.contains("read-only") && error.contains("small/db"), "{args:?}: {error}");
+    }
+}

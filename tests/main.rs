@@ -1,0 +1,8 @@
+//! Integration tests: one binary, so that it links once.
+//!
+//! - `parity`: the Rust pipeline against the golden files of the models' recipes
+//! - `cli`: the program as people run it, on the sample sounds and on what can go wrong
+
+mod cli;
+mod parity;
+mod sandbox;

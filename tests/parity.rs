@@ -1,0 +1,139 @@
+//! The Rust pipeline against the golden files that models/mini/recipe.py wrote with NumPy and ONNX Runtime.
+
+use std::path::{Path, PathBuf};
+
+use earmark_audio::{AudioReader, FeatureWindow, Limits, Waveform};
+use earmark_encoder::{Catalogue, Embedding, Model, Runtime};
+use serde_json::Value;
+
+use crate::sandbox::repo;
+
+/// Largest absolute difference of a log-mel value.
+const MEL_TOLERANCE: f32 = 1e-4;
+/// Least cosine of embeddings from the same samples.
+const SAME_RATE_COSINE: f32 = 0.9999;
+/// Least cosine where each side resampled in its own way.
+const RESAMPLED_COSINE: f32 = 0.999;
+/// Least cosine of text embeddings: the graph is the same, and quantised on the fly alike.
+const TEXT_COSINE: f32 = 0.9999;
+
+fn fixtures() -> PathBuf {
+    repo().join("tests/fixtures/mini")
+}
+
+fn golden() -> Value {
+    serde_json::from_slice(&std::fs::read(fixtures().join("golden.json")).unwrap()).unwrap()
+}
+
+/// The values of a little-endian float32 `.npy` file, whatever its shape.
+fn read_npy(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let header_length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = String::from_utf8_lossy(&bytes[10..10 + header_length]).into_owned();
+    assert!(header.contains("'<f4'") && header.contains("False"), "{header}");
+    bytes[10 + header_length..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+fn mini() -> (Model, Runtime) {
+    (Catalogue::default().open("mini").unwrap(), Runtime::load(None).unwrap())
+}
+
+fn windows(model: &Model, path: &Path) -> Vec<FeatureWindow> {
+    let reader = AudioReader::open(path, &Limits::default()).unwrap();
+    let resampled = reader.resampled(model.manifest().front_end.sample_rate()).unwrap();
+    let waveform = Waveform::read(resampled, None).unwrap();
+    let mut stream = model.window_stream(None).unwrap();
+    let mut windows = Vec::new();
+    stream.push(&waveform.samples, &mut |w| windows.push(w));
+    stream.finish(&mut |w| windows.push(w));
+    windows
+}
+
+#[test]
+fn bundled_files_are_those_of_the_manifest() {
+    let (model, _) = mini();
+    let folder = earmark_encoder::ModelFiles::Folder(repo().join("models/mini"));
+    Model::open(folder).unwrap().verify_files().unwrap();
+    model.verify_files().unwrap();
+    assert_eq!(model.axes().unwrap().len(), model.manifest().dim);
+}
+
+#[test]
+fn log_mel_patches_match_the_reference() {
+    let (model, _) = mini();
+    let mut compared = 0;
+    for clip in golden()["clips"].as_array().unwrap() {
+        let file = clip["file"].as_str().unwrap();
+        let windows = windows(&model, &fixtures().join(file));
+        assert_eq!(windows.len() as u64, clip["windows"].as_u64().unwrap(), "{file}: number of windows");
+        let Some(mel) = clip["mel"].as_str() else { continue };
+        let reference = read_npy(&fixtures().join(mel));
+        let ours: Vec<f32> = windows.into_iter().flat_map(|w| w.features).collect();
+        assert_eq!(ours.len(), reference.len(), "{file}: number of values");
+        let worst = ours.iter().zip(&reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= MEL_TOLERANCE, "{file}: log-mel differs by {worst}");
+        compared += 1;
+    }
+    assert!(compared >= 5, "only {compared} clips had golden patches");
+}
+
+#[test]
+fn audio_embeddings_match_the_reference() {
+    let (model, runtime) = mini();
+    let mut encoder = model.audio_encoder(&runtime).unwrap();
+    let golden = golden();
+    let reference = read_npy(&fixtures().join(golden["clip_embeddings"].as_str().unwrap()));
+    let rates: Vec<u64> =
+        golden["clips"].as_array().unwrap().iter().map(|c| c["sample_rate"].as_u64().unwrap()).collect();
+    assert!([22_050, 44_100, 48_000].iter().all(|r| rates.contains(r)), "{rates:?}");
+    for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(521)) {
+        let file = clip["file"].as_str().unwrap();
+        let features: Vec<f32> =
+            windows(&model, &fixtures().join(file)).into_iter().flat_map(|w| w.features).collect();
+        let mut rows = Vec::new();
+        encoder.encode(&features, &mut rows).unwrap();
+        let ours = model.pool(&rows, file).unwrap();
+        let reference = Embedding::from_values(reference.to_vec(), "mini", file).unwrap();
+        let cosine = ours.cosine(&reference);
+        let least = if clip["sample_rate"] == 16_000 { SAME_RATE_COSINE } else { RESAMPLED_COSINE };
+        assert!(cosine >= least, "{file}: cosine {cosine}");
+    }
+}
+
+#[test]
+fn token_ids_and_text_embeddings_match_the_reference() {
+    let (model, runtime) = mini();
+    let mut encoder = model.text_encoder(&runtime).unwrap();
+    let golden = golden();
+    let reference = read_npy(&fixtures().join(golden["text_embeddings"].as_str().unwrap()));
+    for (text, reference) in golden["texts"].as_array().unwrap().iter().zip(reference.chunks_exact(521)) {
+        let (text, ids) = (text["text"].as_str().unwrap(), &text["ids"]);
+        let expected: Vec<i64> = ids.as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect();
+        assert_eq!(encoder.tokens(text).unwrap(), expected, "{text}");
+        let ours = encoder.embed(&[text]).unwrap().remove(0);
+        let reference = Embedding::from_values(reference.to_vec(), "mini", text).unwrap();
+        let cosine = ours.cosine(&reference);
+        assert!(cosine >= TEXT_COSINE, "{text}: cosine {cosine}");
+    }
+}
+
+#[test]
+fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
+    let (model, runtime) = mini();
+    let mut audio = model.audio_encoder(&runtime).unwrap();
+    let features: Vec<Vec<f32>> =
+        windows(&model, &fixtures().join("bursts-3s3.wav")).into_iter().map(|w| w.features).collect();
+    let mut together = Vec::new();
+    audio.encode(&features.concat(), &mut together).unwrap();
+    for (window, row) in features.iter().zip(together.chunks_exact(521)) {
+        let mut alone = Vec::new();
+        audio.encode(window, &mut alone).unwrap();
+        assert_eq!(alone, row, "a window's row changed with its batch");
+    }
+    let mut text = model.text_encoder(&runtime).unwrap();
+    let texts = ["rain", "a dog barking far away at night", "car"];
+    let together = text.embed(&texts).unwrap();
+    for (t, embedding) in texts.iter().zip(&together) {
+        assert_eq!(&text.embed(&[t]).unwrap()[0], embedding, "the vector of `{t}` changed with its batch");
+    }
+}

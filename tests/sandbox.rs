@@ -1,0 +1,149 @@
+//! A folder for one test, an index in it, and the program run there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The checkout.
+pub fn repo() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A sample sound of the project.
+pub fn sample(name: &str) -> PathBuf {
+    repo().join("index-data/sounds").join(name)
+}
+
+/// A fixture of the audio crate.
+pub fn audio_fixture(name: &str) -> PathBuf {
+    repo().join("tests/fixtures/audio").join(name)
+}
+
+/// A folder of its own with an index in it.
+pub struct Sandbox {
+    dir: TempDir,
+}
+
+/// What a run printed and how it ended.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// One with some sample sounds in `sounds/`, already indexed.
+    pub fn indexed(samples: &[&str]) -> Self {
+        let sandbox = Self::new();
+        for name in samples {
+            sandbox.add_sample(name);
+        }
+        sandbox.ok(["index", "sounds"]);
+        sandbox
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn db(&self) -> PathBuf {
+        self.path("test.earmark")
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Copies a sample sound into `sounds/`, under its own file name.
+    pub fn add_sample(&self, name: &str) -> PathBuf {
+        let file = Path::new(name).file_name().unwrap().to_str().unwrap();
+        self.write(&format!("sounds/{file}"), std::fs::read(sample(name)).unwrap())
+    }
+
+    /// The program, in this folder, on this index.
+    pub fn command<I, A>(&self, args: I) -> Command
+    where
+        I: IntoIterator<Item = A>,
+        A: AsRef<std::ffi::OsStr>,
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_earmark"));
+        command
+            .current_dir(self.dir.path())
+            .env("EARMARK_DB", self.db())
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env_remove("EARMARK_MODEL")
+            .stdin(Stdio::null())
+            .args(args);
+        command
+    }
+
+    pub fn run<I, A>(&self, args: I) -> Run
+    where
+        I: IntoIterator<Item = A>,
+        A: AsRef<std::ffi::OsStr>,
+    {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Runs and expects success; gives standard output.
+    pub fn ok<I, A>(&self, args: I) -> String
+    where
+        I: IntoIterator<Item = A>,
+        A: AsRef<std::ffi::OsStr>,
+    {
+        let run = self.run(args);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        run.stdout
+    }
+
+    /// Runs and expects success; parses standard output as JSON.
+    pub fn json<I, A>(&self, args: I) -> Value
+    where
+        I: IntoIterator<Item = A>,
+        A: AsRef<std::ffi::OsStr>,
+    {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// Runs and expects exit code `code`; gives standard error.
+    pub fn fails<I, A>(&self, code: i32, args: I) -> String
+    where
+        I: IntoIterator<Item = A>,
+        A: AsRef<std::ffi::OsStr>,
+    {
+        let run = self.run(args);
+        assert_eq!(run.code, Some(code), "{run:#?}");
+        run.stderr
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// File names of the results of a search, best first.
+pub fn result_names(document: &Value) -> Vec<String> {
+    document["results"].as_array().unwrap().iter().map(|r| file_name(&r["path"])).collect()
+}
+
+/// The last component of a path in JSON.
+pub fn file_name(path: &Value) -> String {
+    Path::new(path.as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
+}

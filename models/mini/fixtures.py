@@ -34,6 +34,7 @@ TEXTS = [
     "cat",
     "鳥の声",
     "no dogs, just the wind",
+    "quarterly tax report",
     "A very long description of a recording made early in the morning near a farm, in which a "
     "rooster crows, hens cluck, a tractor starts and idles, a dog barks twice at a passing car, "
     "church bells ring far away, and a light wind moves through the leaves of the trees.",

@@ -110,7 +110,7 @@ def audio_graph(net: YamNet, silence: int) -> onnx.ModelProto:
 
 
 def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
-               temperature: float, spread: np.ndarray) -> onnx.ModelProto:
+               offsets: np.ndarray, temperature: float, spread: np.ndarray) -> onnx.ModelProto:
     """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]`.
 
     `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
@@ -178,6 +178,7 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
     count = g.op("Max", g.op("ReduceSum", weights, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
     sentence = g.l2(g.op("Div", total, count))
     cosines = g.op("MatMul", sentence, g.f16("anchors", anchors.T))
+    cosines = g.op("Add", cosines, g.f32("offsets", offsets))
     likely = g.op("Softmax", g.op("Div", cosines, g.f32("temperature", temperature)), axis=-1)
     g.l2(g.op("MatMul", likely, g.f16("spread", spread)), name="embedding")
 

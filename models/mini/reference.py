@@ -45,20 +45,23 @@ def resample(x: np.ndarray, rate: int) -> np.ndarray:
     """A Kaiser-windowed sinc of 256 zero crossings, evaluated directly: ceil(n * 16000 / rate) samples."""
     if rate == SAMPLE_RATE:
         return x
-    ratio = min(1.0, SAMPLE_RATE / rate)
-    cutoff = 0.97 * ratio
+    cutoff = 0.97 * min(1.0, SAMPLE_RATE / rate)
     reach = 256 / cutoff
-    count = -(-len(x) * SAMPLE_RATE // rate)
     taps = np.arange(-math.ceil(reach), math.ceil(reach) + 1)
-    out = np.empty(count)
-    for m in range(count):
-        centre = m * rate / SAMPLE_RATE
-        n = math.floor(centre) + taps
-        t = centre - n
-        inside = (n >= 0) & (n < len(x)) & (np.abs(t) <= reach)
-        t = t[inside]
-        window = np.i0(14.0 * np.sqrt(1.0 - (t / reach) ** 2)) / np.i0(14.0)
-        out[m] = np.sum(x[n[inside]] * cutoff * np.sinc(cutoff * t) * window)
+    common = math.gcd(rate, SAMPLE_RATE)
+    step, phases = rate // common, SAMPLE_RATE // common
+
+    def kernel(phase: int) -> np.ndarray:
+        t = phase / phases - taps
+        window = np.i0(14.0 * np.sqrt(np.maximum(1.0 - (t / reach) ** 2, 0.0))) / np.i0(14.0)
+        return np.where(np.abs(t) <= reach, cutoff * np.sinc(cutoff * t) * window, 0.0)
+
+    kernels = [kernel(phase) for phase in range(phases)]
+    padded = np.pad(x, len(taps))
+    out = np.empty(-(-len(x) * SAMPLE_RATE // rate))
+    for m in range(len(out)):
+        start = m * step // phases + taps[0] + len(taps)
+        out[m] = padded[start : start + len(taps)] @ kernels[m * step % phases]
     return out
 
 
@@ -124,7 +127,7 @@ def yamnet(net: YamNet, batch: np.ndarray, silence: int) -> np.ndarray:
             x = y
         x = np.maximum(x + bias.astype(np.float64)[:, None, None], 0.0)
     logits = x.mean(axis=(2, 3)) @ net.classifier_weight.astype(np.float64).T + net.classifier_bias
-    p = 1.0 / (1.0 + np.exp(-logits))
+    p = 1.0 / (1.0 + np.exp(-np.maximum(logits, -500.0)))
     return p * (1.0 - SILENCE_DISCOUNT * p[:, silence : silence + 1])
 
 
@@ -174,7 +177,8 @@ def minilm(weights: Tensors, ids: list[int]) -> np.ndarray:
     return l2(x.mean(axis=0))
 
 
-def embed_text(sentence: np.ndarray, anchors: np.ndarray, temperature: float,
+def embed_text(sentence: np.ndarray, anchors: np.ndarray, offsets: np.ndarray, temperature: float,
                spread: np.ndarray) -> np.ndarray:
-    """A unit sentence vector, the class anchors `[521, 384]`, who is a kind of whom -> `[521]`."""
-    return l2(softmax(sentence @ anchors.T / temperature) @ spread)
+    """A unit sentence vector, the anchors `[521, 384]` and what is added to their cosines, who is a
+    kind of whom -> the shared space `[521]`."""
+    return l2(softmax((sentence @ anchors.T + offsets) / temperature) @ spread)

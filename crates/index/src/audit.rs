@@ -8,8 +8,9 @@ use crate::derived::Memory;
 use crate::error::Result;
 use crate::graph::{EF_SEARCH_MIN, Graph};
 use crate::index::Index;
+use crate::report::AuditReport;
 use crate::search::{self, Keep};
-use crate::types::{AuditReport, ClipId, Failure};
+use crate::types::{ClipId, Failure};
 use crate::vectors::{Matrix, check_unit, cosine};
 
 /// Elements to compare at most in exact searches (half a second's worth on one core); a larger index is searched for

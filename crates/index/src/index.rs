@@ -1,20 +1,18 @@
-//! [`Index`]: open, change, look up.
+//! [`Index`]: change it, look things up in it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::batch::Batch;
-use crate::codec::{self, ClipRecord, Counters, HeaderProblem, Stamp};
+use crate::codec::{self, ClipRecord, Stamp};
 use crate::derived::Memory;
 use crate::error::{Error, Result};
-use crate::graph_files;
-use crate::store::{Store, Writes, lock};
-use crate::types::*;
-use crate::witness::{self, Witness};
-
-/// Elements of a vector at most.
-const MAX_DIM: usize = 1 << 16;
+use crate::filter::Matcher;
+use crate::report::IndexEvent;
+use crate::store::{Store, lock};
+use crate::types::{Change, Clip, ClipId, Failure, Filter, Header, OpenOptions, Segment};
+use crate::witness::Witness;
 
 /// Clips with their embeddings, on disk and searchable.
 ///
@@ -25,136 +23,17 @@ pub struct Index {
     pub(crate) store: Store,
     pub(crate) header: Header,
     /// Present if the index may be changed.
-    witness: Option<Witness>,
+    pub(crate) witness: Option<Witness>,
     pub(crate) opts: OpenOptions,
     pub(crate) memory: RwLock<Memory>,
     /// Held while the graph is built or saved.
     pub(crate) refreshing: Mutex<()>,
     pub(crate) events: Mutex<Vec<IndexEvent>>,
     /// The copy that a read-only folder is read from.
-    _copy: Option<tempfile::TempDir>,
+    pub(crate) _copy: Option<tempfile::TempDir>,
 }
 
 impl Index {
-    /// Opens the index in `dir` for writing, creating it (and the folder) if there is none.
-    ///
-    /// # Errors
-    /// [`Error::Locked`], [`Error::ModelMismatch`] if it was made by another model, [`Error::FormatVersion`],
-    /// [`Error::Corrupt`], [`Error::DiskFull`], [`Error::ReadOnly`], [`Error::Io`].
-    pub fn create_or_open(dir: &Path, identity: &Identity, opts: &OpenOptions) -> Result<Self> {
-        if !(1..=MAX_DIM).contains(&identity.dim) {
-            return Err(Error::Limit {
-                what: format!("vectors have 1 to {MAX_DIM} elements, not {}", identity.dim),
-            });
-        }
-        let store = Store::open(dir, &Store::folder(dir), opts)?;
-        if store.record::<Header>(codec::HEADER_KEY)?.is_none() {
-            if store.scan(b"")?.next().is_some() {
-                return Err(store.corrupt("it has records but no header"));
-            }
-            let header = Header {
-                format_version: crate::FORMAT_VERSION,
-                identity: identity.clone(),
-                created_unix_s: unix_now_s(),
-            };
-            let counters = Counters { next_clip: 1, next_seq: 0, stamp: next_stamp(0) };
-            store.commit(Writes::from([
-                (codec::HEADER_KEY.to_vec(), Some(codec::encode(&header)?)),
-                (codec::COUNTERS_KEY.to_vec(), Some(codec::encode(&counters)?)),
-            ]))?;
-        }
-        Self::from_store(dir, store, Some(identity), opts, true, None)
-    }
-
-    /// Opens the index in `dir` for writing; it must exist. `expect`: refuse vectors that anything else made.
-    ///
-    /// # Errors
-    /// As [`Self::create_or_open`], and [`Error::NotFound`].
-    pub fn open(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
-        if !Store::exists(dir) {
-            return Err(absent(dir));
-        }
-        let store = Store::open(dir, &Store::folder(dir), opts)?;
-        Self::from_store(dir, store, expect, opts, true, None)
-    }
-
-    /// Opens the index in `dir` for reading; it must exist. sled opens nothing that it cannot write, so an index on a
-    /// read-only disk is copied to a temporary folder first ([`IndexEvent::OpenedCopy`]), deleted when the index is dropped.
-    /// Changes are refused with [`Error::ReadOnly`].
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_read_only(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
-        if !Store::exists(dir) {
-            return Err(absent(dir));
-        }
-        match Store::open(dir, &Store::folder(dir), opts) {
-            Ok(store) => Self::from_store(dir, store, expect, opts, false, None),
-            Err(e) if e.is_not_writable() => Self::open_copy(dir, expect, opts),
-            Err(e) => Err(e),
-        }
-    }
-
-    fn open_copy(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
-        let copy = tempfile::Builder::new().prefix("earmark-").tempdir();
-        let copy = copy.map_err(|e| Error::io(dir, &std::env::temp_dir(), e))?;
-        let folder = Store::folder(copy.path());
-        let bytes = copy_dir(&Store::folder(dir), &folder).map_err(|e| Error::io(dir, copy.path(), e))?;
-        let store = Store::open(dir, &folder, opts)?;
-        let to = copy.path().to_path_buf();
-        let index = Self::from_store(dir, store, expect, opts, false, Some(copy))?;
-        index.tell(IndexEvent::OpenedCopy { from: dir.to_path_buf(), to, bytes });
-        Ok(index)
-    }
-
-    fn from_store(
-        dir: &Path,
-        store: Store,
-        expect: Option<&Identity>,
-        opts: &OpenOptions,
-        writable: bool,
-        copy: Option<tempfile::TempDir>,
-    ) -> Result<Self> {
-        let bytes = store.get(codec::HEADER_KEY)?.ok_or_else(|| absent(dir))?;
-        let header = codec::decode_header(&bytes).map_err(|problem| match problem {
-            HeaderProblem::Version(received) => {
-                Error::FormatVersion { dir: dir.to_path_buf(), expected: crate::FORMAT_VERSION, received }
-            }
-            HeaderProblem::Damaged(what) => store.corrupt(what),
-        })?;
-        if let Some(received) = expect.filter(|identity| **identity != header.identity) {
-            return Err(Error::ModelMismatch {
-                dir: dir.to_path_buf(),
-                expected: Box::new(header.identity),
-                received: Box::new(received.clone()),
-            });
-        }
-        let counters: Counters =
-            store.record(codec::COUNTERS_KEY)?.ok_or_else(|| store.corrupt("it has no counters"))?;
-        let witness = if writable {
-            graph_files::sweep(dir);
-            Some(Witness::open(dir).map_err(|e| Error::io(dir, dir, e))?)
-        } else {
-            None
-        };
-        let lost = witness::last(dir).unwrap_or(0).saturating_sub(counters.stamp.commit);
-        let index = Self {
-            dir: dir.to_path_buf(),
-            store,
-            header,
-            witness,
-            opts: opts.clone(),
-            memory: RwLock::new(Memory::new(counters)),
-            refreshing: Mutex::new(()),
-            events: Mutex::new(Vec::new()),
-            _copy: copy,
-        };
-        if lost > 0 {
-            index.tell(IndexEvent::BatchesLost { lost });
-        }
-        Ok(index)
-    }
-
     /// What the index says about itself.
     pub fn header(&self) -> &Header {
         &self.header
@@ -214,6 +93,7 @@ impl Index {
         self.witness.is_some()
     }
 
+    /// Refuses to go on if the index may not be changed.
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.is_writable() { Ok(()) } else { Err(Error::ReadOnly { dir: self.dir.clone() }) }
     }
@@ -265,7 +145,7 @@ impl Index {
     /// # Errors
     /// [`Error::BadFilter`], and those of [`Index::clips`].
     pub fn clips_matching(&self, filter: &Filter) -> Result<Vec<Clip>> {
-        let matcher = crate::filter::Matcher::new(filter)?;
+        let matcher = Matcher::new(filter)?;
         self.clips()?.filter(|clip| clip.as_ref().map_or(true, |clip| matcher.admits(&clip.meta))).collect()
     }
 
@@ -320,17 +200,6 @@ impl Index {
     }
 }
 
-/// The error for a folder without a store, which may have had one.
-fn absent(dir: &Path) -> Error {
-    match witness::last(dir) {
-        Some(commits) => Error::Corrupt {
-            dir: dir.to_path_buf(),
-            what: format!("the store is gone, which held {commits} batches"),
-        },
-        None => Error::NotFound { dir: dir.to_path_buf() },
-    }
-}
-
 /// A stamp that follows commit number `commit`.
 pub(crate) fn next_stamp(commit: u64) -> Stamp {
     Stamp { commit: commit + 1, nonce: random_u64() }
@@ -344,26 +213,6 @@ pub(crate) fn random_u64() -> u64 {
     hasher.finish()
 }
 
-/// Copies a folder's files, and those of the folders in it; gives their bytes.
-fn copy_dir(from: &Path, to: &Path) -> std::io::Result<u64> {
-    std::fs::create_dir_all(to)?;
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            bytes += copy_dir(&entry.path(), &target)?;
-        } else {
-            let mut source = std::fs::File::open(entry.path())?;
-            // Not fs::copy, which would copy the write protection too.
-            bytes += std::io::copy(&mut source, &mut std::fs::File::create(target)?)?;
-        }
-    }
-    Ok(bytes)
-}
-
-fn unix_now_s() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+pub(crate) fn random_u128() -> u128 {
+    u128::from(random_u64()) << 64 | u128::from(random_u64())
 }

@@ -6,15 +6,15 @@
 //! This crate knows no audio and no model: to it a vector is `[dim]` numbers of unit length, and [`Identity`] says what made
 //! them.
 //!
-//! - [`Index`]: open, change, look up, search
-//! - `types`: what goes in and comes out
+//! - [`Index`] (`open`, `index`): open it, change it, look things up
+//! - `types`, `report`: what goes in and comes out, and what the index tells of itself
 //! - `error`: what can go wrong, with remedies
 //! - `store`, `codec`, `batch`: sled, how records lie in it, how changes become one atomic write
 //! - `audit`, `stats`: whether it is sound, and how large
 //! - `contain`: panics of other crates, turned into errors
 //! - `witness`: notices when sled drops acknowledged batches from a damaged log
 //! - `find`, `search`, `filter`: which way a search goes, the exact scan, which clips may be returned
-//! - `vectors`, `derived`, `flat`: the matrix in memory, keeping it current, its copy on disk
+//! - `vectors`, `derived`, `flat`, `refresh`: the matrix in memory, keeping it current, its copy on disk
 //! - `graph`, `graph_files`, `files`: hnsw_rs, and files that are believed only with their checksum
 
 mod audit;
@@ -30,6 +30,9 @@ mod flat;
 mod graph;
 mod graph_files;
 mod index;
+mod open;
+mod refresh;
+mod report;
 mod search;
 mod stats;
 mod store;
@@ -42,6 +45,7 @@ mod witness;
 pub use error::{Error, Result};
 pub use find::SegmentRef;
 pub use index::Index;
+pub use report::*;
 pub use types::*;
 pub use vectors::UNIT_TOLERANCE;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::codec;
 use crate::error::Result;
 use crate::index::Index;
-use crate::types::{GraphState, Stats};
+use crate::report::{GraphState, Stats};
 
 impl Index {
     /// Counts what the index holds. Reads every clip's record.

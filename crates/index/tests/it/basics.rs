@@ -81,6 +81,11 @@ fn bad_input_is_refused_and_changes_nothing() {
     let request = SearchRequest::default();
     assert!(matches!(index.search(&[1.0], &request), Err(Error::DimMismatch { .. })));
     assert!(matches!(index.search(&[f32::INFINITY; 4], &request), Err(Error::NonFinite)));
+    let filter = Filter { path_glob: Some("a[".into()), ..Filter::default() };
+    assert!(matches!(index.clips_matching(&filter), Err(Error::BadFilter { .. })));
+    let request = SearchRequest { filter, ..request };
+    assert!(matches!(index.search(&axis, &request), Err(Error::BadFilter { .. })));
+    let request = SearchRequest::default();
     assert_eq!(index.clips().unwrap().count(), 0);
     assert_eq!(index.search(&axis, &request).unwrap().hits, []);
     let nowhere = SearchRequest { k: usize::MAX, mode: SearchMode::Graph, ..request };
@@ -154,4 +159,23 @@ fn the_lock_is_waited_for() {
         drop(index);
         waiting.join().unwrap().unwrap();
     });
+}
+
+#[test]
+fn another_format_version_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let opts = OpenOptions::default();
+    drop(Index::create_or_open(dir.path(), &identity(4), &opts).unwrap());
+    let store = sled::open(dir.path().join("store")).unwrap();
+    // A record version, a format version, and things to come.
+    store.insert("mheader", &[1, 9, 1, 2, 3]).unwrap();
+    drop(store);
+    for opened in [
+        Index::open(dir.path(), None, &opts),
+        Index::open_read_only(dir.path(), None, &opts),
+        Index::create_or_open(dir.path(), &identity(4), &opts),
+    ] {
+        let error = opened.err().unwrap();
+        assert!(matches!(error, Error::FormatVersion { received: 9, .. }), "{error}");
+    }
 }

@@ -69,6 +69,7 @@ fn a_full_disk_is_said_and_loses_nothing_acknowledged() {
     }
     mount.remount("size=64m");
     let index = Index::open(mount.path(), None, &opts).unwrap();
+    assert_eq!(index.take_events(), [], "nothing acknowledged was lost");
     for i in 0..acknowledged {
         assert!(index.clip_by_path(&format!("/{i}.wav")).unwrap().is_some(), "{i} of {acknowledged}");
     }
@@ -109,4 +110,35 @@ fn opened_for_reading_on_a_writable_disk() {
     assert!(matches!(index.rebuild(), Err(Error::ReadOnly { .. })));
     assert_eq!(index.clips().unwrap().count(), 3);
     assert_eq!(index.take_events(), []);
+}
+
+#[test]
+fn a_disk_too_full_for_the_caches_still_searches() {
+    let Some(mount) = Mount::new("size=5m") else { return };
+    let opts = OpenOptions { graph_min_rows: 1000, ..OpenOptions::default() };
+    let index = filled(mount.path(), DIM, 600, 4);
+    drop(index);
+    let ballast = mount.path().join("ballast");
+    std::fs::write(&ballast, vec![1; 8 << 20]).unwrap_err();
+    let error = Index::open(mount.path(), None, &opts).err().unwrap();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error:?}");
+    let index = Index::open_read_only(mount.path(), None, &opts).unwrap();
+    assert!(matches!(index.take_events()[..], [IndexEvent::OpenedCopy { .. }]));
+    assert_eq!(index.stats().unwrap().segments, 2400);
+    drop(index);
+
+    // Enough for sled to open, too little for the caches.
+    let full = std::fs::metadata(&ballast).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(full - (200 << 10)).unwrap();
+    let index = Index::open(mount.path(), None, &opts).unwrap();
+    index.refresh_graph().unwrap();
+    let query = Rng(1).clustered(DIM, 20);
+    assert_eq!(search(&index, &query, SearchMode::Exact).len(), 10);
+    let events = index.take_events();
+    assert!(events.iter().any(|e| matches!(e, IndexEvent::CacheNotSaved { .. })), "{events:?}");
+    // What could not be written left nothing behind.
+    let left =
+        std::fs::read_dir(mount.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = left.filter(|name| name.starts_with(".tmp") || name.starts_with("graph-")).collect();
+    assert_eq!(left, [""; 0]);
 }

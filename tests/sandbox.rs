@@ -7,40 +7,40 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The checkout.
-pub fn repo() -> &'static Path {
+pub(crate) fn repo() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A sample sound of the project.
-pub fn sample(name: &str) -> PathBuf {
+pub(crate) fn sample(name: &str) -> PathBuf {
     repo().join("index-data/sounds").join(name)
 }
 
 /// A fixture of the audio crate.
-pub fn audio_fixture(name: &str) -> PathBuf {
+pub(crate) fn audio_fixture(name: &str) -> PathBuf {
     repo().join("tests/fixtures/audio").join(name)
 }
 
 /// A folder of its own with an index in it.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     dir: TempDir,
 }
 
 /// What a run printed and how it ended.
 #[derive(Debug)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
     /// One with some sample sounds in `sounds/`, already indexed.
-    pub fn indexed(samples: &[&str]) -> Self {
+    pub(crate) fn indexed(samples: &[&str]) -> Self {
         let sandbox = Self::new();
         for name in samples {
             sandbox.add_sample(name);
@@ -49,15 +49,15 @@ impl Sandbox {
         sandbox
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn db(&self) -> PathBuf {
+    pub(crate) fn db(&self) -> PathBuf {
         self.path("test.earmark")
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
@@ -65,13 +65,13 @@ impl Sandbox {
     }
 
     /// Copies a sample sound into `sounds/`, under its own file name.
-    pub fn add_sample(&self, name: &str) -> PathBuf {
+    pub(crate) fn add_sample(&self, name: &str) -> PathBuf {
         let file = Path::new(name).file_name().unwrap().to_str().unwrap();
         self.write(&format!("sounds/{file}"), std::fs::read(sample(name)).unwrap())
     }
 
     /// The program, in this folder, on this index.
-    pub fn command<I, A>(&self, args: I) -> Command
+    pub(crate) fn command<I, A>(&self, args: I) -> Command
     where
         I: IntoIterator<Item = A>,
         A: AsRef<std::ffi::OsStr>,
@@ -88,7 +88,7 @@ impl Sandbox {
         command
     }
 
-    pub fn run<I, A>(&self, args: I) -> Run
+    pub(crate) fn run<I, A>(&self, args: I) -> Run
     where
         I: IntoIterator<Item = A>,
         A: AsRef<std::ffi::OsStr>,
@@ -97,7 +97,7 @@ impl Sandbox {
     }
 
     /// Runs and expects success; gives standard output.
-    pub fn ok<I, A>(&self, args: I) -> String
+    pub(crate) fn ok<I, A>(&self, args: I) -> String
     where
         I: IntoIterator<Item = A>,
         A: AsRef<std::ffi::OsStr>,
@@ -108,7 +108,7 @@ impl Sandbox {
     }
 
     /// Runs and expects success; parses standard output as JSON.
-    pub fn json<I, A>(&self, args: I) -> Value
+    pub(crate) fn json<I, A>(&self, args: I) -> Value
     where
         I: IntoIterator<Item = A>,
         A: AsRef<std::ffi::OsStr>,
@@ -117,7 +117,7 @@ impl Sandbox {
     }
 
     /// Runs and expects exit code `code`; gives standard error.
-    pub fn fails<I, A>(&self, code: i32, args: I) -> String
+    pub(crate) fn fails<I, A>(&self, code: i32, args: I) -> String
     where
         I: IntoIterator<Item = A>,
         A: AsRef<std::ffi::OsStr>,
@@ -139,11 +139,11 @@ impl From<Output> for Run {
 }
 
 /// File names of the results of a search, best first.
-pub fn result_names(document: &Value) -> Vec<String> {
+pub(crate) fn result_names(document: &Value) -> Vec<String> {
     document["results"].as_array().unwrap().iter().map(|r| file_name(&r["path"])).collect()
 }
 
 /// The last component of a path in JSON.
-pub fn file_name(path: &Value) -> String {
+pub(crate) fn file_name(path: &Value) -> String {
     Path::new(path.as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
 }

@@ -19,6 +19,9 @@ pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
 }
 
 fn parse_with_units(text: &str) -> Option<f64> {
+    if text.is_empty() {
+        return None;
+    }
     let mut total = 0.0;
     let mut rest = text;
     while !rest.is_empty() {

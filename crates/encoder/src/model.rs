@@ -88,8 +88,7 @@ impl Model {
             received: e.to_string(),
         };
         let FrontEnd::LogMel(spec) = &m.front_end;
-        let window =
-            WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window.clone() };
+        let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window };
         LogMel::new(spec).and_then(|log_mel| WindowStream::new(log_mel, &window)).map_err(field)
     }
 
@@ -168,13 +167,11 @@ pub(crate) fn open_session(model: &Model, runtime: &Runtime, graph: &str) -> Res
     let bytes = model.read(graph)?;
     let ort_error =
         |e: String| EncoderError::Ort { model: model.manifest().id.clone(), reason: format!("{graph}: {e}") };
-    let mut builder = Session::builder(&runtime.environment)
-        .map_err(|e| ort_error(e.to_string()))?
-        .with_optimization_level(GraphOptimizationLevel::All)
-        .and_then(|b| b.with_intra_threads(1))
-        .and_then(|b| b.with_inter_threads(1))
-        .and_then(|b| b.with_intra_op_spinning(false))
-        .map_err(|e| ort_error(e.to_string()))?;
+    let mut builder = Session::builder(&runtime.environment).map_err(|e| ort_error(e.to_string()))?;
+    builder =
+        builder.with_optimization_level(GraphOptimizationLevel::All).map_err(|e| ort_error(e.to_string()))?;
+    builder = builder.with_intra_threads(1).map_err(|e| ort_error(e.to_string()))?;
+    builder = builder.with_intra_op_spinning(false).map_err(|e| ort_error(e.to_string()))?;
     // From a file, so that graphs with weights in files beside them find those.
     let session = match model.folder() {
         Some(dir) => builder.commit_from_file(dir.join(graph)),

@@ -13,18 +13,12 @@ use crate::pipeline::{self, Encoded, Keep, Outcome, PipelineOptions, Prepared, S
 use crate::{EngineError, search};
 
 /// How an engine works.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     /// Worker threads; 0 for one a core.
     pub threads: usize,
     /// Limits on untrusted audio.
     pub limits: Limits,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self { threads: 0, limits: Limits::default() }
-    }
 }
 
 /// A model made ready: embeds text and audio. Share it between threads by reference.

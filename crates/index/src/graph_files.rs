@@ -94,14 +94,14 @@ pub(crate) fn save(dir: &Path, graph: &Graph) -> io::Result<()> {
     written
 }
 
-/// Reads the graph that belongs to `matrix`.
-pub(crate) fn load(dir: &Path, matrix: &Matrix) -> Result<Graph, Unusable> {
+/// Reads the graph that belongs to `matrix`, of whose rows the first `kept` came from the flat copy.
+pub(crate) fn load(dir: &Path, matrix: &Matrix, kept: usize) -> Result<Graph, Unusable> {
     let manifest = read_manifest(dir)?;
     if manifest.version != VERSION {
         return Err(Unusable::Bad(format!("of version {}", manifest.version)));
     }
     let rows = manifest.rows as usize;
-    if manifest.lineage != matrix.lineage || rows > matrix.full_rows() {
+    if manifest.lineage != matrix.lineage || rows > kept {
         return Err(Unusable::Bad("stale".into()));
     }
     for (suffix, expected) in SUFFIXES.iter().zip(&manifest.files) {

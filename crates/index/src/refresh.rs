@@ -82,7 +82,10 @@ impl Index {
         self.save_flat(&mut memory);
         drop(memory);
         let memory = self.read_memory();
-        if let Some(graph) = memory.graph.as_ref().filter(|_| self.is_writable() && changed)
+        // Only the flat copy keeps the rows in this order: a graph of rows that it lacks would be of other rows next time.
+        let kept = memory.saved.as_ref().map_or(0, |saved| saved.rows as usize);
+        if let Some(graph) = memory.graph.as_ref().filter(|graph| changed && graph.rows <= kept)
+            && self.is_writable()
             && let Err(e) = graph_files::save(&self.dir, graph)
         {
             self.tell(IndexEvent::CacheNotSaved { reason: e.to_string() });
@@ -95,9 +98,10 @@ impl Index {
     fn grown_graph(&self, ready: Option<Graph>) -> Result<Option<(Graph, bool)>> {
         let memory = self.loaded(false)?;
         let Some(matrix) = &memory.matrix else { return Ok(None) };
+        let kept = memory.saved.as_ref().map_or(0, |saved| saved.rows as usize);
         let mut graph = match ready {
             Some(graph) => graph,
-            None => match graph_files::load(&self.dir, matrix) {
+            None => match graph_files::load(&self.dir, matrix, kept) {
                 Ok(graph) => graph,
                 Err(unusable) => {
                     if let Unusable::Bad(reason) = unusable {

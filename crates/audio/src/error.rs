@@ -54,8 +54,9 @@ pub enum AudioError {
         /// What came: "0 bytes" or "0 samples".
         received: &'static str,
     },
-    /// A decoded sample is NaN or infinite.
-    #[error("{file}: expected finite samples, received {value} at {at_s:.3} s")]
+    /// A decoded sample is NaN or infinite, or so large (beyond 2^40 times full scale) that it might as
+    /// well be.
+    #[error("{file}: expected finite samples, received {value:e} at {at_s:.3} s")]
     NonFinite {
         /// The file's name as given.
         file: String,

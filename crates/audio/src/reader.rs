@@ -1,8 +1,9 @@
 //! A file, as a stream of mono blocks at its own sample rate.
 
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::path::Path;
+use std::sync::Arc;
 
 use symphonia::core::errors::Error;
 use symphonia::core::io::MediaSource;
@@ -17,6 +18,10 @@ use crate::trim::Trimmer;
 
 /// A file that yields nothing for this many packets in a row is not going to.
 const MAX_BARREN_PACKETS: u32 = 10_000;
+
+/// The largest sample taken for audio: 240 dB above full scale. Floats beyond it would overflow in later
+/// arithmetic, which is no better than if they had come as infinities.
+const MAX_SAMPLE: f32 = (1u64 << 40) as f32;
 
 /// What a file says about itself, corrected by what its first block decodes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +80,7 @@ impl AudioReader {
             return Err(io_error(&name, std::io::Error::new(kind, "not a regular file")));
         }
         check_bytes(&name, meta.len(), limits)?;
-        let file = File::open(path).map_err(|e| io_error(&name, e))?;
-        Self::from_media(name, Box::new(file), limits)
+        Self::from_media(name, &|| Ok(Box::new(File::open(path)?)), limits)
     }
 
     /// Reads a file already in memory; `name` is only for messages.
@@ -85,12 +89,17 @@ impl AudioReader {
     /// As for [`open`](Self::open), but `Io`.
     pub fn from_bytes(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Self, AudioError> {
         check_bytes(name, bytes.len() as u64, limits)?;
-        Self::from_media(name.to_owned(), Box::new(Cursor::new(bytes)), limits)
+        let bytes = SharedBytes(Arc::new(bytes));
+        Self::from_media(name.to_owned(), &|| Ok(Box::new(Cursor::new(bytes.clone()))), limits)
     }
 
-    fn from_media(file: String, media: Box<dyn MediaSource>, limits: &Limits) -> Result<Self, AudioError> {
+    fn from_media(
+        file: String,
+        open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
         let source =
-            contain(|| Source::open(&file, media, limits)).map_err(|panic| panicked(&file, &panic))??;
+            contain(|| Source::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))??;
         if let (Some(declared), Some(_)) = (source.declared.duration_s, source.declared.frames) {
             check_duration(&file, declared, limits)?;
         }
@@ -189,6 +198,7 @@ impl AudioReader {
                 Ok(true)
             }
             Step::End => {
+                self.truncated |= source.is_cut;
                 self.finish()?;
                 Ok(false)
             }
@@ -286,7 +296,7 @@ impl AudioReader {
     }
 
     fn check_block(&mut self, block: &[f32]) -> Result<(), AudioError> {
-        if let Some(at) = block.iter().position(|s| !s.is_finite()) {
+        if let Some(at) = block.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE) {
             self.source = None;
             let frame = self.frames_decoded + at as u64;
             return Err(AudioError::NonFinite {
@@ -330,6 +340,16 @@ impl AudioReader {
             .is_some_and(|declared| declared.saturating_sub(self.frames_decoded) > self.largest_block as u64);
         self.truncated |= is_short || self.last_was_bad;
         Ok(())
+    }
+}
+
+/// Bytes that can be read from the start more than once.
+#[derive(Clone)]
+struct SharedBytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -1,5 +1,6 @@
 //! From bytes to a demuxer and a decoder: probing, the choice of a track, what the headers declare.
 
+use std::io::{self, Read, Seek};
 use std::sync::LazyLock;
 
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
@@ -7,7 +8,7 @@ use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes, SeekBuffered};
+use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes, ReadOnlySource, SeekBuffered};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::{TimeBase, Timestamp};
 
@@ -33,6 +34,8 @@ pub(crate) struct Source {
     pub(crate) decoder: Box<dyn AudioDecoder>,
     pub(crate) track_id: u32,
     pub(crate) declared: Declared,
+    /// The file ends before its container does.
+    pub(crate) is_cut: bool,
     trim: Option<Trim>,
     /// Samples that the Opus decoder itself drops from the start.
     pre_skip: u64,
@@ -51,18 +54,45 @@ pub(crate) struct Declared {
 
 impl Source {
     /// Probes by content, never by name, and makes a decoder for the default (else first) audio track.
+    ///
+    /// MP4 and Matroska files that were cut off are tried a second time as streams: the demuxers refuse
+    /// them if they can look for the end, though their start may hold a header and much audio.
     pub(crate) fn open(
         file: &str,
-        mut media: Box<dyn MediaSource>,
+        open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
+        let open = || open().map_err(|source| io_error(file, source));
+        let mut media = open()?;
+        let edits = edits::read(&mut media);
+        let mut head = [0; 8];
+        let rewound = media.rewind().and_then(|()| media.read_exact(&mut head));
+        let is_streamable =
+            rewound.is_ok() && (head[4..] == *b"ftyp" || head[..4] == EBML_MAGIC) && media.is_seekable();
+        media.rewind().map_err(|source| io_error(file, source))?;
+        match Self::probe(file, media, &edits, limits) {
+            Err(error @ (AudioError::Malformed { .. } | AudioError::Unsupported { .. })) if is_streamable => {
+                let stream = Box::new(ReadOnlySource::new(open()?));
+                // Of two errors, that of the whole file tells more.
+                let mut source = Self::probe(file, stream, &edits, limits).map_err(|_| error)?;
+                source.is_cut = true;
+                Ok(source)
+            }
+            probed => probed,
+        }
+    }
+
+    fn probe(
+        file: &str,
+        media: Box<dyn MediaSource>,
+        edits: &[(u32, Trim)],
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let byte_len = media.byte_len();
-        let edits = edits::read(&mut media);
-        media.rewind().map_err(|source| io_error(file, source))?;
         let mut stream = MediaSourceStream::new(media, Default::default());
         stream.ensure_seekback_buffer(HEAD_LEN);
         let mut head = [0; HEAD_LEN];
-        let read = stream.read_buf(&mut head).map_err(|source| io_error(file, source))?;
+        let read = ReadBytes::read_buf(&mut stream, &mut head).map_err(|source| io_error(file, source))?;
         stream.seek_buffered_rel(-(read as isize));
         if let Some(received) = foreign_kind(&head[..read]) {
             return Err(unsupported(file, READABLE, received));
@@ -84,7 +114,7 @@ impl Source {
         let trim = trim.or_else(|| packet_table_trim(format.as_ref(), track, params));
         let pre_skip = opus::pre_skip(params);
         let declared = declare(format.as_ref(), track, params, byte_len, trim, pre_skip);
-        Ok(Self { format, decoder, track_id, declared, trim, pre_skip })
+        Ok(Self { format, decoder, track_id, declared, is_cut: false, trim, pre_skip })
     }
 
     /// Whether packets are mere slices of the file.
@@ -266,6 +296,9 @@ fn bytes_per_pcm_frame(params: &AudioCodecParameters) -> u64 {
     let channels = params.channels.as_ref().map_or(1, |c| c.count());
     u64::from(bits.div_ceil(8)).max(1) * channels.max(1) as u64
 }
+
+/// How Matroska and WebM start (RFC 8794 section 11.2.1).
+const EBML_MAGIC: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 
 /// How much of a file is looked at to name what is not audio.
 const HEAD_LEN: usize = 512;

@@ -2,6 +2,8 @@
 //!
 //! The files and the formula of the signal come from `tests/fixtures/audio/make.py`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use earmark_audio::{AudioInfo, AudioReader, Limits};

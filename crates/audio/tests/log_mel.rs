@@ -1,5 +1,7 @@
 //! The log-mel front end against numpy and librosa, whose values `goldens/make_goldens.py` recorded.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use earmark_audio::{LogMel, LogMelSpec};

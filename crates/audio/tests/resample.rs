@@ -1,8 +1,10 @@
 //! The resampler: in band unchanged, out of band gone, aligned, and of exact length.
 
+#![allow(clippy::unwrap_used)]
+
 use std::f64::consts::TAU;
 
-use earmark_audio::{AudioReader, Limits};
+use earmark_audio::{AudioError, AudioReader, Limits};
 
 /// A mono 32-bit float WAV file.
 fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
@@ -95,6 +97,14 @@ fn an_impulse_stays_where_it_is() {
 fn equal_rates_pass_through_untouched() {
     let samples = sine(440.0, 16_000, 5000);
     assert_eq!(resample(&samples, 16_000, 16_000), samples);
+}
+
+#[test]
+fn samples_too_large_to_resample_are_an_error() {
+    let bytes = wav(&[3e38; 20_000], 44_100);
+    let error = AudioReader::from_bytes("x.wav", bytes, &Limits::default()).err();
+    assert!(matches!(error, Some(AudioError::NonFinite { .. })), "{error:?}");
+    assert_eq!(resample(&[1e6; 1000], 44_100, 16_000).len(), 363);
 }
 
 #[test]

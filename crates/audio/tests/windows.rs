@@ -1,5 +1,7 @@
 //! Windows of a stream: how many, what is in them, and that block sizes do not matter.
 
+#![allow(clippy::unwrap_used)]
+
 use earmark_audio::{
     FeatureWindow, LogKind, LogMel, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, PadMode, ShortPad,
     Spectrum, WindowFunction, WindowSpec, WindowStream,

@@ -9,6 +9,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+
 import reference
 
 SEED = 20240

@@ -11,6 +11,7 @@ Not here: deciding what the weights are (recipe.py), or checking the result (ref
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
 from reference import HEADS, LAYER_NORM_EPS, LAYERS, SILENCE_DISCOUNT
 from sources import Tensors, YamNet
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from tokenizers import Tokenizer
+
 import reference
 from reference import l2
-from tokenizers import Tokenizer
 
 HERE = Path(__file__).resolve().parent
 PROMPTS = {

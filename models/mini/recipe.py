@@ -17,12 +17,13 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threads only get in the way
 
-import fixtures
 import numpy as np
+from tokenizers import Tokenizer
+
+import fixtures
 import reference
 from graphs import Int8Rows, audio_graph, text_graph
 from sources import Sources, Tensors, YamNet
-from tokenizers import Tokenizer
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

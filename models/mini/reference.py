@@ -7,6 +7,7 @@ The recipe makes the anchors with it, and the golden fixtures; ONNX Runtime take
 import math
 
 import numpy as np
+
 from sources import Tensors, YamNet
 
 SAMPLE_RATE = 16_000
@@ -109,7 +110,7 @@ def patches(audio: np.ndarray, rate: int) -> np.ndarray:
 def yamnet(net: YamNet, batch: np.ndarray, silence: int) -> np.ndarray:
     """`[batch, 96, 64]` -> the probabilities `[batch, 521]`, small where class `silence` is likely."""
     x = batch.astype(np.float64)[:, None]
-    for weight, bias, stride, (top, left, bottom, right), groups in net.convs:
+    for weight, bias, stride, (top, left, bottom, right), _groups in net.convs:
         weight = weight.astype(np.float64)
         x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
         kernel = weight.shape[2]
@@ -162,11 +163,10 @@ def minilm(weights: Tensors, ids: list[int]) -> np.ndarray:
     x = _layer_norm(x, weights, "embeddings.LayerNorm")
     for layer in range(LAYERS):
         at = f"encoder.layer.{layer}."
-
-        def heads(name):
-            return dense(x, at + "attention.self." + name).reshape(len(ids), HEADS, -1).swapaxes(0, 1)
-
-        query, key, value = heads("query"), heads("key"), heads("value")
+        query, key, value = (
+            dense(x, f"{at}attention.self.{part}").reshape(len(ids), HEADS, -1).swapaxes(0, 1)
+            for part in ("query", "key", "value")
+        )
         mixed = softmax(query @ key.swapaxes(1, 2) / math.sqrt(query.shape[-1])) @ value
         mixed = mixed.swapaxes(0, 1).reshape(len(ids), -1)
         x = _layer_norm(x + dense(mixed, at + "attention.output.dense"), weights,

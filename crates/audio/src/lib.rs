@@ -44,6 +44,7 @@ mod mix;
 mod opus;
 mod reader;
 mod resample;
+mod sniff;
 mod source;
 mod spec;
 mod trim;

@@ -83,6 +83,7 @@ impl Index {
         let copy = tempfile::Builder::new().prefix("earmark-").tempdir();
         let copy = copy.map_err(|e| Error::io(dir, &std::env::temp_dir(), e))?;
         let folder = Store::folder(copy.path());
+        let _no_writer = Store::lock_shared(dir, opts)?;
         let bytes = copy_dir(&Store::folder(dir), &folder).map_err(|e| Error::io(dir, copy.path(), e))?;
         let store = Store::open(dir, &folder, opts)?;
         let to = copy.path().to_path_buf();

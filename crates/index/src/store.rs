@@ -4,7 +4,7 @@
 //! or not at all; a transaction over several trees would be slower, and retries its closure.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -59,16 +59,22 @@ impl Store {
             .cache_capacity(opts.cache_bytes)
             // Batches are flushed one by one; a timer has nothing to add but work behind the caller's back.
             .flush_every_ms(None);
-        let start = Instant::now();
-        let db = loop {
-            match contain(dir, || config.open()) {
-                Err(Error::Locked { .. }) if start.elapsed() < opts.lock_wait => thread::sleep(LOCK_POLL),
-                opened => break opened?,
-            }
-        };
+        let db = patiently(opts, || contain(dir, || config.open()))?;
         let path = folder.join("db");
         let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
         Ok(Self { dir: dir.to_path_buf(), db: Some(db), data, failed: Mutex::new(None) })
+    }
+
+    /// Keeps writers out of the store of `dir` until the file is dropped, for a copy of it: sled locks the same file.
+    pub(crate) fn lock_shared(dir: &Path, opts: &OpenOptions) -> Result<File> {
+        let path = Self::folder(dir).join("db");
+        let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
+        patiently(opts, || match data.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.to_path_buf() }),
+            // A file system without locks has no writer that takes one.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        })?;
+        Ok(data)
     }
 
     fn tree(&self) -> Result<&sled::Tree> {
@@ -143,6 +149,17 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Tries again while another process has the lock, for as long as the options say.
+fn patiently<T>(opts: &OpenOptions, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(Error::Locked { .. }) if start.elapsed() < opts.lock_wait => thread::sleep(LOCK_POLL),
+            done => return done,
+        }
+    }
+}
+
 /// Runs a call into sled, turning its errors and panics into ours.
 fn contain<T>(dir: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
     match contain::contain(call) {
@@ -170,5 +187,25 @@ fn from_text(dir: &Path, text: &str) -> Error {
         Error::DiskFull { dir }
     } else {
         Error::Corrupt { dir, what: text.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_copy_is_taken_from_under_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let opts = OpenOptions { lock_wait: Duration::ZERO, ..OpenOptions::default() };
+        let folder = Store::folder(dir.path());
+        let writer = Store::open(dir.path(), &folder, &opts).unwrap();
+        assert!(matches!(Store::lock_shared(dir.path(), &opts), Err(Error::Locked { .. })));
+        drop(writer);
+        let patient = OpenOptions { lock_wait: Duration::from_secs(20), ..opts.clone() };
+        let copying = Store::lock_shared(dir.path(), &patient).unwrap();
+        assert!(matches!(Store::open(dir.path(), &folder, &opts), Err(Error::Locked { .. })));
+        drop(copying);
+        Store::open(dir.path(), &folder, &patient).unwrap();
     }
 }

@@ -290,7 +290,7 @@ fn check_all(index: &Index, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn histories_agree_with_the_model(ops in prop::collection::vec(op(), 1..30)) {

@@ -11,7 +11,7 @@ use crate::error::AudioError;
 use crate::reader::{AudioInfo, AudioReader};
 use crate::source::unsupported;
 
-/// Taps of the low-pass at the lower of the two rates, at least. 1024 keep everything up to 98 % of
+/// Taps of the low-pass at the lower of the two rates, at least. 1024 keep everything up to 97 % of
 /// Nyquist and stop everything beyond it by more than 100 dB.
 const MIN_BLOCK: usize = 1024;
 

@@ -1,5 +1,5 @@
-//! Times the index on random clustered vectors: `cargo run --release -p earmark-index --example measure -- DIR CLIPS`.
-//! Each clip has ten segments of 521 elements, as the default model gives them.
+//! Times the index on random clustered vectors, ten segments of 521 elements a clip:
+//! `cargo run --release -p earmark-index --example measure -- DIR CLIPS`.
 
 use std::path::Path;
 use std::time::Instant;

@@ -13,8 +13,9 @@ use crate::search::{self, Keep};
 use crate::types::{ClipId, Failure};
 use crate::vectors::{Matrix, check_unit, cosine};
 
-/// Elements to compare at most in exact searches (half a second's worth on one core); a larger index is searched for
-/// a sample of its segments, spread evenly. That every other segment is in the matrix is still checked.
+/// Elements to compare at most in exact searches (half a second's worth on one core); a larger index is
+/// searched for a sample of its segments, spread evenly. That every other segment is in the matrix is still
+/// checked.
 const MAX_EXACT_ELEMENTS: usize = 1_000_000_000;
 
 /// Segments to search for in the graph at most, at about a millisecond each.
@@ -35,9 +36,9 @@ impl Problems {
 }
 
 impl Index {
-    /// Checks that every record agrees with every other, that every vector is sound, that the vectors in memory are those
-    /// in the store, and that searches find segments by their own vectors: all of them in a small index, an evenly spread
-    /// sample in a large one.
+    /// Checks that every record agrees with every other, that every vector is sound, that the vectors in
+    /// memory are those in the store, and that searches find segments by their own vectors: all of them in a
+    /// small index, an evenly spread sample in a large one.
     ///
     /// # Errors
     /// [`crate::Error::Corrupt`] if the store cannot even be read, [`crate::Error::Io`].
@@ -185,8 +186,9 @@ fn sample(matrix: &Matrix, count: usize) -> Vec<usize> {
     live.into_iter().step_by(step).collect()
 }
 
-/// Searches for each of `rows` by its own vector, on all cores, and counts how often `best_score` (of a search for a
-/// vector) is as good as the vector's cosine with itself: the segment itself was found, or one that sounds the same.
+/// Searches for each of `rows` by its own vector, on all cores, and counts how often `best_score` (of a
+/// search for a vector) is as good as the vector's cosine with itself: the segment itself was found, or one
+/// that sounds the same.
 fn self_recall(matrix: &Matrix, rows: &[usize], best_score: impl Fn(&[f32]) -> Option<f32> + Sync) -> usize {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let found = |row: usize| {

@@ -1,5 +1,5 @@
-//! Turns [`Change`]s into one set of writes. Reads go through the writes collected so far, so that the changes of a batch
-//! see each other.
+//! Turns [`Change`]s into one set of writes. Reads go through the writes collected so far, so that the
+//! changes of a batch see each other.
 
 use crate::codec::{self, ClipRecord, Counters};
 use crate::error::{Error, Result};
@@ -9,7 +9,8 @@ use crate::vectors::check_unit;
 
 /// What a batch did to the clips, for the structures in memory.
 pub(crate) enum Effect {
-    /// The clip has these segments now, numbered from the record's `first_seq`; empty unless the batch keeps them.
+    /// The clip has these segments now, numbered from the record's `first_seq`; empty unless the batch keeps
+    /// them.
     Segments { id: ClipId, record: ClipRecord, segments: Vec<Segment> },
     /// The clip has other metadata and the same segments.
     Meta { id: ClipId, meta: ClipMeta },

@@ -22,8 +22,9 @@ use crate::types::{ClipId, ClipMeta, Header, Segment};
 /// The version byte in front of every value.
 const RECORD_VERSION: u8 = 1;
 
-/// Aim for values no larger than this. A sled leaf holds up to 17 pairs, and a page of more than a quarter of sled's
-/// 512 KiB log segment goes to a file of its own (sled 0.34 `node.rs`, `pagecache/constants.rs`): 17 * 6 KiB stays below.
+/// Aim for values no larger than this. A sled leaf holds up to 17 pairs, and a page of more than a quarter of
+/// sled's 512 KiB log segment goes to a file of its own (sled 0.34 `node.rs`, `pagecache/constants.rs`): 17 *
+/// 6 KiB stays below.
 const CHUNK_BYTES: usize = 6 * 1024;
 
 /// Longest path that fits a key.
@@ -43,13 +44,15 @@ pub(crate) const FAILURE_PREFIX: &[u8] = b"f";
 pub(crate) struct Counters {
     /// The next new clip's id.
     pub(crate) next_clip: ClipId,
-    /// The next new segment's sequence number. A number is never given twice, so it names one vector for ever.
+    /// The next new segment's sequence number. A number is never given twice, so it names one vector for
+    /// ever.
     pub(crate) next_seq: u64,
     /// What the store holds now; changes with each batch.
     pub(crate) stamp: Stamp,
 }
 
-/// A version of the store's content. The nonce tells two stores apart that went separate ways from one backup.
+/// A version of the store's content. The nonce tells two stores apart that went separate ways from one
+/// backup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     pub(crate) commit: u64,
@@ -179,7 +182,8 @@ pub(crate) fn encode_chunk(segments: &[Segment]) -> Vec<u8> {
     bytes
 }
 
-/// Calls `row(start_s, end_s, elements)` for each segment in the chunk; the count of segments, or what is wrong.
+/// Calls `row(start_s, end_s, elements)` for each segment in the chunk; the count of segments, or what is
+/// wrong.
 pub(crate) fn decode_chunk(
     bytes: &[u8],
     dim: usize,

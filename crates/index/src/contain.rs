@@ -1,4 +1,5 @@
-//! Calls into crates that panic over bad files and full disks: their panics become values, and stay off the terminal.
+//! Calls into crates that panic over bad files and full disks: their panics become values, and stay off the
+//! terminal.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -12,7 +13,8 @@ thread_local! {
 
 /// Runs `call`; a panic in it, on this thread, is given back as its message.
 ///
-/// What `call` leaves behind must not be trusted after that: a store takes no more writes, a graph is thrown away.
+/// What `call` leaves behind must not be trusted after that: a store takes no more writes, a graph is thrown
+/// away.
 pub(crate) fn contain<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

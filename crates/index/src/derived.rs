@@ -99,7 +99,8 @@ impl Index {
         }
     }
 
-    /// Takes the vectors from the flat copy and what that lacks from the store, or all of them from the store.
+    /// Takes the vectors from the flat copy and what that lacks from the store, or all of them from the
+    /// store.
     fn load_matrix(&self, memory: &mut Memory) -> Result<()> {
         let anchor: Option<u128> = self.store.record(codec::ANCHOR_KEY)?;
         let counters = memory.counters;

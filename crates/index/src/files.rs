@@ -6,7 +6,8 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// Passes bytes on and hashes them. XXH3 keeps up with memory; the files are caches that nobody attacks, only accidents.
+/// Passes bytes on and hashes them. XXH3 keeps up with memory; the files are caches that nobody attacks, only
+/// accidents.
 pub(crate) struct Hashed<T> {
     inner: T,
     hash: Xxh3,
@@ -59,7 +60,8 @@ impl<R: Read> Read for Hashed<R> {
 /// Length of a [`Hashed::seal`].
 pub(crate) const SEAL_BYTES: u64 = 16;
 
-/// Writes `path` through a temporary file in the same folder: a reader, or a crash, sees the old file or the new one.
+/// Writes `path` through a temporary file in the same folder: a reader, or a crash, sees the old file or the
+/// new one.
 pub(crate) fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

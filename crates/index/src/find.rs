@@ -11,8 +11,8 @@ use crate::search::{self, Admitted, ClipTable, Keep, Scored};
 use crate::types::{Clip, Filter, Hit, SearchMode, SearchPath, SearchRequest, SearchResponse};
 use crate::vectors::{Matrix, check_unit, cosine};
 
-/// The graph is walked only if the filter lets at least one row in this many through: to find k admitted rows it must look at
-/// k times as many, and scanning just the admitted ones exactly is then cheaper.
+/// The graph is walked only if the filter lets at least one row in this many through: to find k admitted rows
+/// it must look at k times as many, and scanning just the admitted ones exactly is then cheaper.
 const MIN_ADMITTED: usize = 10;
 
 /// The graph is asked for one row in this many at most; an exact scan is cheaper than such a walk.
@@ -37,12 +37,12 @@ pub struct SegmentRef<'a> {
 }
 
 impl Index {
-    /// The segments nearest to `query` (`[dim]`, unit length) that the filter lets through: `k` of them, or fewer only when
-    /// fewer match.
+    /// The segments nearest to `query` (`[dim]`, unit length) that the filter lets through: `k` of them, or
+    /// fewer only when fewer match.
     ///
     /// # Errors
-    /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`], [`crate::Error::BadFilter`], [`crate::Error::Corrupt`],
-    /// [`crate::Error::Io`].
+    /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`],
+    /// [`crate::Error::BadFilter`], [`crate::Error::Corrupt`], [`crate::Error::Io`].
     pub fn search(&self, query: &[f32], req: &SearchRequest) -> Result<SearchResponse> {
         check_unit(query, self.dim())?;
         let matcher = Matcher::new(&req.filter)?;
@@ -105,8 +105,8 @@ impl Index {
         Ok(hits)
     }
 
-    /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in order, until it
-    /// gives `false`. The order of clips is not defined.
+    /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in
+    /// order, until it gives `false`. The order of clips is not defined.
     ///
     /// # Errors
     /// [`crate::Error::BadFilter`], [`crate::Error::Corrupt`], [`crate::Error::Io`].
@@ -158,8 +158,8 @@ impl Task<'_> {
         search::scan(self.matrix, self.spans, self.query, self.keep)
     }
 
-    /// Walks the graph and scans the rows that are not in it. None: an exact scan is the better way, or the graph came back
-    /// with too few.
+    /// Walks the graph and scans the rows that are not in it. None: an exact scan is the better way, or the
+    /// graph came back with too few.
     fn walk(&self, graph: &Graph) -> Option<Vec<Scored>> {
         let k = self.keep.k;
         if k == 0 || self.segments_admitted == 0 || self.segments_admitted * MIN_ADMITTED < self.matrix.rows()

@@ -1,10 +1,10 @@
-//! A copy of the matrix in one file, so that a search need not gather the vectors from sled's pages: for 100 000 vectors of
-//! 521 elements that halves the processor time of a one-shot search, from 0.3 s to 0.15 s (examples/measure.rs), which is
-//! then mostly the kernel handing out memory, on several cores.
+//! A copy of the matrix in one file, so that a search need not gather the vectors from sled's pages: for 100
+//! 000 vectors of 521 elements that halves the processor time of a one-shot search, from 0.3 s to 0.15 s
+//! (examples/measure.rs), which is then mostly the kernel handing out memory, on several cores.
 //!
-//! Layout: magic, header length (u32), header, one [`RowInfo`] a row (37 bytes, little-endian), a hash for each block of
-//! [`BLOCK_ROWS`] rows, a hash of all that; then the blocks: f32 in the machine's byte order. The file may lag behind the
-//! store: rows are then taken from both.
+//! Layout: magic, header length (u32), header, one [`RowInfo`] a row (37 bytes, little-endian), a hash for
+//! each block of [`BLOCK_ROWS`] rows, a hash of all that; then the blocks: f32 in the machine's byte order.
+//! The file may lag behind the store: rows are then taken from both.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -156,7 +156,8 @@ pub(crate) fn load(
     Ok((header, matrix))
 }
 
-/// Reads the blocks, which begin at `start`, on several threads: most of the time goes into fresh memory, page by page.
+/// Reads the blocks, which begin at `start`, on several threads: most of the time goes into fresh memory,
+/// page by page.
 fn read_blocks(
     dir: &Path,
     start: u64,

@@ -1,11 +1,12 @@
 //! The HNSW graph over the matrix's rows: hnsw_rs, with its habits kept in here.
 //!
-//! A point of the graph holds a row number and no vector; distances look the vectors up in the matrix. So the vectors are
-//! neither in memory nor on disk twice, and a graph can be loaded over a matrix that has grown since.
+//! A point of the graph holds a row number and no vector; distances look the vectors up in the matrix. So the
+//! vectors are neither in memory nor on disk twice, and a graph can be loaded over a matrix that has grown
+//! since.
 //!
-//! hnsw_rs draws levels from a fixed seed but inserts on many threads, so two builds differ in their links: which of the near
-//! neighbours are found is not guaranteed, only measured (`tests/it/recall.rs`). Scores and their order are those of the exact
-//! scan, since found rows are scored again.
+//! hnsw_rs draws levels from a fixed seed but inserts on many threads, so two builds differ in their links:
+//! which of the near neighbours are found is not guaranteed, only measured (`tests/it/recall.rs`). Scores and
+//! their order are those of the exact scan, since found rows are scored again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,25 +16,27 @@ use hnsw_rs::prelude::{AnnT, Distance, Hnsw, HnswIo};
 use crate::contain::contain;
 use crate::vectors::{Blocks, Matrix, dot};
 
-/// Links a point keeps in each layer, twice as many in the lowest (`M` in Malkov & Yashunin 2018, who find 5 to 48 useful).
+/// Links a point keeps in each layer, twice as many in the lowest (`M` in Malkov & Yashunin 2018, who find 5
+/// to 48 useful).
 const MAX_CONNECTIONS: usize = 16;
 
-/// Candidates while inserting (`efConstruction`). Half of what M = 24 and 200 candidates cost to build, for recall@10 of 0.97
-/// on 100 000 clustered vectors (examples/measure.rs).
+/// Candidates while inserting (`efConstruction`). Half of what M = 24 and 200 candidates cost to build, for
+/// recall@10 of 0.97 on 100 000 clustered vectors (examples/measure.rs).
 const EF_CONSTRUCTION: usize = 100;
 
 /// hnsw_rs writes a graph only if it was made with this many layers (`NB_LAYER_MAX`).
 const MAX_LAYERS: usize = 16;
 
-/// Candidates while searching, at least. Recall@10 on 100 000 clustered vectors of 521 elements, and time at median: 64 finds
-/// 0.963 in 0.7 ms, 128 finds 0.973 in 1.0 ms, 384 finds 0.983 in 1.5 ms (examples/measure.rs).
+/// Candidates while searching, at least. Recall@10 on 100 000 clustered vectors of 521 elements, and time at
+/// median: 64 finds 0.963 in 0.7 ms, 128 finds 0.973 in 1.0 ms, 384 finds 0.983 in 1.5 ms
+/// (examples/measure.rs).
 pub(crate) const EF_SEARCH_MIN: usize = 128;
 
 /// Marks a point's data as a query: the bits of a vector follow. A row is a single number.
 const QUERY: u32 = u32::MAX;
 
-/// 1 - cosine, never below 0 (hnsw_rs asserts that; its own `DistDot` asserts that the dot product stays below 1, which
-/// rounding breaks).
+/// 1 - cosine, never below 0 (hnsw_rs asserts that; its own `DistDot` asserts that the dot product stays
+/// below 1, which rounding breaks).
 struct RowDistance {
     blocks: Arc<Blocks>,
 }
@@ -110,14 +113,14 @@ impl Graph {
         contain(|| self.hnsw.file_dump(dir, name).map(drop).map_err(|e| e.to_string()))?
     }
 
-    /// Reads what [`Self::dump`] wrote. hnsw_rs panics, or ends the process, over a damaged file: the caller must have
-    /// verified the checksums.
+    /// Reads what [`Self::dump`] wrote. hnsw_rs panics, or ends the process, over a damaged file: the caller
+    /// must have verified the checksums.
     pub(crate) fn load(matrix: &Matrix, rows: usize, dir: &Path, name: &str) -> Result<Self, String> {
         let blocks = Arc::clone(matrix.blocks());
         let lineage = matrix.lineage;
         contain(move || {
-            // The graph borrows its reader for life (it might map the file into memory, which we do not ask for). The
-            // reader is two short strings: leaking it is the price of owning the graph.
+            // The graph borrows its reader for life (it might map the file into memory, which we do not ask
+            // for). The reader is two short strings: leaking it is the price of owning the graph.
             let reader: &'static HnswIo = Box::leak(Box::new(HnswIo::new(dir, name)));
             let hnsw: Hnsw<'static, u32, RowDistance> =
                 reader.load_hnsw_with_dist(RowDistance { blocks }).map_err(|e| e.to_string())?;

@@ -1,4 +1,5 @@
-//! The graph on disk: hnsw_rs's two files and a manifest, which names them, vouches for them, and is written last.
+//! The graph on disk: hnsw_rs's two files and a manifest, which names them, vouches for them, and is written
+//! last.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
@@ -63,7 +64,8 @@ fn file(dir: &Path, name: &str, suffix: &str) -> PathBuf {
     dir.join(format!("{name}{suffix}"))
 }
 
-/// Writes the graph. Until the manifest is replaced, at the very end, the files of the graph before are what counts.
+/// Writes the graph. Until the manifest is replaced, at the very end, the files of the graph before are what
+/// counts.
 pub(crate) fn save(dir: &Path, graph: &Graph) -> io::Result<()> {
     let name = format!("{PREFIX}{:016x}", crate::index::random_u64());
     let write = || {

@@ -16,8 +16,8 @@ use crate::witness::Witness;
 
 /// Clips with their embeddings, on disk and searchable.
 ///
-/// One process at a time may hold an index. Within it, all methods take `&self` and may be called from many threads;
-/// changes wait for searches and the other way round.
+/// One process at a time may hold an index. Within it, all methods take `&self` and may be called from many
+/// threads; changes wait for searches and the other way round.
 pub struct Index {
     pub(crate) dir: PathBuf,
     pub(crate) store: Store,
@@ -53,13 +53,14 @@ impl Index {
         lock(&self.events).push(event);
     }
 
-    /// Makes all the changes, in order, or none of them; on return they are on disk. Gives the id of the clip that each
-    /// change spoke of, in order ([`Change::Fail`] and [`Change::ClearFailure`] give none).
+    /// Makes all the changes, in order, or none of them; on return they are on disk. Gives the id of the clip
+    /// that each change spoke of, in order ([`Change::Fail`] and [`Change::ClearFailure`] give none).
     ///
     /// # Errors
-    /// [`Error::UnknownClip`], [`Error::DimMismatch`], [`Error::NotUnit`], [`Error::NonFinite`], [`Error::BadSegment`],
-    /// [`Error::Limit`]: nothing was changed. [`Error::ReadOnly`]. [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupt`]:
-    /// the batch is not acknowledged, and this handle takes no more changes ([`Error::Failed`]); open the index again.
+    /// [`Error::UnknownClip`], [`Error::DimMismatch`], [`Error::NotUnit`], [`Error::NonFinite`],
+    /// [`Error::BadSegment`], [`Error::Limit`]: nothing was changed. [`Error::ReadOnly`].
+    /// [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupt`]: the batch is not acknowledged, and this handle
+    /// takes no more changes ([`Error::Failed`]); open the index again.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Vec<ClipId>> {
         self.check_writable()?;
         let mut memory = self.write_memory();

@@ -1,10 +1,10 @@
 //! The index: clips and their embeddings, kept in sled, found by cosine similarity.
 //!
-//! sled is the truth. An acknowledged batch ([`Index::apply`]) is on disk, whole. What makes searches fast is derived from it
-//! and may be deleted at any time: a flat copy of the vectors, and an HNSW graph over them.
+//! sled is the truth. An acknowledged batch ([`Index::apply`]) is on disk, whole. What makes searches fast is
+//! derived from it and may be deleted at any time: a flat copy of the vectors, and an HNSW graph over them.
 //!
-//! This crate knows no audio and no model: to it a vector is `[dim]` numbers of unit length, and [`Identity`] says what made
-//! them.
+//! This crate knows no audio and no model: to it a vector is `[dim]` numbers of unit length, and [`Identity`]
+//! says what made them.
 //!
 //! - [`Index`] (`open`, `index`): open it, change it, look things up
 //! - `types`, `report`: what goes in and comes out, and what the index tells of itself
@@ -52,10 +52,11 @@ pub use vectors::UNIT_TOLERANCE;
 /// Layout of the store. A change that older code cannot read raises it.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Segments from which a graph is worth its while. Measured (examples/measure.rs, 521 elements, two cores shared with other
-/// work): an exact search of 100 000 segments takes 5 ms at best and 12 at median, a walk of the graph 0.6 and 0.8, and
-/// building it takes 0.6 ms of processor time a segment. Below 50 000 an exact search takes a few milliseconds, which nobody
-/// waits for; a one-shot search never loads the graph, since that takes longer than an exact search.
+/// Segments from which a graph is worth its while. Measured (examples/measure.rs, 521 elements, two cores
+/// shared with other work): an exact search of 100 000 segments takes 5 ms at best and 12 at median, a walk
+/// of the graph 0.6 and 0.8, and building it takes 0.6 ms of processor time a segment. Below 50 000 an exact
+/// search takes a few milliseconds, which nobody waits for; a one-shot search never loads the graph, since
+/// that takes longer than an exact search.
 pub const GRAPH_MIN_ROWS: usize = 50_000;
 
 /// Problems that [`Index::audit`] lists before it stops listing.

@@ -60,9 +60,9 @@ impl Index {
         Self::from_store(dir, store, expect, opts, true, None)
     }
 
-    /// Opens the index in `dir` for reading; it must exist. sled opens nothing that it cannot write, so an index on a
-    /// read-only or full disk is copied to a temporary folder first ([`IndexEvent::OpenedCopy`]), deleted when the index is dropped.
-    /// Changes are refused with [`Error::ReadOnly`].
+    /// Opens the index in `dir` for reading; it must exist. sled opens nothing that it cannot write, so an
+    /// index on a read-only or full disk is copied to a temporary folder first ([`IndexEvent::OpenedCopy`]),
+    /// deleted when the index is dropped. Changes are refused with [`Error::ReadOnly`].
     ///
     /// # Errors
     /// As [`Self::open`].

@@ -13,8 +13,8 @@ use crate::report::{IndexEvent, RebuildReport};
 use crate::store::{Writes, lock};
 use crate::vectors::Matrix;
 
-/// Rows from which the flat copy is worth writing. Measured (examples/measure.rs, 521 elements): sled gives up 170 rows a
-/// millisecond, so that fewer than these are read in some 10 ms.
+/// Rows from which the flat copy is worth writing. Measured (examples/measure.rs, 521 elements): sled gives
+/// up 170 rows a millisecond, so that fewer than these are read in some 10 ms.
 const FLAT_MIN_ROWS: usize = 2048;
 
 /// The flat copy and the graph are left as they are until one row in this many is new.
@@ -50,11 +50,13 @@ impl Index {
     }
 
     /// Makes searches fast: brings the flat copy on disk up to date, and in an index of at least
-    /// [`crate::OpenOptions::graph_min_rows`] segments loads, builds or extends the graph (minutes, for the first time in a
-    /// large index; searches go on meanwhile, by exact scan). For the end of an indexing job, and the start of a server.
+    /// [`crate::OpenOptions::graph_min_rows`] segments loads, builds or extends the graph (minutes, for the
+    /// first time in a large index; searches go on meanwhile, by exact scan). For the end of an indexing job,
+    /// and the start of a server.
     ///
     /// # Errors
-    /// [`crate::Error::Corrupt`], [`crate::Error::Io`]. That derived files could not be written is an event, not an error.
+    /// [`crate::Error::Corrupt`], [`crate::Error::Io`]. That derived files could not be written is an event,
+    /// not an error.
     pub fn refresh_graph(&self) -> Result<()> {
         self.refresh(self.opts.graph_min_rows)
     }
@@ -82,7 +84,8 @@ impl Index {
         self.save_flat(&mut memory);
         drop(memory);
         let memory = self.read_memory();
-        // Only the flat copy keeps the rows in this order: a graph of rows that it lacks would be of other rows next time.
+        // Only the flat copy keeps the rows in this order: a graph of rows that it lacks would be of other
+        // rows next time.
         let kept = memory.saved.as_ref().map_or(0, |saved| saved.rows as usize);
         if let Some(graph) = memory.graph.as_ref().filter(|graph| changed && graph.rows <= kept)
             && self.is_writable()
@@ -93,8 +96,8 @@ impl Index {
         Ok(())
     }
 
-    /// The graph over all full blocks of the matrix (give or take what is not worth inserting), from `ready`, from disk or
-    /// from nothing; and whether it differs from the one on disk. None if it cannot be built.
+    /// The graph over all full blocks of the matrix (give or take what is not worth inserting), from `ready`,
+    /// from disk or from nothing; and whether it differs from the one on disk. None if it cannot be built.
     fn grown_graph(&self, ready: Option<Graph>) -> Result<Option<(Graph, bool)>> {
         let memory = self.loaded(false)?;
         let Some(matrix) = &memory.matrix else { return Ok(None) };
@@ -129,8 +132,8 @@ impl Index {
         Ok(Some((graph, true)))
     }
 
-    /// Makes all that is derived from the store anew: the vectors in memory, the flat copy, and the graph if the index is
-    /// large enough for one.
+    /// Makes all that is derived from the store anew: the vectors in memory, the flat copy, and the graph if
+    /// the index is large enough for one.
     ///
     /// # Errors
     /// [`crate::Error::ReadOnly`], [`crate::Error::Corrupt`], [`crate::Error::Io`].

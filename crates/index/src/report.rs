@@ -7,7 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum IndexEvent {
-    /// The folder cannot be written (or its disk is full), so a temporary copy of the store was opened for reading.
+    /// The folder cannot be written (or its disk is full), so a temporary copy of the store was opened for
+    /// reading.
     OpenedCopy {
         /// The index folder.
         from: PathBuf,
@@ -16,8 +17,8 @@ pub enum IndexEvent {
         /// What was copied, bytes.
         bytes: u64,
     },
-    /// The store lacks batches that were acknowledged: its end was damaged, or it was replaced by an older copy. What is
-    /// left is whole.
+    /// The store lacks batches that were acknowledged: its end was damaged, or it was replaced by an older
+    /// copy. What is left is whole.
     BatchesLost {
         /// How many.
         lost: u64,

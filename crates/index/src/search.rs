@@ -9,8 +9,8 @@ use std::thread;
 use crate::types::ClipId;
 use crate::vectors::{Matrix, cosine};
 
-/// Elements that one thread should at least compare. Starting a thread takes some 20 us, in which a core compares about
-/// 100 000 elements; a million makes that small change.
+/// Elements that one thread should at least compare. Starting a thread takes some 20 us, in which a core
+/// compares about 100 000 elements; a million makes that small change.
 const ELEMENTS_PER_THREAD: usize = 1 << 20;
 
 /// More threads than this find memory, not arithmetic, in their way.
@@ -31,8 +31,8 @@ impl Admitted {
     }
 }
 
-/// A row and its score, ordered so that the better one is `Less`: sorting puts the best first, and a max-heap has the
-/// worst on top.
+/// A row and its score, ordered so that the better one is `Less`: sorting puts the best first, and a max-heap
+/// has the worst on top.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scored {
     pub(crate) score: f32,

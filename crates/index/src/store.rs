@@ -1,7 +1,9 @@
-//! sled, and nothing but sled: the one place that knows its errors, its panics and what it takes to be durable.
+//! sled, and nothing but sled: the one place that knows its errors, its panics and what it takes to be
+//! durable.
 //!
-//! All records lie in one tree under key prefixes, because sled's `Batch` is atomic within a tree and recovers as a whole
-//! or not at all; a transaction over several trees would be slower, and retries its closure.
+//! All records lie in one tree under key prefixes, because sled's `Batch` is atomic within a tree and
+//! recovers as a whole or not at all; a transaction over several trees would be slower, and retries its
+//! closure.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -34,7 +36,8 @@ pub(crate) struct Store {
     dir: PathBuf,
     /// None only while dropping.
     db: Option<sled::Db>,
-    /// sled's data file, to sync it: sled's own flush leaves the file's length to the kernel (`sync_file_range`).
+    /// sled's data file, to sync it: sled's own flush leaves the file's length to the kernel
+    /// (`sync_file_range`).
     data: File,
     /// Why no more writes are taken.
     failed: Mutex<Option<String>>,
@@ -65,7 +68,8 @@ impl Store {
         Ok(Self { dir: dir.to_path_buf(), db: Some(db), data, failed: Mutex::new(None) })
     }
 
-    /// Keeps writers out of the store of `dir` until the file is dropped, for a copy of it: sled locks the same file.
+    /// Keeps writers out of the store of `dir` until the file is dropped, for a copy of it: sled locks the
+    /// same file.
     pub(crate) fn lock_shared(dir: &Path, opts: &OpenOptions) -> Result<File> {
         let path = Self::folder(dir).join("db");
         let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
@@ -103,8 +107,8 @@ impl Store {
         Ok(std::iter::from_fn(move || contain(&self.dir, || pairs.next().transpose()).transpose()))
     }
 
-    /// Applies all of `writes` or none, and returns once they are on disk. After a failure no more writes are taken,
-    /// since sled's pages in memory may then be ahead of its log.
+    /// Applies all of `writes` or none, and returns once they are on disk. After a failure no more writes are
+    /// taken, since sled's pages in memory may then be ahead of its log.
     pub(crate) fn commit(&self, writes: Writes) -> Result<()> {
         self.check_writable()?;
         let mut batch = sled::Batch::default();
@@ -177,7 +181,8 @@ fn translate(dir: &Path, error: sled::Error) -> Error {
     }
 }
 
-/// sled passes some I/O errors on as text only, in a panic or inside another error (`Error::clone`, `try_lock`).
+/// sled passes some I/O errors on as text only, in a panic or inside another error (`Error::clone`,
+/// `try_lock`).
 fn from_text(dir: &Path, text: &str) -> Error {
     let dir = dir.to_path_buf();
     if text.contains("could not acquire lock") {

@@ -110,16 +110,16 @@ pub struct Failure {
 /// One step of a batch; see [`crate::Index::apply`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Adds a clip, or replaces the clip at the same path: its id stays, and its tags too unless new ones are given.
-    /// Forgets a failure remembered at the path.
+    /// Adds a clip, or replaces the clip at the same path: its id stays, and its tags too unless new ones are
+    /// given. Forgets a failure remembered at the path.
     Put {
         /// What is known of it.
         meta: ClipMeta,
         /// Its segments, in order. May be empty.
         segments: Vec<Segment>,
     },
-    /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; empty `tags` keep the old
-    /// ones. Another clip at the new path is removed: its file was overwritten.
+    /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; empty `tags` keep
+    /// the old ones. Another clip at the new path is removed: its file was overwritten.
     Move {
         /// Which clip.
         id: ClipId,
@@ -144,7 +144,8 @@ pub enum Change {
 /// Which clips a search may return. The default lets all of them through; the conditions given must all hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it has no `/`.
+    /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it
+    /// has no `/`.
     pub path_glob: Option<String>,
     /// The path starts with this, as text.
     pub path_prefix: Option<String>,
@@ -163,8 +164,8 @@ pub struct Filter {
 /// How to search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SearchMode {
-    /// The graph if it is in memory (see [`crate::Index::refresh_graph`]), the index is large and the filter lets much
-    /// through; else exact, which for a single search is faster than loading the graph.
+    /// The graph if it is in memory (see [`crate::Index::refresh_graph`]), the index is large and the filter
+    /// lets much through; else exact, which for a single search is faster than loading the graph.
     #[default]
     Auto,
     /// Compare with every admitted segment. Deterministic.
@@ -245,9 +246,11 @@ pub struct SearchResponse {
 pub struct OpenOptions {
     /// sled's page cache, bytes. The cost of a small one is re-reading pages; sled's own default is 1 GiB.
     pub cache_bytes: u64,
-    /// Segments from which [`SearchMode::Auto`] uses the graph, and [`crate::Index::refresh_graph`] builds it.
+    /// Segments from which [`SearchMode::Auto`] uses the graph, and [`crate::Index::refresh_graph`] builds
+    /// it.
     pub graph_min_rows: usize,
-    /// How long to wait for another process to let go of the index. A second covers one-shot searches run side by side.
+    /// How long to wait for another process to let go of the index. A second covers one-shot searches run
+    /// side by side.
     pub lock_wait: Duration,
 }
 

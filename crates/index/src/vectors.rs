@@ -1,7 +1,7 @@
 //! The vectors in memory: rows of one matrix, some of them dead.
 //!
-//! Rows are added at the end and never moved or changed, so that a row number is a lasting name: the graph knows its points
-//! by it. The rows of a clip are neighbours, in the order of its segments.
+//! Rows are added at the end and never moved or changed, so that a row number is a lasting name: the graph
+//! knows its points by it. The rows of a clip are neighbours, in the order of its segments.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, Result};
 use crate::types::ClipId;
 
-/// How far a vector's length may be from 1. An f32 vector normalised in f32 is within 1e-5 even at a few thousand
-/// elements; one that went through f16 is within 1e-3.
+/// How far a vector's length may be from 1. An f32 vector normalised in f32 is within 1e-5 even at a few
+/// thousand elements; one that went through f16 is within 1e-3.
 pub const UNIT_TOLERANCE: f32 = 1e-3;
 
 /// Where a row comes from.
@@ -31,8 +31,8 @@ pub(crate) const BLOCK_ROWS: usize = 256;
 /// Blocks in a matrix at most: 16.7 million rows, 35 GB of them at 521 elements.
 const MAX_BLOCKS: usize = 1 << 16;
 
-/// Full blocks of rows, `[BLOCK_ROWS, dim]` each. A block never changes once it is there, so that the graph can hold on to
-/// the same blocks while the matrix grows.
+/// Full blocks of rows, `[BLOCK_ROWS, dim]` each. A block never changes once it is there, so that the graph
+/// can hold on to the same blocks while the matrix grows.
 pub(crate) struct Blocks {
     dim: usize,
     slots: Box<[OnceLock<Box<[f32]>>]>,
@@ -192,8 +192,8 @@ impl Matrix {
     }
 }
 
-/// The dot product: the cosine, for unit vectors. Sixteen running sums, so that the compiler can use vector registers; the
-/// order of additions is fixed, so that the same two vectors always give the same bits.
+/// The dot product: the cosine, for unit vectors. Sixteen running sums, so that the compiler can use vector
+/// registers; the order of additions is fixed, so that the same two vectors always give the same bits.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();

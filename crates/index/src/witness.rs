@@ -1,7 +1,7 @@
 //! A note, beside the store, of the last batch acknowledged.
 //!
-//! sled cannot tell a log that ends early because of a crash from one whose end was damaged later: it drops what follows the
-//! first bad record and opens, as if the dropped batches had never been. This file can tell.
+//! sled cannot tell a log that ends early because of a crash from one whose end was damaged later: it drops
+//! what follows the first bad record and opens, as if the dropped batches had never been. This file can tell.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

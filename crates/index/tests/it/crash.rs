@@ -19,8 +19,8 @@ fn open(dir: &Path) -> Index {
     Index::create_or_open(dir, &identity(DIM), &OpenOptions::default()).unwrap()
 }
 
-/// Not a test: the process to kill. Says `ack PATH SEGMENTS` for each clip of a batch once the batch is acknowledged, where
-/// 0 segments stand for a removed clip.
+/// Not a test: the process to kill. Says `ack PATH SEGMENTS` for each clip of a batch once the batch is
+/// acknowledged, where 0 segments stand for a removed clip.
 #[test]
 #[ignore = "run by the test below"]
 fn child() {

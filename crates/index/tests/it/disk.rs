@@ -1,4 +1,5 @@
-//! Full disks and read-only ones, on small tmpfs mounts. Mounting needs root: without it these tests say so and pass.
+//! Full disks and read-only ones, on small tmpfs mounts. Mounting needs root: without it these tests say so
+//! and pass.
 
 use std::path::Path;
 use std::process::Command;

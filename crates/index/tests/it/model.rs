@@ -1,4 +1,5 @@
-//! Random histories, held against a model that keeps everything in a map and compares everything with everything.
+//! Random histories, held against a model that keeps everything in a map and compares everything with
+//! everything.
 
 use std::collections::BTreeMap;
 
@@ -221,7 +222,8 @@ fn admits(filter: &Filter, meta: &ClipMeta) -> bool {
         && filter.indexed_since_unix_s.is_none_or(|since| since <= meta.indexed_unix_s)
 }
 
-/// The dot product with the additions in the order that the crate documents: sixteen running sums, then the rest.
+/// The dot product with the additions in the order that the crate documents: sixteen running sums, then the
+/// rest.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 16];
     let full = a.len() / 16 * 16;
@@ -245,7 +247,8 @@ fn check_search(index: &Index, model: &Model, query: &[f32], request: &SearchReq
     if response.path == SearchPath::Exact {
         assert_eq!(found, expected);
     } else {
-        // What the graph finds is measured elsewhere; here: as many as there are, in order, rightly scored, admitted.
+        // What the graph finds is measured elsewhere; here: as many as there are, in order, rightly scored,
+        // admitted.
         if request.min_score.is_none() {
             assert_eq!(found.len(), expected.len());
         }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph_files;
 use crate::index::{Index, next_stamp};
 use crate::report::IndexEvent;
-use crate::store::{Store, Writes};
+use crate::store::{self, Store, Writes};
 use crate::types::{Header, Identity, OpenOptions};
 use crate::witness::{self, Witness};
 
@@ -152,12 +152,15 @@ fn absent(dir: &Path) -> Error {
     }
 }
 
-/// Copies a folder's files, and those of the folders in it; gives their bytes.
+/// Copies a folder's files, and those of the folders in it, but no unfinished ones; gives their bytes.
 fn copy_dir(from: &Path, to: &Path) -> std::io::Result<u64> {
     std::fs::create_dir_all(to)?;
     let mut bytes = 0;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
+        if entry.file_name().to_str().is_some_and(store::is_unfinished) {
+            continue;
+        }
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             bytes += copy_dir(&entry.path(), &target)?;

@@ -19,6 +19,7 @@ use sled::IVec;
 use crate::codec;
 use crate::contain;
 use crate::error::{Error, Result};
+use crate::files::remove_matching;
 use crate::types::OpenOptions;
 
 /// sled's folder inside the index folder.
@@ -62,7 +63,10 @@ impl Store {
             .cache_capacity(opts.cache_bytes)
             // Batches are flushed one by one; a timer has nothing to add but work behind the caller's back.
             .flush_every_ms(None);
-        let db = patiently(opts, || contain(dir, || config.open()))?;
+        let db = patiently(opts, || {
+            sweep_snapshots(dir, folder)?;
+            contain(dir, || config.open())
+        })?;
         let path = folder.join("db");
         let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
         Ok(Self { dir: dir.to_path_buf(), db: Some(db), data, failed: Mutex::new(None) })
@@ -151,6 +155,24 @@ impl Drop for Store {
 /// A mutex's content, whether or not another thread panicked with it: all of ours guard plain values.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Removes snapshots that sled did not finish writing, because it was killed or the disk was full: it would
+/// take such a file for its newest snapshot (`snap.X.generating` sorts after `snap.X`) and refuse to open.
+fn sweep_snapshots(dir: &Path, folder: &Path) -> Result<()> {
+    let Ok(data) = File::open(folder.join("db")) else { return Ok(()) };
+    match data.try_lock() {
+        Ok(()) => remove_matching(folder, is_unfinished),
+        Err(TryLockError::WouldBlock) => return Err(Error::Locked { dir: dir.to_path_buf() }),
+        // sled will say what is wrong.
+        Err(TryLockError::Error(_)) => {}
+    }
+    Ok(())
+}
+
+/// Whether this is the name of a snapshot that sled is, or was, writing.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.ends_with(".generating")
 }
 
 /// Tries again while another process has the lock, for as long as the options say.

@@ -182,3 +182,14 @@ fn check_damaged(dir: &Path, clips: usize, how: &str) {
         }
     }
 }
+
+#[test]
+fn an_unfinished_snapshot_does_not_shut_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path(), DIM, 100, 4));
+    let unfinished = dir.path().join("store/snap.FFFFFFFFFFFFFFFF.generating");
+    fs::write(&unfinished, b"cut off").unwrap();
+    let index = Index::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(index.audit().unwrap().clips, 100);
+    assert!(!unfinished.exists());
+}

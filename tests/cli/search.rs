@@ -110,7 +110,8 @@ fn every_format_carries_the_same_hits() {
     let names = result_names(&serde_json::from_str(&search("--json")).unwrap());
     assert_eq!(names.len(), 2);
     let lines = search("--jsonl");
-    assert_eq!(lines.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()).count(), 2);
+    let parsed: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(parsed.len(), 2);
     let mut reader = csv::Reader::from_reader(search("--csv").as_bytes().to_vec().leak() as &[u8]);
     assert_eq!(reader.headers().unwrap().get(2), Some("path"));
     assert_eq!(reader.records().count(), 2);

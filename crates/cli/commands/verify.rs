@@ -14,7 +14,8 @@ struct Report {
     clean: bool,
     clips: usize,
     segments: usize,
-    found_by_scan: usize,
+    searched: usize,
+    found: usize,
     graph_searched: usize,
     graph_found: usize,
     problems: Vec<String>,
@@ -38,7 +39,8 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         clean: audit.is_clean() && missing_files.is_empty(),
         clips: audit.clips,
         segments: audit.segments,
-        found_by_scan: audit.exact_found,
+        searched: audit.exact_searched,
+        found: audit.exact_found,
         graph_searched: audit.graph_searched,
         graph_found: audit.graph_found,
         problems: audit.problems,
@@ -50,8 +52,8 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         return Ok(code);
     }
     println!(
-        "{} clips, {} segments; {} found by their own vector",
-        report.clips, report.segments, report.found_by_scan
+        "{} clips, {} segments; {} of {} searched for found by their own vector",
+        report.clips, report.segments, report.found, report.searched
     );
     if report.graph_searched > 0 {
         println!("graph: {} of {} found by their own vector", report.graph_found, report.graph_searched);

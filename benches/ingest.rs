@@ -6,6 +6,8 @@
 //! 2. the front (read, decode, resample, features) beside the encoder
 //! 3. the stages' sum beside the wall time of `index` on all cores, and the audio rate beside the encoder's own ceiling
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use earmark_audio::{AudioReader, Limits, Waveform};
 use earmark_encoder::{Catalogue, Model, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{Engine, EngineOptions, WalkOptions, walk};
-use earmark_index::{Change, ClipMeta, Index, OpenOptions, Segment};
+use earmark_index::{Change, Index, OpenOptions, Segment};
 
 /// Each stage is repeated until it has run this long.
 const LEAST: Duration = Duration::from_millis(1500);
@@ -130,7 +132,7 @@ impl Bench {
         let read = time(|| {
             for path in files {
                 let bytes = std::fs::read(path)?;
-                black_box(blake3_of(&bytes));
+                black_box(blake3::hash(&bytes));
             }
             Ok(())
         })?;
@@ -209,7 +211,7 @@ impl Bench {
                 .iter()
                 .map(|&n| {
                     number += 1;
-                    Change::Put { meta: meta(number), segments: vec![segment(vector); n] }
+                    Change::Put { meta: common::meta(number), segments: vec![segment(vector); n] }
                 })
                 .collect();
             index.apply(changes)?;
@@ -254,25 +256,6 @@ fn time(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(best)
 }
 
-fn blake3_of(bytes: &[u8]) -> [u8; 32] {
-    *blake3::hash(bytes).as_bytes()
-}
-
 fn segment(vector: &[f32]) -> Segment {
     Segment { start_s: 0.0, end_s: 5.0, vector: vector.to_vec() }
-}
-
-fn meta(number: u64) -> ClipMeta {
-    ClipMeta {
-        path: format!("/bench/{number}.wav"),
-        content_hash: blake3_of(&number.to_le_bytes()),
-        mtime_ns: 0,
-        size: 1,
-        duration_s: 5.0,
-        sample_rate: 44_100,
-        channels: 2,
-        format: "wav".to_owned(),
-        tags: Vec::new(),
-        indexed_unix_s: 0,
-    }
 }

@@ -3,10 +3,12 @@
 //! `cargo xtask bench --bench search [-- SEGMENTS…]`. Vectors are clustered, as those of real sounds are; queries are
 //! noisy copies of stored ones.
 
+mod common;
+
 use std::time::Instant;
 
 use anyhow::Result;
-use earmark_index::{Change, ClipMeta, Identity, Index, OpenOptions, SearchMode, SearchRequest, Segment};
+use earmark_index::{Change, Identity, Index, OpenOptions, SearchMode, SearchRequest, Segment};
 
 const DIM: usize = 521;
 const CLUSTERS: usize = 200;
@@ -46,7 +48,10 @@ fn compare(size: usize) -> Result<()> {
                 if queries.len() < QUERIES && i % (size / QUERIES).max(1) == 0 {
                     queries.push(random.near(&vector));
                 }
-                Change::Put { meta: meta(i), segments: vec![Segment { start_s: 0.0, end_s: 5.0, vector }] }
+                Change::Put {
+                    meta: common::meta(i as u64),
+                    segments: vec![Segment { start_s: 0.0, end_s: 5.0, vector }],
+                }
             })
             .collect();
         index.apply(changes)?;
@@ -105,21 +110,4 @@ fn scaled(mut vector: Vec<f32>) -> Vec<f32> {
     let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
     vector.iter_mut().for_each(|v| *v /= norm);
     vector
-}
-
-fn meta(i: usize) -> ClipMeta {
-    let mut content_hash = [0; 32];
-    content_hash[..8].copy_from_slice(&(i as u64).to_le_bytes());
-    ClipMeta {
-        path: format!("/bench/{i}.wav"),
-        content_hash,
-        mtime_ns: 0,
-        size: 1,
-        duration_s: 5.0,
-        sample_rate: 44_100,
-        channels: 2,
-        format: "wav".to_owned(),
-        tags: Vec::new(),
-        indexed_unix_s: 0,
-    }
 }

@@ -200,31 +200,9 @@ pub(crate) struct FilterArgs {
     pub(crate) since: Option<i64>,
 }
 
-/// How to print hits.
-#[derive(Debug, ClapArgs)]
-#[group(multiple = false)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct HitFormatArgs {
-    /// One JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub(crate) jsonl: bool,
-    /// Comma-separated values with a header
-    #[arg(long)]
-    pub(crate) csv: bool,
-    /// Only the paths, each ended by a NUL, for `xargs -0`
-    #[arg(long)]
-    pub(crate) paths0: bool,
-    /// A playlist that starts each file at the match
-    #[arg(long)]
-    pub(crate) m3u: bool,
-}
-
 /// How to print rows.
 #[derive(Debug, ClapArgs)]
-#[group(multiple = false)]
+#[group(multiple = false, id = "row_format")]
 #[command(next_help_heading = "Output")]
 pub(crate) struct RowFormatArgs {
     /// One JSON document
@@ -236,6 +214,26 @@ pub(crate) struct RowFormatArgs {
     /// Comma-separated values with a header
     #[arg(long)]
     pub(crate) csv: bool,
+}
+
+/// How to print hits.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HitFormatArgs {
+    #[command(flatten)]
+    pub(crate) row: RowFormatArgs,
+    #[command(flatten)]
+    pub(crate) paths: PathsArgs,
+    /// A playlist that starts each file at the match
+    #[arg(long, conflicts_with_all = ["row_format", "paths0"], help_heading = "Output")]
+    pub(crate) m3u: bool,
+}
+
+/// Paths alone.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PathsArgs {
+    /// Only the paths, each ended by a NUL, for `xargs -0`
+    #[arg(long, conflicts_with = "row_format", help_heading = "Output")]
+    pub(crate) paths0: bool,
 }
 
 /// Where labels come from.
@@ -320,20 +318,11 @@ pub(crate) struct EventsArgs {
 
 /// How to print events.
 #[derive(Debug, ClapArgs)]
-#[group(multiple = false)]
-#[command(next_help_heading = "Output")]
 pub(crate) struct EventFormatArgs {
-    /// One JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub(crate) jsonl: bool,
-    /// Comma-separated values with a header
-    #[arg(long)]
-    pub(crate) csv: bool,
+    #[command(flatten)]
+    pub(crate) row: RowFormatArgs,
     /// An Audacity label track
-    #[arg(long)]
+    #[arg(long, conflicts_with = "row_format", help_heading = "Output")]
     pub(crate) audacity: bool,
 }
 
@@ -362,21 +351,11 @@ pub(crate) struct ListArgs {
 
 /// How to print a list.
 #[derive(Debug, ClapArgs)]
-#[group(multiple = false)]
-#[command(next_help_heading = "Output")]
 pub(crate) struct ListFormatArgs {
-    /// One JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub(crate) jsonl: bool,
-    /// Comma-separated values with a header
-    #[arg(long)]
-    pub(crate) csv: bool,
-    /// Only the paths, each ended by a NUL, for `xargs -0`
-    #[arg(long)]
-    pub(crate) paths0: bool,
+    #[command(flatten)]
+    pub(crate) row: RowFormatArgs,
+    #[command(flatten)]
+    pub(crate) paths: PathsArgs,
 }
 
 /// Take clips out of the index. The sound files stay as they are.

@@ -124,7 +124,9 @@ fn every_format_carries_the_same_hits() {
         "{playlist}"
     );
     assert!(sandbox.ok(["search", "siren", "-k", "1"]).contains(&names[0]));
-    sandbox.fails(2, ["search", "siren", "--json", "--csv"]);
+    for two in [["--json", "--csv"], ["--json", "--paths0"], ["--m3u", "--paths0"], ["--m3u", "--jsonl"]] {
+        sandbox.fails(2, ["search", "siren"].iter().chain(&two));
+    }
 }
 
 #[test]

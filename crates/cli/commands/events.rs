@@ -60,7 +60,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         })
         .collect();
     let format = &args.format;
-    if format.json {
+    if format.row.json {
         output::json(&Document {
             file: name,
             duration_s: encoded.duration_s,
@@ -68,9 +68,9 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
             calibrated: engine.model().manifest().scores.calibrated,
             events: rows,
         })?;
-    } else if format.jsonl {
+    } else if format.row.jsonl {
         output::jsonl(rows)?;
-    } else if format.csv {
+    } else if format.row.csv {
         let header = ["onset_s", "offset_s", "label", "score"];
         let record = |r: &Row| {
             vec![

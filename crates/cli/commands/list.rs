@@ -49,13 +49,13 @@ fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
         indexed_unix_s: meta.indexed_unix_s,
     });
     let format = &args.format;
-    if format.json {
+    if format.row.json {
         return output::json(&rows.collect::<Vec<_>>());
     }
-    if format.jsonl {
+    if format.row.jsonl {
         return output::jsonl(rows);
     }
-    if format.csv {
+    if format.row.csv {
         let header = [
             "clip_id",
             "path",
@@ -82,7 +82,7 @@ fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
         };
         return output::csv(&header, rows.map(record));
     }
-    if format.paths0 {
+    if format.paths.paths0 {
         return output::paths0(clips.iter().map(|c| c.meta.path.as_str()));
     }
     let cells: Vec<Vec<String>> = clips
@@ -104,19 +104,19 @@ fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
 
 fn print_failures(args: &ListArgs, failures: &[Failure]) -> Result<()> {
     let format = &args.format;
-    if format.json {
+    if format.row.json {
         return output::json(&failures);
     }
-    if format.jsonl {
+    if format.row.jsonl {
         return output::jsonl(failures);
     }
-    if format.csv {
+    if format.row.csv {
         let header = ["path", "kind", "reason", "seen_unix_s"];
         let record =
             |f: &Failure| vec![f.path.clone(), f.kind.clone(), f.reason.clone(), f.seen_unix_s.to_string()];
         return output::csv(&header, failures.iter().map(record));
     }
-    if format.paths0 {
+    if format.paths.paths0 {
         return output::paths0(failures.iter().map(|f| f.path.as_str()));
     }
     let mut out = output::stdout();

@@ -142,7 +142,7 @@ fn print(
             .collect()
     };
     let format = &args.format;
-    if format.json {
+    if format.row.json {
         let query = describe(args);
         return output::json(&Document {
             query,
@@ -151,9 +151,9 @@ fn print(
             note,
         });
     }
-    if format.jsonl {
+    if format.row.jsonl {
         output::jsonl(rows()?)?;
-    } else if format.csv {
+    } else if format.row.csv {
         let header = ["rank", "score", "path", "start_s", "end_s", "clip_id", "duration_s", "format"];
         let record = |(i, h): (usize, &Hit)| {
             let meta = &h.clip.meta;
@@ -169,7 +169,7 @@ fn print(
             ]
         };
         output::csv(&header, hits.iter().enumerate().map(record))?;
-    } else if format.paths0 {
+    } else if format.paths.paths0 {
         output::paths0(hits.iter().map(|h| h.clip.meta.path.as_str()))?;
     } else if format.m3u {
         print_m3u(hits)?;

@@ -1,11 +1,13 @@
 //! Integration tests: one binary, so that it links once.
 //!
+//! - `acceptance`: real recordings, long recordings
 //! - `parity`: the Rust pipeline against the golden files of the models' recipes
 //! - `cli`: the program as people run it, on the sample sounds and on what can go wrong
 
 // A test that cannot go on should panic, in its helpers too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acceptance;
 mod cli;
 mod parity;
 mod sandbox;

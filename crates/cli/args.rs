@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::units::{parse_seconds, parse_since};
+use crate::units::{parse_count, parse_probability, parse_score, parse_seconds, parse_since, parse_weight};
 
 /// Find and label sounds by describing them.
 ///
@@ -36,7 +36,7 @@ pub(crate) struct Global {
     /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data folder]
     #[arg(long, global = true, env = "EARMARK_DB", value_name = "DIR")]
     pub(crate) db: Option<PathBuf>,
-    /// The model, by name or by folder [default: the one that made the index, else the bundled one]
+    /// The model, by name or by folder [default: the one that made the index; without an index the bundled one]
     #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// The ONNX Runtime library to use [default: searched for beside the program]
@@ -90,7 +90,7 @@ pub(crate) struct IndexArgs {
     /// Sound files and folders
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Remove clips whose files are gone from under these paths
+    /// Remove clips whose files are gone from under these paths, which may be gone themselves
     #[arg(long)]
     pub(crate) prune: bool,
     /// Listen to everything again, changed or not
@@ -137,19 +137,19 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "WORDS")]
     pub(crate) not: Vec<String>,
     /// How much the words count
-    #[arg(long, value_name = "W", default_value_t = 1.0)]
+    #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
     pub(crate) text_weight: f32,
     /// How much each example counts
-    #[arg(long, value_name = "W", default_value_t = 1.0)]
+    #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
     pub(crate) like_weight: f32,
     /// How strongly to keep away from each --not
-    #[arg(long, value_name = "W", default_value_t = 0.7)]
+    #[arg(long, value_name = "W", default_value_t = 0.7, value_parser = parse_weight)]
     pub(crate) not_weight: f32,
     /// How many clips to list
-    #[arg(short = 'k', long = "top", value_name = "N", default_value_t = 10)]
+    #[arg(short = 'k', long = "top", value_name = "N", default_value_t = 10, value_parser = parse_count)]
     pub(crate) k: usize,
     /// Leave out weaker matches [default: the model's own limit]
-    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = parse_score)]
     pub(crate) min_score: Option<f32>,
     /// List every matching stretch, not only the best of each clip
     #[arg(long)]
@@ -269,10 +269,10 @@ pub(crate) struct ClassifyArgs {
     #[arg(long)]
     pub(crate) multi: bool,
     /// Probability from which a label counts as heard, with --multi
-    #[arg(long, value_name = "P", default_value_t = 0.5, requires = "multi")]
+    #[arg(long, value_name = "P", default_value_t = 0.5, requires = "multi", value_parser = parse_probability)]
     pub(crate) threshold: f32,
     /// How many labels to show for each clip
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) top: Option<usize>,
     /// Over long files: mean (what it is about), max (whether it is heard at all), attention (between the two)
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = ["mean", "max", "attention"])]

@@ -10,6 +10,7 @@ use earmark_index::{Filter, Index, OpenOptions};
 use etcetera::BaseStrategy;
 
 use crate::args::{FilterArgs, Global, LabelArgs};
+use crate::output::note;
 use earmark_engine::labels::LabelSet;
 
 /// The folder of the index.
@@ -49,18 +50,50 @@ pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
     let dir = db_dir(global)?;
     let index = Index::open_read_only(&dir, None, &OpenOptions::default())?;
     let name = global.model.as_deref().unwrap_or(&index.header().identity.model_id);
-    let model = catalogue()
-        .open(name)
-        .with_context(|| format!("the index at {} was made with a model that is not here", dir.display()))?;
-    let expected = earmark_engine::identity(&model);
-    if index.header().identity != expected {
-        return Err(earmark_index::Error::ModelMismatch {
-            dir,
-            expected: Box::new(index.header().identity.clone()),
-            received: Box::new(expected),
-        }
-        .into());
+    let model = catalogue().open(name).with_context(|| {
+        format!(
+            "the index at {} was made with a model that is not here; name its folder with --model",
+            dir.display()
+        )
+    })?;
+    check_identity(&dir, &index, &model)?;
+    tell_events(&index, global);
+    Ok((index, model))
+}
+
+fn check_identity(dir: &Path, index: &Index, model: &Model) -> Result<()> {
+    let received = earmark_engine::identity(model);
+    let expected = &index.header().identity;
+    if *expected == received {
+        return Ok(());
     }
+    Err(earmark_index::Error::ModelMismatch {
+        dir: dir.to_path_buf(),
+        expected: Box::new(expected.clone()),
+        received: Box::new(received),
+    }
+    .into())
+}
+
+/// The index, for writing, created if it is not there, and its model: the one named, else the one that made the index,
+/// else the bundled one.
+pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> {
+    let dir = db_dir(global)?;
+    let options = OpenOptions::default();
+    let (index, model) = match Index::open(&dir, None, &options) {
+        Ok(index) => {
+            let name = global.model.as_deref().unwrap_or(&index.header().identity.model_id);
+            let model =
+                catalogue().open(name).context("the index needs its model; name its folder with --model")?;
+            check_identity(&dir, &index, &model)?;
+            (index, model)
+        }
+        Err(earmark_index::Error::NotFound { .. }) => {
+            let model = model(global)?;
+            (Index::create_or_open(&dir, &earmark_engine::identity(&model), &options)?, model)
+        }
+        Err(e) => return Err(e.into()),
+    };
     tell_events(&index, global);
     Ok((index, model))
 }
@@ -83,7 +116,7 @@ pub(crate) fn open_index_to_change(global: &Global) -> Result<Index> {
 pub(crate) fn tell_events(index: &Index, global: &Global) {
     for event in index.take_events() {
         if !global.quiet {
-            eprintln!("index: {event}");
+            note!("index: {event}");
         }
     }
 }
@@ -104,7 +137,7 @@ pub(crate) fn filter(args: &FilterArgs) -> Filter {
 /// Globs match whole paths; one that begins with a folder's name is meant anywhere, one that begins with `.` from here.
 fn whole_path_glob(glob: &str) -> String {
     let from_here = glob.starts_with("./") || glob.starts_with("../");
-    match std::path::absolute(glob) {
+    match earmark_engine::absolute_path(Path::new(glob)) {
         Ok(path) if from_here => path.display().to_string(),
         _ if glob.contains('/') && !glob.starts_with('/') && !glob.starts_with("**") => format!("**/{glob}"),
         _ => glob.to_owned(),

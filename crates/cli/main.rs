@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command};
+use output::note;
 
 /// Finished, but some files could not be used.
 const EXIT_SOME_FAILED: u8 = 3;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         // The reader of a pipe has seen enough, as in `earmark list | head`.
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {}", output::chain(&e));
+            note!("error: {}", output::chain(&e));
             ExitCode::FAILURE
         }
     }

@@ -30,8 +30,22 @@ pub(crate) fn short(path: &str) -> String {
         let beside = path.strip_prefix(here.parent()?).ok()?;
         Some(Path::new("..").join(beside).display().to_string())
     });
-    relative.filter(|r| !r.is_empty()).unwrap_or_else(|| path.to_owned())
+    printable(&relative.filter(|r| !r.is_empty()).unwrap_or_else(|| path.to_owned()))
 }
+
+/// Text with control characters shown as escapes: a file's name must not break a line, or talk to the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect()
+}
+
+/// Says something on standard error. Where nobody can hear it, nothing is lost.
+macro_rules! note {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($argument)*);
+    }};
+}
+pub(crate) use note;
 
 /// Standard output, buffered.
 pub(crate) fn stdout() -> io::BufWriter<io::StdoutLock<'static>> {
@@ -56,10 +70,12 @@ pub(crate) fn jsonl<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<(
     Ok(out.flush()?)
 }
 
-/// Comma-separated values with a header.
+/// Comma-separated values with a header, or with none where it was printed before.
 pub(crate) fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
     let mut writer = csv::Writer::from_writer(stdout());
-    writer.write_record(header)?;
+    if !header.is_empty() {
+        writer.write_record(header)?;
+    }
     for row in rows {
         writer.write_record(row)?;
     }
@@ -111,6 +127,11 @@ mod tests {
         let mut out = Vec::new();
         table(&mut out, &[true], &rows).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), " 1  ab  x\n10  c   yy\n");
+    }
+
+    #[test]
+    fn names_cannot_break_lines_or_talk_to_the_terminal() {
+        assert_eq!(printable("a\nb\u{1b}[31m é"), "a\\nb\\u{1b}[31m é");
     }
 
     #[test]

@@ -43,6 +43,29 @@ fn parse_with_units(text: &str) -> Option<f64> {
     Some(total)
 }
 
+/// A count of at least one.
+pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("expected 1 or more, got `{text}`"))
+}
+
+/// A cosine, -1 to 1.
+pub(crate) fn parse_score(text: &str) -> Result<f32, String> {
+    let score = text.parse().ok().filter(|s| (-1.0..=1.0).contains(s));
+    score.ok_or_else(|| format!("expected a score from -1 to 1, got `{text}`"))
+}
+
+/// A probability, 0 to 1.
+pub(crate) fn parse_probability(text: &str) -> Result<f32, String> {
+    let probability = text.parse().ok().filter(|p| (0.0..=1.0).contains(p));
+    probability.ok_or_else(|| format!("expected 0 to 1, got `{text}`"))
+}
+
+/// A weight: a finite number, 0 or more.
+pub(crate) fn parse_weight(text: &str) -> Result<f32, String> {
+    let weight = text.parse().ok().filter(|w: &f32| w.is_finite() && *w >= 0.0);
+    weight.ok_or_else(|| format!("expected a number of 0 or more, got `{text}`"))
+}
+
 /// Seconds since 1970 from a date (`2026-11-01`, `2026-11-01T12:00`) in local time, or from how long ago (`7d`).
 pub(crate) fn parse_since(text: &str) -> Result<i64, String> {
     if let Ok(date_time) = text.parse::<jiff::civil::DateTime>()

@@ -82,6 +82,80 @@ fn a_truncated_file_is_indexed_as_far_as_it_goes_with_a_warning() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_instead_of_read_for_ever() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.path("pipe.wav");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.to_str().unwrap(), "/dev/zero"] {
+        let error = sandbox.fails(1, ["index", path]);
+        assert!(error.contains(path) && error.contains("device, pipe or socket"), "{error}");
+    }
+    assert!(!sandbox.db().exists(), "an index was made for nothing");
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_file_names_are_shown_safely_or_refused_by_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = Sandbox::new();
+    let bell = fs::read(sample(BELL)).unwrap();
+    sandbox.write("sounds/two\nlines \u{1b}[31m.flac", &bell);
+    sandbox.write("sounds/plain.flac", &bell);
+    fs::write(sandbox.path("sounds").join(std::ffi::OsStr::from_bytes(b"caf\xe9.flac")), &bell).unwrap();
+    let run = sandbox.run(["index", "sounds"]);
+    assert_eq!(run.code, Some(3));
+    assert!(run.stderr.contains("UTF-8") && run.stderr.contains("rename"), "{run:#?}");
+    let found = sandbox.ok(["search", "church bell"]);
+    assert_eq!(found.lines().count(), 2, "{found}");
+    assert!(found.contains("two\\nlines") && !found.contains('\u{1b}'), "{found}");
+    assert_eq!(sandbox.ok(["search", "church bell", "--paths0"]).matches('\0').count(), 2);
+    let playlist = sandbox.run(["search", "church bell", "--m3u"]);
+    assert_eq!(playlist.stdout.lines().count(), 4, "{playlist:#?}");
+    assert!(playlist.stderr.contains("left out"), "{playlist:#?}");
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_by_option() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let cases: [&[&str]; 8] = [
+        &["search", "bell", "-k", "0"],
+        &["search", "bell", "--min-score", "nan"],
+        &["search", "bell", "--text-weight", "inf"],
+        &["search", "bell", "--not-weight=-3"],
+        &["search", "bell", "--min-duration", "soon"],
+        &["search", "bell", "--since", "yesterday"],
+        &["classify", "sounds", "--labels", "dog", "--multi", "--threshold", "2"],
+        &["classify", "sounds", "--labels", "dog", "--top", "0"],
+    ];
+    for args in cases {
+        let error = sandbox.fails(2, args);
+        assert!(error.contains("expected"), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn commands_that_need_an_index_say_so() {
+    let sandbox = Sandbox::new();
+    let cases: [&[&str]; 6] =
+        [&["info"], &["list"], &["verify"], &["rebuild"], &["export", "out"], &["remove", "sounds"]];
+    for args in cases {
+        let error = sandbox.fails(1, args);
+        assert!(error.contains("there is no index"), "{args:?}: {error}");
+    }
+    assert!(!sandbox.path("out").exists());
+    let error = sandbox.fails(1, ["models", "show", "huge"]);
+    assert!(error.contains("unknown model `huge`"), "{error}");
+}
+
+#[test]
+fn an_empty_standard_input_is_told() {
+    let sandbox = Sandbox::new();
+    let error = sandbox.fails(3, ["classify", "-", "--labels", "dog"]);
+    assert!(error.contains("standard input") && error.contains("empty"), "{error}");
+}
+
 #[test]
 fn label_lists_are_checked_before_anything_is_decoded() {
     let sandbox = Sandbox::new();
@@ -118,7 +192,7 @@ fn an_unknown_model_is_refused_with_those_there_are() {
 
 /// A model of the user's own: `mini` with another hop, so that its vectors are others.
 fn add_own_model(sandbox: &Sandbox) {
-    let own = sandbox.path("config/earmark/models/own");
+    let own = sandbox.path("config/earmark/models/a-folder");
     fs::create_dir_all(&own).unwrap();
     for file in ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"] {
         fs::copy(repo().join("models/mini").join(file), own.join(file)).unwrap();
@@ -134,9 +208,10 @@ fn an_index_made_with_another_model_is_not_mixed() {
     let sandbox = Sandbox::new();
     sandbox.add_sample(BELL);
     add_own_model(&sandbox);
-    sandbox.ok(["index", "sounds", "--model", "own"]);
-    // Without a name the model that made the index is used.
+    sandbox.ok(["index", "sounds", "--model", "a-folder"]);
+    // Without a name the model that made the index is used, which the index knows by the id in its manifest.
     assert!(sandbox.ok(["search", "church bell"]).contains("church-bell.flac"));
+    assert_eq!(sandbox.json(["index", "sounds", "--json"])["unchanged"], 1);
     for args in [["index", "sounds", "--model", "mini"], ["search", "bell", "--model", "mini"]] {
         let error = sandbox.fails(1, args);
         assert!(
@@ -145,7 +220,7 @@ fn an_index_made_with_another_model_is_not_mixed() {
         );
     }
     // A damaged file of the model is refused before it is run.
-    fs::write(sandbox.path("config/earmark/models/own/text.onnx"), "x").unwrap();
+    fs::write(sandbox.path("config/earmark/models/a-folder/text.onnx"), "x").unwrap();
     let error = sandbox.fails(1, ["search", "bell"]);
     assert!(error.contains("text.onnx") && error.contains("bytes"), "{error}");
 }

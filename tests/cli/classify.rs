@@ -106,7 +106,9 @@ fn folders_standard_input_and_the_index_give_the_same_answers() {
     let sound = File::open(sandbox.path("sounds/siren-wail.mp3")).unwrap();
     let output = command.stdin(Stdio::from(sound)).output().unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&answer[0]["file"], &answer[0]["label"]), (&"-".into(), &"siren".into()));
+    assert_eq!((&answer[0]["file"], &answer[0]["label"]), (&"standard input".into(), &"siren".into()));
+    let filtered = sandbox.fails(1, ["classify", "sounds", "--labels", LABELS, "--path", "*.wav"]);
+    assert!(filtered.contains("--indexed"), "{filtered}");
 }
 
 #[test]

@@ -143,12 +143,63 @@ fn vectors_are_the_same_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_good_file_that_goes_bad_is_not_found_by_what_it_was() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    sandbox.write("sounds/rain.flac", "no sound any more");
+    let run = sandbox.run(["index", "sounds"]);
+    assert_eq!(run.code, Some(3), "{run:#?}");
+    let list = sandbox.ok(["list"]);
+    assert!(list.contains("church-bell.flac") && !list.contains("rain.flac"), "{list}");
+    assert!(sandbox.ok(["list", "--failed"]).contains("rain.flac"));
+    sandbox.ok(["verify", "--files"]);
+}
+
+#[test]
+fn a_file_that_could_not_be_read_is_tried_again() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let link = sandbox.path("sounds/later.wav");
+    std::os::unix::fs::symlink("/proc/self/mem", &link).unwrap();
+    assert_eq!(sandbox.run(["index", "sounds"]).code, Some(3));
+    assert_eq!(sandbox.json(["list", "--failed", "--json"]).as_array().unwrap().len(), 0);
+    assert_eq!(sandbox.run(["index", "sounds"]).code, Some(3), "it was not tried again");
+}
+
+#[test]
+fn a_folder_has_one_name_wherever_it_is_named_from() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    let run = |args: &[&str]| {
+        let output = sandbox.command(args).current_dir(sandbox.path("elsewhere")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let report: Value = serde_json::from_str(&run(&["index", "../sounds", "--json"])).unwrap();
+    assert_eq!(counts(&report), [("unchanged", 2)]);
+    assert_eq!(run(&["list", "--path", "../sounds/*.flac"]).lines().count(), 2);
+    run(&["remove", "../sounds/rain.flac"]);
+    assert_eq!(sandbox.ok(["list"]).lines().count(), 1);
+}
+
+#[test]
+fn a_folder_that_is_gone_can_be_pruned() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    fs::rename(sandbox.path("sounds"), sandbox.path("moved-away")).unwrap();
+    sandbox.fails(1, ["index", "sounds"]);
+    assert_eq!(counts(&index(&sandbox, &["--prune"])), [("pruned", 2)]);
+}
+
+#[test]
 fn tags_are_given_to_new_and_unchanged_clips() {
     let sandbox = Sandbox::indexed(&[BELL, RAIN]);
     sandbox.ok(["index", "sounds/rain.flac", "--tag", "wet"]);
     let tagged = sandbox.json(["list", "--with-tag", "wet", "--json"]);
     assert_eq!(tagged.as_array().unwrap().len(), 1);
     assert_eq!(tagged[0]["tags"][0], "wet");
+    // A clip keeps its tags when its sound is replaced, and gets new ones besides.
+    fs::copy(sandbox.path("sounds/church-bell.flac"), sandbox.path("sounds/rain.flac")).unwrap();
+    sandbox.ok(["index", "sounds/rain.flac", "--tag", "loud"]);
+    let tagged = sandbox.json(["list", "--with-tag", "wet", "--with-tag", "loud", "--json"]);
+    assert_eq!(tagged.as_array().unwrap().len(), 1);
 }
 
 #[test]

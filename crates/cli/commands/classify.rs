@@ -10,15 +10,20 @@ use earmark_engine::classify::{
 };
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Encoded, Engine, EngineError, Keep, Source, WalkOptions, walk};
+use earmark_index::Filter;
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Global};
+use crate::output::note;
 use crate::{EXIT_SOME_FAILED, context, output};
 
-/// Files encoded before their answers are printed: enough to keep all cores busy, few enough to bound memory.
-const FILES_AT_ONCE: usize = 64;
+/// Files encoded before their answers are printed: enough to keep all cores busy, few enough to bound memory, since
+/// their windows are held until then.
+const FILES_AT_ONCE: usize = 16;
 /// Labels shown for the only clip; for several, one line each.
 const TOP_OF_ONE: usize = 5;
+/// Most bytes taken from standard input: it is held in memory whole.
+const STDIN_LIMIT: u64 = 2 << 30;
 
 #[derive(Serialize)]
 struct Answer {
@@ -43,26 +48,24 @@ struct Score {
 
 pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
     let labels = context::labels(&args.labels)?;
-    let pooling: ClipPooling = args.pooling.parse()?;
-    if !(0.0..=1.0).contains(&args.threshold) {
-        bail!("--threshold: expected 0 to 1, got {}", args.threshold);
+    let filter = context::filter(&args.filter);
+    if !args.indexed && filter != Filter::default() {
+        bail!("--path, --with-tag and the like choose among the clips of the index; add --indexed");
     }
     let decision = if args.multi { Decision::Multi { threshold: args.threshold } } else { Decision::Single };
-    if args.top == Some(0) {
-        bail!("--top: expected 1 or more, got 0");
-    }
+    let pooling: ClipPooling = args.pooling.parse()?;
+    let mut printer = Printer::new(&args);
     let mut failed = 0;
-    let mut answers = Vec::new();
     let engine = if args.indexed {
         let (index, model) = context::open_index_and_model(global)?;
         let engine = context::engine(global, model)?;
         let labels = labels.encode(&engine, &args.templates)?;
-        let filter = context::filter(&args.filter);
         classify_indexed(&engine, &index, &filter, &labels, pooling, decision, |clip, classification| {
-            answers.push(answer(&engine, &labels, clip.meta.path.clone(), classification));
+            printer.take(answer(&engine, &labels, clip.meta.path.clone(), classification));
         })?;
-        if answers.is_empty() && !global.quiet {
-            eprintln!("no clip in the index passes the filters");
+        if printer.count == 0 && !global.quiet {
+            let clips = index.stats()?.clips;
+            note!("none of the {clips} clips in the index passes the filters");
         }
         engine
     } else {
@@ -71,24 +74,24 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
         let (sources, missing) = sources(&args.files)?;
         failed += missing;
         for chunk in sources.chunks(FILES_AT_ONCE) {
-            let names: Vec<String> = chunk.iter().map(name).collect();
+            let names: Vec<String> = chunk.iter().map(Source::name).collect();
             let results = engine.encode(chunk.to_vec(), &engine.pipeline_options(Keep::Windows))?;
             for (name, result) in names.into_iter().zip(results) {
                 match result.and_then(|e| classify(&engine, &e, &labels, pooling, decision, &name)) {
-                    Ok(classification) => answers.push(answer(&engine, &labels, name, classification)),
+                    Ok(classification) => printer.take(answer(&engine, &labels, name, classification)),
                     Err(e) => {
                         failed += 1;
-                        eprintln!("failed: {e}");
+                        note!("failed: {}", output::printable(&e.to_string()));
                     }
                 }
             }
+            printer.pause()?;
         }
         engine
     };
-    let top = args.top.unwrap_or(if answers.len() == 1 { TOP_OF_ONE } else { 1 });
-    print(&args, &answers, top)?;
+    printer.finish()?;
     if !engine.model().manifest().scores.calibrated && !global.quiet {
-        eprintln!("note: the probabilities of model `{}` are uncalibrated", engine.model().manifest().id);
+        note!("note: the probabilities of model `{}` are uncalibrated", engine.model().manifest().id);
     }
     Ok(if failed > 0 { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
 }
@@ -117,10 +120,14 @@ fn sources(files: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
         }
         let reason = match walk(std::slice::from_ref(path), &WalkOptions::default()) {
             Err(e) => Some(e.to_string()),
-            Ok(walked) if walked.files.is_empty() => {
+            Ok(walked) if walked.files.is_empty() && walked.errors.is_empty() => {
                 Some(format!("{}: no sound files in this folder", path.display()))
             }
             Ok(walked) => {
+                for (unreadable, reason) in &walked.errors {
+                    note!("failed: {}: {reason}", output::short(&unreadable.display().to_string()));
+                    missing += 1;
+                }
                 // As typed, where it names one file.
                 match walked.files.as_slice() {
                     [_] if path.is_file() => sources.push(Source::Path(path.clone())),
@@ -130,7 +137,7 @@ fn sources(files: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
             }
         };
         if let Some(reason) = reason {
-            eprintln!("failed: {reason}");
+            note!("failed: {reason}");
             missing += 1;
         }
     }
@@ -140,15 +147,11 @@ fn sources(files: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
 /// A sound file on standard input.
 pub(crate) fn read_stdin() -> Result<Source> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).context("standard input")?;
-    Ok(Source::Bytes { name: "-".to_owned(), bytes })
-}
-
-fn name(source: &Source) -> String {
-    match source {
-        Source::Path(path) => path.display().to_string(),
-        Source::Bytes { name, .. } => name.clone(),
+    std::io::stdin().lock().take(STDIN_LIMIT + 1).read_to_end(&mut bytes).context("standard input")?;
+    if bytes.len() as u64 > STDIN_LIMIT {
+        bail!("standard input: expected at most {} GiB; name the file instead", STDIN_LIMIT >> 30);
     }
+    Ok(Source::Bytes { name: "standard input".to_owned(), bytes })
 }
 
 fn answer(engine: &Engine, labels: &EncodedLabels, file: String, c: Classification) -> Answer {
@@ -168,39 +171,78 @@ fn answer(engine: &Engine, labels: &EncodedLabels, file: String, c: Classificati
     }
 }
 
-fn print(args: &ClassifyArgs, answers: &[Answer], top: usize) -> Result<()> {
-    if args.format.json {
-        return output::json(&answers);
+/// Prints answers in the format asked for: lines as they come, documents and tables when all are there.
+struct Printer<'a> {
+    args: &'a ClassifyArgs,
+    waiting: Vec<Answer>,
+    count: usize,
+    header_printed: bool,
+}
+
+impl<'a> Printer<'a> {
+    fn new(args: &'a ClassifyArgs) -> Self {
+        Self { args, waiting: Vec::new(), count: 0, header_printed: false }
     }
-    if args.format.jsonl {
-        return output::jsonl(answers);
+
+    fn take(&mut self, mut answer: Answer) {
+        self.count += 1;
+        if let Some(top) = self.args.top {
+            answer.scores.truncate(top.max(answer.accepted.len()));
+        }
+        self.waiting.push(answer);
     }
-    if args.format.csv {
-        let header = ["file", "rank", "label", "probability", "cosine", "accepted"];
-        let rows = answers.iter().flat_map(|a| {
-            a.scores.iter().take(args.top.unwrap_or(usize::MAX)).enumerate().map(|(i, s)| {
-                vec![
-                    a.file.clone(),
-                    (i + 1).to_string(),
-                    s.label.clone(),
-                    format!("{:.4}", s.probability),
-                    format!("{:.4}", s.cosine),
-                    a.accepted.contains(&s.label).to_string(),
-                ]
-            })
-        });
-        return output::csv(&header, rows);
+
+    /// Prints what can be printed before all answers are there.
+    fn pause(&mut self) -> Result<()> {
+        if self.args.format.jsonl {
+            return output::jsonl(std::mem::take(&mut self.waiting));
+        }
+        if self.args.format.csv {
+            let header = ["file", "rank", "label", "probability", "cosine", "accepted"];
+            let header: &[&str] = if self.header_printed { &[] } else { &header };
+            self.header_printed = true;
+            return output::csv(header, std::mem::take(&mut self.waiting).iter().flat_map(csv_rows));
+        }
+        Ok(())
     }
+
+    fn finish(mut self) -> Result<()> {
+        if self.args.format.jsonl || self.args.format.csv {
+            return self.pause();
+        }
+        if self.args.format.json {
+            return output::json(&self.waiting);
+        }
+        print_table(&self.waiting, self.args.top)
+    }
+}
+
+fn csv_rows(answer: &Answer) -> Vec<Vec<String>> {
+    let row = |(i, s): (usize, &Score)| {
+        vec![
+            answer.file.clone(),
+            (i + 1).to_string(),
+            s.label.clone(),
+            format!("{:.4}", s.probability),
+            format!("{:.4}", s.cosine),
+            answer.accepted.contains(&s.label).to_string(),
+        ]
+    };
+    answer.scores.iter().enumerate().map(row).collect()
+}
+
+fn print_table(answers: &[Answer], top: Option<usize>) -> Result<()> {
     let mut out = output::stdout();
     if let [only] = answers {
         writeln!(out, "{}", verdict(only))?;
-        let rows: Vec<Vec<String>> = only.scores.iter().take(top).map(score_row).collect();
+        let rows: Vec<Vec<String>> =
+            only.scores.iter().take(top.unwrap_or(TOP_OF_ONE)).map(score_row).collect();
         output::table(&mut out, &[false, true], &rows)?;
         if let Some(none) = only.none_probability {
             writeln!(out, "  (none of these {none:.2})")?;
         }
     } else {
-        let rows: Vec<Vec<String>> = answers.iter().map(|a| line(a, top)).collect();
+        let rows: Vec<Vec<String>> = answers.iter().map(|a| line(a, top.unwrap_or(1))).collect();
         output::table(&mut out, &[], &rows)?;
     }
     Ok(out.flush()?)
@@ -209,7 +251,7 @@ fn print(args: &ClassifyArgs, answers: &[Answer], top: usize) -> Result<()> {
 fn verdict(answer: &Answer) -> String {
     let what =
         if answer.accepted.is_empty() { "none of these".to_owned() } else { answer.accepted.join(", ") };
-    format!("{}: {what}", answer.file)
+    format!("{}: {what}", output::printable(&answer.file))
 }
 
 fn score_row(s: &Score) -> Vec<String> {

@@ -6,16 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_engine::Source;
-use earmark_engine::events::{EventOptions, detect};
+use earmark_engine::events::{EventOptions, RELEASE_SHARE, detect};
 use serde::Serialize;
 
 use super::classify::read_stdin;
 use crate::args::{EventsArgs, Global};
+use crate::output::note;
 use crate::units::{amount, clock};
 use crate::{context, output};
-
-/// Release level, as a share of the threshold.
-const RELEASE_SHARE: f32 = 0.7;
 
 #[derive(Serialize)]
 struct Row {
@@ -47,8 +45,8 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     options.validate()?;
     let engine = context::engine(global, context::model(global)?)?;
     let labels = labels.encode(&engine, &args.templates)?;
-    let name = args.file.display().to_string();
     let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
+    let name = source.name();
     let (events, encoded) = detect(&engine, source, &name, &labels, &options)?;
     let rows: Vec<Row> = events
         .iter()
@@ -100,7 +98,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         out.flush()?;
     }
     if events.is_empty() && !global.quiet {
-        eprintln!(
+        note!(
             "nothing heard in {} of audio: no label reaches {:.2}; a lower --threshold hears more",
             amount(encoded.duration_s),
             args.threshold

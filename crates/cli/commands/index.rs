@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use earmark_engine::WalkOptions;
 use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
-use earmark_index::{Index, OpenOptions};
+use earmark_engine::{WalkOptions, walk};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Global, IndexArgs};
+use crate::output::note;
 use crate::units::{amount, bytes};
 use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
 
@@ -21,11 +21,17 @@ const LISTED_FAILURES: usize = 20;
 
 pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     let dir = context::db_dir(global)?;
-    let engine = context::engine(global, context::model(global)?)?;
-    let index = Index::create_or_open(&dir, &engine.identity(), &OpenOptions::default())?;
-    context::tell_events(&index, global);
+    let walk_options = WalkOptions {
+        any_extension: args.all_files,
+        hidden: args.hidden,
+        exclude: args.exclude,
+        missing_ok: args.prune,
+    };
+    // First of all, so that a typing error does not leave an empty index.
+    let walked = walk(&args.paths, &walk_options)?;
+    let (index, model) = context::create_index_and_model(global)?;
+    let engine = context::engine(global, model)?;
     let options = IngestOptions {
-        walk: WalkOptions { any_extension: args.all_files, hidden: args.hidden, exclude: args.exclude },
         prune: args.prune,
         force: args.force,
         retry_failed: args.retry_failed,
@@ -33,7 +39,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let report = ingest(&engine, &index, &args.paths, &options, &stop, |event| progress.tell(event))?;
+    let report = ingest(&engine, &index, walked, &options, &stop, |event| progress.tell(event))?;
     progress.finish();
     context::tell_events(&index, global);
     if args.json {
@@ -41,12 +47,12 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     }
     if !global.quiet && !args.json {
         summarise(&report);
-        eprintln!("index: {}", dir.display());
+        note!("index: {}", dir.display());
     }
     // Failures are errors, which even --quiet shows.
     list_failures(&report);
     Ok(if report.interrupted {
-        eprintln!("interrupted; what was finished is in the index, and the same command goes on from here");
+        note!("interrupted; what was finished is in the index, and the same command goes on from here");
         ExitCode::from(EXIT_INTERRUPTED)
     } else if report.failed.is_empty() {
         ExitCode::SUCCESS
@@ -63,7 +69,7 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
-        eprintln!("\nfinishing the batch; press Ctrl-C again to stop at once (nothing acknowledged is lost)");
+        note!("\nfinishing the batch; press Ctrl-C again to stop at once (nothing acknowledged is lost)");
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(stop)
@@ -97,12 +103,12 @@ fn summarise(report: &IngestReport) {
     if report.other_files > 0 {
         line += &format!("; {} other files passed over", report.other_files);
     }
-    eprintln!("{line}");
+    note!("{line}");
     for path in &report.truncated {
-        eprintln!("warning: {}: ends before its header says; indexed what is there", output::short(path));
+        note!("warning: {}: ends before its header says; indexed what is there", output::short(path));
     }
     if report.known_bad > 0 {
-        eprintln!("`earmark list --failed` says what is bad; --retry-failed tries again");
+        note!("`earmark list --failed` says what is bad; --retry-failed tries again");
     }
 }
 
@@ -110,11 +116,12 @@ fn list_failures(report: &IngestReport) {
     for failed in report.failed.iter().take(LISTED_FAILURES) {
         let path = output::short(&failed.path);
         let reason = failed.reason.strip_prefix(&format!("{}: ", failed.path)).unwrap_or(&failed.reason);
-        eprintln!("failed: {path}: {reason}");
+        let reason = output::printable(reason);
+        note!("failed: {path}: {reason}");
     }
     if report.failed.len() > LISTED_FAILURES {
         let more = report.failed.len() - LISTED_FAILURES;
-        eprintln!("failed: and {more} more; `earmark list --failed` lists them all");
+        note!("failed: and {more} more; `earmark list --failed` or --json lists them");
     }
 }
 
@@ -197,7 +204,7 @@ impl Progress {
                     *last = Instant::now();
                     let share = self.done_bytes as f64 / self.bytes.max(1) as f64;
                     let left = self.started.elapsed().as_secs_f64() * (1.0 - share) / share.max(1e-9);
-                    eprintln!(
+                    note!(
                         "{message}  {} of {}  ETA {}",
                         bytes(self.done_bytes),
                         bytes(self.bytes),

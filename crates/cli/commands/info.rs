@@ -137,7 +137,7 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
 
 /// What the index says of the file; nothing where there is no index, or none that can be opened.
 fn indexed(global: &Global, file: &Path) -> Option<IndexedInfo> {
-    let path = std::path::absolute(file).ok()?;
+    let path = earmark_engine::absolute_path(file).ok()?;
     let index = context::open_index(global).ok()?;
     let Clip { id, meta } = index.clip_by_path(path.to_str()?).ok()??;
     let segments = index.segments(id).ok()?.len();

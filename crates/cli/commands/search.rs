@@ -11,6 +11,7 @@ use earmark_index::{Hit, Index, SearchRequest};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
+use crate::output::note;
 use crate::units::clock;
 use crate::{context, output};
 
@@ -104,11 +105,11 @@ fn note(
     }
     Ok(match (hits.is_empty(), hidden) {
         (true, Some(_)) => Some(format!(
-            "nothing matches: no clip scores {min_score:.2} or more; other words may help, and --min-score 0 shows the \
+            "nothing matches: no clip scores {min_score:.2} or more; other words may help, and --min-score=-1 shows the \
              nearest anyway"
         )),
         (false, Some(n)) => Some(format!(
-            "{n} weaker {} below {min_score:.2} left out; --min-score 0 shows them",
+            "{n} weaker {} below {min_score:.2} left out; --min-score=-1 shows them",
             if n == 1 { "hit" } else { "hits" }
         )),
         _ => None,
@@ -179,7 +180,7 @@ fn print(
     if let Some(note) = note
         && !quiet
     {
-        eprintln!("{note}");
+        note!("{note}");
     }
     Ok(())
 }
@@ -235,6 +236,10 @@ fn print_m3u(hits: &[Hit]) -> Result<()> {
     writeln!(out, "#EXTM3U")?;
     for hit in hits {
         let meta = &hit.clip.meta;
+        if meta.path.contains(char::is_control) {
+            note!("{}: left out, since a playlist cannot hold such a name", output::printable(&meta.path));
+            continue;
+        }
         let name = std::path::Path::new(&meta.path).file_name().unwrap_or_default().to_string_lossy();
         writeln!(out, "#EXTINF:{},{name}", meta.duration_s.round())?;
         // VLC's option is the only widely read way to start inside a file.

@@ -8,12 +8,13 @@ use earmark_index::OpenOptions;
 
 use crate::args::{ExportArgs, Global, ImportArgs};
 use crate::context;
+use crate::output::note;
 
 pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
     let index = context::open_index(global)?;
     let report = transfer::export(&index, &context::filter(&args.filter), &args.dir)?;
     if !global.quiet {
-        eprintln!("{} clips, {} segments written to {}", report.clips, report.segments, args.dir.display());
+        note!("{} clips, {} segments written to {}", report.clips, report.segments, args.dir.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -22,7 +23,7 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
     let db = context::db_dir(global)?;
     let report = transfer::import(&args.dir, &db, &OpenOptions::default())?;
     if !global.quiet {
-        eprintln!("{} clips, {} segments read into {}", report.clips, report.segments, db.display());
+        note!("{} clips, {} segments read into {}", report.clips, report.segments, db.display());
     }
     Ok(ExitCode::SUCCESS)
 }

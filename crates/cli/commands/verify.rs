@@ -1,5 +1,6 @@
 //! `earmark verify` and `earmark rebuild`
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::args::{Global, VerifyArgs};
+use crate::output::note;
 use crate::{context, output};
 
 #[derive(Serialize)]
@@ -51,23 +53,30 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         output::json(&report)?;
         return Ok(code);
     }
-    println!(
+    let mut out = output::stdout();
+    writeln!(
+        out,
         "{} clips, {} segments; {} of {} searched for found by their own vector",
         report.clips, report.segments, report.found, report.searched
-    );
+    )?;
     if report.graph_searched > 0 {
-        println!("graph: {} of {} found by their own vector", report.graph_found, report.graph_searched);
+        writeln!(
+            out,
+            "graph: {} of {} found by their own vector",
+            report.graph_found, report.graph_searched
+        )?;
     }
     for problem in &report.problems {
-        println!("problem: {problem}");
+        writeln!(out, "problem: {problem}")?;
     }
     for path in &report.missing_files {
-        println!("missing: {}", output::short(path));
+        writeln!(out, "missing: {}", output::short(path))?;
     }
     if !report.missing_files.is_empty() {
-        println!("`earmark index --prune FOLDER` removes clips whose files are gone");
+        writeln!(out, "`earmark index --prune FOLDER` removes clips whose files are gone")?;
     }
-    println!("{}", if report.clean { "clean" } else { "not clean" });
+    writeln!(out, "{}", if report.clean { "clean" } else { "not clean" })?;
+    out.flush()?;
     Ok(code)
 }
 
@@ -76,7 +85,7 @@ pub(crate) fn rebuild(global: &Global) -> Result<ExitCode> {
     let report = index.rebuild()?;
     context::tell_events(&index, global);
     if !global.quiet {
-        eprintln!(
+        note!(
             "rebuilt for {} segments in {:.1} s{}; {} dead rows dropped",
             report.rows,
             report.seconds,

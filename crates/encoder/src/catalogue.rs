@@ -44,7 +44,7 @@ impl Catalogue {
             .collect()
     }
 
-    /// Opens a model by name, or by the path of its folder.
+    /// Opens a model by name, by the id in its manifest, or by the path of its folder.
     ///
     /// # Errors
     /// [`EncoderError::UnknownModel`] with the names there are; those of [`Model::open`].
@@ -52,6 +52,11 @@ impl Catalogue {
         let places = self.places();
         if let Some((_, files)) = places.iter().find(|(known, _)| known == name) {
             return Model::open(files.clone());
+        }
+        // An index remembers the id in the manifest, which need not be the folder's name.
+        let by_id = |files: &ModelFiles| Model::open(files.clone()).ok().filter(|m| m.manifest().id == name);
+        if let Some(model) = places.iter().find_map(|(_, files)| by_id(files)) {
+            return Ok(model);
         }
         let folder = Path::new(name);
         if folder.join("manifest.toml").is_file() {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use earmark_audio::{LogMel, WindowSpec, WindowStream};
 use ort::session::Session;
@@ -27,6 +27,9 @@ struct Inner {
     files: ModelFiles,
     axes: Option<Vec<String>>,
     hash: String,
+    /// Whether the files were held against the manifest. Once a process: hashing takes a second for a large model,
+    /// and every worker opens the graph.
+    verified: OnceLock<()>,
 }
 
 impl Model {
@@ -48,7 +51,7 @@ impl Model {
             Some(axes) => Some(read_axes(&manifest, &files, &axes.names)?),
         };
         let hash = manifest.vector_hash();
-        Ok(Self { inner: Arc::new(Inner { manifest, files, axes, hash }) })
+        Ok(Self { inner: Arc::new(Inner { manifest, files, axes, hash, verified: OnceLock::new() }) })
     }
 
     /// What the model is.
@@ -127,15 +130,18 @@ impl Model {
         m.files.iter().try_for_each(|entry| self.inner.files.read_verified(&m.id, entry).map(|_| ()))
     }
 
-    /// A file of the model, verified.
+    /// A file of the model, after all its files were verified: a graph may have weights in files of their own.
     pub(crate) fn read(&self, path: &str) -> Result<Cow<'static, [u8]>, EncoderError> {
-        let m = self.manifest();
-        let entry = m.file(path).ok_or_else(|| EncoderError::File {
-            model: m.id.clone(),
-            path: path.to_owned(),
-            reason: "the manifest does not list it under [[files]]".to_owned(),
-        })?;
-        self.inner.files.read_verified(&m.id, entry)
+        self.verify_once()?;
+        self.inner.files.read(&self.manifest().id, path)
+    }
+
+    fn verify_once(&self) -> Result<(), EncoderError> {
+        if self.inner.verified.get().is_none() {
+            self.verify_files()?;
+            let _ = self.inner.verified.set(());
+        }
+        Ok(())
     }
 
     /// The folder of a model on disk.
@@ -164,7 +170,6 @@ fn read_axes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<
 /// Opens a graph on one thread: work is spread over files and windows, which scales better than splitting one
 /// operator, and keeps results the same on any number of cores.
 pub(crate) fn open_session(model: &Model, runtime: &Runtime, graph: &str) -> Result<Session, EncoderError> {
-    let bytes = model.read(graph)?;
     let ort_error =
         |e: String| EncoderError::Ort { model: model.manifest().id.clone(), reason: format!("{graph}: {e}") };
     let mut builder = Session::builder(&runtime.environment).map_err(|e| ort_error(e.to_string()))?;
@@ -174,8 +179,11 @@ pub(crate) fn open_session(model: &Model, runtime: &Runtime, graph: &str) -> Res
     builder = builder.with_intra_op_spinning(false).map_err(|e| ort_error(e.to_string()))?;
     // From a file, so that graphs with weights in files beside them find those.
     let session = match model.folder() {
-        Some(dir) => builder.commit_from_file(dir.join(graph)),
-        None => builder.commit_from_memory(&bytes),
+        Some(dir) => {
+            model.verify_once()?;
+            builder.commit_from_file(dir.join(graph))
+        }
+        None => builder.commit_from_memory(&model.read(graph)?),
     };
     session.map_err(|e| ort_error(e.to_string()))
 }

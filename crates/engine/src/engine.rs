@@ -51,6 +51,12 @@ impl Engine {
         &self.runtime
     }
 
+    /// Limits on untrusted audio.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Worker threads in use.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -63,7 +69,7 @@ impl Engine {
         identity(&self.model)
     }
 
-    /// Options for [`crate::run_pipeline`] with this engine's threads and limits.
+    /// Options for [`Engine::encode`] with this engine's threads and limits.
     #[must_use]
     pub fn pipeline_options(&self, keep: Keep) -> PipelineOptions {
         PipelineOptions {
@@ -73,14 +79,6 @@ impl Engine {
             range: None,
             limits: self.limits.clone(),
         }
-    }
-
-    /// Embeddings of texts exactly as given.
-    ///
-    /// # Errors
-    /// An empty text, a model without a text side, a failing graph.
-    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EngineError> {
-        self.with_text(|encoder| Ok(encoder.embed(texts)?))
     }
 
     /// Runs `work` with the text encoder, opening it first if need be.

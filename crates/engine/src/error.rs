@@ -42,6 +42,14 @@ pub enum EngineError {
         /// What came.
         received: String,
     },
+    /// Something that should not happen happened while a file was worked on.
+    #[error("{file}: internal error ({what}); please report it with the file")]
+    Panic {
+        /// The file.
+        file: String,
+        /// The panic's message.
+        what: String,
+    },
     /// An exported index is damaged or of another kind.
     #[error("{}: {reason}", .path.display())]
     Transfer {
@@ -70,5 +78,12 @@ impl EngineError {
             Self::Audio(_) | Self::Path { .. } => "io",
             _ => "encoder",
         }
+    }
+
+    /// Whether the file's content is at fault, so that trying again is no use until it changes. A file that cannot be
+    /// read today, or a runtime out of memory, may be fine tomorrow.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        !matches!(self.kind(), "io" | "encoder")
     }
 }

@@ -27,11 +27,17 @@ pub struct EventOptions {
     pub merge_gap_s: f64,
 }
 
+/// Release level as a share of the threshold, where none is given: a dip of less than a third is no end.
+pub const RELEASE_SHARE: f32 = 0.7;
+
+/// Longest median filter, seconds: longer ones say nothing about when, and sorting them takes time.
+const MAX_SMOOTH_S: f64 = 60.0;
+
 impl Default for EventOptions {
     fn default() -> Self {
         Self {
             threshold: 0.5,
-            release: 0.35,
+            release: 0.5 * RELEASE_SHARE,
             hop_s: None,
             smooth_s: 0.36,
             min_duration_s: 0.2,
@@ -86,6 +92,8 @@ impl EventOptions {
         check(unit.contains(&self.threshold), "--threshold", "0 to 1", self.threshold.to_string())?;
         let release_ok = (0.0..=self.threshold).contains(&self.release);
         check(release_ok, "--release", "0 to the threshold", self.release.to_string())?;
+        let smooth_ok = self.smooth_s <= MAX_SMOOTH_S;
+        check(smooth_ok, "--smooth", "at most 60 s", self.smooth_s.to_string())?;
         let seconds = [
             ("--smooth", self.smooth_s),
             ("--min-duration", self.min_duration_s),
@@ -112,6 +120,16 @@ pub fn detect(
     options: &EventOptions,
 ) -> Result<(Vec<Event>, Encoded), EngineError> {
     options.validate()?;
+    let window = &engine.model().manifest().window;
+    let window_s =
+        window.length_samples as f64 / f64::from(engine.model().manifest().front_end.sample_rate());
+    if let Some(hop_s) = options.hop_s.filter(|hop| *hop > window_s) {
+        return Err(EngineError::Setting {
+            setting: "--hop",
+            expected: format!("at most the model's window, {window_s:.3} s"),
+            received: format!("{hop_s} s"),
+        });
+    }
     let pipeline = PipelineOptions {
         hop_samples: Some(hop_samples(engine, options.hop_s)),
         ..engine.pipeline_options(Keep::Windows)

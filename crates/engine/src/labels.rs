@@ -1,9 +1,12 @@
 //! Label sets: what people type or keep in files, and their embeddings.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use earmark_encoder::Embedding;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::{Engine, EngineError};
 
@@ -72,17 +75,20 @@ impl LabelSet {
     ///
     /// - `.json`: `["dog", "rain"]`, or `{"dog": ["a dog barking", "howling"], "rain": "rain on a roof"}`
     /// - `.csv`: a header with a column `label`, and perhaps `prompt`; several rows of one label give it several prompts
-    /// - otherwise text: one label a line, perhaps with prompts as in `dog: a dog barking; howling`; `#` starts a comment
+    /// - otherwise text: one label a line, perhaps with prompts as in `dog: a dog barking; howling`; `#` after a
+    ///   blank, or first in a line, starts a comment
     ///
     /// # Errors
     /// [`EngineError::Path`] when it cannot be read, [`EngineError::Labels`] when it cannot be understood.
     pub fn from_file(path: &Path) -> Result<Self, EngineError> {
         let text = std::fs::read_to_string(path).map_err(|e| EngineError::io(path, &e))?;
+        // Editors on Windows put a byte-order mark first.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         let parsed = match extension.as_str() {
-            "json" => parse_json(&text),
-            "csv" => parse_csv(&text),
-            _ => Ok(parse_text(&text)),
+            "json" => parse_json(text),
+            "csv" => parse_csv(text),
+            _ => Ok(parse_text(text)),
         };
         parsed.and_then(Self::new).map_err(|e| match e {
             EngineError::Labels(reason) => EngineError::Labels(format!("{}: {reason}", path.display())),
@@ -151,7 +157,7 @@ fn with_prompts(name: &str, prompts: Vec<String>) -> Label {
 
 fn parse_text(text: &str) -> Vec<Label> {
     text.lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim())
+        .map(|line| without_comment(line).trim())
         .filter(|line| !line.is_empty())
         .map(|line| match line.split_once(':') {
             Some((name, prompts)) => {
@@ -162,6 +168,12 @@ fn parse_text(text: &str) -> Vec<Label> {
             None => plain(line),
         })
         .collect()
+}
+
+/// The line up to a `#` that is first in it or follows a blank, so that `C# chord` stays whole.
+fn without_comment(line: &str) -> &str {
+    let starts = |(i, _): &(usize, &str)| line[..*i].chars().next_back().is_none_or(char::is_whitespace);
+    line.match_indices('#').find(starts).map_or(line, |(i, _)| &line[..i])
 }
 
 fn parse_csv(text: &str) -> Result<Vec<Label>, EngineError> {
@@ -205,20 +217,45 @@ fn parse_json(text: &str) -> Result<Vec<Label>, EngineError> {
     #[serde(untagged)]
     enum File {
         List(Vec<String>),
-        Map(BTreeMap<String, Prompts>),
+        Map(Pairs<Prompts>),
     }
     match serde_json::from_str(text) {
         Ok(File::List(names)) => Ok(names.iter().map(|n| plain(n.trim())).collect()),
-        Ok(File::Map(map)) => Ok(map
+        Ok(File::Map(Pairs(pairs))) => Ok(pairs
             .into_iter()
             .map(|(name, prompts)| match prompts {
-                Prompts::One(prompt) => with_prompts(&name, vec![prompt]),
-                Prompts::Many(prompts) => with_prompts(&name, prompts),
+                Prompts::One(prompt) => with_prompts(name.trim(), vec![prompt]),
+                Prompts::Many(prompts) => with_prompts(name.trim(), prompts),
             })
             .collect()),
         Err(e) => Err(EngineError::Labels(format!(
             "expected JSON such as [\"dog\", \"rain\"] or {{\"dog\": [\"a dog barking\"]}}: {e}"
         ))),
+    }
+}
+
+/// The pairs of a JSON object in the order they stand, keys that come twice included.
+struct Pairs<V>(Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for PairsVisitor<V> {
+            type Value = Pairs<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor(PhantomData))
     }
 }
 
@@ -255,6 +292,8 @@ mod tests {
         let set = file("l.txt", "# mine\ndog: a dog barking; howling\n\nrain # wet\n").unwrap();
         assert_eq!(names(&set), ["dog", "rain"]);
         assert_eq!(set.labels()[0].prompts, ["a dog barking", "howling"]);
+        assert_eq!(names(&file("l.txt", "\u{feff}C# chord\r\n#none\r\n").unwrap()), ["C# chord"]);
+        assert_eq!(names(&file("l.json", "\u{feff}[\"dog\"]").unwrap()), ["dog"]);
     }
 
     #[test]
@@ -274,6 +313,9 @@ mod tests {
         let set = file("l.json", r#"{"dog":["woof","howl"],"rain":"drops"}"#).unwrap();
         assert_eq!(set.labels()[0].prompts, ["woof", "howl"]);
         assert_eq!(set.labels()[1].prompts, ["drops"]);
+        assert_eq!(names(&file("l.json", r#"{"rain":"drops","dog":"woof"}"#).unwrap()), ["rain", "dog"]);
+        let twice = file("l.json", r#"{"dog":"woof","dog":"howl"}"#).unwrap_err().to_string();
+        assert!(twice.contains("`dog` is there twice"), "{twice}");
         assert!(file("l.json", "{3}").unwrap_err().to_string().contains("l.json"));
     }
 }

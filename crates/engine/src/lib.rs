@@ -26,5 +26,5 @@ mod walk;
 
 pub use engine::{Engine, EngineOptions, identity};
 pub use error::EngineError;
-pub use pipeline::{Encoded, Keep, PipelineOptions, Prepared, Source, Span, run as run_pipeline};
-pub use walk::{WalkOptions, Walked, walk};
+pub use pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
+pub use walk::{WalkOptions, Walked, absolute_path, walk};

@@ -8,6 +8,7 @@
 //! Results do not depend on the number of threads: a run is always encoded by itself, in one call.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -31,6 +32,17 @@ pub enum Source {
         /// A whole audio file.
         bytes: Vec<u8>,
     },
+}
+
+impl Source {
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Bytes { name, .. } => name.clone(),
+        }
+    }
 }
 
 /// What becomes of windows.
@@ -83,7 +95,7 @@ pub struct Encoded {
 
 /// What a worker finds when it takes up an item.
 #[derive(Debug)]
-pub enum Prepared<D> {
+pub(crate) enum Prepared<D> {
     /// Decode and encode this.
     Encode(Source),
     /// No need: here is the answer.
@@ -92,7 +104,7 @@ pub enum Prepared<D> {
 
 /// How an item came out.
 #[derive(Debug)]
-pub enum Outcome<D> {
+pub(crate) enum Outcome<D> {
     /// It was encoded, or could not be.
     Encoded(Result<Encoded, EngineError>),
     /// The preparation had the answer.
@@ -105,7 +117,7 @@ pub enum Outcome<D> {
 ///
 /// # Errors
 /// Those of opening the model. A file's own failure is its outcome, not an error of the run.
-pub fn run<I, T, D>(
+pub(crate) fn run<I, T, D>(
     model: &Model,
     runtime: &Runtime,
     options: &PipelineOptions,
@@ -120,20 +132,25 @@ where
     D: Send,
 {
     let threads = options.threads.max(1);
-    let encoders = (0..threads).map(|_| model.audio_encoder(runtime)).collect::<Result<Vec<_>, _>>()?;
+    // One encoder tells at once whether the model works; the other threads open theirs when they have something to
+    // encode, so that a short clip does not pay for all of them.
+    let mut first = Some(model.audio_encoder(runtime)?);
     let prototype = model.window_stream(options.hop_samples)?;
     let (sender, receiver) = sync_channel(RESULTS_AHEAD);
     let shared = Shared {
         model,
+        runtime,
         options,
         prepare: &prepare,
         stop,
+        abandoned: AtomicBool::new(false),
         queue_limit: 2 * threads,
         state: Mutex::new(State { items, queue: VecDeque::new(), decoding: 0 }),
         changed: Condvar::new(),
     };
     std::thread::scope(|scope| {
-        for encoder in encoders {
+        for _ in 0..threads {
+            let encoder = first.take();
             let worker =
                 Worker { shared: &shared, encoder, results: sender.clone(), stream: prototype.clone() };
             scope.spawn(move || worker.work());
@@ -151,15 +168,22 @@ const RESULTS_AHEAD: usize = 64;
 
 struct Shared<'a, I, T, P> {
     model: &'a Model,
+    runtime: &'a Runtime,
     options: &'a PipelineOptions,
     prepare: &'a P,
     stop: &'a AtomicBool,
+    /// Nobody takes results any more.
+    abandoned: AtomicBool,
     queue_limit: usize,
     state: Mutex<State<I, T>>,
     changed: Condvar,
 }
 
 impl<I, T, P> Shared<'_, I, T, P> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.abandoned.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<I, T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -229,9 +253,30 @@ impl<T> Progress<T> {
 
 struct Worker<'a, I, T, P, D> {
     shared: &'a Shared<'a, I, T, P>,
-    encoder: AudioEncoder,
+    encoder: Option<AudioEncoder>,
     results: SyncSender<(T, Outcome<D>)>,
     stream: WindowStream,
+}
+
+/// Runs its closure when dropped: a worker that panics must not leave the others waiting for it.
+struct Decoding<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Decoding<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Turns a panic into an error of the file it came from, so that the job goes on.
+fn contain<R>(name: &str, work: impl FnOnce() -> Result<R, EngineError>) -> Result<R, EngineError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+        let what = what.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(EngineError::Panic {
+            file: name.to_owned(),
+            what: what.unwrap_or_else(|| "no message".to_owned()),
+        })
+    })
 }
 
 enum Task<I, T> {
@@ -250,9 +295,12 @@ where
             match self.next_task() {
                 Task::Encode(run) => self.encode(run),
                 Task::TakeUp(item) => {
+                    let shared = self.shared;
+                    let _decoding = Decoding(|| {
+                        shared.lock().decoding -= 1;
+                        shared.changed.notify_all();
+                    });
                     self.take_up(item);
-                    self.shared.lock().decoding -= 1;
-                    self.shared.changed.notify_all();
                 }
                 Task::Leave => return,
             }
@@ -266,7 +314,7 @@ where
             if let Some(run) = state.queue.pop_front() {
                 return Task::Encode(run);
             }
-            if !self.shared.stop.load(Ordering::Relaxed)
+            if !self.shared.stopped()
                 && let Some(item) = state.items.next()
             {
                 state.decoding += 1;
@@ -287,12 +335,8 @@ where
     }
 
     fn decode(&mut self, key: T, source: Source) {
-        let name = match &source {
-            Source::Path(path) => path.display().to_string(),
-            Source::Bytes { name, .. } => name.clone(),
-        };
         let file = Arc::new(FileInProgress {
-            name,
+            name: source.name(),
             progress: Mutex::new(Progress {
                 key: Some(key),
                 decoded: None,
@@ -301,7 +345,7 @@ where
                 missing: 0,
             }),
         });
-        let Some(decoded) = self.stream_file(&file, source).transpose() else {
+        let Some(decoded) = contain(&file.name, || self.stream_file(&file, source)).transpose() else {
             return; // Stopped: the file has no outcome.
         };
         let complete = {
@@ -338,7 +382,7 @@ where
         let (mut block, mut position, mut used) = (Vec::new(), 0_u64, 0_u64);
         let mut complete = Vec::new();
         while position < last && reader.read_block(&mut block)? {
-            if self.shared.stop.load(Ordering::Relaxed) {
+            if self.shared.stopped() {
                 return Ok(None);
             }
             let from = first.saturating_sub(position).min(block.len() as u64) as usize;
@@ -395,7 +439,10 @@ where
     }
 
     fn encode(&mut self, run: Run<T>) {
-        let spans = self.encode_segment(&run.segment, &run.file.name);
+        let spans = contain(&run.file.name, || self.encode_segment(&run.segment, &run.file.name));
+        if matches!(spans, Err(EngineError::Panic { .. })) {
+            self.encoder = None;
+        }
         let complete = {
             let mut progress = run.file.lock();
             progress.missing -= 1;
@@ -413,7 +460,12 @@ where
     fn encode_segment(&mut self, segment: &SegmentFeatures, name: &str) -> Result<Vec<Span>, EngineError> {
         let model = self.shared.model;
         let mut rows = Vec::with_capacity(segment.times.len() * model.manifest().dim);
-        self.encoder.encode(&segment.features, &mut rows)?;
+        if self.encoder.is_none() {
+            self.encoder = Some(model.audio_encoder(self.shared.runtime)?);
+        }
+        if let Some(encoder) = &mut self.encoder {
+            encoder.encode(&segment.features, &mut rows)?;
+        }
         let span = |(start_s, end_s): (f64, f64), vector: Vec<f32>| Span { start_s, end_s, vector };
         match self.shared.options.keep {
             Keep::Windows => Ok(segment
@@ -430,7 +482,75 @@ where
     }
 
     fn send(&self, key: T, outcome: Outcome<D>) {
-        // The receiver outlives the workers; only a panic in the sink ends it early, and then nobody listens.
-        let _ = self.results.send((key, outcome));
+        // The receiver outlives the workers, unless the sink panics.
+        if self.results.send((key, outcome)).is_err() {
+            self.shared.abandoned.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use earmark_encoder::Catalogue;
+
+    use super::*;
+
+    fn options() -> PipelineOptions {
+        PipelineOptions {
+            threads: 2,
+            keep: Keep::Segments,
+            hop_samples: None,
+            range: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Runs `work` on a thread of its own; `None` if it is not done in time.
+    fn in_time<R: Send + 'static>(
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Option<std::thread::Result<R>> {
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || sender.send(catch_unwind(AssertUnwindSafe(work))));
+        receiver.recv_timeout(Duration::from_secs(60)).ok()
+    }
+
+    fn run_all(
+        prepare: impl Fn(usize) -> (usize, Prepared<()>) + Sync,
+        sink: impl FnMut(usize, Outcome<()>),
+    ) -> Result<(), EngineError> {
+        let model = Catalogue::default().open(Catalogue::default_name())?;
+        let runtime = Runtime::load(None)?;
+        run(&model, &runtime, &options(), 0..50, prepare, &AtomicBool::new(false), sink)
+    }
+
+    #[test]
+    fn a_panic_while_preparing_ends_the_run_instead_of_hanging_it() {
+        let prepare = |i| if i == 7 { panic!("on purpose") } else { (i, Prepared::Done(())) };
+        let ended = in_time(move || run_all(prepare, |_, _| {}));
+        assert!(ended.expect("the run hangs").is_err());
+    }
+
+    #[test]
+    fn a_panic_in_the_sink_ends_the_run_too() {
+        let sink = |i, _: Outcome<()>| assert!(i < 3, "on purpose");
+        let ended = in_time(move || run_all(|i| (i, Prepared::Done(())), sink));
+        assert!(ended.expect("the run hangs").is_err());
+    }
+
+    #[test]
+    fn every_item_has_one_outcome() {
+        let mut seen = Vec::new();
+        let bytes = |i: usize| Source::Bytes { name: i.to_string(), bytes: b"no sound".to_vec() };
+        let prepare = |i| (i, if i % 3 == 0 { Prepared::Done(()) } else { Prepared::Encode(bytes(i)) });
+        run_all(prepare, |i, outcome| {
+            assert_eq!(matches!(outcome, Outcome::Done(())), i % 3 == 0);
+            seen.push(i);
+        })
+        .unwrap();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..50).collect::<Vec<_>>());
     }
 }

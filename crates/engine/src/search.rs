@@ -28,8 +28,6 @@ pub enum Like {
         /// The stretch.
         range: Option<(f64, f64)>,
     },
-    /// A vector that is known already.
-    Vector(Embedding),
 }
 
 /// The direction of a query: the weighted sum of its parts, scaled to unit length.
@@ -37,22 +35,21 @@ pub enum Like {
 /// # Errors
 /// [`EngineError::Query`] without a positive part or when the parts cancel out; those of encoding a part.
 pub fn query_vector(engine: &Engine, parts: &[QueryPart]) -> Result<Embedding, EngineError> {
+    if let Some(part) = parts.iter().find(|p| !p.weight.is_finite()) {
+        return Err(EngineError::Query(format!("a weight must be a finite number, got {}", part.weight)));
+    }
     if !parts.iter().any(|p| p.weight > 0.0) {
         let reason = "nothing to look for; give words, or --like FILE, besides what to keep away from";
         return Err(EngineError::Query(reason.to_owned()));
     }
     let mut sum = vec![0.0_f32; engine.model().manifest().dim];
     for part in parts {
-        if !part.weight.is_finite() {
-            return Err(EngineError::Query(format!("a weight must be a finite number, got {}", part.weight)));
-        }
         let vector = match &part.what {
             Like::Text(text) => engine.with_text(|encoder| {
                 let prompt = if text.trim().is_empty() { String::new() } else { encoder.prompt(text) };
                 Ok(encoder.embed(&[&prompt])?.pop())
             })?,
             Like::File { path, range } => Some(engine.embed_file(path, *range)?),
-            Like::Vector(vector) => Some(vector.clone()),
         };
         if let Some(vector) = vector {
             sum.iter_mut().zip(vector.as_slice()).for_each(|(s, v)| *s += part.weight * v);

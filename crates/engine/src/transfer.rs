@@ -107,16 +107,23 @@ pub fn export(index: &Index, filter: &Filter, dir: &Path) -> Result<TransferRepo
 ///
 /// # Errors
 /// No export there, or a damaged one.
-pub fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
+fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
     let (header_path, ..) = paths(dir);
     let bytes = std::fs::read(&header_path).map_err(|e| EngineError::Transfer {
         path: header_path.clone(),
         reason: format!("expected a folder written by `earmark export`: {e}"),
     })?;
     let header: Header = serde_json::from_slice(&bytes).map_err(|e| EngineError::Transfer {
-        path: header_path,
+        path: header_path.clone(),
         reason: format!("expected the header of an export: {e}"),
     })?;
+    if header.format_version != earmark_index::FORMAT_VERSION {
+        let (expected, received) = (earmark_index::FORMAT_VERSION, header.format_version);
+        let reason = format!(
+            "expected format version {expected}, got {received}; import it with the earmark it is from"
+        );
+        return Err(EngineError::Transfer { path: paths(dir).0, reason });
+    }
     Ok(header.identity)
 }
 
@@ -170,7 +177,7 @@ pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<Tra
         };
         batch.push(Change::Put { meta, segments });
         if batch.len() >= BATCH_CLIPS {
-            index.apply(std::mem::take(&mut batch))?;
+            index.apply(std::mem::take(&mut batch)).map_err(|e| not_applied(&clips_path, number + 1, e))?;
         }
     }
     if report.segments != rows {
@@ -180,8 +187,21 @@ pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<Tra
         ));
     }
     if !batch.is_empty() {
-        index.apply(batch)?;
+        index.apply(batch).map_err(|e| not_applied(&clips_path, report.clips, e))?;
     }
     index.refresh_graph()?;
     Ok(report)
+}
+
+/// An export's content that the index refuses is told with the lines it is in; trouble with the index itself as it is.
+fn not_applied(clips: &Path, last_line: usize, error: earmark_index::Error) -> EngineError {
+    use earmark_index::Error;
+    match error {
+        Error::NonFinite | Error::NotUnit { .. } | Error::BadSegment { .. } | Error::Limit { .. } => {
+            let first_line = last_line.saturating_sub(BATCH_CLIPS) + 1;
+            let reason = format!("lines {first_line} to {last_line}, or their rows in vectors.npy: {error}");
+            EngineError::Transfer { path: clips.to_path_buf(), reason }
+        }
+        other => other.into(),
+    }
 }

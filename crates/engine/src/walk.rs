@@ -1,7 +1,8 @@
 //! Finds the sound files under the paths that a user names.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
@@ -29,11 +30,42 @@ pub struct WalkOptions {
     pub hidden: bool,
     /// Globs of paths to leave out.
     pub exclude: Vec<String>,
+    /// Pass over paths that do not exist, as pruning does, instead of failing.
+    pub missing_ok: bool,
+}
+
+/// `path` as indexes keep it: absolute, without `.` and `..`, so that a file has one name wherever it is named from.
+/// Links stay as they are typed, except before a `..`, which means what the file system says it means.
+///
+/// # Errors
+/// An empty path, or no current folder.
+pub fn absolute_path(path: &Path) -> std::io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let components: Vec<Component<'_>> = path.components().collect();
+    let Some(last) = components.iter().rposition(|c| *c == Component::ParentDir) else { return Ok(path) };
+    let (up, rest) = components.split_at(last + 1);
+    let up: PathBuf = up.iter().collect();
+    let up = std::fs::canonicalize(&up).unwrap_or_else(|_| without_parents(&up));
+    Ok(rest.iter().fold(up, |path, component| path.join(component)))
+}
+
+/// `a/b/../c` as `a/c`, for folders that are not there to be asked.
+fn without_parents(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut path, component| {
+        if component == Component::ParentDir {
+            path.pop();
+        } else {
+            path.push(component);
+        }
+        path
+    })
 }
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Walked {
+    /// The paths that were walked, absolute.
+    pub roots: Vec<PathBuf>,
     /// Sound files by absolute path, in a fixed order, each file once however many links lead to it.
     pub files: Vec<PathBuf>,
     /// Files passed over for their extension.
@@ -52,12 +84,21 @@ pub fn walk(paths: &[PathBuf], options: &WalkOptions) -> Result<Walked, EngineEr
     let mut walked = Walked::default();
     let mut seen = HashSet::new();
     for path in paths {
-        let path = std::path::absolute(path).map_err(|e| EngineError::io(path, &e))?;
-        let kind = std::fs::metadata(&path).map_err(|e| EngineError::io(&path, &e))?;
-        if kind.is_dir() {
-            walk_folder(&path, options, &exclude, &mut walked, &mut seen);
-        } else if seen.insert(real_path(&path)) {
-            walked.files.push(path);
+        let path = absolute_path(path).map_err(|e| EngineError::io(path, &e))?;
+        walked.roots.push(path.clone());
+        match std::fs::metadata(&path) {
+            Ok(kind) if kind.is_dir() => walk_folder(&path, options, &exclude, &mut walked, &mut seen),
+            Ok(kind) if kind.is_file() => {
+                if seen.insert(real_path(&path)) {
+                    walked.files.push(path);
+                }
+            }
+            Ok(_) => {
+                let reason = "expected a file or a folder, got a device, pipe or socket".to_owned();
+                return Err(EngineError::Path { path, reason });
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound && options.missing_ok => {}
+            Err(e) => return Err(EngineError::io(&path, &e)),
         }
     }
     Ok(walked)
@@ -101,8 +142,7 @@ fn walk_folder(
         let entry = match entry {
             Ok(entry) => entry,
             Err(e) => {
-                let path = error_path(&e).unwrap_or_else(|| folder.to_path_buf());
-                walked.errors.push((path, e.to_string()));
+                walked.errors.extend(walk_error(&e, folder));
                 continue;
             }
         };
@@ -118,10 +158,31 @@ fn walk_folder(
     }
 }
 
+/// What is to be told of an error on the way. Nothing of a link that leads back up, since all it leads to is walked
+/// anyway, nor of a dangling one that is not named like a sound.
+fn walk_error(error: &ignore::Error, folder: &Path) -> Option<(PathBuf, String)> {
+    if matches!(innermost(error), ignore::Error::Loop { .. }) {
+        return None;
+    }
+    let path = error_path(error).unwrap_or_else(|| folder.to_path_buf());
+    let dangling = error.io_error().is_some_and(|e| e.kind() == ErrorKind::NotFound);
+    // The system's own words; `ignore` says the path in its, too.
+    let reason = std::fs::metadata(&path).err().map_or_else(|| error.to_string(), |e| e.to_string());
+    (!dangling || has_sound_extension(&path)).then_some((path, reason))
+}
+
+fn innermost(error: &ignore::Error) -> &ignore::Error {
+    match error {
+        ignore::Error::WithPath { err, .. }
+        | ignore::Error::WithDepth { err, .. }
+        | ignore::Error::WithLineNumber { err, .. } => innermost(err),
+        other => other,
+    }
+}
+
 fn error_path(error: &ignore::Error) -> Option<PathBuf> {
     match error {
         ignore::Error::WithPath { path, .. } => Some(path.clone()),
-        ignore::Error::Loop { child, .. } => Some(child.clone()),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => error_path(err),
         _ => None,
     }
@@ -176,9 +237,22 @@ mod tests {
         std::fs::write(dir.path().join("sub/a.wav"), "x").unwrap();
         std::os::unix::fs::symlink(dir.path(), dir.path().join("sub/loop")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("sub/a.wav"), dir.path().join("z.wav")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("latest")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("gone.wav")).unwrap();
         let walked = walk(&[dir.path().to_path_buf()], &WalkOptions::default()).unwrap();
         assert_eq!(names(&walked), ["a.wav"]);
-        assert!(walked.errors.iter().any(|(p, _)| p.ends_with("loop")), "{:?}", walked.errors);
+        let [(path, reason)] = &walked.errors[..] else { panic!("{:?}", walked.errors) };
+        assert!(path.ends_with("gone.wav") && reason.starts_with("No such file"), "{path:?}: {reason}");
+    }
+
+    #[test]
+    fn a_path_has_one_name_wherever_it_is_named_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = std::fs::canonicalize(dir.path()).unwrap();
+        std::fs::create_dir(real.join("sub")).unwrap();
+        assert_eq!(absolute_path(&real.join("sub/../a.wav")).unwrap(), real.join("a.wav"));
+        assert_eq!(absolute_path(&real.join("gone/../a.wav")).unwrap(), real.join("a.wav"));
+        assert_eq!(absolute_path(&real.join("./sub/./b.wav")).unwrap(), real.join("sub/b.wav"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use earmark_index::{Change, Index};
 
 use crate::pipeline::{self, Keep};
-use crate::walk::{WalkOptions, walk};
+use crate::walk::Walked;
 use crate::{Engine, EngineError};
 use plan::{Known, Plan, plan, prepare};
 use writer::Writer;
@@ -22,8 +22,6 @@ use writer::Writer;
 /// How to ingest.
 #[derive(Debug, Clone, Default)]
 pub struct IngestOptions {
-    /// What to leave out and take in.
-    pub walk: WalkOptions,
     /// Remove clips whose files are gone from under the paths given.
     pub prune: bool,
     /// Embed everything again, changed or not.
@@ -103,21 +101,21 @@ pub enum IngestEvent<'a> {
     },
 }
 
-/// Indexes the sound files under `paths`. When `stop` is set, batches what is finished, and returns; it is also set
+/// Indexes the sound files that were walked. When `stop` is set, batches what is finished, and returns; it is also set
 /// here when the index cannot be written.
 ///
 /// # Errors
-/// A path that does not exist, the model, the index. A bad file is in the report, not an error.
+/// The model, the index. A bad file is in the report, not an error.
 pub fn ingest(
     engine: &Engine,
     index: &Index,
-    paths: &[PathBuf],
+    walked: Walked,
     options: &IngestOptions,
     stop: &AtomicBool,
     mut observe: impl FnMut(IngestEvent<'_>),
 ) -> Result<IngestReport, EngineError> {
     let started = Instant::now();
-    let walked = walk(paths, &options.walk)?;
+    let roots = walked.roots.clone();
     let known = Known::read(index, options)?;
     let mut report =
         IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
@@ -137,7 +135,7 @@ pub fn ingest(
             engine.runtime(),
             &engine.pipeline_options(Keep::Segments),
             std::mem::take(&mut jobs).into_iter(),
-            |job| prepare(job, &hashes, options.force),
+            |job| prepare(job, &hashes, options.force, engine.limits(), stop),
             stop,
             |job, outcome| {
                 if failure.is_none()
@@ -157,7 +155,7 @@ pub fn ingest(
     writer.flush()?;
     let interrupted = stop.load(Ordering::Relaxed);
     if options.prune && !interrupted {
-        report.pruned = prune(index, paths)?;
+        report.pruned = prune(index, &roots)?;
     }
     index.refresh_graph()?;
     report.interrupted = interrupted;
@@ -165,9 +163,8 @@ pub fn ingest(
     Ok(report)
 }
 
-/// Removes clips and remembered failures under `paths` whose files are gone.
-fn prune(index: &Index, paths: &[PathBuf]) -> Result<usize, EngineError> {
-    let roots: Vec<PathBuf> = paths.iter().filter_map(|p| std::path::absolute(p).ok()).collect();
+/// Removes clips and remembered failures under `roots` whose files are gone.
+fn prune(index: &Index, roots: &[PathBuf]) -> Result<usize, EngineError> {
     let is_gone = |path: &str| {
         let path = Path::new(path);
         // Only a plain "not found" counts: an unreadable folder or a stale mount must not empty the index.

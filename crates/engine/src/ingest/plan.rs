@@ -2,18 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
+use earmark_audio::Limits;
 use earmark_index::{ClipId, Failure, Index};
 
 use super::{FailedFile, IngestOptions, IngestReport};
+use crate::EngineError;
 use crate::pipeline::{Prepared, Source};
 use crate::walk::Walked;
-use crate::{EngineError, error};
 
 /// Smaller files are read once, into memory, and hashed and decoded from there.
 const READ_WHOLE_BELOW: u64 = 32 << 20;
+
+/// Bytes hashed between two looks at whether to stop.
+const HASH_BLOCK: usize = 1 << 20;
 
 /// What the index knows already.
 pub(super) struct Known {
@@ -23,12 +29,13 @@ pub(super) struct Known {
     pub(super) hashes: HashSet<[u8; 32]>,
 }
 
-struct KnownClip {
-    id: ClipId,
+#[derive(Debug, Clone)]
+pub(super) struct KnownClip {
+    pub(super) id: ClipId,
     size: u64,
     mtime_ns: i64,
     hash: [u8; 32],
-    tags: Vec<String>,
+    pub(super) tags: Vec<String>,
 }
 
 impl Known {
@@ -58,8 +65,8 @@ pub(super) struct Job {
     pub(super) path: String,
     pub(super) size: u64,
     pub(super) mtime_ns: i64,
-    /// The clip at this path, and its content's hash.
-    pub(super) known: Option<(ClipId, [u8; 32])>,
+    /// The clip at this path.
+    pub(super) known: Option<KnownClip>,
     /// The content's hash, once it is made.
     pub(super) hash: [u8; 32],
 }
@@ -72,6 +79,8 @@ pub(super) enum Settled {
     SameContent,
     /// It cannot be read.
     Unreadable(EngineError),
+    /// The job is being stopped.
+    Stopped,
 }
 
 pub(super) struct Plan {
@@ -126,34 +135,31 @@ pub(super) fn plan(
             report.known_bad += 1;
             continue;
         }
-        plan.jobs.push(Job {
-            path: text.to_owned(),
-            size,
-            mtime_ns,
-            known: clip.map(|c| (c.id, c.hash)),
-            hash: [0; 32],
-        });
+        plan.jobs.push(Job { path: text.to_owned(), size, mtime_ns, known: clip.cloned(), hash: [0; 32] });
     }
     plan
 }
 
 /// Hashes a file and says whether that settles it. Runs on the workers.
-pub(super) fn prepare(mut job: Job, hashes: &HashSet<[u8; 32]>, force: bool) -> (Job, Prepared<Settled>) {
+pub(super) fn prepare(
+    mut job: Job,
+    hashes: &HashSet<[u8; 32]>,
+    force: bool,
+    limits: &Limits,
+    stop: &AtomicBool,
+) -> (Job, Prepared<Settled>) {
     let path = PathBuf::from(&job.path);
-    let source = if job.size < READ_WHOLE_BELOW {
-        fs::read(&path).map(|bytes| {
-            let hash = blake3::hash(&bytes);
-            (hash, Source::Bytes { name: job.path.clone(), bytes })
-        })
-    } else {
-        hash_stream(&path).map(|hash| (hash, Source::Path(path.clone())))
-    };
-    let (hash, source) = match source {
-        Ok(source) => source,
-        Err(e) => return (job, Prepared::Done(Settled::Unreadable(error::EngineError::io(&path, &e)))),
+    if job.size > limits.max_bytes {
+        // The reader refuses it with the limit's name; reading it to hash it first would be for nothing.
+        return (job, Prepared::Encode(Source::Path(path)));
+    }
+    let (hash, source) = match read_or_hash(&path, &job, stop) {
+        Ok(Some(read)) => read,
+        Ok(None) => return (job, Prepared::Done(Settled::Stopped)),
+        Err(e) => return (job, Prepared::Done(Settled::Unreadable(EngineError::io(&path, &e)))),
     };
     job.hash = *hash.as_bytes();
-    let same_clip = job.known.is_some_and(|(_, known)| known == job.hash);
+    let same_clip = job.known.as_ref().is_some_and(|known| known.hash == job.hash);
     let prepared = if force {
         Prepared::Encode(source)
     } else if same_clip {
@@ -166,10 +172,33 @@ pub(super) fn prepare(mut job: Job, hashes: &HashSet<[u8; 32]>, force: bool) -> 
     (job, prepared)
 }
 
-fn hash_stream(path: &PathBuf) -> std::io::Result<blake3::Hash> {
+/// The content's hash, and where the decoder shall read from: memory, for a small file. `None` when stopped.
+fn read_or_hash(
+    path: &Path,
+    job: &Job,
+    stop: &AtomicBool,
+) -> std::io::Result<Option<(blake3::Hash, Source)>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    if job.size < READ_WHOLE_BELOW {
+        // A file may have grown since it was looked at.
+        (&mut file).take(READ_WHOLE_BELOW).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < READ_WHOLE_BELOW {
+            return Ok(Some((blake3::hash(&bytes), Source::Bytes { name: job.path.clone(), bytes })));
+        }
+    }
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(path)?)?;
-    Ok(hasher.finalize())
+    hasher.update(&bytes);
+    let mut block = vec![0; HASH_BLOCK];
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match file.read(&mut block)? {
+            0 => return Ok(Some((hasher.finalize(), Source::Path(path.to_path_buf())))),
+            n => hasher.update(&block[..n]),
+        };
+    }
 }
 
 /// Modification time, nanoseconds since 1970; 0 where the file system keeps none.

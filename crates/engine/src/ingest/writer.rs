@@ -52,6 +52,7 @@ impl<'a> Writer<'a> {
         match outcome {
             Outcome::Encoded(Ok(encoded)) => self.encoded(&job, encoded),
             Outcome::Encoded(Err(e)) | Outcome::Done(Settled::Unreadable(e)) => self.failed(&job, &e),
+            Outcome::Done(Settled::Stopped) => Ok(()),
             Outcome::Done(Settled::Touched) => self.touched(&job),
             Outcome::Done(Settled::SameContent) => self.same_content(job, again),
         }
@@ -88,7 +89,7 @@ impl<'a> Writer<'a> {
             sample_rate: encoded.info.sample_rate,
             channels: encoded.info.channels,
             format: encoded.info.format,
-            tags: self.tags.to_vec(),
+            tags: self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags)),
             indexed_unix_s: now_unix_s(),
         };
         let segments: Vec<Segment> = encoded
@@ -117,6 +118,13 @@ impl<'a> Writer<'a> {
             kind: kind.clone(),
             reason: reason.clone(),
         });
+        if !error.is_about_content() {
+            return Ok(());
+        }
+        // What is in the index is not what is in the file any more.
+        if let Some(known) = &job.known {
+            self.push(Change::Remove(known.id))?;
+        }
         self.push(Change::Fail(Failure {
             path: job.path.clone(),
             size: job.size,
@@ -140,8 +148,10 @@ impl<'a> Writer<'a> {
         // What is waiting may move or replace the very clip.
         self.flush()?;
         let clips = self.index.clips_by_hash(&job.hash)?;
-        let gone = clips.iter().find(|c| c.meta.path != job.path && !Path::new(&c.meta.path).exists());
-        if let (Some(clip), None) = (gone, job.known) {
+        // A file that cannot be looked at, on a share that is not mounted say, is not gone.
+        let is_gone = |path: &str| matches!(Path::new(path).try_exists(), Ok(false));
+        let gone = clips.iter().find(|c| c.meta.path != job.path && is_gone(&c.meta.path));
+        if let (Some(clip), None) = (gone, &job.known) {
             self.report.moved += 1;
             self.done(&job, 0.0, None);
             let meta = self.meta_of(&job, clip);
@@ -157,15 +167,26 @@ impl<'a> Writer<'a> {
         }
         self.done(&job, 0.0, None);
         let segments = self.index.segments(clip.id)?;
-        let meta = ClipMeta { tags: self.tags.to_vec(), ..self.meta_of(&job, clip) };
+        let tags = self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags));
+        let meta = ClipMeta { tags, ..self.meta_of(&job, clip) };
         self.push(Change::Put { meta, segments })
     }
 
     /// What is known of `clip`, for the file of `job`.
     fn meta_of(&self, job: &Job, clip: &Clip) -> ClipMeta {
-        let mut tags = clip.meta.tags.clone();
-        tags.extend(self.tags.iter().filter(|t| !clip.meta.tags.contains(t)).cloned());
-        ClipMeta { path: job.path.clone(), mtime_ns: job.mtime_ns, size: job.size, tags, ..clip.meta.clone() }
+        ClipMeta {
+            path: job.path.clone(),
+            mtime_ns: job.mtime_ns,
+            size: job.size,
+            tags: self.with_tags(&clip.meta.tags),
+            ..clip.meta.clone()
+        }
+    }
+
+    /// The tags a clip has already, and those it is given now.
+    fn with_tags(&self, tags: &[String]) -> Vec<String> {
+        let new = self.tags.iter().filter(|t| !tags.contains(t));
+        tags.iter().chain(new).cloned().collect()
     }
 
     fn done(&mut self, job: &Job, audio_s: f64, failed: Option<&str>) {

@@ -165,16 +165,19 @@ impl Progress {
                 if matches!(self.shown, Shown::Bar(_)) && files > 0 {
                     let bar = ProgressBar::new(bytes);
                     // The template is constant; if it were wrong the default bar would do.
-                    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {msg}  ETA {eta}") {
+                    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {msg}") {
                         bar.set_style(style);
                     }
                     self.shown = Shown::Bar(bar);
                 }
             }
-            IngestEvent::File { bytes, audio_s, .. } => {
+            IngestEvent::Decoded { audio_s } => {
+                self.audio_s = audio_s;
+                self.show();
+            }
+            IngestEvent::File { bytes, .. } => {
                 self.done_files += 1;
                 self.done_bytes += bytes;
-                self.audio_s += audio_s;
                 self.show();
             }
         }
@@ -182,10 +185,19 @@ impl Progress {
 
     fn message(&self) -> String {
         let elapsed = self.started.elapsed().as_secs_f64().max(1e-9);
+        // By size, which is known beforehand; while the first file is not done there is nothing to go by.
+        let eta = if self.done_bytes == 0 {
+            "unknown yet".to_owned()
+        } else {
+            let share = self.done_bytes as f64 / self.bytes.max(1) as f64;
+            amount(elapsed * (1.0 - share) / share)
+        };
         format!(
-            "{}/{} files  {} of audio  {:.0} x real time",
+            "{}/{} files, {} of {}  {} of audio  {:.0} x real time  ETA {eta}",
             self.done_files,
             self.files,
+            bytes(self.done_bytes),
+            bytes(self.bytes),
             amount(self.audio_s),
             self.audio_s / elapsed
         )
@@ -202,14 +214,7 @@ impl Progress {
             Shown::Lines { last } => {
                 if last.elapsed() >= LINE_EVERY {
                     *last = Instant::now();
-                    let share = self.done_bytes as f64 / self.bytes.max(1) as f64;
-                    let left = self.started.elapsed().as_secs_f64() * (1.0 - share) / share.max(1e-9);
-                    note!(
-                        "{message}  {} of {}  ETA {}",
-                        bytes(self.done_bytes),
-                        bytes(self.bytes),
-                        amount(left)
-                    );
+                    note!("{message}");
                 }
             }
         }

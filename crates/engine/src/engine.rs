@@ -9,7 +9,7 @@ use earmark_audio::Limits;
 use earmark_encoder::{Embedding, Model, PIPELINE_VERSION, Runtime, TextEncoder};
 use earmark_index::Identity;
 
-use crate::pipeline::{self, Encoded, Keep, Outcome, PipelineOptions, Prepared, Source};
+use crate::pipeline::{self, Encoded, Keep, Outcome, PipelineOptions, Prepared, Source, Step};
 use crate::{EngineError, search};
 
 /// How an engine works.
@@ -116,9 +116,10 @@ impl Engine {
             items,
             prepare,
             &never,
-            |index: usize, outcome| {
-                let Outcome::Encoded(result) = outcome;
-                results[index] = Some(result);
+            |step: Step<usize, Infallible>| {
+                if let Step::Finished(index, Outcome::Encoded(result)) = step {
+                    results[index] = Some(result);
+                }
             },
         )?;
         Ok(results.into_iter().flatten().collect())

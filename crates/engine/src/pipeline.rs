@@ -10,9 +10,10 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use earmark_audio::{AudioInfo, AudioReader, Limits, WindowStream};
 use earmark_encoder::{AudioEncoder, Model, Runtime};
@@ -111,8 +112,20 @@ pub(crate) enum Outcome<D> {
     Done(D),
 }
 
+/// What happens along the way.
+#[derive(Debug)]
+pub(crate) enum Step<T, D> {
+    /// So much audio was decoded so far, that of unfinished files included. Told several times a second.
+    Decoded {
+        /// Seconds.
+        audio_s: f64,
+    },
+    /// An item is done.
+    Finished(T, Outcome<D>),
+}
+
 /// Runs `items` through `prepare` and, where needed, the decoder and the encoder, on `options.threads` threads, and
-/// hands each outcome to `sink` on the calling thread, in the order they finish, with the key that `prepare` gave it.
+/// hands each step to `sink` on the calling thread, in the order they finish, with the key that `prepare` gave it.
 /// Once `stop` is set no further item is taken up, and items still being decoded are dropped without an outcome.
 ///
 /// # Errors
@@ -124,7 +137,7 @@ pub(crate) fn run<I, T, D>(
     items: I,
     prepare: impl Fn(I::Item) -> (T, Prepared<D>) + Sync,
     stop: &AtomicBool,
-    mut sink: impl FnMut(T, Outcome<D>),
+    mut sink: impl FnMut(Step<T, D>),
 ) -> Result<(), EngineError>
 where
     I: Iterator + Send,
@@ -144,6 +157,7 @@ where
         prepare: &prepare,
         stop,
         abandoned: AtomicBool::new(false),
+        decoded_samples: AtomicU64::new(0),
         queue_limit: 2 * threads,
         state: Mutex::new(State { items, queue: VecDeque::new(), decoding: 0 }),
         changed: Condvar::new(),
@@ -156,12 +170,26 @@ where
             scope.spawn(move || worker.work());
         }
         drop(sender);
-        for (key, outcome) in receiver {
-            sink(key, outcome);
+        // Owned here, so that it is gone, and the workers notice, when the sink panics.
+        let receiver = receiver;
+        let sample_rate = f64::from(model.manifest().front_end.sample_rate());
+        loop {
+            let received = receiver.recv_timeout(TICK);
+            sink(Step::Decoded {
+                audio_s: shared.decoded_samples.load(Ordering::Relaxed) as f64 / sample_rate,
+            });
+            match received {
+                Ok((key, outcome)) => sink(Step::Finished(key, outcome)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
     });
     Ok(())
 }
+
+/// Longest time between two steps.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Finished items that may wait for the sink before the workers do.
 const RESULTS_AHEAD: usize = 64;
@@ -174,6 +202,8 @@ struct Shared<'a, I, T, P> {
     stop: &'a AtomicBool,
     /// Nobody takes results any more.
     abandoned: AtomicBool,
+    /// At the model's rate.
+    decoded_samples: AtomicU64,
     queue_limit: usize,
     state: Mutex<State<I, T>>,
     changed: Condvar,
@@ -392,6 +422,7 @@ where
                 continue;
             }
             used += (to - from) as u64;
+            self.shared.decoded_samples.fetch_add((to - from) as u64, Ordering::Relaxed);
             stream.push(&block[from..to], &mut |window| complete.extend(cutter.push(window)));
             for segment in complete.drain(..) {
                 self.enqueue(file, segment, offset_s);
@@ -492,7 +523,6 @@ where
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use earmark_encoder::Catalogue;
 
@@ -519,11 +549,15 @@ mod tests {
 
     fn run_all(
         prepare: impl Fn(usize) -> (usize, Prepared<()>) + Sync,
-        sink: impl FnMut(usize, Outcome<()>),
+        mut sink: impl FnMut(usize, Outcome<()>),
     ) -> Result<(), EngineError> {
         let model = Catalogue::default().open(Catalogue::default_name())?;
         let runtime = Runtime::load(None)?;
-        run(&model, &runtime, &options(), 0..50, prepare, &AtomicBool::new(false), sink)
+        run(&model, &runtime, &options(), 0..50, prepare, &AtomicBool::new(false), |step| {
+            if let Step::Finished(i, outcome) = step {
+                sink(i, outcome);
+            }
+        })
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use earmark_index::{Change, Index};
 
-use crate::pipeline::{self, Keep};
+use crate::pipeline::{self, Keep, Step};
 use crate::walk::Walked;
 use crate::{Engine, EngineError};
 use plan::{Known, Plan, plan, prepare};
@@ -88,14 +88,17 @@ pub enum IngestEvent<'a> {
         /// Their size, bytes.
         bytes: u64,
     },
+    /// So much audio was decoded so far, that of unfinished files included. Told several times a second.
+    Decoded {
+        /// Seconds.
+        audio_s: f64,
+    },
     /// A file is done.
     File {
         /// Which.
         path: &'a str,
         /// Its size, bytes.
         bytes: u64,
-        /// Audio encoded from it, seconds; 0 when it was settled by its hash or failed.
-        audio_s: f64,
         /// Why it failed, where it did.
         failed: Option<&'a str>,
     },
@@ -137,12 +140,15 @@ pub fn ingest(
             std::mem::take(&mut jobs).into_iter(),
             |job| prepare(job, &hashes, options.force, engine.limits(), stop),
             stop,
-            |job, outcome| {
-                if failure.is_none()
-                    && let Err(e) = writer.take(job, outcome, &mut again)
-                {
-                    stop.store(true, Ordering::Relaxed);
-                    failure = Some(e);
+            |step| match step {
+                Step::Decoded { audio_s } => writer.tell(IngestEvent::Decoded { audio_s }),
+                Step::Finished(job, outcome) => {
+                    if failure.is_none()
+                        && let Err(e) = writer.take(job, outcome, &mut again)
+                    {
+                        stop.store(true, Ordering::Relaxed);
+                        failure = Some(e);
+                    }
                 }
             },
         )?;

@@ -106,13 +106,13 @@ impl<'a> Writer<'a> {
         }
         self.report.audio_s += encoded.duration_s;
         self.report.segments += segments.len();
-        self.done(job, encoded.duration_s, None);
+        self.done(job, None);
         self.push(Change::Put { meta, segments })
     }
 
     fn failed(&mut self, job: &Job, error: &EngineError) -> Result<(), EngineError> {
         let (kind, reason) = (error.kind().to_owned(), error.to_string());
-        self.done(job, 0.0, Some(&reason));
+        self.done(job, Some(&reason));
         self.report.failed.push(FailedFile {
             path: job.path.clone(),
             kind: kind.clone(),
@@ -137,7 +137,7 @@ impl<'a> Writer<'a> {
 
     fn touched(&mut self, job: &Job) -> Result<(), EngineError> {
         self.report.unchanged += 1;
-        self.done(job, 0.0, None);
+        self.done(job, None);
         let Some(clip) = self.index.clip_by_path(&job.path)? else { return Ok(()) };
         let meta = self.meta_of(job, &clip);
         self.push(Change::Move { id: clip.id, meta })
@@ -153,7 +153,7 @@ impl<'a> Writer<'a> {
         let gone = clips.iter().find(|c| c.meta.path != job.path && is_gone(&c.meta.path));
         if let (Some(clip), None) = (gone, &job.known) {
             self.report.moved += 1;
-            self.done(&job, 0.0, None);
+            self.done(&job, None);
             let meta = self.meta_of(&job, clip);
             return self.push(Change::Move { id: clip.id, meta });
         }
@@ -165,7 +165,7 @@ impl<'a> Writer<'a> {
             Some(_) => self.report.updated += 1,
             None => self.report.copied += 1,
         }
-        self.done(&job, 0.0, None);
+        self.done(&job, None);
         let segments = self.index.segments(clip.id)?;
         let tags = self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags));
         let meta = ClipMeta { tags, ..self.meta_of(&job, clip) };
@@ -189,7 +189,12 @@ impl<'a> Writer<'a> {
         tags.iter().chain(new).cloned().collect()
     }
 
-    fn done(&mut self, job: &Job, audio_s: f64, failed: Option<&str>) {
-        (self.observe)(IngestEvent::File { path: &job.path, bytes: job.size, audio_s, failed });
+    /// Passes an event on to whoever watches.
+    pub(super) fn tell(&mut self, event: IngestEvent<'_>) {
+        (self.observe)(event);
+    }
+
+    fn done(&mut self, job: &Job, failed: Option<&str>) {
+        self.tell(IngestEvent::File { path: &job.path, bytes: job.size, failed });
     }
 }

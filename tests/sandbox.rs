@@ -16,6 +16,11 @@ pub(crate) fn sample(name: &str) -> PathBuf {
     repo().join("index-data/sounds").join(name)
 }
 
+/// The path of a sample sound, as an argument.
+pub(crate) fn sample_arg(name: &str) -> String {
+    sample(name).to_str().unwrap().to_owned()
+}
+
 /// A fixture of the audio crate.
 pub(crate) fn audio_fixture(name: &str) -> PathBuf {
     repo().join("tests/fixtures/audio").join(name)

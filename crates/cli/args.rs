@@ -52,35 +52,23 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Listen to sound files and remember what was heard
     Index(IndexArgs),
-    /// Find sounds by words, by example, or both
     Search(SearchArgs),
-    /// Label clips with any words
     Classify(ClassifyArgs),
-    /// Tell when something is heard
     Events(EventsArgs),
-    /// Say what is in the index, or what a sound file is
     Info(InfoArgs),
-    /// List the clips in the index
     List(ListArgs),
-    /// Take clips out of the index (never touches the files)
     Remove(RemoveArgs),
-    /// Check the whole index, and that every segment is found by its own vector
     Verify(VerifyArgs),
     /// Make anew what is derived from the index's store
     Rebuild,
-    /// Write the index as JSON Lines and a NumPy matrix
     Export(ExportArgs),
-    /// Read what `export` wrote into an index
     Import(ImportArgs),
-    /// The models that can be used
     Models(ModelsArgs),
-    /// Print a completion script for your shell
     Completions(CompletionsArgs),
 }
 
-/// Index sound files, or bring an index up to date.
+/// Listen to sound files and remember what was heard
 ///
 /// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised by
 /// their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be read are
@@ -116,7 +104,7 @@ pub(crate) struct IndexArgs {
     pub(crate) json: bool,
 }
 
-/// Find sounds by words, by example, or both.
+/// Find sounds by words, by example, or both
 ///
 /// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
 #[derive(Debug, ClapArgs)]
@@ -248,7 +236,7 @@ pub(crate) struct LabelArgs {
     pub(crate) labels_file: Option<PathBuf>,
 }
 
-/// Label clips with any words.
+/// Label clips with any words
 ///
 /// The answer is the label that fits best, with its probability among the labels given, or none of them when nothing
 /// fits. With --multi each label is judged by itself.
@@ -283,7 +271,7 @@ pub(crate) struct ClassifyArgs {
     pub(crate) format: RowFormatArgs,
 }
 
-/// Tell when something is heard in a recording.
+/// Tell when something is heard
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EventsArgs {
     /// A sound file; `-` reads one from standard input
@@ -326,7 +314,7 @@ pub(crate) struct EventFormatArgs {
     pub(crate) audacity: bool,
 }
 
-/// Say what is in the index, or what a sound file is.
+/// Say what is in the index, or what a sound file is
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InfoArgs {
     /// A sound file [default: the index itself]
@@ -337,7 +325,7 @@ pub(crate) struct InfoArgs {
     pub(crate) json: bool,
 }
 
-/// List the clips in the index.
+/// List the clips in the index
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
     /// List the files that could not be indexed, with reasons, instead
@@ -358,7 +346,7 @@ pub(crate) struct ListFormatArgs {
     pub(crate) paths: PathsArgs,
 }
 
-/// Take clips out of the index. The sound files stay as they are.
+/// Take clips out of the index (never touches the files)
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RemoveArgs {
     /// Files, or folders with all that is in them
@@ -371,7 +359,9 @@ pub(crate) struct RemoveArgs {
     pub(crate) dry_run: bool,
 }
 
-/// Check the whole index.
+/// Check the whole index, and that every segment is found by its own vector
+///
+/// In an index of more than 40 000 segments a sample of them is searched for, and the report says how many.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
     /// Also check that every clip's file is still there
@@ -382,7 +372,9 @@ pub(crate) struct VerifyArgs {
     pub(crate) json: bool,
 }
 
-/// Write the index as `header.json`, `clips.jsonl` and `vectors.npy` (float32, one unit row a segment).
+/// Write the index as JSON Lines and a NumPy matrix
+///
+/// Three files: `header.json`, `clips.jsonl` and `vectors.npy` (float32, one row of unit length a segment).
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {
     /// A new or empty folder
@@ -392,7 +384,9 @@ pub(crate) struct ExportArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// Read what `earmark export` wrote into an index, which is created if it is not there.
+/// Read what `export` wrote into an index
+///
+/// The index is created if it is not there. Clips at the same paths are replaced.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportArgs {
     /// The folder that was written
@@ -400,7 +394,10 @@ pub(crate) struct ImportArgs {
     pub(crate) dir: PathBuf,
 }
 
-/// The models that can be used: the bundled one, and your own in the config folder.
+/// The models that can be used
+///
+/// There is the bundled one, and your own: every folder with a manifest.toml in the `models` folder of earmark's config
+/// folder.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
@@ -425,7 +422,9 @@ pub(crate) enum ModelsCommand {
     },
 }
 
-/// Print a completion script: `earmark completions bash > /etc/bash_completion.d/earmark`
+/// Print a completion script for your shell
+///
+/// As in `earmark completions bash > /etc/bash_completion.d/earmark`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CompletionsArgs {
     /// Your shell

@@ -5,13 +5,9 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, file_name, sample};
+use crate::sandbox::{Sandbox, file_name, sample_arg};
 
 const LABELS: &str = "dog bark, church bell, siren, rain";
-
-fn sample_arg(name: &str) -> String {
-    sample(name).to_str().unwrap().to_owned()
-}
 
 #[test]
 fn the_label_that_fits_wins_and_probabilities_sum_to_one() {

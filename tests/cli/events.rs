@@ -2,14 +2,10 @@
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, repo, sample};
+use crate::sandbox::{Sandbox, repo, sample_arg};
 
 /// How far an onset or end may be off, seconds: what the product promises.
 const PROMISE_S: f64 = 0.5;
-
-fn sample_arg(name: &str) -> String {
-    sample(name).to_str().unwrap().to_owned()
-}
 
 /// What was put into a recording: start, end, label.
 fn truth(recording: &str) -> Vec<(f64, f64, String)> {

@@ -9,6 +9,7 @@ use earmark_audio::Limits;
 use earmark_encoder::{Embedding, Model, PIPELINE_VERSION, Runtime, TextEncoder};
 use earmark_index::Identity;
 
+use crate::encoders::Encoders;
 use crate::pipeline::{self, Encoded, Keep, Outcome, PipelineOptions, Prepared, Source, Step};
 use crate::{EngineError, search};
 
@@ -23,8 +24,7 @@ pub struct EngineOptions {
 
 /// A model made ready: embeds text and audio. Share it between threads by reference.
 pub struct Engine {
-    model: Model,
-    runtime: Runtime,
+    encoders: Encoders,
     threads: usize,
     limits: Limits,
     text: Mutex<Option<TextEncoder>>,
@@ -36,25 +36,34 @@ impl Engine {
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores() } else { options.threads };
-        Self { model, runtime, threads, limits: options.limits, text: Mutex::new(None) }
+        Self {
+            encoders: Encoders::new(model, runtime),
+            threads,
+            limits: options.limits,
+            text: Mutex::new(None),
+        }
     }
 
     /// The model.
     #[must_use]
     pub fn model(&self) -> &Model {
-        &self.model
+        self.encoders.model()
     }
 
     /// The ONNX Runtime in use.
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
-        &self.runtime
+        self.encoders.runtime()
     }
 
     /// Limits on untrusted audio.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn encoders(&self) -> &Encoders {
+        &self.encoders
     }
 
     /// Worker threads in use.
@@ -66,7 +75,7 @@ impl Engine {
     /// What an index made by this engine says of its vectors.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        identity(&self.model)
+        identity(self.model())
     }
 
     /// Options for [`Engine::encode`] with this engine's threads and limits.
@@ -88,7 +97,7 @@ impl Engine {
     ) -> Result<R, EngineError> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if text.is_none() {
-            *text = Some(self.model.text_encoder(&self.runtime)?);
+            *text = Some(self.model().text_encoder(self.runtime())?);
         }
         match text.as_mut() {
             Some(encoder) => work(encoder),
@@ -109,19 +118,11 @@ impl Engine {
         let prepare = |(index, source)| (index, Prepared::<Infallible>::Encode(source));
         let items = sources.into_iter().enumerate();
         let never = AtomicBool::new(false);
-        pipeline::run(
-            &self.model,
-            &self.runtime,
-            options,
-            items,
-            prepare,
-            &never,
-            |step: Step<usize, Infallible>| {
-                if let Step::Finished(index, Outcome::Encoded(result)) = step {
-                    results[index] = Some(result);
-                }
-            },
-        )?;
+        pipeline::run(&self.encoders, options, items, prepare, &never, |step: Step<usize, Infallible>| {
+            if let Step::Finished(index, Outcome::Encoded(result)) = step {
+                results[index] = Some(result);
+            }
+        })?;
         Ok(results.into_iter().flatten().collect())
     }
 
@@ -153,7 +154,7 @@ impl Engine {
     /// An embedding without direction.
     pub fn pool(&self, encoded: &Encoded, name: &str) -> Result<Embedding, EngineError> {
         let rows: Vec<f32> = encoded.spans.iter().flat_map(|s| s.vector.iter().copied()).collect();
-        Ok(self.model.pool(&rows, name)?)
+        Ok(self.model().pool(&rows, name)?)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod labels;
 pub mod search;
 pub mod transfer;
 
+mod encoders;
 mod engine;
 mod error;
 mod npy;

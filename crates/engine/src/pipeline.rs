@@ -16,9 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use earmark_audio::{AudioInfo, AudioReader, Limits, WindowStream};
-use earmark_encoder::{AudioEncoder, Model, Runtime};
+use earmark_encoder::{AudioEncoder, Model};
 
 use crate::EngineError;
+use crate::encoders::Encoders;
 use crate::segment::{SegmentCutter, SegmentFeatures};
 
 /// Where the bytes of a sound come from.
@@ -131,8 +132,7 @@ pub(crate) enum Step<T, D> {
 /// # Errors
 /// Those of opening the model. A file's own failure is its outcome, not an error of the run.
 pub(crate) fn run<I, T, D>(
-    model: &Model,
-    runtime: &Runtime,
+    encoders: &Encoders,
     options: &PipelineOptions,
     items: I,
     prepare: impl Fn(I::Item) -> (T, Prepared<D>) + Sync,
@@ -145,14 +145,15 @@ where
     D: Send,
 {
     let threads = options.threads.max(1);
-    // One encoder tells at once whether the model works; the other threads open theirs when they have something to
+    // One encoder tells at once whether the model works; the other threads take theirs when they have something to
     // encode, so that a short clip does not pay for all of them.
-    let mut first = Some(model.audio_encoder(runtime)?);
+    let mut first = Some(encoders.take()?);
+    let model = encoders.model();
     let prototype = model.window_stream(options.hop_samples)?;
     let (sender, receiver) = sync_channel(RESULTS_AHEAD);
     let shared = Shared {
+        encoders,
         model,
-        runtime,
         options,
         prepare: &prepare,
         stop,
@@ -195,8 +196,8 @@ const TICK: Duration = Duration::from_millis(250);
 const RESULTS_AHEAD: usize = 64;
 
 struct Shared<'a, I, T, P> {
+    encoders: &'a Encoders,
     model: &'a Model,
-    runtime: &'a Runtime,
     options: &'a PipelineOptions,
     prepare: &'a P,
     stop: &'a AtomicBool,
@@ -332,7 +333,12 @@ where
                     });
                     self.take_up(item);
                 }
-                Task::Leave => return,
+                Task::Leave => {
+                    if let Some(encoder) = self.encoder.take() {
+                        self.shared.encoders.give_back(encoder);
+                    }
+                    return;
+                }
             }
         }
     }
@@ -492,7 +498,7 @@ where
         let model = self.shared.model;
         let mut rows = Vec::with_capacity(segment.times.len() * model.manifest().dim);
         if self.encoder.is_none() {
-            self.encoder = Some(model.audio_encoder(self.shared.runtime)?);
+            self.encoder = Some(self.shared.encoders.take()?);
         }
         if let Some(encoder) = &mut self.encoder {
             encoder.encode(&segment.features, &mut rows)?;
@@ -524,7 +530,7 @@ where
 mod tests {
     use std::sync::mpsc;
 
-    use earmark_encoder::Catalogue;
+    use earmark_encoder::{Catalogue, Runtime};
 
     use super::*;
 
@@ -552,8 +558,8 @@ mod tests {
         mut sink: impl FnMut(usize, Outcome<()>),
     ) -> Result<(), EngineError> {
         let model = Catalogue::default().open(Catalogue::default_name())?;
-        let runtime = Runtime::load(None)?;
-        run(&model, &runtime, &options(), 0..50, prepare, &AtomicBool::new(false), |step| {
+        let encoders = Encoders::new(model, Runtime::load(None)?);
+        run(&encoders, &options(), 0..50, prepare, &AtomicBool::new(false), |step| {
             if let Step::Finished(i, outcome) = step {
                 sink(i, outcome);
             }

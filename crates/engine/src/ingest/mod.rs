@@ -134,8 +134,7 @@ pub fn ingest(
         let mut failure = None;
         let mut again = Vec::new();
         pipeline::run(
-            engine.model(),
-            engine.runtime(),
+            engine.encoders(),
             &engine.pipeline_options(Keep::Segments),
             std::mem::take(&mut jobs).into_iter(),
             |job| prepare(job, &hashes, options.force, engine.limits(), stop),

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::units::{parse_count, parse_probability, parse_score, parse_seconds, parse_since, parse_weight};
+use crate::units::{
+    parse_count, parse_format, parse_probability, parse_score, parse_seconds, parse_since, parse_tag,
+    parse_weight,
+};
 
 /// Find and label sounds by describing them.
 ///
@@ -21,7 +24,8 @@ Examples:
   earmark classify clip.wav --labels \"dog, siren, rain\"
   earmark events night.flac --labels \"owl, car passing by\"
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be used, 130 cut short by Ctrl-C.")]
+Exit codes: 0 done, 1 failed, 2 a command line that makes no sense, 3 done but some files could not be used (those known
+to be bad from before do not count), 130 cut short by Ctrl-C.")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -72,7 +76,8 @@ pub(crate) enum Command {
 ///
 /// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised by
 /// their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be read are
-/// listed at the end and not tried again until they change.
+/// listed at the end and not tried again until they change. A file `.earmarkignore` in a folder says what to leave out, in
+/// the syntax of .gitignore.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct IndexArgs {
     /// Sound files and folders
@@ -88,7 +93,7 @@ pub(crate) struct IndexArgs {
     #[arg(long)]
     pub(crate) retry_failed: bool,
     /// Give the clips a tag (may be repeated)
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", value_parser = parse_tag)]
     pub(crate) tags: Vec<String>,
     /// Leave out paths that match (may be repeated)
     #[arg(long, value_name = "GLOB")]
@@ -108,20 +113,26 @@ pub(crate) struct IndexArgs {
 ///
 /// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark search glass breaking --max-duration 5s
+  earmark search --like index-data/sounds/alarms/siren-wail.mp3 --not speech
+  earmark search rain --with-tag field --json")]
 pub(crate) struct SearchArgs {
     /// What it sounds like, in your words
     #[arg(value_name = "WORDS")]
-    pub(crate) text: Option<String>,
+    pub(crate) words: Vec<String>,
     /// Find sounds like this file (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) like: Vec<PathBuf>,
-    /// Use the example from here, as in 12s or 1:30
+    /// Use the examples from here, as in 12s or 1:30
     #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
     pub(crate) from: Option<f64>,
-    /// Use the example up to here
+    /// Use the examples up to here
     #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
     pub(crate) to: Option<f64>,
-    /// Keep away from sounds like these words (may be repeated)
+    /// Keep away from sounds like these words (may be repeated). Words close to the query take its hits away too; a lower
+    /// --not-weight is gentler
     #[arg(long, value_name = "WORDS")]
     pub(crate) not: Vec<String>,
     /// How much the words count
@@ -168,14 +179,16 @@ pub(crate) enum SearchMode {
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Which clips")]
 pub(crate) struct FilterArgs {
-    /// Only paths that match; without a `/`, file names that match
+    /// Only paths that match; without a `/`, file names that match. `*` stays within a folder, `**` does not; upper and
+    /// lower case differ
     #[arg(long = "path", value_name = "GLOB")]
     pub(crate) path_glob: Option<String>,
     /// Only clips with this tag (may be repeated: all of them)
-    #[arg(long = "with-tag", value_name = "TAG")]
+    #[arg(long = "with-tag", value_name = "TAG", value_parser = parse_tag)]
     pub(crate) tags: Vec<String>,
-    /// Only this format, as in wav or flac (may be repeated: any of them)
-    #[arg(long = "in-format", value_name = "FORMAT")]
+    /// Only this container format: wav, aiff, flac, mp3, mp2, ogg, mp4, mkv, caf or aac, or a file extension that it goes
+    /// by (may be repeated: any of them)
+    #[arg(long = "in-format", value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) formats: Vec<String>,
     /// Only clips at least this long
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
@@ -241,6 +254,11 @@ pub(crate) struct LabelArgs {
 /// The answer is the label that fits best, with its probability among the labels given, or none of them when nothing
 /// fits. With --multi each label is judged by itself.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark classify index-data/sounds/animals --labels \"dog, cat, bird\"
+  earmark classify --indexed --labels-file labels.csv --csv
+  curl -s https://example.org/clip.ogg | earmark classify - --labels \"rain, applause\" --multi")]
 pub(crate) struct ClassifyArgs {
     /// Sound files and folders; `-` reads a sound file from standard input
     #[arg(value_name = "FILE", required_unless_present = "indexed", conflicts_with = "indexed")]
@@ -272,7 +290,13 @@ pub(crate) struct ClassifyArgs {
 }
 
 /// Tell when something is heard
+///
+/// Short windows slide over the recording; an event of a label begins where its probability reaches the threshold.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark events index-data/sounds/events/dog-in-rain.wav --labels \"dog bark, rain\"
+  earmark events night.flac --labels \"owl, car\" --audacity > labels.txt")]
 pub(crate) struct EventsArgs {
     /// A sound file; `-` reads one from standard input
     #[arg(value_name = "FILE")]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use earmark_audio::Limits;
 use earmark_encoder::{Catalogue, Model, Runtime};
 use earmark_engine::{Engine, EngineOptions};
@@ -49,16 +49,37 @@ pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
 pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
     let dir = db_dir(global)?;
     let index = Index::open_read_only(&dir, None, &OpenOptions::default())?;
-    let name = global.model.as_deref().unwrap_or(&index.header().identity.model_id);
-    let model = catalogue().open(name).with_context(|| {
+    let model = model_of(global, &index, &dir)?;
+    check_identity(&dir, &index, &model)?;
+    tell_events(&index, global);
+    Ok((index, model))
+}
+
+/// The model named, else the one that made the index.
+fn model_of(global: &Global, index: &Index, dir: &Path) -> Result<Model> {
+    if let Some(name) = &global.model {
+        return Ok(catalogue().open(name)?);
+    }
+    let absent = || {
         format!(
             "the index at {} was made with a model that is not here; name its folder with --model",
             dir.display()
         )
-    })?;
-    check_identity(&dir, &index, &model)?;
-    tell_events(&index, global);
-    Ok((index, model))
+    };
+    catalogue().open(&index.header().identity.model_id).with_context(absent)
+}
+
+/// An index gets a folder of its own: not a file, and not a folder in which something else is.
+pub(crate) fn check_free(dir: &Path) -> Result<()> {
+    if dir.is_file() {
+        bail!("{} is a file; --db names a folder", dir.display());
+    }
+    let in_use = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    // What an earlier try left behind is ours.
+    if in_use && !dir.join("store").exists() {
+        bail!("{} is no index, and not empty; name another folder with --db", dir.display());
+    }
+    Ok(())
 }
 
 fn check_identity(dir: &Path, index: &Index, model: &Model) -> Result<()> {
@@ -82,13 +103,12 @@ pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> 
     let options = OpenOptions::default();
     let (index, model) = match Index::open(&dir, None, &options) {
         Ok(index) => {
-            let name = global.model.as_deref().unwrap_or(&index.header().identity.model_id);
-            let model =
-                catalogue().open(name).context("the index needs its model; name its folder with --model")?;
+            let model = model_of(global, &index, &dir)?;
             check_identity(&dir, &index, &model)?;
             (index, model)
         }
         Err(earmark_index::Error::NotFound { .. }) => {
+            check_free(&dir)?;
             let model = model(global)?;
             (Index::create_or_open(&dir, &earmark_engine::identity(&model), &options)?, model)
         }

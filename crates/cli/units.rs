@@ -54,6 +54,39 @@ pub(crate) fn parse_score(text: &str) -> Result<f32, String> {
     score.ok_or_else(|| format!("expected a score from -1 to 1, got `{text}`"))
 }
 
+/// A tag: some text without a comma, since lists of tags are written with commas.
+pub(crate) fn parse_tag(text: &str) -> Result<String, String> {
+    let tag = text.trim();
+    if tag.is_empty() || tag.contains(',') {
+        return Err(format!("expected a word or more without a comma, got `{text}`; --tag may be repeated"));
+    }
+    Ok(tag.to_owned())
+}
+
+/// Container formats as indexes name them, each with the file extensions that it goes by.
+const FORMATS: &[(&str, &[&str])] = &[
+    ("wav", &["wave", "bwf", "rf64"]),
+    ("aiff", &["aif", "aifc"]),
+    ("flac", &[]),
+    ("mp3", &[]),
+    ("mp2", &[]),
+    ("ogg", &["oga", "opus", "spx"]),
+    ("mp4", &["m4a", "m4b", "m4r", "mov", "3gp", "alac"]),
+    ("mkv", &["mka", "webm", "weba"]),
+    ("caf", &[]),
+    ("aac", &["adts"]),
+];
+
+/// A container format, by its name or by a file extension.
+pub(crate) fn parse_format(text: &str) -> Result<String, String> {
+    let wanted = text.trim().trim_start_matches('.').to_ascii_lowercase();
+    let found = FORMATS.iter().find(|(name, others)| *name == wanted || others.contains(&wanted.as_str()));
+    let names = || FORMATS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    found
+        .map(|(name, _)| (*name).to_owned())
+        .ok_or_else(|| format!("expected one of {}, got `{text}`", names()))
+}
+
 /// A probability, 0 to 1.
 pub(crate) fn parse_probability(text: &str) -> Result<f32, String> {
     let probability = text.parse().ok().filter(|p| (0.0..=1.0).contains(p));
@@ -142,6 +175,13 @@ mod tests {
         for bad in ["", "x", "-3", "1x", "s", "1::2", "inf", "nan"] {
             assert!(parse_seconds(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn formats_go_by_their_extensions_too() {
+        assert_eq!(parse_format("WAV").as_deref(), Ok("wav"));
+        assert_eq!(parse_format(".m4a").as_deref(), Ok("mp4"));
+        assert!(parse_format("banana").unwrap_err().contains("flac"));
     }
 
     #[test]

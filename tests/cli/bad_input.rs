@@ -119,7 +119,10 @@ fn odd_file_names_are_shown_safely_or_refused_by_name() {
 #[test]
 fn numbers_out_of_range_are_refused_by_option() {
     let sandbox = Sandbox::indexed(&[BELL]);
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 11] = [
+        &["search", "bell", "--in-format", "banana"],
+        &["search", "bell", "--with-tag", " "],
+        &["index", "sounds", "--tag", "a,b"],
         &["search", "bell", "-k", "0"],
         &["search", "bell", "--min-score", "nan"],
         &["search", "bell", "--text-weight", "inf"],
@@ -182,12 +185,28 @@ fn label_lists_are_checked_before_anything_is_decoded() {
 }
 
 #[test]
+fn an_index_gets_a_folder_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.add_sample(BELL);
+    let error = sandbox.fails(1, ["index", "sounds", "--db", "sounds"]);
+    assert!(error.contains("sounds is no index, and not empty"), "{error}");
+    assert_eq!(fs::read_dir(sandbox.path("sounds")).unwrap().count(), 1);
+    let error = sandbox.fails(1, ["index", "sounds", "--db", "sounds/church-bell.flac"]);
+    assert!(error.contains("is a file"), "{error}");
+    fs::create_dir(sandbox.path("empty")).unwrap();
+    sandbox.ok(["index", "sounds", "--db", "empty"]);
+}
+
+#[test]
 fn an_unknown_model_is_refused_with_those_there_are() {
     let sandbox = Sandbox::new();
     sandbox.add_sample(BELL);
     let error = sandbox.fails(1, ["index", "sounds", "--model", "huge"]);
     assert!(error.contains("unknown model `huge`") && error.contains("mini"), "{error}");
     assert!(!sandbox.db().exists(), "an index was made for a model that does not exist");
+    sandbox.ok(["index", "sounds"]);
+    let error = sandbox.fails(1, ["search", "bell", "--model", "huge"]);
+    assert!(error.contains("unknown model `huge`") && !error.contains("was made with"), "{error}");
 }
 
 /// A model of the user's own: `mini` with another hop, so that its vectors are others.

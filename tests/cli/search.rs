@@ -86,6 +86,7 @@ fn filters_apply_inside_the_search() {
     assert_eq!(names(&["--path", "*.wav"]), ["dog-barking.wav"]);
     assert_eq!(names(&["--path", "sounds/*.ogg"]), ["siren-two-tone.ogg"]);
     assert_eq!(names(&["--in-format", "mp3"]).len(), 2);
+    assert_eq!(names(&["--in-format", "oga"]), ["siren-two-tone.ogg"]);
     assert_eq!(names(&["-k", "3"]).len(), 3);
     assert_eq!(names(&["--since", "1h"]).len(), SAMPLES.len());
     let run = sandbox.run(["search", "siren", "--min-duration", "1h"]);
@@ -154,8 +155,18 @@ fn nothing_matches_is_an_answer_with_a_reason() {
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let sandbox = library();
-    let mut child = sandbox.command(["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    for format in ["--json", "--jsonl", "--csv", "--paths0"] {
+        let mut command = sandbox.command(["list", format]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{format}: {output:?}");
+    }
+}
+
+#[test]
+fn several_words_need_no_quotes() {
+    let sandbox = library();
+    let quoted = sandbox.json(["search", "church bell", "--json"]);
+    assert_eq!(quoted, sandbox.json(["search", "church", "bell", "--json"]));
 }

@@ -32,6 +32,7 @@ fn a_damaged_export_is_refused_by_file() {
     fs::write(&vectors, &bytes[..bytes.len() - 100]).unwrap();
     let error = sandbox.fails(1, ["import", "out", "--db", "second.earmark"]);
     assert!(error.contains("vectors.npy") && error.contains("row"), "{error}");
+    assert!(!sandbox.path("second.earmark").exists(), "half an index was left");
     let error = sandbox.fails(1, ["import", "sounds", "--db", "third.earmark"]);
     assert!(error.contains("header.json") && error.contains("earmark export"), "{error}");
 }

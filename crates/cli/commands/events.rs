@@ -32,6 +32,11 @@ struct Document<'a> {
     events: Vec<Row>,
 }
 
+/// A hop is a tenth of a second or so; more digits would only pretend.
+fn to_millisecond(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
 pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let labels = context::labels(&args.labels)?;
     let options = EventOptions {
@@ -51,8 +56,8 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let rows: Vec<Row> = events
         .iter()
         .map(|e| Row {
-            onset_s: e.onset_s,
-            offset_s: e.offset_s,
+            onset_s: to_millisecond(e.onset_s),
+            offset_s: to_millisecond(e.offset_s),
             label: labels.names[e.label].clone(),
             score: e.score,
         })

@@ -69,7 +69,7 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
-        note!("\nfinishing the batch; press Ctrl-C again to stop at once (nothing acknowledged is lost)");
+        note!("\nfinishing the batch; press Ctrl-C again to stop at once (nothing finished is lost)");
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(stop)
@@ -84,6 +84,7 @@ fn summarise(report: &IngestReport) {
         (report.copied, "copied"),
         (report.pruned, "pruned"),
         (report.unchanged, "unchanged"),
+        (report.retagged, "given new tags"),
         (report.failed.len(), "failed"),
         (report.known_bad, "known to be bad"),
     ];
@@ -101,7 +102,7 @@ fn summarise(report: &IngestReport) {
         );
     }
     if report.other_files > 0 {
-        line += &format!("; {} other files passed over", report.other_files);
+        line += &format!("; {} passed over, not named like sound files", report.other_files);
     }
     note!("{line}");
     for path in &report.truncated {

@@ -8,6 +8,7 @@ use earmark_index::{Clip, Failure};
 use serde::Serialize;
 
 use crate::args::{Global, ListArgs};
+use crate::output::note;
 use crate::units::{clock, moment};
 use crate::{context, output};
 
@@ -32,6 +33,10 @@ pub(crate) fn run(global: &Global, args: ListArgs) -> Result<ExitCode> {
         let mut clips = index.clips_matching(&context::filter(&args.filter))?;
         clips.sort_by(|a, b| a.meta.path.cmp(&b.meta.path));
         print_clips(&args, &clips)?;
+        if clips.is_empty() && !global.quiet {
+            let all = index.stats()?.clips;
+            note!("none of the {all} clips in the index to list");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -78,7 +78,9 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
 fn parts(args: &SearchArgs) -> Vec<QueryPart> {
     let range = (args.from.is_some() || args.to.is_some())
         .then(|| (args.from.unwrap_or(0.0), args.to.unwrap_or(f64::INFINITY)));
-    let text = args.text.iter().map(|t| QueryPart { what: Like::Text(t.clone()), weight: args.text_weight });
+    let text = (!args.words.is_empty())
+        .then(|| QueryPart { what: Like::Text(args.words.join(" ")), weight: args.text_weight })
+        .into_iter();
     let like = args
         .like
         .iter()
@@ -155,21 +157,36 @@ fn print(
     if format.row.jsonl {
         output::jsonl(rows()?)?;
     } else if format.row.csv {
-        let header = ["rank", "score", "path", "start_s", "end_s", "clip_id", "duration_s", "format"];
-        let record = |(i, h): (usize, &Hit)| {
-            let meta = &h.clip.meta;
+        let header = [
+            "rank",
+            "score",
+            "path",
+            "start_s",
+            "end_s",
+            "clip_id",
+            "duration_s",
+            "format",
+            "tags",
+            "shared",
+        ];
+        let record = |row: Row<'_>| {
+            let classes = row.shared.unwrap_or_default();
+            let classes: Vec<String> =
+                classes.iter().map(|s| format!("{} {:.2}", s.class, s.contribution)).collect();
             vec![
-                (i + 1).to_string(),
-                format!("{:.4}", h.score),
-                meta.path.clone(),
-                format!("{:.3}", h.start_s),
-                format!("{:.3}", h.end_s),
-                h.clip.id.to_string(),
-                format!("{:.3}", meta.duration_s),
-                meta.format.clone(),
+                row.rank.to_string(),
+                format!("{:.4}", row.score),
+                row.path.to_owned(),
+                format!("{:.3}", row.start_s),
+                format!("{:.3}", row.end_s),
+                row.clip_id.to_string(),
+                format!("{:.3}", row.duration_s),
+                row.format.to_owned(),
+                row.tags.join(";"),
+                classes.join(";"),
             ]
         };
-        output::csv(&header, hits.iter().enumerate().map(record))?;
+        output::csv(&header, rows()?.into_iter().map(record))?;
     } else if format.paths.paths0 {
         output::paths0(hits.iter().map(|h| h.clip.meta.path.as_str()))?;
     } else if format.m3u {
@@ -202,7 +219,7 @@ fn row(i: usize, hit: &Hit, shared: Option<Vec<SharedRow>>) -> Row<'_> {
 }
 
 fn describe(args: &SearchArgs) -> String {
-    let text = args.text.iter().cloned();
+    let text = (!args.words.is_empty()).then(|| args.words.join(" ")).into_iter();
     let like = args.like.iter().map(|p| format!("like {}", p.display()));
     let not = args.not.iter().map(|t| format!("not {t}"));
     text.chain(like).chain(not).collect::<Vec<_>>().join(", ")

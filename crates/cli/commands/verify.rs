@@ -56,7 +56,7 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
     let mut out = output::stdout();
     writeln!(
         out,
-        "{} clips, {} segments; {} of {} searched for found by their own vector",
+        "{} clips, {} segments; {} of the {} searched for find themselves",
         report.clips, report.segments, report.found, report.searched
     )?;
     if report.graph_searched > 0 {

@@ -102,7 +102,8 @@ impl EventOptions {
         ];
         for (setting, value) in seconds {
             let ok = value.is_finite() && value >= 0.0 && (setting != "--hop" || value > 0.0);
-            check(ok, setting, "a number of seconds", value.to_string())?;
+            let expected = if setting == "--hop" { "more than 0 s" } else { "a number of seconds" };
+            check(ok, setting, expected, value.to_string())?;
         }
         Ok(())
     }

@@ -157,8 +157,9 @@ pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<Tra
             blake3::Hash::from_hex(&line.content_hash).map_err(|e| bad_line(format!("content_hash: {e}")))?;
         let mut segments = Vec::with_capacity(line.segments.len());
         for (start_s, end_s) in line.segments {
-            let vector = npy::read_values(&mut vectors, dim)
-                .map_err(|e| bad(&vectors_path, format!("row {}: {e}", report.segments)))?;
+            let vector = npy::read_values(&mut vectors, dim).map_err(|e| {
+                bad(&vectors_path, format!("row {} of {rows} is not there: {e}", report.segments))
+            })?;
             segments.push(Segment { start_s, end_s, vector });
             report.segments += 1;
         }

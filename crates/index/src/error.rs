@@ -14,8 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// Another process (or another `Index` in this one) holds the store.
     #[error(
-        "the index at {} is in use by another process; wait for that job to end, stop it, or send the request to the \
-         running server instead",
+        "the index at {} is in use by another process; wait for that job to end, or stop it",
         .dir.display()
     )]
     Locked {
@@ -66,7 +65,7 @@ pub enum Error {
     },
 
     /// There is no index in the folder.
-    #[error("there is no index at {}; create one with `earmark index`, or name another folder", .dir.display())]
+    #[error("there is no index at {}; create one with `earmark index`, or name another with --db", .dir.display())]
     NotFound {
         /// The folder that was searched.
         dir: PathBuf,

@@ -41,10 +41,29 @@ pub(crate) fn package(repo: &Repo) -> Result<()> {
     Ok(())
 }
 
+/// What goes with the program; the repository's own README is about the repository.
+const README: &str = "\
+# earmark
+
+Find and label sounds by describing them. Nothing needs installing: keep the program and the ONNX Runtime library in
+one folder, and run it by its path, or put a link to it where your shell looks.
+
+    ./earmark index ~/Sounds
+    ./earmark search \"heavy wooden door creaking\"
+    ./earmark classify clip.wav --labels \"dog, siren, rain\"
+    ./earmark events night.flac --labels \"owl, car passing by\"
+    ./earmark help
+
+`completions/` has scripts for bash, zsh and fish: for bash, `source completions/earmark.bash`, or copy it to
+/etc/bash_completion.d. `licences/` has the licences of all that is inside; the bundled model's card, with what it is
+good and bad at, is licences/model-mini/README.md.
+";
+
 fn fill(repo: &Repo, folder: &Path, binary: &Path, library: &Path) -> Result<()> {
     copy(binary, folder)?;
     copy(library, folder)?;
-    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+    fs::write(folder.join("README.md"), README)?;
+    for name in ["CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         let file = repo.root.join(name);
         if file.is_file() {
             copy(&file, folder)?;

@@ -56,6 +56,8 @@ pub struct IngestReport {
     pub unchanged: usize,
     /// Clips whose file has another path now.
     pub moved: usize,
+    /// Unchanged clips that were given tags.
+    pub retagged: usize,
     /// New clips with the content of one that was known: not encoded again.
     pub copied: usize,
     /// Clips removed because their file is gone.
@@ -125,6 +127,7 @@ pub fn ingest(
     let Plan { mut jobs, retag } = plan(walked, &known, options, &mut report);
     observe(IngestEvent::Planned { files: jobs.len(), bytes: jobs.iter().map(|j| j.size).sum() });
 
+    report.retagged = retag.len();
     let mut writer = Writer::new(index, &options.tags, &mut report, &mut observe);
     writer.retag(retag)?;
     // A file whose content was known when the plan was made, but is not any more by the time it is written, comes

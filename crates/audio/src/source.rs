@@ -325,9 +325,11 @@ pub(crate) fn from_symphonia(file: &str, error: Error) -> AudioError {
         }
         Error::IoError(source) => io_error(file, source),
         // An MP4 that was cut short, or is still being written, has no index.
-        Error::Unsupported(what) if what.contains("missing moov") => {
-            malformed(file, "an MP4 file with its index (the moov atom)", "one without, as if it were cut short")
-        }
+        Error::Unsupported(what) if what.contains("missing moov") => malformed(
+            file,
+            "an MP4 file with its index (the moov atom)",
+            "one without, as if it were cut short",
+        ),
         Error::Unsupported(what) => unsupported(file, "a supported feature", what),
         Error::DecodeError(what) | Error::LimitError(what) => malformed(file, "well-formed audio", what),
         other => malformed(file, "well-formed audio", other.to_string()),

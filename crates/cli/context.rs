@@ -50,7 +50,7 @@ pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
     let dir = db_dir(global)?;
     let index = Index::open_read_only(&dir, None, &OpenOptions::default())?;
     let model = model_of(global, &index, &dir)?;
-    check_identity(&dir, &index, &model)?;
+    index.check_identity(&earmark_engine::identity(&model))?;
     tell_events(&index, global);
     Ok((index, model))
 }
@@ -82,20 +82,6 @@ pub(crate) fn check_free(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn check_identity(dir: &Path, index: &Index, model: &Model) -> Result<()> {
-    let received = earmark_engine::identity(model);
-    let expected = &index.header().identity;
-    if *expected == received {
-        return Ok(());
-    }
-    Err(earmark_index::Error::ModelMismatch {
-        dir: dir.to_path_buf(),
-        expected: Box::new(expected.clone()),
-        received: Box::new(received),
-    }
-    .into())
-}
-
 /// The index, for writing, created if it is not there, and its model: the one named, else the one that made the index,
 /// else the bundled one.
 pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> {
@@ -104,7 +90,7 @@ pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> 
     let (index, model) = match Index::open(&dir, None, &options) {
         Ok(index) => {
             let model = model_of(global, &index, &dir)?;
-            check_identity(&dir, &index, &model)?;
+            index.check_identity(&earmark_engine::identity(&model))?;
             (index, model)
         }
         Err(earmark_index::Error::NotFound { .. }) => {

@@ -33,6 +33,11 @@ pub(crate) fn short(path: &str) -> String {
     printable(&relative.filter(|r| !r.is_empty()).unwrap_or_else(|| path.to_owned()))
 }
 
+/// The reason a file failed for, without the path that messages begin with.
+pub(crate) fn reason(path: &str, message: &str) -> String {
+    printable(message.strip_prefix(&format!("{path}: ")).unwrap_or(message))
+}
+
 /// Text with control characters shown as escapes: a file's name must not break a line, or talk to the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect()

@@ -116,9 +116,7 @@ fn summarise(report: &IngestReport) {
 fn list_failures(report: &IngestReport) {
     for failed in report.failed.iter().take(LISTED_FAILURES) {
         let path = output::short(&failed.path);
-        let reason = failed.reason.strip_prefix(&format!("{}: ", failed.path)).unwrap_or(&failed.reason);
-        let reason = output::printable(reason);
-        note!("failed: {path}: {reason}");
+        note!("failed: {path}: {}", output::reason(&failed.path, &failed.reason));
     }
     if report.failed.len() > LISTED_FAILURES {
         let more = report.failed.len() - LISTED_FAILURES;
@@ -205,19 +203,16 @@ impl Progress {
     }
 
     fn show(&mut self) {
-        let message = self.message();
         match &mut self.shown {
-            Shown::Nothing => {}
-            Shown::Bar(bar) => {
-                bar.set_position(self.done_bytes);
-                bar.set_message(message);
-            }
-            Shown::Lines { last } => {
-                if last.elapsed() >= LINE_EVERY {
-                    *last = Instant::now();
-                    note!("{message}");
-                }
-            }
+            Shown::Nothing => return,
+            Shown::Lines { last } if last.elapsed() < LINE_EVERY => return,
+            Shown::Lines { last } => *last = Instant::now(),
+            Shown::Bar(bar) => bar.set_position(self.done_bytes),
+        }
+        let message = self.message();
+        match &self.shown {
+            Shown::Bar(bar) => bar.set_message(message),
+            _ => note!("{message}"),
         }
     }
 

@@ -140,7 +140,7 @@ fn indexed(global: &Global, file: &Path) -> Option<IndexedInfo> {
     let path = earmark_engine::absolute_path(file).ok()?;
     let index = context::open_index(global).ok()?;
     let Clip { id, meta } = index.clip_by_path(path.to_str()?).ok()??;
-    let segments = index.segments(id).ok()?.len();
+    let segments = index.segment_count(id).ok()?;
     Some(IndexedInfo { clip_id: id, segments, tags: meta.tags, indexed_unix_s: meta.indexed_unix_s })
 }
 

@@ -126,8 +126,8 @@ fn print_failures(args: &ListArgs, failures: &[Failure]) -> Result<()> {
     }
     let mut out = output::stdout();
     for failure in failures {
-        let reason = failure.reason.strip_prefix(&format!("{}: ", failure.path)).unwrap_or(&failure.reason);
-        writeln!(out, "{}: {}", output::short(&failure.path), output::printable(reason))?;
+        let reason = output::reason(&failure.path, &failure.reason);
+        writeln!(out, "{}: {reason}", output::short(&failure.path))?;
     }
     Ok(out.flush()?)
 }

@@ -108,7 +108,7 @@ fn show(name: &str, json: bool) -> Result<ExitCode> {
         Ok(()) => format!("{} files, {}, as the manifest says", m.files.len(), bytes(size(&model))),
         Err(e) => format!("problem: {e}"),
     };
-    let window_s = m.window.length_samples as f64 / f64::from(m.front_end.sample_rate());
+    let window_s = m.window_s();
     let hop_s = m.window.hop_samples as f64 / f64::from(m.front_end.sample_rate());
     let rows = [
         ("name", format!("{} ({})", m.id, m.name)),

@@ -69,18 +69,20 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     context::tell_events(&index, global);
     let found = response.hits.len();
     let hits: Vec<Hit> = response.hits.into_iter().take_while(|h| h.score >= min_score).collect();
-    let best_hidden = if hits.len() < found { Some(found - hits.len()) } else { None };
-    let note = note(&index, &hits, response.clips_admitted, best_hidden, min_score)?;
+    let note = note(&index, &hits, response.clips_admitted, found - hits.len(), min_score)?;
     print(&args, &engine, &index, &query, &hits, note, global.quiet)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The words, with or without quotes around several.
+fn text(args: &SearchArgs) -> Option<String> {
+    (!args.words.is_empty()).then(|| args.words.join(" "))
 }
 
 fn parts(args: &SearchArgs) -> Vec<QueryPart> {
     let range = (args.from.is_some() || args.to.is_some())
         .then(|| (args.from.unwrap_or(0.0), args.to.unwrap_or(f64::INFINITY)));
-    let text = (!args.words.is_empty())
-        .then(|| QueryPart { what: Like::Text(args.words.join(" ")), weight: args.text_weight })
-        .into_iter();
+    let text = text(args).into_iter().map(|t| QueryPart { what: Like::Text(t), weight: args.text_weight });
     let like = args
         .like
         .iter()
@@ -94,7 +96,7 @@ fn note(
     index: &Index,
     hits: &[Hit],
     admitted: usize,
-    hidden: Option<usize>,
+    hidden: usize,
     min_score: f32,
 ) -> Result<Option<String>> {
     if admitted == 0 {
@@ -106,15 +108,15 @@ fn note(
         }));
     }
     Ok(match (hits.is_empty(), hidden) {
-        (true, Some(_)) => Some(format!(
+        (_, 0) => None,
+        (true, _) => Some(format!(
             "nothing matches: no clip scores {min_score:.2} or more; other words may help, and --min-score=-1 shows the \
              nearest anyway"
         )),
-        (false, Some(n)) => Some(format!(
+        (false, n) => Some(format!(
             "{n} weaker {} below {min_score:.2} left out; --min-score=-1 shows them",
             if n == 1 { "hit" } else { "hits" }
         )),
-        _ => None,
     })
 }
 
@@ -219,7 +221,7 @@ fn row(i: usize, hit: &Hit, shared: Option<Vec<SharedRow>>) -> Row<'_> {
 }
 
 fn describe(args: &SearchArgs) -> String {
-    let text = (!args.words.is_empty()).then(|| args.words.join(" ")).into_iter();
+    let text = text(args).into_iter();
     let like = args.like.iter().map(|p| format!("like {}", p.display()));
     let not = args.not.iter().map(|t| format!("not {t}"));
     text.chain(like).chain(not).collect::<Vec<_>>().join(", ")

@@ -22,9 +22,7 @@ pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
 pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
     let db = context::db_dir(global)?;
     let is_new = !db.exists();
-    if is_new || !db.join("store").exists() {
-        context::check_free(&db)?;
-    }
+    context::check_free(&db)?;
     let report = transfer::import(&args.dir, &db, &OpenOptions::default()).inspect_err(|_| {
         if is_new {
             // Half an index is worse than none; what was there before is kept.

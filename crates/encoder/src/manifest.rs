@@ -251,6 +251,12 @@ impl Manifest {
         hex(&Sha256::digest(json))
     }
 
+    /// Length of a window, seconds.
+    #[must_use]
+    pub fn window_s(&self) -> f64 {
+        self.window.length_samples as f64 / f64::from(self.front_end.sample_rate())
+    }
+
     /// The entry of a file, where the manifest lists it.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&FileEntry> {

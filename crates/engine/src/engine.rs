@@ -50,12 +50,6 @@ impl Engine {
         self.encoders.model()
     }
 
-    /// The ONNX Runtime in use.
-    #[must_use]
-    pub fn runtime(&self) -> &Runtime {
-        self.encoders.runtime()
-    }
-
     /// Limits on untrusted audio.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -64,12 +58,6 @@ impl Engine {
 
     pub(crate) fn encoders(&self) -> &Encoders {
         &self.encoders
-    }
-
-    /// Worker threads in use.
-    #[must_use]
-    pub fn threads(&self) -> usize {
-        self.threads
     }
 
     /// What an index made by this engine says of its vectors.
@@ -97,7 +85,7 @@ impl Engine {
     ) -> Result<R, EngineError> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if text.is_none() {
-            *text = Some(self.model().text_encoder(self.runtime())?);
+            *text = Some(self.model().text_encoder(self.encoders.runtime())?);
         }
         match text.as_mut() {
             Some(encoder) => work(encoder),

@@ -121,9 +121,7 @@ pub fn detect(
     options: &EventOptions,
 ) -> Result<(Vec<Event>, Encoded), EngineError> {
     options.validate()?;
-    let window = &engine.model().manifest().window;
-    let window_s =
-        window.length_samples as f64 / f64::from(engine.model().manifest().front_end.sample_rate());
+    let window_s = engine.model().manifest().window_s();
     if let Some(hop_s) = options.hop_s.filter(|hop| *hop > window_s) {
         return Err(EngineError::Setting {
             setting: "--hop",
@@ -164,7 +162,7 @@ pub fn score_track(
 ) -> Result<ScoreTrack, EngineError> {
     let manifest = engine.model().manifest();
     let scores: &Scores = &manifest.scores;
-    let length_s = manifest.window.length_samples as f64 / f64::from(manifest.front_end.sample_rate());
+    let length_s = manifest.window_s();
     let centres: Vec<f64> = encoded.spans.iter().map(|s| s.start_s + length_s / 2.0).collect();
     let mut rows = vec![Vec::with_capacity(encoded.spans.len()); labels.vectors.len()];
     for span in &encoded.spans {

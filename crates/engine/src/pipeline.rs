@@ -384,9 +384,14 @@ where
         let Some(decoded) = contain(&file.name, || self.stream_file(&file, source)).transpose() else {
             return; // Stopped: the file has no outcome.
         };
+        self.advance(&file, |progress| progress.decoded = Some(decoded));
+    }
+
+    /// Notes a step of a file's progress; the last one gives the file its outcome.
+    fn advance(&self, file: &FileInProgress<T>, step: impl FnOnce(&mut Progress<T>)) {
         let complete = {
             let mut progress = file.lock();
-            progress.decoded = Some(decoded);
+            step(&mut progress);
             progress.take_if_complete()
         };
         if let Some((key, result)) = complete {
@@ -480,18 +485,13 @@ where
         if matches!(spans, Err(EngineError::Panic { .. })) {
             self.encoder = None;
         }
-        let complete = {
-            let mut progress = run.file.lock();
+        self.advance(&run.file, |progress| {
             progress.missing -= 1;
             match spans {
                 Ok(spans) => progress.runs[run.position] = Some(spans),
                 Err(e) => progress.failed = Some(e),
             }
-            progress.take_if_complete()
-        };
-        if let Some((key, result)) = complete {
-            self.send(key, Outcome::Encoded(result));
-        }
+        });
     }
 
     fn encode_segment(&mut self, segment: &SegmentFeatures, name: &str) -> Result<Vec<Span>, EngineError> {

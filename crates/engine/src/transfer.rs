@@ -61,11 +61,10 @@ pub fn export(index: &Index, filter: &Filter, dir: &Path) -> Result<TransferRepo
     }
     let (header_path, clips_path, vectors_path) = paths(dir);
     let clips = index.clips_matching(filter)?;
-    let mut segment_counts = Vec::with_capacity(clips.len());
+    let mut rows = 0;
     for clip in &clips {
-        segment_counts.push(index.segments(clip.id)?.len());
+        rows += index.segment_count(clip.id)?;
     }
-    let rows = segment_counts.iter().sum();
     let dim = index.header().identity.dim;
     let mut vectors = BufWriter::new(File::create(&vectors_path).map_err(at(&vectors_path))?);
     npy::write_header(&mut vectors, rows, dim).map_err(at(&vectors_path))?;

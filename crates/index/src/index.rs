@@ -159,6 +159,15 @@ impl Index {
         }))
     }
 
+    /// How many segments a clip has, without reading them.
+    ///
+    /// # Errors
+    /// [`Error::UnknownClip`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn segment_count(&self, id: ClipId) -> Result<usize> {
+        let record: ClipRecord = self.store.record(&codec::clip_key(id))?.ok_or(Error::UnknownClip { id })?;
+        Ok(record.segments as usize)
+    }
+
     /// A clip's segments, in order.
     ///
     /// # Errors

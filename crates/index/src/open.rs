@@ -79,6 +79,15 @@ impl Index {
         }
     }
 
+    /// Refuses an `identity` other than that of the vectors in this index: what `expect` does on opening, for callers
+    /// that learn only from the index which model they need.
+    ///
+    /// # Errors
+    /// [`Error::ModelMismatch`].
+    pub fn check_identity(&self, identity: &Identity) -> Result<()> {
+        check_identity(&self.dir, &self.header, identity)
+    }
+
     fn open_copy(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
         let copy = tempfile::Builder::new().prefix("earmark-").tempdir();
         let copy = copy.map_err(|e| Error::io(dir, &std::env::temp_dir(), e))?;
@@ -107,12 +116,8 @@ impl Index {
             }
             HeaderProblem::Damaged(what) => store.corrupt(what),
         })?;
-        if let Some(received) = expect.filter(|identity| **identity != header.identity) {
-            return Err(Error::ModelMismatch {
-                dir: dir.to_path_buf(),
-                expected: Box::new(header.identity),
-                received: Box::new(received.clone()),
-            });
+        if let Some(identity) = expect {
+            check_identity(dir, &header, identity)?;
         }
         let counters: Counters =
             store.record(codec::COUNTERS_KEY)?.ok_or_else(|| store.corrupt("it has no counters"))?;
@@ -139,6 +144,17 @@ impl Index {
         }
         Ok(index)
     }
+}
+
+fn check_identity(dir: &Path, header: &Header, identity: &Identity) -> Result<()> {
+    if *identity == header.identity {
+        return Ok(());
+    }
+    Err(Error::ModelMismatch {
+        dir: dir.to_path_buf(),
+        expected: Box::new(header.identity.clone()),
+        received: Box::new(identity.clone()),
+    })
 }
 
 /// The error for a folder without a store, which may have had one.

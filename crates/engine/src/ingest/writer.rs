@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
             sample_rate: encoded.info.sample_rate,
             channels: encoded.info.channels,
             format: encoded.info.format,
-            tags: self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags)),
+            tags: self.tags_of(job),
             indexed_unix_s: now_unix_s(),
         };
         let segments: Vec<Segment> = encoded
@@ -167,8 +167,7 @@ impl<'a> Writer<'a> {
         }
         self.done(&job, None);
         let segments = self.index.segments(clip.id)?;
-        let tags = self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags));
-        let meta = ClipMeta { tags, ..self.meta_of(&job, clip) };
+        let meta = ClipMeta { tags: self.tags_of(&job), ..self.meta_of(&job, clip) };
         self.push(Change::Put { meta, segments })
     }
 
@@ -181,6 +180,11 @@ impl<'a> Writer<'a> {
             tags: self.with_tags(&clip.meta.tags),
             ..clip.meta.clone()
         }
+    }
+
+    /// The tags for the clip at a job's path.
+    fn tags_of(&self, job: &Job) -> Vec<String> {
+        self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags))
     }
 
     /// The tags a clip has already, and those it is given now.

@@ -101,7 +101,7 @@ impl AudioError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected}, received {received}")]
 pub struct SpecError {
-    /// The field, as written in a manifest, e.g. `hop_length`.
+    /// The field, by its path in a manifest, e.g. `front_end.hop_length`.
     pub field: &'static str,
     /// What is accepted.
     pub expected: String,

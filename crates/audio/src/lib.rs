@@ -1,13 +1,13 @@
-//! Untrusted bytes -> mono samples -> log-mel features.
+//! Untrusted bytes -> mono samples -> features.
 //!
 //! This crate turns a sound file into what an audio encoder eats. It knows no model and no ONNX: the
-//! front end is described by data ([`LogMelSpec`], [`WindowSpec`]) that a model's manifest carries.
+//! front end is described by data ([`FrontEndSpec`], [`FeatureSpec`], [`WindowSpec`]) that a model's manifest carries.
 //!
 //! The way of the data, one module a step:
 //!
 //! ```text
 //! bytes --reader--> mono blocks --resample--> mono blocks at one rate --window--> FeatureWindow
-//!         (source, opus, edits, trim, mix)                                           (log_mel, mel)
+//!         (source, opus, edits, trim, mix)                                           (front_end)
 //! ```
 //!
 //! Everything streams: a file of any length is decoded, resampled and featurised with a fixed amount
@@ -36,10 +36,9 @@
 
 mod edits;
 mod error;
+mod front_end;
 mod guard;
 mod limits;
-mod log_mel;
-mod mel;
 mod mix;
 mod opus;
 mod reader;
@@ -52,13 +51,13 @@ mod waveform;
 mod window;
 
 pub use error::{AudioError, SpecError};
+pub use front_end::{FeatureShape, FrontEnd};
 pub use limits::Limits;
-pub use log_mel::LogMel;
 pub use reader::{AudioInfo, AudioReader};
 pub use resample::ResampledReader;
 pub use spec::{
-    LogKind, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, PadMode, ShortPad, Spectrum, WindowFunction,
-    WindowSpec,
+    FeatureSpec, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind, LogMelSpec, LogScale, MelNorm, MelScale,
+    MelShape, Normalise, PadMode, ShortPad, Spectrum, Tail, WaveformSpec, WindowFunction, WindowSpec,
 };
 pub use waveform::Waveform;
 pub use window::{FeatureWindow, WindowStream};

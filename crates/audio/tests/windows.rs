@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use earmark_audio::{
-    FeatureWindow, LogKind, LogMel, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, PadMode, ShortPad,
-    Spectrum, WindowFunction, WindowSpec, WindowStream,
+    FeatureShape, FeatureSpec, FeatureWindow, FrontEnd, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind,
+    LogMelSpec, LogScale, MelNorm, MelScale, MelShape, Normalise, PadMode, ShortPad, SpecError, Spectrum,
+    Tail, WaveformSpec, WindowFunction, WindowSpec, WindowStream,
 };
 use proptest::prelude::*;
 
-/// A small front end, so that many cases are cheap.
-fn small(center: bool) -> LogMelSpec {
+/// Small front ends, so that many cases are cheap.
+fn log_mel(center: bool) -> LogMelSpec {
     LogMelSpec {
         sample_rate: 1000,
         n_fft: 32,
@@ -29,13 +30,41 @@ fn small(center: bool) -> LogMelSpec {
     }
 }
 
+fn front_ends() -> Vec<FrontEndSpec> {
+    vec![
+        FrontEndSpec::LogMel(log_mel(false)),
+        FrontEndSpec::LogMel(log_mel(true)),
+        FrontEndSpec::KaldiFbank(KaldiFbankSpec {
+            sample_rate: 1000,
+            frame_length: 25,
+            hop_length: 10,
+            n_fft: None,
+            window: WindowFunction::Povey,
+            n_mels: 4,
+            f_min: 20.0,
+            f_max: 500.0,
+            pre_emphasis: 0.97,
+            remove_dc: true,
+            gain: 1.0,
+        }),
+        FrontEndSpec::Waveform(WaveformSpec { sample_rate: 1000, normalise: Normalise::UnitVariance }),
+    ]
+}
+
+fn window(length_samples: usize, hop_samples: usize) -> WindowSpec {
+    WindowSpec { length_samples, hop_samples, pad: ShortPad::Zero, tail: Tail::Zero }
+}
+
 fn noise(n: usize) -> Vec<f32> {
     (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 9) as f32 / 8_388_608.0 - 0.5).collect()
 }
 
+fn open(front: &FrontEndSpec, features: &FeatureSpec, spec: &WindowSpec) -> Result<WindowStream, SpecError> {
+    FrontEnd::new(front, features).and_then(|front_end| WindowStream::new(front_end, spec))
+}
+
 /// Runs a stream over `samples` in blocks of the given lengths, over and over.
-fn stream(front: &LogMelSpec, spec: &WindowSpec, samples: &[f32], blocks: &[usize]) -> Vec<FeatureWindow> {
-    let mut stream = WindowStream::new(LogMel::new(front).unwrap(), spec).unwrap();
+fn run(stream: &mut WindowStream, samples: &[f32], blocks: &[usize]) -> Vec<FeatureWindow> {
     let mut windows = Vec::new();
     let mut rest = samples;
     for len in blocks.iter().cycle() {
@@ -51,39 +80,53 @@ fn stream(front: &LogMelSpec, spec: &WindowSpec, samples: &[f32], blocks: &[usiz
 }
 
 /// What the windows should be, each computed alone from the rules in `WindowSpec`.
-fn expected(front: &LogMelSpec, spec: &WindowSpec, samples: &[f32]) -> Vec<FeatureWindow> {
+fn expected(
+    front: &FrontEndSpec,
+    features: &FeatureSpec,
+    spec: &WindowSpec,
+    samples: &[f32],
+) -> Vec<FeatureWindow> {
     let (n, length, hop) = (samples.len(), spec.length_samples, spec.hop_samples);
     if n == 0 {
         return Vec::new();
     }
-    let mut log_mel = LogMel::new(front).unwrap();
+    let mut front_end = FrontEnd::new(front, features).unwrap();
+    let frame =
+        if let FrontEndSpec::KaldiFbank(_) | FrontEndSpec::LogMel(LogMelSpec { center: false, .. }) = front {
+            25
+        } else {
+            1
+        };
+    let full = features.fusion.map_or(length, |fusion| fusion.chunk_samples);
     (0..1 + n.saturating_sub(length).div_ceil(hop))
         .map(|index| {
-            let start = index * hop;
+            let mut start = index * hop;
+            if start + length > n && index > 0 && spec.tail == Tail::Shift {
+                start = n - length;
+            }
             let mut window = samples[start..n.min(start + length)].to_vec();
-            if index == 0 && n < length {
-                let whole_copies = length / n;
+            if index == 0 && n < full {
+                let whole_copies = full / n;
                 window = match spec.pad {
-                    ShortPad::Zero => window,
-                    ShortPad::Repeat => window.repeat(whole_copies + 1)[..length].to_vec(),
+                    ShortPad::Zero | ShortPad::None => window,
+                    ShortPad::Repeat => window.repeat(whole_copies + 1)[..full].to_vec(),
                     ShortPad::RepeatZero => window.repeat(whole_copies),
                 };
             }
-            window.resize(length, 0.0);
-            let mut features = Vec::new();
-            log_mel.compute(&window, &mut features);
+            let least = if spec.pad == ShortPad::None { frame } else { full };
+            window.resize(window.len().max(least), 0.0);
             FeatureWindow {
                 index,
                 start_s: start as f64 / 1000.0,
                 end_s: n.min(start + length) as f64 / 1000.0,
-                features,
+                features: front_end.compute(&window),
             }
         })
         .collect()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn windows_are_those_computed_alone_whatever_the_blocks(
@@ -91,25 +134,55 @@ proptest! {
         length in 25..200usize,
         hop_share in 0.01..=1.0f64,
         whole_frames in any::<bool>(),
-        center in any::<bool>(),
-        pad in prop::sample::select(vec![ShortPad::Zero, ShortPad::Repeat, ShortPad::RepeatZero]),
+        front in prop::sample::select(front_ends()),
+        pad in prop::sample::select(vec![
+            ShortPad::Zero, ShortPad::Repeat, ShortPad::RepeatZero, ShortPad::None,
+        ]),
+        tail in prop::sample::select(vec![Tail::Zero, Tail::Shift]),
+        frames in prop::option::of(1..20usize),
+        chunk_share in prop::option::of(0.2..=1.0f64),
+        steps in any::<bool>(),
         blocks in prop::collection::vec(1..300usize, 1..6),
     ) {
         let mut hop = ((length as f64 * hop_share) as usize).max(1);
         if whole_frames {
             hop = (hop / 10 * 10).max(10);
         }
-        let spec = WindowSpec { length_samples: length, hop_samples: hop, pad };
+        let mut features = FeatureSpec { frames, ..FeatureSpec::default() };
+        if steps {
+            features = FeatureSpec { fill: 0.5, dynamic_range: Some(2.0), mean: -1.0, std: 3.0, ..features };
+        }
+        match (chunk_share, &front) {
+            _ if pad == ShortPad::None => features.frames = Some(frames.unwrap_or(7)),
+            (Some(share), FrontEndSpec::LogMel(_) | FrontEndSpec::KaldiFbank(_)) => {
+                let chunk_samples = ((length as f64 * share) as usize).max(25);
+                features = FeatureSpec { frames: None, fusion: Some(FusionSpec { chunk_samples }), ..features };
+            }
+            _ => {}
+        }
+        let spec = WindowSpec { pad, tail, ..window(length, hop) };
         let samples = noise(n);
-        let got = stream(&small(center), &spec, &samples, &blocks);
+        let mut stream = open(&front, &features, &spec).unwrap();
+        let FeatureShape { channels, frames, bands } = stream.shape();
+        let got = run(&mut stream, &samples, &blocks);
+        for window in &got {
+            prop_assert_eq!(window.features.len(), channels * frames * bands);
+        }
+        // Every sample is in a window, the windows' ends advance, and the last one ends with the sound.
+        let mut covered = 0.0;
+        for window in &got {
+            prop_assert!(window.start_s <= covered && covered < window.end_s);
+            covered = window.end_s;
+        }
+        prop_assert_eq!(covered, n as f64 / 1000.0);
         // Equal to the last bit.
-        prop_assert_eq!(got, expected(&small(center), &spec, &samples));
+        prop_assert_eq!(got, expected(&front, &features, &spec, &samples));
     }
 }
 
 #[test]
 fn yamnets_patches() {
-    let front = LogMelSpec {
+    let front = FrontEndSpec::LogMel(LogMelSpec {
         sample_rate: 16_000,
         n_fft: 512,
         win_length: 400,
@@ -118,14 +191,12 @@ fn yamnets_patches() {
         f_min: 125.0,
         f_max: 7500.0,
         mel_shape: MelShape::Mel,
-        ..small(false)
-    };
-    let spec = WindowSpec { length_samples: 15_600, hop_samples: 7680, pad: ShortPad::Zero };
-    let log_mel = LogMel::new(&front).unwrap();
-    let probe = WindowStream::new(log_mel, &spec).unwrap();
-    assert_eq!((probe.frames_per_window(), probe.n_mels()), (96, 64));
+        ..log_mel(false)
+    });
+    let mut stream = open(&front, &FeatureSpec::default(), &window(15_600, 7680)).unwrap();
+    assert_eq!(stream.shape(), FeatureShape { channels: 1, frames: 96, bands: 64 });
     for (n, windows) in [(1, 1), (15_600, 1), (15_601, 2), (23_280, 2), (23_281, 3), (160_000, 20)] {
-        let got = stream(&front, &spec, &noise(n), &[1111]);
+        let got = run(&mut stream, &noise(n), &[1111]);
         assert_eq!(got.len(), windows, "{n} samples");
         assert!(got.iter().all(|w| w.features.len() == 96 * 64));
         assert_eq!(got.last().unwrap().end_s, n as f64 / 16_000.0);
@@ -136,28 +207,76 @@ fn yamnets_patches() {
 }
 
 #[test]
-fn a_finished_stream_starts_over() {
-    let spec = WindowSpec { length_samples: 100, hop_samples: 50, pad: ShortPad::Repeat };
-    let mut stream = WindowStream::new(LogMel::new(&small(false)).unwrap(), &spec).unwrap();
-    let mut run = |samples: &[f32]| {
-        let mut windows = Vec::new();
-        stream.push(samples, &mut |w| windows.push(w));
-        stream.finish(&mut |w| windows.push(w));
-        windows
-    };
-    let first = run(&noise(333));
-    assert_eq!(run(&[]), []);
-    assert_eq!(run(&noise(333)), first);
+fn a_shifted_last_window_ends_with_the_sound() {
+    let spec = WindowSpec { tail: Tail::Shift, ..window(100, 100) };
+    let front = FrontEndSpec::Waveform(WaveformSpec { sample_rate: 1000, normalise: Normalise::None });
+    let mut stream = open(&front, &FeatureSpec::default(), &spec).unwrap();
+    let samples = noise(230);
+    let got = run(&mut stream, &samples, &[7]);
+    let spans: Vec<_> = got.iter().map(|w| (w.start_s, w.end_s)).collect();
+    assert_eq!(spans, [(0.0, 0.1), (0.1, 0.2), (0.13, 0.23)]);
+    assert_eq!(got[2].features, samples[130..]);
+    // Whole windows need no shift, and a stream shorter than a window is padded.
+    assert_eq!(run(&mut stream, &samples[..200], &[7]).len(), 2);
+    let short = run(&mut stream, &samples[..30], &[7]);
+    assert_eq!((short.len(), short[0].end_s, short[0].features.len()), (1, 0.03, 100));
 }
 
 #[test]
-fn windows_that_make_no_sense() {
-    let field = |length_samples, hop_samples| {
-        let spec = WindowSpec { length_samples, hop_samples, pad: ShortPad::Zero };
-        WindowStream::new(LogMel::new(&small(false)).unwrap(), &spec).err().unwrap().field
+fn a_finished_stream_starts_over() {
+    for tail in [Tail::Zero, Tail::Shift] {
+        let spec = WindowSpec { pad: ShortPad::Repeat, tail, ..window(100, 50) };
+        let mut stream = open(&front_ends()[0], &FeatureSpec::default(), &spec).unwrap();
+        let first = run(&mut stream, &noise(333), &[1000]);
+        assert_eq!(run(&mut stream, &[], &[1000]), []);
+        assert_eq!(run(&mut stream, &noise(333), &[1000]), first);
+    }
+}
+
+#[test]
+fn specs_that_make_no_sense_name_the_field() {
+    let front_ends = front_ends();
+    let none = FeatureSpec::default();
+    let field = |front: usize, features: &FeatureSpec, spec: WindowSpec| {
+        let error = open(&front_ends[front], features, &spec).err().unwrap();
+        assert!(error.to_string().contains("expected"), "{error}");
+        error.field
     };
-    assert_eq!(field(0, 1), "length_samples");
-    assert_eq!(field(24, 1), "length_samples");
-    assert_eq!(field(100, 0), "hop_samples");
-    assert_eq!(field(100, 101), "hop_samples");
+    assert_eq!(field(0, &none, window(0, 1)), "window.length_samples");
+    assert_eq!(field(0, &none, window(24, 1)), "window.length_samples");
+    assert_eq!(field(2, &none, window(24, 1)), "window.length_samples");
+    assert_eq!(field(0, &none, window(usize::MAX, 1)), "window.length_samples");
+    assert_eq!(field(0, &none, window(100, 0)), "window.hop_samples");
+    assert_eq!(field(0, &none, window(100, 101)), "window.hop_samples");
+    let unpadded = WindowSpec { pad: ShortPad::None, ..window(100, 100) };
+    assert_eq!(field(0, &none, unpadded), "features.frames");
+
+    let bad = |change: &dyn Fn(&mut FeatureSpec)| {
+        let mut features = FeatureSpec::default();
+        change(&mut features);
+        field(0, &features, window(100, 100))
+    };
+    assert_eq!(bad(&|f| f.frames = Some(0)), "features.frames");
+    assert_eq!(bad(&|f| f.frames = Some(usize::MAX)), "features.frames");
+    assert_eq!(bad(&|f| f.fill = f32::NAN), "features.fill");
+    assert_eq!(bad(&|f| f.dynamic_range = Some(0.0)), "features.dynamic_range");
+    assert_eq!(bad(&|f| f.mean = f64::INFINITY), "features.mean");
+    assert_eq!(bad(&|f| f.std = 0.0), "features.std");
+
+    let fusion = |chunk_samples| FeatureSpec { fusion: Some(FusionSpec { chunk_samples }), ..none.clone() };
+    assert_eq!(field(0, &fusion(0), window(100, 100)), "features.fusion.chunk_samples");
+    assert_eq!(field(0, &fusion(24), window(100, 100)), "features.fusion.chunk_samples");
+    assert_eq!(field(0, &fusion(101), window(100, 100)), "window.length_samples");
+    assert_eq!(field(0, &fusion(50), unpadded), "window.pad");
+    assert_eq!(field(3, &fusion(50), window(100, 100)), "features.fusion");
+    let both = FeatureSpec { frames: Some(5), ..fusion(50) };
+    assert_eq!(field(0, &both, window(100, 100)), "features.frames");
+}
+
+#[test]
+fn the_json_of_a_window_without_a_tail_is_what_it_was() {
+    let json = r#"{"length_samples":10,"hop_samples":5,"pad":"repeat_zero"}"#;
+    let spec: WindowSpec = serde_json::from_str(json).unwrap();
+    assert_eq!(spec.tail, Tail::Zero);
+    assert_eq!(serde_json::to_string(&spec).unwrap(), json);
 }

@@ -26,8 +26,8 @@ pub use embedding::{Embedding, dot, normalise};
 pub use error::EncoderError;
 pub use files::ModelFiles;
 pub use manifest::{
-    AudioGraph, AxisNames, FileEntry, FrontEnd, InputAxis, Kind, Manifest, Op, Pooling, Scores,
-    SegmentPolicy, TextGraph,
+    AudioGraph, AxisNames, FileEntry, InputAxis, Kind, Manifest, Op, Pooling, Scores, SegmentPolicy,
+    TextGraph,
 };
 pub use model::{Model, PIPELINE_VERSION};
 pub use runtime::Runtime;

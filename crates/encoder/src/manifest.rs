@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use earmark_audio::{LogMelSpec, WindowSpec};
+use earmark_audio::{FeatureSpec, FrontEndSpec, WindowSpec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -32,7 +32,7 @@ pub struct Manifest {
     /// Length of an embedding.
     pub dim: usize,
     /// From waveform to features.
-    pub front_end: FrontEnd,
+    pub front_end: FrontEndSpec,
     /// How audio of any length is cut for the encoder.
     pub window: WindowSpec,
     /// How windows are pooled into the segments that an index stores.
@@ -71,24 +71,6 @@ impl Kind {
             Self::Joint => "joint",
             Self::Audio => "audio",
             Self::Tagger => "tagger",
-        }
-    }
-}
-
-/// From waveform to features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum FrontEnd {
-    /// Log-mel spectrogram.
-    LogMel(LogMelSpec),
-}
-
-impl FrontEnd {
-    /// The rate that waveforms must be resampled to, Hz.
-    #[must_use]
-    pub fn sample_rate(&self) -> u32 {
-        match self {
-            Self::LogMel(spec) => spec.sample_rate,
         }
     }
 }
@@ -280,29 +262,14 @@ impl Manifest {
             && self.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c));
         check(id_ok, "id", "lower-case letters, digits, `-`, `.` and `_`", &self.id)?;
         check((1..=65_536).contains(&self.dim), "dim", "1 to 65536", &self.dim)?;
-        match &self.front_end {
-            FrontEnd::LogMel(spec) => {
-                spec.validate().map_err(|e| EncoderError::ManifestField {
-                    manifest: origin.to_owned(),
-                    field: "front_end".to_owned(),
-                    expected: "a front end that can be built".to_owned(),
-                    received: e.to_string(),
-                })?;
-            }
-        }
-        check(
-            self.window.length_samples > 0,
-            "window.length_samples",
-            "more than 0",
-            &self.window.length_samples,
-        )?;
-        let hop = self.window.hop_samples;
-        check(
-            hop > 0 && hop <= self.window.length_samples,
-            "window.hop_samples",
-            "1 to the window's length",
-            &hop,
-        )?;
+        let spec_error = |e: earmark_audio::SpecError| EncoderError::ManifestField {
+            manifest: origin.to_owned(),
+            field: e.field.to_owned(),
+            expected: e.expected,
+            received: e.received,
+        };
+        self.front_end.validate().map_err(spec_error)?;
+        self.window.validate(&FeatureSpec::default()).map_err(spec_error)?;
         check(self.segment.windows > 0, "segment.windows", "at least 1", &self.segment.windows)?;
         for axis in &self.audio.input_shape {
             let (ok, shown) = match axis {
@@ -390,7 +357,7 @@ mod tests {
             ("prompt = \"{}\"", "prompt = \"sound\"", "`text.prompt`"),
             ("graph = \"text.onnx\"", "graph = \"other.onnx\"", "`text.graph`"),
             ("path = \"text.onnx\"", "path = \"../text.onnx\"", "`files.path`"),
-            ("n_mels = 64", "n_mels = 0", "`front_end`"),
+            ("n_mels = 64", "n_mels = 0", "`front_end.n_mels`"),
             ("dim = 521", "dim = 521\ncolour = 3", "colour"),
         ];
         let good = mini();

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use earmark_audio::{LogMel, WindowSpec, WindowStream};
+use earmark_audio::{FeatureSpec, FrontEnd, WindowSpec, WindowStream};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
 use crate::audio::pool;
-use crate::{AudioEncoder, Embedding, EncoderError, FrontEnd, Manifest, ModelFiles, Runtime, TextEncoder};
+use crate::{AudioEncoder, Embedding, EncoderError, Manifest, ModelFiles, Runtime, TextEncoder};
 
 /// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling, framing,
 /// segmenting). Raised whenever the same file would get other vectors, so that an index never mixes the two.
@@ -86,13 +86,14 @@ impl Model {
         let m = self.manifest();
         let field = |e: earmark_audio::SpecError| EncoderError::ManifestField {
             manifest: m.id.clone(),
-            field: "front_end".to_owned(),
-            expected: "a front end that can be built".to_owned(),
-            received: e.to_string(),
+            field: e.field.to_owned(),
+            expected: e.expected,
+            received: e.received,
         };
-        let FrontEnd::LogMel(spec) = &m.front_end;
         let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window };
-        LogMel::new(spec).and_then(|log_mel| WindowStream::new(log_mel, &window)).map_err(field)
+        FrontEnd::new(&m.front_end, &FeatureSpec::default())
+            .and_then(|front_end| WindowStream::new(front_end, &window))
+            .map_err(field)
     }
 
     /// Opens the audio graph; one for each thread that encodes.
@@ -100,8 +101,8 @@ impl Model {
     /// # Errors
     /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`].
     pub fn audio_encoder(&self, runtime: &Runtime) -> Result<AudioEncoder, EncoderError> {
-        let stream = self.window_stream(None)?;
-        AudioEncoder::open(self, runtime, stream.frames_per_window(), stream.n_mels())
+        let shape = self.window_stream(None)?.shape();
+        AudioEncoder::open(self, runtime, shape.frames, shape.bands)
     }
 
     /// Opens the text graph.

@@ -141,13 +141,12 @@ pub fn detect(
 /// The hop in samples: a whole number of the front end's frames, so that overlapping windows share them.
 fn hop_samples(engine: &Engine, hop_s: Option<f64>) -> usize {
     let manifest = engine.model().manifest();
-    let earmark_encoder::FrontEnd::LogMel(front_end) = &manifest.front_end;
     let wanted = match hop_s {
-        Some(seconds) => (seconds * f64::from(front_end.sample_rate)) as usize,
+        Some(seconds) => (seconds * f64::from(manifest.front_end.sample_rate())) as usize,
         None => manifest.window.length_samples / 8,
     };
-    let frame = front_end.hop_length.max(1);
-    (wanted / frame * frame).clamp(frame, manifest.window.length_samples)
+    let frame = manifest.front_end.hop_length();
+    (wanted / frame * frame).clamp(frame.min(manifest.window.length_samples), manifest.window.length_samples)
 }
 
 /// Probabilities of each label over time.

@@ -1,10 +1,22 @@
 //! The mel filterbank: triangular filters over FFT bins, kept sparse.
 
-use crate::spec::{LogMelSpec, MelNorm, MelScale, MelShape};
+use crate::spec::{MelNorm, MelScale, MelShape};
+
+/// Where the bands are and what their filters look like; the fields are those of [`LogMelSpec`](crate::LogMelSpec).
+pub(super) struct MelBands {
+    pub(super) sample_rate: u32,
+    pub(super) n_fft: usize,
+    pub(super) n_mels: usize,
+    pub(super) f_min: f64,
+    pub(super) f_max: f64,
+    pub(super) scale: MelScale,
+    pub(super) norm: MelNorm,
+    pub(super) shape: MelShape,
+}
 
 /// `n_mels` filters over `n_fft / 2 + 1` bins; only the bins where a filter is not zero are stored.
 #[derive(Debug)]
-pub(crate) struct Filterbank {
+pub(super) struct Filterbank {
     bands: Vec<Band>,
     weights: Vec<f64>,
 }
@@ -18,9 +30,9 @@ struct Band {
 }
 
 impl Filterbank {
-    pub(crate) fn new(spec: &LogMelSpec) -> Self {
-        let mut bank = Self { bands: Vec::with_capacity(spec.n_mels), weights: Vec::new() };
-        for row in weights(spec) {
+    pub(super) fn new(bands: &MelBands) -> Self {
+        let mut bank = Self { bands: Vec::with_capacity(bands.n_mels), weights: Vec::new() };
+        for row in weights(bands) {
             let first_bin = row.iter().position(|w| *w > 0.0).unwrap_or(0);
             let end_bin = row.iter().rposition(|w| *w > 0.0).map_or(first_bin, |last| last + 1);
             let start = bank.weights.len();
@@ -31,7 +43,7 @@ impl Filterbank {
     }
 
     /// Gives `sink` every band and what its filter sums of `spectrum` (`[n_fft / 2 + 1]`).
-    pub(crate) fn apply(&self, spectrum: &[f64], mut sink: impl FnMut(usize, f64)) {
+    pub(super) fn apply(&self, spectrum: &[f64], mut sink: impl FnMut(usize, f64)) {
         for (index, band) in self.bands.iter().enumerate() {
             let weights = &self.weights[band.start..band.end];
             let bins = &spectrum[band.first_bin..band.first_bin + weights.len()];
@@ -58,26 +70,26 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 ///
 /// Filter `m` rises from edge `m` to edge `m + 1` and falls to edge `m + 2`; the `n_mels + 2` edges are
 /// evenly spaced in mel from `f_min` to `f_max` (`librosa.filters.mel`,
-/// `tf.signal.linear_to_mel_weight_matrix`).
-fn weights(spec: &LogMelSpec) -> Vec<Vec<f64>> {
-    let to_mel = |hz: f64| hz_to_mel(spec.mel_scale, hz);
-    let (low, high) = (to_mel(spec.f_min), to_mel(spec.f_max));
+/// `tf.signal.linear_to_mel_weight_matrix`, `torchaudio.compliance.kaldi.get_mel_banks`).
+fn weights(bands: &MelBands) -> Vec<Vec<f64>> {
+    let to_mel = |hz: f64| hz_to_mel(bands.scale, hz);
+    let (low, high) = (to_mel(bands.f_min), to_mel(bands.f_max));
     let edges_mel: Vec<f64> =
-        (0..spec.n_mels + 2).map(|i| low + (high - low) * i as f64 / (spec.n_mels + 1) as f64).collect();
-    let edges_hz: Vec<f64> = edges_mel.iter().map(|m| mel_to_hz(spec.mel_scale, *m)).collect();
-    let bins_hz = |bin: usize| bin as f64 * f64::from(spec.sample_rate) / spec.n_fft as f64;
+        (0..bands.n_mels + 2).map(|i| low + (high - low) * i as f64 / (bands.n_mels + 1) as f64).collect();
+    let edges_hz: Vec<f64> = edges_mel.iter().map(|m| mel_to_hz(bands.scale, *m)).collect();
+    let bins_hz = |bin: usize| bin as f64 * f64::from(bands.sample_rate) / bands.n_fft as f64;
 
-    (0..spec.n_mels)
+    (0..bands.n_mels)
         .map(|m| {
-            let scale = match spec.mel_norm {
+            let scale = match bands.norm {
                 MelNorm::None => 1.0,
                 MelNorm::Slaney => 2.0 / (edges_hz[m + 2] - edges_hz[m]),
             };
-            (0..=spec.n_fft / 2)
+            (0..=bands.n_fft / 2)
                 .map(|bin| {
                     let hz = bins_hz(bin);
                     scale
-                        * match spec.mel_shape {
+                        * match bands.shape {
                             MelShape::Hz => triangle(&edges_hz[m..m + 3], hz),
                             MelShape::Mel if bin == 0 => 0.0,
                             MelShape::Mel => triangle(&edges_mel[m..m + 3], to_mel(hz)),

@@ -2,32 +2,21 @@
 
 use std::sync::Arc;
 
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use super::fft::{PowerSpectrum, window};
+use super::mel::{Filterbank, MelBands};
+use crate::spec::{LogKind, LogMelSpec, LogScale, PadMode, Spectrum};
 
-use crate::error::SpecError;
-use crate::mel::Filterbank;
-use crate::spec::{LogKind, LogMelSpec, LogScale, PadMode, Spectrum, WindowFunction};
-
-/// A log-mel front end, ready to run: tables are computed once and shared between clones, scratch space
-/// is its own. Nothing is allocated per frame.
-///
-/// Frames are transformed in double precision: in single precision, the rounding noise of a loud tone
-/// would show in the quiet bands of a logarithmic spectrum.
+/// A log-mel front end, ready to run; see [`LogMelSpec`] for what it computes.
 #[derive(Clone)]
-pub struct LogMel {
+pub(super) struct LogMel {
     tables: Arc<Tables>,
-    frame: Vec<f64>,
-    bins: Vec<Complex<f64>>,
-    fft_scratch: Vec<Complex<f64>>,
-    spectrum: Vec<f64>,
+    fft: PowerSpectrum,
     /// Padded copy of the signal, when centred.
     padded: Vec<f32>,
 }
 
 struct Tables {
     spec: LogMelSpec,
-    fft: Arc<dyn RealToComplex<f64>>,
     /// The window, `[win_length]`.
     window: Vec<f64>,
     /// Where the window starts in the transform: 0, or what centres it.
@@ -37,44 +26,34 @@ struct Tables {
 }
 
 impl LogMel {
-    /// Plans the front end that `spec` describes.
-    ///
-    /// # Errors
-    /// [`SpecError`] if the numbers make no sense.
-    pub fn new(spec: &LogMelSpec) -> Result<Self, SpecError> {
-        spec.validate()?;
-        let fft = RealFftPlanner::<f64>::new().plan_fft_forward(spec.n_fft);
-        let window_start = if spec.center { (spec.n_fft - spec.win_length) / 2 } else { 0 };
+    /// Plans what a valid `spec` describes.
+    pub(super) fn new(spec: &LogMelSpec) -> Self {
+        let filters = Filterbank::new(&MelBands {
+            sample_rate: spec.sample_rate,
+            n_fft: spec.n_fft,
+            n_mels: spec.n_mels,
+            f_min: spec.f_min,
+            f_max: spec.f_max,
+            scale: spec.mel_scale,
+            norm: spec.mel_norm,
+            shape: spec.mel_shape,
+        });
         let tables = Tables {
-            window: hann(spec.window, spec.win_length),
-            window_start,
-            filters: Filterbank::new(spec),
+            window: window(spec.window, spec.win_length),
+            window_start: if spec.center { (spec.n_fft - spec.win_length) / 2 } else { 0 },
+            filters,
             log: Log::new(&spec.log, spec.spectrum),
             spec: spec.clone(),
-            fft: Arc::clone(&fft),
         };
-        Ok(Self {
-            tables: Arc::new(tables),
-            frame: vec![0.0; spec.n_fft],
-            bins: fft.make_output_vec(),
-            fft_scratch: fft.make_scratch_vec(),
-            spectrum: vec![0.0; spec.n_fft / 2 + 1],
-            padded: Vec::new(),
-        })
+        Self { tables: Arc::new(tables), fft: PowerSpectrum::new(spec.n_fft), padded: Vec::new() }
     }
 
-    /// The description this was planned from.
-    pub fn spec(&self) -> &LogMelSpec {
+    pub(super) fn spec(&self) -> &LogMelSpec {
         &self.tables.spec
     }
 
-    /// Number of mel bands.
-    pub fn n_mels(&self) -> usize {
-        self.tables.spec.n_mels
-    }
-
     /// Frames that `n_samples` samples give; see [`LogMelSpec`] for the framing.
-    pub fn frames(&self, n_samples: usize) -> usize {
+    pub(super) fn frames(&self, n_samples: usize) -> usize {
         let spec = self.spec();
         if n_samples == 0 {
             0
@@ -86,9 +65,9 @@ impl LogMel {
     }
 
     /// Replaces `out` with the log-mel spectrogram of `samples`: `[frames, n_mels]`, row by row.
-    pub fn compute(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+    pub(super) fn compute(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         let frames = self.frames(samples.len());
-        let (n_mels, hop) = (self.n_mels(), self.spec().hop_length);
+        let (n_mels, hop) = (self.spec().n_mels, self.spec().hop_length);
         out.clear();
         out.resize(frames * n_mels, 0.0);
         if self.spec().center {
@@ -107,28 +86,20 @@ impl LogMel {
     }
 
     /// One frame: the first `win_length` samples of `samples` to `row` (`[n_mels]`).
-    pub(crate) fn frame(&mut self, samples: &[f32], row: &mut [f32]) {
-        let tables = &self.tables;
-        let (before, after) = self.frame.split_at_mut(tables.window_start);
-        let (windowed, after) = after.split_at_mut(tables.window.len());
-        // The transform uses its input as scratch, so the zeros must be written every time.
-        before.fill(0.0);
-        after.fill(0.0);
-        for ((out, sample), weight) in windowed.iter_mut().zip(samples).zip(&tables.window) {
-            *out = f64::from(*sample) * weight;
-        }
-        let (frame, bins) = (&mut self.frame, &mut self.bins);
-        // Cannot fail: the lengths are the plan's own.
-        let _ = tables.fft.process_with_scratch(frame, bins, &mut self.fft_scratch);
-        for (value, bin) in self.spectrum.iter_mut().zip(&self.bins) {
-            *value = bin.norm_sqr();
-        }
+    pub(super) fn frame(&mut self, samples: &[f32], row: &mut [f32]) {
+        let tables = &*self.tables;
+        let spectrum = self.fft.of(|frame| {
+            let frame = &mut frame[tables.window_start..];
+            for ((out, sample), weight) in frame.iter_mut().zip(samples).zip(&tables.window) {
+                *out = f64::from(*sample) * weight;
+            }
+        });
         if tables.spec.spectrum == Spectrum::Magnitude {
-            for value in &mut self.spectrum {
+            for value in &mut *spectrum {
                 *value = value.sqrt();
             }
         }
-        tables.filters.apply(&self.spectrum, |band, value| row[band] = tables.log.apply(value));
+        tables.filters.apply(spectrum, |band, value| row[band] = tables.log.apply(value));
     }
 }
 
@@ -154,16 +125,6 @@ impl Log {
     fn apply(&self, value: f64) -> f32 {
         ((value.max(self.floor) + self.offset).ln() * self.scale) as f32
     }
-}
-
-fn hann(function: WindowFunction, len: usize) -> Vec<f64> {
-    let period = match function {
-        WindowFunction::HannPeriodic => len,
-        WindowFunction::HannSymmetric => len - 1,
-    };
-    // A symmetric window of one sample is 1 (numpy.hanning(1)).
-    let step = std::f64::consts::TAU / period.max(1) as f64;
-    (0..len).map(|n| if len == 1 { 1.0 } else { 0.5 - 0.5 * (step * n as f64).cos() }).collect()
 }
 
 /// Pads by `width` on both sides. Reflection goes back and forth as often as a short signal needs
@@ -208,13 +169,5 @@ mod tests {
         assert_eq!(out, [4.0; 5]);
         pad(&[4.0], 1, PadMode::Zero, &mut out);
         assert_eq!(out, [0.0, 4.0, 0.0]);
-    }
-
-    #[test]
-    fn windows_are_numpys() {
-        let close = |a: Vec<f64>, b: &[f64]| a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-15);
-        assert!(close(hann(WindowFunction::HannPeriodic, 4), &[0.0, 0.5, 1.0, 0.5]));
-        assert!(close(hann(WindowFunction::HannSymmetric, 5), &[0.0, 0.5, 1.0, 0.5, 0.0]));
-        assert_eq!(hann(WindowFunction::HannSymmetric, 1), [1.0]);
     }
 }

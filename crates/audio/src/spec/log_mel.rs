@@ -1,7 +1,8 @@
-//! The front end as data: what a model's manifest says about its spectrogram and its windows.
+//! The log-mel front end as data.
 
 use serde::{Deserialize, Serialize};
 
+use super::{check, check_bands, check_hop, check_n_fft, check_rate};
 use crate::error::SpecError;
 
 /// How to turn samples into a log-mel spectrogram.
@@ -60,6 +61,8 @@ pub enum WindowFunction {
     HannPeriodic,
     /// `0.5 - 0.5 cos(2 pi n / (N - 1))`: `numpy.hanning`.
     HannSymmetric,
+    /// The symmetric Hann window to the power of 0.85: Kaldi's default.
+    Povey,
 }
 
 /// What is beyond the ends of a centred signal.
@@ -141,81 +144,22 @@ pub enum LogKind {
     Db,
 }
 
-/// How a stream is cut into windows for an encoder.
-///
-/// Windows start every `hop_samples`. The tail is kept: a stream of `n` samples gives
-/// `1 + ceil(max(n - length_samples, 0) / hop_samples)` windows, and what the last one lacks is silence,
-/// or, if the whole stream is shorter than a window, what `pad` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowSpec {
-    /// Length of a window, in samples.
-    pub length_samples: usize,
-    /// Distance between windows, in samples; at most `length_samples`.
-    pub hop_samples: usize,
-    /// How a stream shorter than one window fills it.
-    pub pad: ShortPad,
-}
-
-/// How a stream shorter than one window fills it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ShortPad {
-    /// With silence.
-    Zero,
-    /// With itself, over and over, cut at the end.
-    Repeat,
-    /// With whole copies of itself, then silence (CLAP's "repeatpad").
-    RepeatZero,
-}
-
-/// Larger transforms, windows and bands than any front end has; keeps a bad manifest from allocating
-/// gigabytes.
-const MAX_N_FFT: usize = 1 << 20;
-const MAX_N_MELS: usize = 1 << 12;
-
 impl LogMelSpec {
     /// Checks that the numbers make sense together.
     ///
     /// # Errors
     /// [`SpecError`] names the first field that does not.
     pub fn validate(&self) -> Result<(), SpecError> {
-        let check = |ok: bool, field, expected: &dyn Fn() -> String, received: &dyn ToString| {
-            if ok { Ok(()) } else { Err(SpecError::new(field, expected(), received.to_string())) }
-        };
-        let nyquist = f64::from(self.sample_rate) / 2.0;
-        check(self.sample_rate > 0, "sample_rate", &|| "above 0 Hz".into(), &self.sample_rate)?;
-        check(
-            (2..=MAX_N_FFT).contains(&self.n_fft) && self.n_fft.is_multiple_of(2),
-            "n_fft",
-            &|| format!("an even number from 2 to {MAX_N_FFT}"),
-            &self.n_fft,
-        )?;
+        check_rate(self.sample_rate)?;
+        check_n_fft(self.n_fft)?;
         check(
             (1..=self.n_fft).contains(&self.win_length),
-            "win_length",
-            &|| format!("1 to n_fft ({})", self.n_fft),
-            &self.win_length,
+            "front_end.win_length",
+            || format!("1 to n_fft ({})", self.n_fft),
+            self.win_length,
         )?;
-        check(self.hop_length > 0, "hop_length", &|| "above 0".into(), &self.hop_length)?;
-        check(
-            (1..=MAX_N_MELS).contains(&self.n_mels),
-            "n_mels",
-            &|| format!("1 to {MAX_N_MELS}"),
-            &self.n_mels,
-        )?;
-        check(
-            (0.0..nyquist).contains(&self.f_min),
-            "f_min",
-            &|| format!("from 0 Hz to below half the sample rate ({nyquist} Hz)"),
-            &self.f_min,
-        )?;
-        check(
-            self.f_max > self.f_min && self.f_max <= nyquist,
-            "f_max",
-            &|| format!("above f_min ({} Hz) and at most {nyquist} Hz", self.f_min),
-            &self.f_max,
-        )?;
+        check_hop(self.hop_length)?;
+        check_bands(self.n_mels, self.f_min, self.f_max, self.sample_rate)?;
         self.log.validate()
     }
 }
@@ -224,30 +168,13 @@ impl LogScale {
     fn validate(&self) -> Result<(), SpecError> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         let (field, value) = match (self.offset, self.floor) {
-            (Some(offset), None) => ("log.offset", offset),
-            (None, Some(floor)) => ("log.floor", floor),
-            (None, None) => return Err(SpecError::new("log", "an offset or a floor", "neither")),
+            (Some(offset), None) => ("front_end.log.offset", offset),
+            (None, Some(floor)) => ("front_end.log.floor", floor),
+            (None, None) => return Err(SpecError::new("front_end.log", "an offset or a floor", "neither")),
             (Some(_), Some(_)) => {
-                return Err(SpecError::new("log", "an offset or a floor", "both"));
+                return Err(SpecError::new("front_end.log", "an offset or a floor", "both"));
             }
         };
         if positive(value) { Ok(()) } else { Err(SpecError::new(field, "a finite number above 0", value)) }
-    }
-}
-
-impl WindowSpec {
-    /// Checks that the numbers make sense together.
-    ///
-    /// # Errors
-    /// [`SpecError`] names the first field that does not.
-    pub fn validate(&self) -> Result<(), SpecError> {
-        if self.length_samples == 0 {
-            return Err(SpecError::new("length_samples", "above 0", 0));
-        }
-        if self.hop_samples == 0 || self.hop_samples > self.length_samples {
-            let expected = format!("1 to length_samples ({})", self.length_samples);
-            return Err(SpecError::new("hop_samples", expected, self.hop_samples));
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use earmark_audio::{AudioReader, FeatureWindow, Limits, Waveform};
-use earmark_encoder::{Catalogue, Embedding, Model, Runtime};
+use earmark_encoder::{Catalogue, Embedding, Head, Model, Runtime};
 use serde_json::Value;
 
 use crate::sandbox::repo;
@@ -80,7 +80,7 @@ fn log_mel_patches_match_the_reference() {
 #[test]
 fn audio_embeddings_match_the_reference() {
     let (model, runtime) = mini();
-    let mut encoder = model.audio_encoder(&runtime).unwrap();
+    let mut encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     let golden = golden();
     let reference = read_npy(&fixtures().join(golden["clip_embeddings"].as_str().unwrap()));
     let rates: Vec<u64> =
@@ -120,7 +120,7 @@ fn token_ids_and_text_embeddings_match_the_reference() {
 #[test]
 fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
     let (model, runtime) = mini();
-    let mut audio = model.audio_encoder(&runtime).unwrap();
+    let mut audio = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     let features: Vec<Vec<f32>> =
         windows(&model, &fixtures().join("bursts-3s3.wav")).into_iter().map(|w| w.features).collect();
     let mut together = Vec::new();

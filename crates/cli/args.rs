@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Search(SearchArgs),
     Classify(ClassifyArgs),
     Events(EventsArgs),
+    Tag(TagArgs),
     Info(InfoArgs),
     List(ListArgs),
     Remove(RemoveArgs),
@@ -336,6 +337,33 @@ pub(crate) struct EventFormatArgs {
     /// An Audacity label track
     #[arg(long, conflicts_with = "row_format", help_heading = "Output")]
     pub(crate) audacity: bool,
+}
+
+/// Say what a tagger hears, in its own words
+///
+/// Taggers know a fixed list of classes: yamnet, which is bundled, the 521 of AudioSet; musicnn, bundled too, 50 words for
+/// music. `earmark models list` shows them all. For words of your own there is `earmark classify`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark tag index-data/sounds/events/dog-in-rain.wav
+  earmark tag ~/Music --model musicnn --top 3 --csv
+  earmark tag night.flac --windows --threshold 0.3")]
+pub(crate) struct TagArgs {
+    /// Sound files and folders; `-` reads a sound file from standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// How many classes to show for each sound
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_count)]
+    pub(crate) top: usize,
+    /// Probability from which a class counts as heard [default: the model's own]
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    pub(crate) threshold: Option<f32>,
+    /// Say what is heard in each of the model's windows
+    #[arg(long)]
+    pub(crate) windows: bool,
+    #[command(flatten)]
+    pub(crate) format: RowFormatArgs,
 }
 
 /// Say what is in the index, or what a sound file is

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use earmark_audio::Limits;
 use earmark_encoder::{Catalogue, Model, Runtime};
+use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions};
 use earmark_index::{Filter, Index, OpenOptions};
 use etcetera::BaseStrategy;
@@ -28,9 +29,10 @@ pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
 
 /// The models that can be used.
 pub(crate) fn catalogue() -> Catalogue {
-    let folders =
-        etcetera::choose_base_strategy().map(|base| base.config_dir().join("earmark").join("models"));
-    Catalogue::new(folders.into_iter().collect())
+    let base = etcetera::choose_base_strategy().ok();
+    let models = |folder: PathBuf| folder.join("earmark").join("models");
+    let own = base.as_ref().map(|base| models(base.config_dir()));
+    Catalogue::new(own, base.as_ref().map(|base| models(base.data_dir())))
 }
 
 /// A model by name, or the bundled one.
@@ -38,11 +40,26 @@ pub(crate) fn model(global: &Global) -> Result<Model> {
     Ok(catalogue().open(global.model.as_deref().unwrap_or(Catalogue::default_name()))?)
 }
 
+/// The tagger that is named, or the first that is bundled.
+pub(crate) fn tagger(global: &Global) -> Result<Tagger> {
+    let catalogue = catalogue();
+    let model = match &global.model {
+        Some(name) => catalogue.open(name)?,
+        None => catalogue
+            .open(Catalogue::default_tagger().context("no tagger is bundled; name one with --model")?)?,
+    };
+    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
+    Ok(Tagger::new(model, runtime, engine_options(global))?)
+}
+
 /// An engine for a model.
 pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
     let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    let options = EngineOptions { threads: global.threads.map_or(0, usize::from), limits: Limits::default() };
-    Ok(Engine::new(model, runtime, options))
+    Ok(Engine::new(model, runtime, engine_options(global)))
+}
+
+fn engine_options(global: &Global) -> EngineOptions {
+    EngineOptions { threads: global.threads.map_or(0, usize::from), limits: Limits::default() }
 }
 
 /// The index, for reading, with the model that made it (or the one named, which must be the same).

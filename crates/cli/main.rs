@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod context;
 mod output;
+mod sources;
 mod units;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Search(args) => commands::search::run(&global, args),
         Command::Classify(args) => commands::classify::run(&global, args),
         Command::Events(args) => commands::events::run(&global, args),
+        Command::Tag(args) => commands::tag::run(&global, &args),
         Command::Info(args) => commands::info::run(&global, args),
         Command::List(args) => commands::list::run(&global, args),
         Command::Remove(args) => commands::remove::run(&global, args),

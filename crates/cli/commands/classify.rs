@@ -1,29 +1,24 @@
 //! `earmark classify`
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use earmark_engine::classify::{
     Classification, ClipPooling, Decision, classify_indexed, cosines_of_windows, decide,
 };
 use earmark_engine::labels::EncodedLabels;
-use earmark_engine::{Encoded, Engine, EngineError, Keep, Source, WalkOptions, walk};
+use earmark_engine::{Encoded, Engine, EngineError, Keep, Source};
 use earmark_index::Filter;
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Global};
 use crate::output::note;
+use crate::sources::{FILES_AT_ONCE, sources};
 use crate::{EXIT_SOME_FAILED, context, output};
 
-/// Files encoded before their answers are printed: enough to keep all cores busy, few enough to bound memory, since
-/// their windows are held until then.
-const FILES_AT_ONCE: usize = 16;
 /// Labels shown for the only clip; for several, one line each.
 const TOP_OF_ONE: usize = 5;
-/// Most bytes taken from standard input: it is held in memory whole.
-const STDIN_LIMIT: u64 = 2 << 30;
 
 #[derive(Serialize)]
 struct Answer {
@@ -106,52 +101,6 @@ fn classify(
 ) -> Result<Classification, EngineError> {
     let cosines = cosines_of_windows(engine, encoded, labels, pooling, name)?;
     Ok(decide(&engine.model().manifest().scores, &cosines, decision))
-}
-
-/// What the arguments name: files, the sound files in folders, standard input; and how many of them are not there, each
-/// told on standard error.
-fn sources(files: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
-    let mut sources = Vec::new();
-    let mut missing = 0;
-    for path in files {
-        if path == Path::new("-") {
-            sources.push(read_stdin()?);
-            continue;
-        }
-        let reason = match walk(std::slice::from_ref(path), &WalkOptions::default()) {
-            Err(e) => Some(e.to_string()),
-            Ok(walked) if walked.files.is_empty() && walked.errors.is_empty() => {
-                Some(format!("{}: no sound files in this folder", path.display()))
-            }
-            Ok(walked) => {
-                for (unreadable, reason) in &walked.errors {
-                    note!("failed: {}: {reason}", output::short(&unreadable.display().to_string()));
-                    missing += 1;
-                }
-                // As typed, where it names one file.
-                match walked.files.as_slice() {
-                    [_] if path.is_file() => sources.push(Source::Path(path.clone())),
-                    files => sources.extend(files.iter().cloned().map(Source::Path)),
-                }
-                None
-            }
-        };
-        if let Some(reason) = reason {
-            note!("failed: {reason}");
-            missing += 1;
-        }
-    }
-    Ok((sources, missing))
-}
-
-/// A sound file on standard input.
-pub(crate) fn read_stdin() -> Result<Source> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().take(STDIN_LIMIT + 1).read_to_end(&mut bytes).context("standard input")?;
-    if bytes.len() as u64 > STDIN_LIMIT {
-        bail!("standard input: expected at most {} GiB; name the file instead", STDIN_LIMIT >> 30);
-    }
-    Ok(Source::Bytes { name: "standard input".to_owned(), bytes })
 }
 
 fn answer(engine: &Engine, labels: &EncodedLabels, file: String, c: Classification) -> Answer {

@@ -9,9 +9,9 @@ use earmark_engine::Source;
 use earmark_engine::events::{EventOptions, RELEASE_SHARE, detect};
 use serde::Serialize;
 
-use super::classify::read_stdin;
 use crate::args::{EventsArgs, Global};
 use crate::output::note;
+use crate::sources::read_stdin;
 use crate::units::{amount, clock};
 use crate::{context, output};
 

@@ -9,5 +9,6 @@ pub(crate) mod list;
 pub(crate) mod models;
 pub(crate) mod remove;
 pub(crate) mod search;
+pub(crate) mod tag;
 pub(crate) mod transfer;
 pub(crate) mod verify;

@@ -32,7 +32,7 @@ pub(crate) fn run(_: &Global, args: ModelsArgs) -> Result<ExitCode> {
 }
 
 fn size(model: &Model) -> u64 {
-    model.manifest().files.iter().map(|f| f.bytes).sum()
+    model.manifest().files.iter().filter_map(|f| f.bytes).sum()
 }
 
 fn row(entry: CatalogueEntry) -> Row {

@@ -1,94 +1,171 @@
 //! The audio side: features of windows in, vectors out.
 
-use ort::session::Session;
-use ort::value::TensorRef;
+use earmark_audio::FeatureShape;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Tensor, TensorRef};
 
 use crate::manifest::{InputAxis, Manifest, Op, Pooling};
 use crate::model::{check_tensors, open_session};
 use crate::{Embedding, EncoderError, Model, Runtime, normalise};
+
+/// Which output of the audio graph is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// The embedding, `[dim]`.
+    Embedding,
+    /// The probabilities of a tagger's own classes, `[classes]`.
+    Classes,
+}
 
 /// An audio graph, ready to run on one thread. Open one for each worker thread.
 #[derive(Debug)]
 pub struct AudioEncoder {
     session: Session,
     manifest: Manifest,
-    frames: usize,
-    mels: usize,
+    shape: FeatureShape,
+    /// Name of the output tensor, its width, and the steps on each row.
+    output: String,
+    width: usize,
+    window_post: Vec<Op>,
 }
 
 impl AudioEncoder {
-    /// Opens the model's audio graph, for windows of `frames` × `mels` features.
+    /// Opens the model's audio graph, for windows of `shape`.
     pub(crate) fn open(
         model: &Model,
         runtime: &Runtime,
-        frames: usize,
-        mels: usize,
+        head: Head,
+        shape: FeatureShape,
     ) -> Result<Self, EncoderError> {
         let manifest = model.manifest().clone();
-        let session = open_session(model, runtime, &manifest.audio.graph)?;
-        check_tensors(
-            &manifest.id,
-            &manifest.audio.graph,
-            &session,
-            &[&manifest.audio.input],
-            &manifest.audio.output,
-        )?;
-        Ok(Self { session, manifest, frames, mels })
+        let (output, width, window_post) = match (head, &manifest.tagger, model.classes()) {
+            (Head::Embedding, ..) => {
+                (manifest.audio.output.clone(), manifest.dim, manifest.audio.window_post.clone())
+            }
+            (Head::Classes, Some(tagger), Some(classes)) => {
+                (tagger.output.clone(), classes.len(), tagger.post.clone())
+            }
+            (Head::Classes, ..) => {
+                return Err(EncoderError::NoSuchSide {
+                    model: manifest.id.clone(),
+                    kind: manifest.kind.as_str(),
+                    side: "classes of its own",
+                    remedy: "choose a model of kind `tagger`, or name labels with `earmark classify`",
+                });
+            }
+        };
+        let graph = &manifest.audio.graph;
+        let session = open_session(model, runtime, graph)?;
+        let inputs: Vec<&str> = std::iter::once(&manifest.audio.input)
+            .chain(&manifest.audio.longer_input)
+            .map(String::as_str)
+            .collect();
+        check_tensors(&manifest.id, graph, &session, &inputs, &output)?;
+        Ok(Self { session, shape, output, width, window_post, manifest })
     }
 
     /// Numbers of features in a window.
     #[must_use]
     pub fn features_per_window(&self) -> usize {
-        self.frames * self.mels
+        self.shape.channels * self.shape.frames * self.shape.bands
     }
 
-    /// Runs the graph on `features`, `[windows, frames, mels]` row-major, and appends one row of `dim` numbers a
-    /// window to `rows`, after the manifest's `window_post` steps.
+    /// Numbers in a row of the output: the model's `dim`, or its number of classes.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Runs the graph on `features`, `[windows, channels, frames, bands]` row-major, and appends one row of
+    /// [`AudioEncoder::width`] numbers a window to `rows`, after the manifest's steps on single windows.
     ///
     /// # Errors
     /// [`EncoderError::Graph`] when `features` is no whole number of windows or the output has another shape,
     /// [`EncoderError::Ort`] when the run fails, [`EncoderError::Degenerate`] when the output is not finite.
     pub fn encode(&mut self, features: &[f32], rows: &mut Vec<f32>) -> Result<(), EncoderError> {
-        let m = &self.manifest;
-        let per_window = self.frames * self.mels;
-        let graph_error = |what: &str, expected: String, received: String| EncoderError::Graph {
-            model: m.id.clone(),
-            graph: m.audio.graph.clone(),
-            what: what.to_owned(),
-            expected,
-            received,
-        };
+        let per_window = self.features_per_window();
         let windows = features.len() / per_window.max(1);
         if windows * per_window != features.len() || windows == 0 {
-            let expected = format!("windows of {} x {}", self.frames, self.mels);
-            return Err(graph_error("features", expected, format!("{} numbers", features.len())));
+            let FeatureShape { channels, frames, bands } = self.shape;
+            let expected = format!("windows of {channels} x {frames} x {bands}");
+            return Err(self.graph_error("features", expected, format!("{} numbers", features.len())));
         }
-        let shape: Vec<i64> = m
-            .audio
-            .input_shape
-            .iter()
-            .map(|axis| match axis {
-                InputAxis::Fixed(n) => *n,
-                InputAxis::Named(name) if name == "batch" => windows as i64,
-                InputAxis::Named(name) if name == "frames" => self.frames as i64,
-                InputAxis::Named(_) => self.mels as i64,
-            })
-            .collect();
+        let shape = self.input_shape(windows);
+        if shape.iter().product::<i64>() != features.len() as i64 {
+            let expected =
+                format!("{} numbers, from audio.input_shape {shape:?}", shape.iter().product::<i64>());
+            return Err(self.graph_error("input", expected, format!("{} features", features.len())));
+        }
+        let transposed = self.mels_first().then(|| transpose(features, self.shape));
+        let m = &self.manifest;
         let ort_error = |e: ort::Error| EncoderError::Ort { model: m.id.clone(), reason: e.to_string() };
-        let input = TensorRef::from_array_view((shape, features)).map_err(ort_error)?;
-        let outputs = self.session.run(ort::inputs![m.audio.input.as_str() => input]).map_err(ort_error)?;
-        let (shape, values) =
-            outputs[m.audio.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
-        if values.len() != windows * m.dim {
-            return Err(graph_error("output", format!("[{windows}, {}]", m.dim), format!("{shape:?}")));
+        let input = TensorRef::from_array_view((shape, transposed.as_deref().unwrap_or(features)))
+            .map_err(ort_error)?;
+        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![(&m.audio.input, input.into())];
+        if let Some(longer) = &m.audio.longer_input {
+            let all_true =
+                Tensor::from_array(([windows as i64, 1], vec![true; windows])).map_err(ort_error)?;
+            inputs.push((longer, all_true.into()));
+        }
+        let outputs = self.session.run(inputs).map_err(ort_error)?;
+        let (shape, values) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+        if values.len() != windows * self.width {
+            let expected = format!("[{windows}, {}]", self.width);
+            let received = format!("{shape:?}");
+            drop(outputs);
+            return Err(self.graph_error("output", expected, received));
         }
         let start = rows.len();
         rows.extend_from_slice(values);
-        for row in rows[start..].chunks_exact_mut(m.dim) {
-            apply(&m.audio.window_post, row).map_err(|what| degenerate(m, what, "a window of audio"))?;
+        for row in rows[start..].chunks_exact_mut(self.width) {
+            apply(&self.window_post, row).map_err(|what| degenerate(m, what, "a window of audio"))?;
         }
         Ok(())
     }
+
+    fn input_shape(&self, windows: usize) -> Vec<i64> {
+        let FeatureShape { channels, frames, bands } = self.shape;
+        let size = |axis: &InputAxis| match axis {
+            InputAxis::Fixed(n) => *n,
+            InputAxis::Named(name) => match name.as_str() {
+                "batch" => windows as i64,
+                "channels" => channels as i64,
+                "mels" => bands as i64,
+                _ => frames as i64,
+            },
+        };
+        self.manifest.audio.input_shape.iter().map(size).collect()
+    }
+
+    /// Whether the graph wants `[…, mels, frames]`.
+    fn mels_first(&self) -> bool {
+        let place = |name: &str| {
+            let is = |axis: &InputAxis| matches!(axis, InputAxis::Named(n) if n == name);
+            self.manifest.audio.input_shape.iter().position(is)
+        };
+        matches!((place("mels"), place("frames")), (Some(mels), Some(frames)) if mels < frames)
+    }
+
+    fn graph_error(&self, what: &str, expected: String, received: String) -> EncoderError {
+        EncoderError::Graph {
+            model: self.manifest.id.clone(),
+            graph: self.manifest.audio.graph.clone(),
+            what: what.to_owned(),
+            expected,
+            received,
+        }
+    }
+}
+
+/// `[…, frames, bands]` to `[…, bands, frames]`.
+fn transpose(features: &[f32], shape: FeatureShape) -> Vec<f32> {
+    let mut out = Vec::with_capacity(features.len());
+    for plane in features.chunks_exact((shape.frames * shape.bands).max(1)) {
+        for band in 0..shape.bands {
+            out.extend(plane.iter().skip(band).step_by(shape.bands));
+        }
+    }
+    out
 }
 
 /// Pools rows `[windows, dim]` as the manifest says: the embedding of the audio they cover.
@@ -96,11 +173,19 @@ impl AudioEncoder {
 /// # Errors
 /// [`EncoderError::Degenerate`] when the result has no direction; `input` names the audio in its message.
 pub(crate) fn pool(manifest: &Manifest, rows: &[f32], input: &str) -> Result<Embedding, EncoderError> {
-    let mut pooled = vec![0.0_f64; manifest.dim];
-    let windows = (rows.len() / manifest.dim).max(1);
-    match manifest.audio.pooling {
+    let mut pooled = pool_rows(manifest.audio.pooling, rows, manifest.dim);
+    apply(&manifest.audio.post, &mut pooled).map_err(|what| degenerate(manifest, what, input))?;
+    Embedding::from_values(pooled, &manifest.id, input)
+}
+
+/// Pools rows `[windows, width]` into `[width]`.
+#[must_use]
+pub fn pool_rows(pooling: Pooling, rows: &[f32], width: usize) -> Vec<f32> {
+    let mut pooled = vec![0.0_f64; width];
+    let windows = (rows.len() / width.max(1)).max(1);
+    match pooling {
         Pooling::Mean => {
-            for row in rows.chunks_exact(manifest.dim) {
+            for row in rows.chunks_exact(width) {
                 for (sum, &v) in pooled.iter_mut().zip(row) {
                     *sum += f64::from(v);
                 }
@@ -109,16 +194,14 @@ pub(crate) fn pool(manifest: &Manifest, rows: &[f32], input: &str) -> Result<Emb
         }
         Pooling::Max => {
             pooled.fill(f64::NEG_INFINITY);
-            for row in rows.chunks_exact(manifest.dim) {
+            for row in rows.chunks_exact(width) {
                 for (max, &v) in pooled.iter_mut().zip(row) {
                     *max = max.max(f64::from(v));
                 }
             }
         }
     }
-    let mut pooled: Vec<f32> = pooled.into_iter().map(|v| v as f32).collect();
-    apply(&manifest.audio.post, &mut pooled).map_err(|what| degenerate(manifest, what, input))?;
-    Embedding::from_values(pooled, &manifest.id, input)
+    pooled.into_iter().map(|v| v as f32).collect()
 }
 
 /// Applies steps in order; an error says what is wrong with the numbers.
@@ -130,11 +213,51 @@ pub(crate) fn apply(ops: &[Op], values: &mut [f32]) -> Result<(), &'static str> 
         match op {
             Op::Sqrt => values.iter_mut().for_each(|v| *v = v.max(0.0).sqrt()),
             Op::L2 => normalise(values)?,
+            Op::Sigmoid => values.iter_mut().for_each(|v| *v = 1.0 / (1.0 + (-*v).exp())),
+            Op::Softmax => softmax(values),
         }
     }
     Ok(())
 }
 
+/// `exp(x)` of each component, scaled to a sum of one.
+pub(crate) fn softmax(values: &mut [f32]) {
+    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    values.iter_mut().for_each(|v| *v = (*v - max).exp());
+    let sum: f32 = values.iter().sum();
+    values.iter_mut().for_each(|v| *v /= sum);
+}
+
 fn degenerate(manifest: &Manifest, what: &'static str, input: &str) -> EncoderError {
     EncoderError::Degenerate { model: manifest.id.clone(), what, input: input.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_are_transposed_one_by_one() {
+        let shape = FeatureShape { channels: 1, frames: 2, bands: 3 };
+        let two_windows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0];
+        let expected = [1.0, 4.0, 2.0, 5.0, 3.0, 6.0, 10.0, 40.0, 20.0, 50.0, 30.0, 60.0];
+        assert_eq!(transpose(&two_windows, shape), expected);
+    }
+
+    #[test]
+    fn steps_make_probabilities_of_logits() {
+        let mut values = [0.0, 2.0, -2.0];
+        apply(&[Op::Sigmoid], &mut values).unwrap();
+        assert!((values[0] - 0.5).abs() < 1e-6 && (values[1] + values[2] - 1.0).abs() < 1e-6);
+        let mut values = [1000.0, 1000.0, 0.0];
+        apply(&[Op::Softmax], &mut values).unwrap();
+        assert_eq!(values, [0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn rows_are_pooled_by_mean_or_max() {
+        let rows = [1.0, 5.0, 3.0, 1.0];
+        assert_eq!(pool_rows(Pooling::Mean, &rows, 2), [2.0, 3.0]);
+        assert_eq!(pool_rows(Pooling::Max, &rows, 2), [3.0, 5.0]);
+    }
 }

@@ -1,27 +1,76 @@
-//! The model that the program carries, so that it works offline at once.
+//! What the program carries: the manifests of all models that it knows, and some models whole, so that it works offline
+//! at once.
 
-/// Name and bytes of each file of a bundled model.
-type Files = &'static [(&'static str, &'static [u8])];
-
-/// Bundled models by name; the first is the default.
-static BUNDLED: &[(&str, Files)] = &[(
-    "mini",
-    &[
-        ("manifest.toml", include_bytes!("../../../models/mini/manifest.toml")),
-        ("audio.onnx", include_bytes!("../../../models/mini/audio.onnx")),
-        ("text.onnx", include_bytes!("../../../models/mini/text.onnx")),
-        ("tokenizer.json", include_bytes!("../../../models/mini/tokenizer.json")),
-        ("axes.txt", include_bytes!("../../../models/mini/axes.txt")),
-    ],
-)];
-
-/// Names of the bundled models; the first is the default.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    BUNDLED.iter().map(|(name, _)| *name)
+/// What is compiled in of one folder of `models/`.
+struct Folder {
+    name: &'static str,
+    /// Name and bytes of each file.
+    files: &'static [(&'static str, &'static [u8])],
 }
 
-/// A file of a bundled model.
+/// `folder!("NAME": "FILE", …)`: files of `models/NAME`; after a semicolon, files that another folder has.
+macro_rules! folder {
+    ($name:literal: $($file:literal),* $(; $(($path:literal, $bytes:expr)),*)?) => {
+        Folder {
+            name: $name,
+            files: &[
+                $(($file, include_bytes!(concat!("../../../models/", $name, "/", $file))),)*
+                $($(($path, $bytes),)*)?
+            ],
+        }
+    };
+}
+
+/// Known models; those that are there whole come first, and the first of them is the default.
+static FOLDERS: &[Folder] =
+    &[folder!("mini": "manifest.toml", "audio.onnx", "text.onnx", "tokenizer.json", "axes.txt")];
+
+/// Names of the known models; the first is the default.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FOLDERS.iter().map(|folder| folder.name)
+}
+
+/// What is compiled in of a model: names and bytes of files.
+pub(crate) fn files(model: &str) -> &'static [(&'static str, &'static [u8])] {
+    FOLDERS.iter().find(|folder| folder.name == model).map_or(&[], |folder| folder.files)
+}
+
+/// A file of a known model, if it is compiled in.
 pub(crate) fn read(model: &str, path: &str) -> Option<&'static [u8]> {
-    let (_, files) = BUNDLED.iter().find(|(name, _)| *name == model)?;
-    files.iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
+    files(model).iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Manifest, ModelFiles};
+
+    #[test]
+    fn every_known_manifest_is_sound_and_named_like_its_folder() {
+        for name in names() {
+            let text = String::from_utf8(read(name, "manifest.toml").unwrap().to_vec()).unwrap();
+            let manifest = Manifest::parse(&text, name).unwrap();
+            assert_eq!(manifest.id, name);
+            for file in &manifest.files {
+                let obtainable = read(name, &file.path).is_some()
+                    || (manifest.hub.is_some() && file.hub_path.is_some() && file.sha256.is_some())
+                    || manifest.export.is_some();
+                assert!(obtainable, "{name}: nobody knows how to get {}", file.path);
+            }
+            for path in manifest.export.iter().flat_map(|e| [&e.recipe, &e.requirements]) {
+                assert!(read(name, path).is_some(), "{name}: {path} is not compiled in");
+            }
+        }
+    }
+
+    #[test]
+    fn models_that_are_there_whole_come_first() {
+        let whole = |name| {
+            let files = ModelFiles::Bundled(name);
+            crate::Model::open(files)
+                .is_ok_and(|m| m.manifest().files.iter().all(|f| read(name, &f.path).is_some()))
+        };
+        let state: Vec<bool> = names().map(whole).collect();
+        assert!(state[0] && state.is_sorted_by(|a, b| a >= b), "{state:?}");
+    }
 }

@@ -1,13 +1,29 @@
-//! The models that can be used here.
+//! The models that can be used here, and those that can be had.
 
 use std::path::{Path, PathBuf};
 
-use crate::{EncoderError, Model, ModelFiles, bundled};
+use crate::{EncoderError, Kind, Manifest, Model, ModelFiles, bundled};
 
-/// Bundled models, and those in folders of the user's own.
+/// Known models, installed ones, and the user's own.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    folders: Vec<PathBuf>,
+    own: Option<PathBuf>,
+    installed: Option<PathBuf>,
+}
+
+/// Whether a model can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is part of the program.
+    Bundled,
+    /// Its files were downloaded or imported.
+    Installed,
+    /// It is a folder of the user's own.
+    Own,
+    /// Its files can be downloaded.
+    Downloadable,
+    /// Its files can be made from the original checkpoint.
+    Exportable,
 }
 
 /// A model by name; opening it may fail.
@@ -15,18 +31,20 @@ pub struct Catalogue {
 pub struct CatalogueEntry {
     /// The name that commands use.
     pub name: String,
-    /// Where its files are.
+    /// Where its files are, or its manifest at least.
     pub files: ModelFiles,
     /// The model, or what is wrong with its manifest.
     pub model: Result<Model, EncoderError>,
+    /// Whether it can be used.
+    pub state: State,
 }
 
 impl Catalogue {
-    /// The bundled models, and every sub-folder of `folders` that has a `manifest.toml`. A folder that does not exist
-    /// holds no models.
+    /// The known models, and every sub-folder of `own` and `installed` that has a `manifest.toml`. A folder that does
+    /// not exist holds no models.
     #[must_use]
-    pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+    pub fn new(own: Option<PathBuf>, installed: Option<PathBuf>) -> Self {
+        Self { own, installed }
     }
 
     /// Name of the model that is used when none is named.
@@ -35,53 +53,139 @@ impl Catalogue {
         bundled::names().next().unwrap_or_default()
     }
 
-    /// All models: bundled ones first, then the user's by name.
+    /// Name of the tagger that is used when none is named: the first that is bundled.
+    #[must_use]
+    pub fn default_tagger() -> Option<&'static str> {
+        bundled::names().find(|name| {
+            let model = Model::open(ModelFiles::Bundled(name));
+            model.is_ok_and(|m| m.manifest().kind == Kind::Tagger && is_whole(name, m.manifest()))
+        })
+    }
+
+    /// The folder for models that are downloaded or imported.
+    #[must_use]
+    pub fn installed_folder(&self) -> Option<&Path> {
+        self.installed.as_deref()
+    }
+
+    /// All models: bundled ones first, then installed ones and the user's own by name, then those that can be had.
     #[must_use]
     pub fn entries(&self) -> Vec<CatalogueEntry> {
-        self.places()
-            .into_iter()
-            .map(|(name, files)| CatalogueEntry { name, model: Model::open(files.clone()), files })
-            .collect()
+        let open = |place: Place| CatalogueEntry {
+            model: Model::open(place.files.clone()),
+            name: place.name,
+            files: place.files,
+            state: place.state,
+        };
+        self.places().into_iter().map(open).collect()
     }
 
     /// Opens a model by name, by the id in its manifest, or by the path of its folder.
     ///
     /// # Errors
-    /// [`EncoderError::UnknownModel`] with the names there are; those of [`Model::open`].
+    /// [`EncoderError::UnknownModel`] with the names there are, [`EncoderError::NotInstalled`] with how to get it,
+    /// [`EncoderError::Unpinned`] for a manifest that is not finished; those of [`Model::open`].
     pub fn open(&self, name: &str) -> Result<Model, EncoderError> {
         let places = self.places();
-        if let Some((_, files)) = places.iter().find(|(known, _)| known == name) {
-            return Model::open(files.clone());
+        if let Some(place) = places.iter().find(|place| place.name == name) {
+            return place.open();
         }
         // An index remembers the id in the manifest, which need not be the folder's name.
-        let by_id = |files: &ModelFiles| Model::open(files.clone()).ok().filter(|m| m.manifest().id == name);
-        if let Some(model) = places.iter().find_map(|(_, files)| by_id(files)) {
-            return Ok(model);
+        let by_id = |place: &Place| {
+            let model = Model::open(place.files.clone()).ok()?;
+            (model.manifest().id == name).then(|| place.open())
+        };
+        if let Some(model) = places.iter().find_map(by_id) {
+            return model;
         }
         let folder = Path::new(name);
         if folder.join("manifest.toml").is_file() {
-            return Model::open(ModelFiles::Folder(folder.to_path_buf()));
+            let files = ModelFiles::Folder(folder.to_path_buf());
+            return Place { name: name.to_owned(), files, state: State::Own }.open();
         }
-        let known = places.into_iter().map(|(known, _)| known).collect();
+        let known = places.into_iter().map(|place| place.name).collect();
         Err(EncoderError::UnknownModel { name: name.to_owned(), known })
     }
 
-    fn places(&self) -> Vec<(String, ModelFiles)> {
-        let mut places: Vec<(String, ModelFiles)> =
-            bundled::names().map(|name| (name.to_owned(), ModelFiles::Bundled(name))).collect();
-        for folder in &self.folders {
-            let Ok(entries) = std::fs::read_dir(folder) else { continue };
-            let mut own: Vec<(String, ModelFiles)> = entries
-                .flatten()
-                .map(|entry| entry.path())
-                .filter(|dir| dir.join("manifest.toml").is_file())
-                .filter_map(|dir| Some((dir.file_name()?.to_str()?.to_owned(), ModelFiles::Folder(dir))))
-                .collect();
-            own.sort_by(|a, b| a.0.cmp(&b.0));
-            places.extend(own);
+    /// In the order of preference: of two with one name only the first is there.
+    fn places(&self) -> Vec<Place> {
+        let (mut places, known): (Vec<Place>, Vec<Place>) =
+            bundled::names().map(Place::known).partition(|place| place.state == State::Bundled);
+        for (folder, state) in [(&self.installed, State::Installed), (&self.own, State::Own)] {
+            places.extend(folder.iter().flat_map(|folder| Place::folders(folder, state)));
         }
+        places.extend(known);
+        let mut names = std::collections::HashSet::new();
+        places.retain(|place| names.insert(place.name.clone()));
         places
     }
+}
+
+/// Where a model is, not opened yet.
+struct Place {
+    name: String,
+    files: ModelFiles,
+    state: State,
+}
+
+impl Place {
+    /// A model whose manifest is compiled in.
+    fn known(name: &'static str) -> Self {
+        let files = ModelFiles::Bundled(name);
+        let state = match Model::open(files.clone()) {
+            Ok(model) if is_whole(name, model.manifest()) => State::Bundled,
+            Ok(model) if is_downloadable(name, model.manifest()) => State::Downloadable,
+            _ => State::Exportable,
+        };
+        Self { name: name.to_owned(), files, state }
+    }
+
+    /// The models in a folder, by name. What is being put there has a name that begins with a dot.
+    fn folders(folder: &Path, state: State) -> Vec<Self> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut places: Vec<Self> = entries
+            .map(|entry| entry.path())
+            .filter(|dir| dir.join("manifest.toml").is_file())
+            .filter_map(|dir| {
+                let name = dir.file_name()?.to_str()?.to_owned();
+                Some(Self { name, files: ModelFiles::Folder(dir), state })
+            })
+            .filter(|place| !place.name.starts_with('.'))
+            .collect();
+        places.sort_by(|a, b| a.name.cmp(&b.name));
+        places
+    }
+
+    fn open(&self) -> Result<Model, EncoderError> {
+        let remedy = match self.state {
+            State::Downloadable => format!("`earmark models pull {}` downloads it", self.name),
+            State::Exportable => format!(
+                "`earmark models export {}` tells how to make it from the original checkpoint",
+                self.name
+            ),
+            State::Bundled | State::Installed | State::Own => {
+                let model = Model::open(self.files.clone())?;
+                if let Some(file) = model.manifest().unpinned().next() {
+                    let path = file.path.clone();
+                    return Err(EncoderError::Unpinned { model: self.name.clone(), path });
+                }
+                return Ok(model);
+            }
+        };
+        Err(EncoderError::NotInstalled { model: self.name.clone(), remedy })
+    }
+}
+
+/// Whether all files of a known model are compiled in.
+fn is_whole(name: &str, manifest: &Manifest) -> bool {
+    manifest.files.iter().all(|file| bundled::read(name, &file.path).is_some())
+}
+
+/// Whether all files of a known model are compiled in or on the hub, with known checksums.
+fn is_downloadable(name: &str, manifest: &Manifest) -> bool {
+    let on_hub = |file: &crate::FileEntry| manifest.hub.is_some() && file.hub_path.is_some();
+    manifest.unpinned().next().is_none()
+        && manifest.files.iter().all(|file| on_hub(file) || bundled::read(name, &file.path).is_some())
 }
 
 #[cfg(test)]
@@ -100,8 +204,27 @@ mod tests {
         let own = dir.path().join("own");
         std::fs::create_dir(&own).unwrap();
         std::fs::write(own.join("manifest.toml"), "schema = 1\n").unwrap();
-        let entries = Catalogue::new(vec![dir.path().to_path_buf()]).entries();
+        let entries = Catalogue::new(Some(dir.path().to_path_buf()), None).entries();
         let own = entries.iter().find(|e| e.name == "own").unwrap();
+        assert_eq!(own.state, State::Own);
         assert!(own.model.as_ref().unwrap_err().to_string().contains("manifest.toml"));
+    }
+
+    #[test]
+    fn a_manifest_without_checksums_is_listed_but_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("mine");
+        std::fs::create_dir(&folder).unwrap();
+        for (name, bytes) in bundled::files("mini") {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+        let manifest = std::fs::read_to_string(folder.join("manifest.toml")).unwrap();
+        let lines = manifest.replace("id = \"mini\"", "id = \"mine\"");
+        let unpinned: Vec<&str> = lines.lines().filter(|l| !l.starts_with("sha256")).collect();
+        std::fs::write(folder.join("manifest.toml"), unpinned.join("\n")).unwrap();
+        let catalogue = Catalogue::new(Some(dir.path().to_path_buf()), None);
+        assert!(catalogue.entries().iter().any(|e| e.name == "mine" && e.model.is_ok()));
+        let e = catalogue.open("mine").unwrap_err().to_string();
+        assert!(e.contains("audio.onnx") && e.contains("models import"), "{e}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::FieldProblem;
+
 /// Everything the encoder can refuse, with what was expected and what came.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,17 +45,32 @@ pub enum EncoderError {
         /// The parser's message, with line and field.
         reason: String,
     },
-    /// A manifest field has a value that makes no sense.
-    #[error("{manifest}: `{field}`: expected {expected}, got {received}")]
-    ManifestField {
+    /// Manifest fields have values that make no sense.
+    #[error("{manifest}: {}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    ManifestFields {
         /// Where the manifest came from.
         manifest: String,
-        /// Dotted path of the field.
-        field: String,
-        /// What would have been right.
-        expected: String,
-        /// What was there.
-        received: String,
+        /// All of them.
+        problems: Vec<FieldProblem>,
+    },
+    /// The model is known, but its files are not here.
+    #[error("model `{model}` is not installed; {remedy}")]
+    NotInstalled {
+        /// The model's name.
+        model: String,
+        /// The command that gets it.
+        remedy: String,
+    },
+    /// A file whose size and checksum the manifest does not say is not used.
+    #[error(
+        "model `{model}`: the manifest gives no bytes and sha256 for {path}; \
+         `earmark models import DIR` checks the files and fills them in"
+    )]
+    Unpinned {
+        /// The model's id.
+        model: String,
+        /// The file.
+        path: String,
     },
     /// A file of the model cannot be read.
     #[error("model `{model}`: {path}: {reason}")]
@@ -79,14 +96,14 @@ pub enum EncoderError {
         /// Size or checksum found.
         received: String,
     },
-    /// The model has no such side.
-    #[error("model `{model}` is of kind `{kind}`, which has no {side} side; {remedy}")]
+    /// The model cannot do this.
+    #[error("model `{model}` is of kind `{kind}`, which has no {side}; {remedy}")]
     NoSuchSide {
         /// The model's id.
         model: String,
         /// Its kind.
         kind: &'static str,
-        /// `text` or `audio`.
+        /// What it lacks: `text side` or `classes of its own`.
         side: &'static str,
         /// What can be done instead.
         remedy: &'static str,

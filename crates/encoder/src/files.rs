@@ -55,13 +55,16 @@ impl ModelFiles {
             expected,
             received,
         };
-        if bytes.len() as u64 != entry.bytes {
-            return Err(mismatch(format!("{} bytes", entry.bytes), format!("{} bytes", bytes.len())));
+        let (Some(expected_bytes), Some(expected_sha256)) = (entry.bytes, &entry.sha256) else {
+            return Err(EncoderError::Unpinned { model: model.to_owned(), path: entry.path.clone() });
+        };
+        if bytes.len() as u64 != expected_bytes {
+            return Err(mismatch(format!("{expected_bytes} bytes"), format!("{} bytes", bytes.len())));
         }
         if matches!(self, Self::Folder(_)) {
             let sha256 = hex(&Sha256::digest(&bytes));
-            if !sha256.eq_ignore_ascii_case(&entry.sha256) {
-                return Err(mismatch(format!("sha256 {}", entry.sha256), format!("sha256 {sha256}")));
+            if !sha256.eq_ignore_ascii_case(expected_sha256) {
+                return Err(mismatch(format!("sha256 {expected_sha256}"), format!("sha256 {sha256}")));
             }
         }
         Ok(bytes)

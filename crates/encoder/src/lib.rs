@@ -4,8 +4,8 @@
 //! that tells one model from another is in its [`Manifest`]. This is the only crate that knows ONNX Runtime.
 //!
 //! - [`Manifest`]: what a model is (front end, graphs, pooling, score calibration), parsed and checked
-//! - [`Model`]: a manifest with its files, verified; opens [`AudioEncoder`]s and [`TextEncoder`]s
-//! - [`Catalogue`]: the models that can be used here, bundled and the user's own
+//! - [`Model`]: a manifest with its files, verified; opens [`AudioEncoder`]s and [`TextEncoder`]s; tests itself
+//! - [`Catalogue`]: the models that can be used here (bundled, installed, the user's own), and those that can be had
 //! - [`Runtime`]: the ONNX Runtime shared library, found and loaded once
 //! - [`Embedding`]: a unit vector in a model's space
 
@@ -18,17 +18,19 @@ mod files;
 mod manifest;
 mod model;
 mod runtime;
+mod self_test;
 mod text;
 
-pub use audio::AudioEncoder;
-pub use catalogue::{Catalogue, CatalogueEntry};
+pub use audio::{AudioEncoder, Head, pool_rows};
+pub use catalogue::{Catalogue, CatalogueEntry, State};
 pub use embedding::{Embedding, dot, normalise};
 pub use error::EncoderError;
 pub use files::ModelFiles;
 pub use manifest::{
-    AudioGraph, AxisNames, FileEntry, InputAxis, Kind, Manifest, Op, Pooling, Scores, SegmentPolicy,
-    TextGraph,
+    AudioGraph, AxisNames, ExportRecipe, FieldProblem, FileEntry, HubSource, InputAxis, Kind, Manifest, Op,
+    Pooling, Scores, SegmentPolicy, SelfTestSpec, Tagger, TextAnchors, TextGraph,
 };
 pub use model::{Model, PIPELINE_VERSION};
 pub use runtime::Runtime;
+pub use self_test::{Check, SelfTestReport};
 pub use text::TextEncoder;

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use earmark_audio::{FeatureSpec, FrontEnd, WindowSpec, WindowStream};
+use earmark_audio::{FrontEnd, SpecError, WindowSpec, WindowStream};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
 use crate::audio::pool;
-use crate::{AudioEncoder, Embedding, EncoderError, Manifest, ModelFiles, Runtime, TextEncoder};
+use crate::{
+    AudioEncoder, Embedding, EncoderError, FieldProblem, Head, Manifest, ModelFiles, Runtime, TextEncoder,
+};
 
 /// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling, framing,
 /// segmenting). Raised whenever the same file would get other vectors, so that an index never mixes the two.
@@ -26,6 +28,7 @@ struct Inner {
     manifest: Manifest,
     files: ModelFiles,
     axes: Option<Vec<String>>,
+    classes: Option<Vec<String>>,
     hash: String,
     /// Whether the files were held against the manifest. Once a process: hashing takes a second for a large model,
     /// and every worker opens the graph.
@@ -37,7 +40,8 @@ impl Model {
     /// [`Model::text_encoder`].
     ///
     /// # Errors
-    /// Those of [`Manifest::parse`], and [`EncoderError::File`] when the manifest or the axis names cannot be read.
+    /// Those of [`Manifest::parse`], and [`EncoderError::File`] when the manifest or the names of axes or classes cannot be
+    /// read.
     pub fn open(files: ModelFiles) -> Result<Self, EncoderError> {
         let origin = match &files {
             ModelFiles::Bundled(name) => format!("bundled model {name}: manifest.toml"),
@@ -50,8 +54,13 @@ impl Model {
             None => None,
             Some(axes) => Some(read_axes(&manifest, &files, &axes.names)?),
         };
+        let classes = match &manifest.tagger {
+            None => None,
+            Some(tagger) => Some(read_lines(&manifest, &files, &tagger.classes)?),
+        };
         let hash = manifest.vector_hash();
-        Ok(Self { inner: Arc::new(Inner { manifest, files, axes, hash, verified: OnceLock::new() }) })
+        let verified = OnceLock::new();
+        Ok(Self { inner: Arc::new(Inner { manifest, files, axes, classes, hash, verified }) })
     }
 
     /// What the model is.
@@ -78,31 +87,35 @@ impl Model {
         self.inner.axes.as_deref()
     }
 
+    /// Names of the classes, for models of kind `tagger`.
+    #[must_use]
+    pub fn classes(&self) -> Option<&[String]> {
+        self.inner.classes.as_deref()
+    }
+
     /// A front end that cuts a waveform into windows of features, as the manifest says or with another hop.
     ///
     /// # Errors
-    /// [`EncoderError::ManifestField`] when the front end cannot be built, which a valid manifest's can.
+    /// [`EncoderError::ManifestFields`] when the front end cannot be built, which a valid manifest's can.
     pub fn window_stream(&self, hop_samples: Option<usize>) -> Result<WindowStream, EncoderError> {
-        let m = self.manifest();
-        let field = |e: earmark_audio::SpecError| EncoderError::ManifestField {
-            manifest: m.id.clone(),
-            field: e.field.to_owned(),
-            expected: e.expected,
-            received: e.received,
-        };
-        let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window };
-        FrontEnd::new(&m.front_end, &FeatureSpec::default())
-            .and_then(|front_end| WindowStream::new(front_end, &window))
-            .map_err(field)
+        plan(self.manifest(), hop_samples).map_err(|e| EncoderError::ManifestFields {
+            manifest: self.manifest().id.clone(),
+            problems: vec![FieldProblem {
+                field: e.field.to_owned(),
+                expected: e.expected,
+                received: e.received,
+            }],
+        })
     }
 
     /// Opens the audio graph; one for each thread that encodes.
     ///
     /// # Errors
-    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`].
-    pub fn audio_encoder(&self, runtime: &Runtime) -> Result<AudioEncoder, EncoderError> {
+    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`];
+    /// [`EncoderError::NoSuchSide`] for the classes of a model that has none.
+    pub fn audio_encoder(&self, runtime: &Runtime, head: Head) -> Result<AudioEncoder, EncoderError> {
         let shape = self.window_stream(None)?.shape();
-        AudioEncoder::open(self, runtime, shape.frames, shape.bands)
+        AudioEncoder::open(self, runtime, head, shape)
     }
 
     /// Opens the text graph.
@@ -113,7 +126,7 @@ impl Model {
         TextEncoder::open(self, runtime)
     }
 
-    /// Pools rows `[windows, dim]` from [`AudioEncoder::encode`] into the embedding of the audio they cover. `input`
+    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`Head::Embedding`] into the embedding of the audio they cover. `input`
     /// names that audio in errors.
     ///
     /// # Errors
@@ -154,9 +167,19 @@ impl Model {
     }
 }
 
-fn read_axes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {
+/// The front end and windows that a manifest describes, with its hop or another.
+pub(crate) fn plan(m: &Manifest, hop_samples: Option<usize>) -> Result<WindowStream, SpecError> {
+    let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window };
+    WindowStream::new(FrontEnd::new(&m.front_end, &m.features)?, &window)
+}
+
+fn read_lines(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {
     let bytes = files.read(&manifest.id, path)?;
-    let axes: Vec<String> = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
+    Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+}
+
+fn read_axes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {
+    let axes = read_lines(manifest, files, path)?;
     if axes.len() == manifest.dim {
         return Ok(axes);
     }

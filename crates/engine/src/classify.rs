@@ -71,7 +71,7 @@ pub struct Classification {
     pub scores: Vec<LabelScore>,
     /// How many of `scores`, from the first, are the answer. 0: none of these.
     pub accepted: usize,
-    /// Probability that it is none of the labels; for [`Decision::Single`].
+    /// Probability that it is none of the labels; for [`Decision::Single`], where the model can tell.
     pub none_probability: Option<f32>,
 }
 
@@ -142,10 +142,7 @@ pub fn cosines_of_spans(
 #[must_use]
 pub fn decide(scores: &Scores, cosines: &[f32], decision: Decision) -> Classification {
     let (probabilities, none_probability) = match decision {
-        Decision::Single => {
-            let (probabilities, none) = softmax_with_none(scores, cosines);
-            (probabilities, Some(none))
-        }
+        Decision::Single => softmax_with_none(scores, cosines),
         Decision::Multi { .. } => (cosines.iter().map(|&c| independent(scores, c)).collect(), None),
     };
     let mut ranked: Vec<LabelScore> = probabilities
@@ -158,7 +155,7 @@ pub fn decide(scores: &Scores, cosines: &[f32], decision: Decision) -> Classific
     let accepted = match decision {
         Decision::Single => {
             let best = ranked.first().map_or(f32::NEG_INFINITY, |s| s.cosine);
-            usize::from(best > scores.none_similarity)
+            usize::from(scores.none_similarity.is_none_or(|none| best > none))
         }
         Decision::Multi { threshold } => ranked.iter().take_while(|s| s.probability >= threshold).count(),
     };
@@ -171,15 +168,16 @@ pub fn independent(scores: &Scores, cosine: f32) -> f32 {
     1.0 / (1.0 + (-(scores.multi_scale * cosine + scores.multi_bias)).exp())
 }
 
-/// Softmax over the labels and "none of these", which competes with its own fixed cosine.
-fn softmax_with_none(scores: &Scores, cosines: &[f32]) -> (Vec<f32>, f32) {
-    let logits: Vec<f32> = cosines.iter().map(|c| c * scores.logit_scale).collect();
-    let none = scores.none_similarity * scores.logit_scale;
-    let max = logits.iter().copied().fold(none, f32::max);
-    let exps: Vec<f32> = logits.iter().map(|l| (l - max).exp()).collect();
-    let none = (none - max).exp();
-    let total: f32 = exps.iter().sum::<f32>() + none;
-    (exps.into_iter().map(|e| e / total).collect(), none / total)
+/// Softmax over the labels and, where the model has a cosine for it, "none of these", whose probability comes second.
+fn softmax_with_none(scores: &Scores, cosines: &[f32]) -> (Vec<f32>, Option<f32>) {
+    let scale = scores.softmax_scale();
+    let logits = cosines.iter().chain(&scores.none_similarity).map(|cosine| cosine * scale);
+    let max = logits.clone().fold(f32::NEG_INFINITY, f32::max);
+    let mut probabilities: Vec<f32> = logits.map(|logit| (logit - max).exp()).collect();
+    let total: f32 = probabilities.iter().sum();
+    probabilities.iter_mut().for_each(|p| *p /= total);
+    let none = probabilities.drain(cosines.len()..).next();
+    (probabilities, none)
 }
 
 /// Classifies every clip of an index that `filter` admits, from its stored vectors: nothing is decoded again.
@@ -212,9 +210,9 @@ mod tests {
     use super::*;
 
     const SCORES: Scores = Scores {
-        logit_scale: 10.0,
+        logit_scale: Some(10.0),
         calibrated: true,
-        none_similarity: 0.2,
+        none_similarity: Some(0.2),
         min_similarity: 0.1,
         multi_scale: 10.0,
         multi_bias: -4.0,
@@ -234,6 +232,15 @@ mod tests {
         let c = decide(&SCORES, &[0.1, 0.15], Decision::Single);
         assert_eq!(c.accepted, 0);
         assert!(c.none_probability.unwrap() > c.scores[0].probability);
+    }
+
+    #[test]
+    fn without_a_cosine_for_none_it_is_a_plain_softmax_and_the_best_label_is_the_answer() {
+        let scores = Scores { none_similarity: None, ..SCORES };
+        let c = decide(&scores, &[0.1, 0.15], Decision::Single);
+        assert_eq!((c.accepted, c.none_probability), (1, None));
+        assert!((c.scores.iter().map(|s| s.probability).sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((c.scores[0].probability - 1.0 / (1.0 + (-0.5_f32).exp())).abs() < 1e-6);
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! A model made ready.
 
-use std::convert::Infallible;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use earmark_audio::Limits;
-use earmark_encoder::{Embedding, Model, PIPELINE_VERSION, Runtime, TextEncoder};
+use earmark_encoder::{Embedding, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder};
 use earmark_index::Identity;
 
 use crate::encoders::Encoders;
-use crate::pipeline::{self, Encoded, Keep, Outcome, PipelineOptions, Prepared, Source, Step};
+use crate::pipeline::{Encoded, Keep, PipelineOptions, Source};
 use crate::{EngineError, search};
 
 /// How an engine works.
@@ -20,6 +18,14 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Limits on untrusted audio.
     pub limits: Limits,
+}
+
+impl EngineOptions {
+    /// Worker threads, at least one.
+    pub(crate) fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        if self.threads == 0 { cores() } else { self.threads }
+    }
 }
 
 /// A model made ready: embeds text and audio. Share it between threads by reference.
@@ -34,14 +40,8 @@ impl Engine {
     /// Makes `model` ready. Its graphs are opened when first needed.
     #[must_use]
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if options.threads == 0 { cores() } else { options.threads };
-        Self {
-            encoders: Encoders::new(model, runtime),
-            threads,
-            limits: options.limits,
-            text: Mutex::new(None),
-        }
+        let encoders = Encoders::new(model, runtime, Head::Embedding);
+        Self { encoders, threads: options.threads(), limits: options.limits, text: Mutex::new(None) }
     }
 
     /// The model.
@@ -102,16 +102,7 @@ impl Engine {
         sources: Vec<Source>,
         options: &PipelineOptions,
     ) -> Result<Vec<Result<Encoded, EngineError>>, EngineError> {
-        let mut results: Vec<Option<Result<Encoded, EngineError>>> = sources.iter().map(|_| None).collect();
-        let prepare = |(index, source)| (index, Prepared::<Infallible>::Encode(source));
-        let items = sources.into_iter().enumerate();
-        let never = AtomicBool::new(false);
-        pipeline::run(&self.encoders, options, items, prepare, &never, |step: Step<usize, Infallible>| {
-            if let Step::Finished(index, Outcome::Encoded(result)) = step {
-                results[index] = Some(result);
-            }
-        })?;
-        Ok(results.into_iter().flatten().collect())
+        self.encoders.encode(sources, options)
     }
 
     /// Encodes one sound, or a stretch of it.

@@ -145,8 +145,8 @@ fn hop_samples(engine: &Engine, hop_s: Option<f64>) -> usize {
         Some(seconds) => (seconds * f64::from(manifest.front_end.sample_rate())) as usize,
         None => manifest.window.length_samples / 8,
     };
-    let frame = manifest.front_end.hop_length();
-    (wanted / frame * frame).clamp(frame.min(manifest.window.length_samples), manifest.window.length_samples)
+    let frame = manifest.front_end.hop_length().max(1);
+    (wanted / frame * frame).clamp(frame, manifest.window.length_samples)
 }
 
 /// Probabilities of each label over time.

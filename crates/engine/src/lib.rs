@@ -5,6 +5,7 @@
 //! - [`search`]: an index by words, by example, by both; why a hit matched
 //! - [`classify`]: clips against any set of labels
 //! - [`events`]: when something is heard
+//! - [`tag`]: a tagger's own classes
 //! - [`transfer`]: an index out to JSON Lines and NumPy, and back
 //!
 //! Two pieces do the work underneath: `pipeline` keeps every core busy decoding and encoding, and `segment` cuts the
@@ -15,6 +16,7 @@ pub mod events;
 pub mod ingest;
 pub mod labels;
 pub mod search;
+pub mod tag;
 pub mod transfer;
 
 mod encoders;

@@ -78,7 +78,7 @@ pub struct Span {
     pub start_s: f64,
     /// End, seconds from the start of the file.
     pub end_s: f64,
-    /// `[dim]`: a unit vector for [`Keep::Segments`], a raw row for [`Keep::Windows`].
+    /// A unit vector `[dim]` for [`Keep::Segments`], a row of the encoder's for [`Keep::Windows`].
     pub vector: Vec<f32>,
 }
 
@@ -496,19 +496,18 @@ where
 
     fn encode_segment(&mut self, segment: &SegmentFeatures, name: &str) -> Result<Vec<Span>, EngineError> {
         let model = self.shared.model;
-        let mut rows = Vec::with_capacity(segment.times.len() * model.manifest().dim);
-        if self.encoder.is_none() {
-            self.encoder = Some(self.shared.encoders.take()?);
-        }
-        if let Some(encoder) = &mut self.encoder {
-            encoder.encode(&segment.features, &mut rows)?;
-        }
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(self.shared.encoders.take()?),
+        };
+        let mut rows = Vec::with_capacity(segment.times.len() * encoder.width());
+        encoder.encode(&segment.features, &mut rows)?;
         let span = |(start_s, end_s): (f64, f64), vector: Vec<f32>| Span { start_s, end_s, vector };
         match self.shared.options.keep {
             Keep::Windows => Ok(segment
                 .times
                 .iter()
-                .zip(rows.chunks_exact(model.manifest().dim))
+                .zip(rows.chunks_exact(encoder.width()))
                 .map(|(&times, row)| span(times, row.to_vec()))
                 .collect()),
             Keep::Segments => {
@@ -530,7 +529,7 @@ where
 mod tests {
     use std::sync::mpsc;
 
-    use earmark_encoder::{Catalogue, Runtime};
+    use earmark_encoder::{Catalogue, Head, Runtime};
 
     use super::*;
 
@@ -558,7 +557,7 @@ mod tests {
         mut sink: impl FnMut(usize, Outcome<()>),
     ) -> Result<(), EngineError> {
         let model = Catalogue::default().open(Catalogue::default_name())?;
-        let encoders = Encoders::new(model, Runtime::load(None)?);
+        let encoders = Encoders::new(model, Runtime::load(None)?, Head::Embedding);
         run(&encoders, &options(), 0..50, prepare, &AtomicBool::new(false), |step| {
             if let Step::Finished(i, outcome) = step {
                 sink(i, outcome);

@@ -1,0 +1,249 @@
+//! The model manifest: one TOML file that says all there is to say about a model.
+//!
+//! - this module: the manifest as a whole, its kind, its hash
+//! - `graphs`: the graphs, their tensors and what is done to their outputs
+//! - `origin`: the model's files, and where they come from
+//! - `scores`: from cosines to probabilities
+//! - `check`: what is wrong with a manifest, field by field
+
+mod check;
+mod graphs;
+mod origin;
+mod scores;
+
+use earmark_audio::{FeatureSpec, FrontEndSpec, WindowSpec};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::EncoderError;
+
+pub use check::FieldProblem;
+pub use graphs::{
+    AudioGraph, AxisNames, InputAxis, Op, Pooling, SegmentPolicy, Tagger, TextAnchors, TextGraph,
+};
+pub use origin::{ExportRecipe, FileEntry, HubSource, SelfTestSpec};
+pub use scores::Scores;
+
+/// The manifest schema that this program reads.
+const SCHEMA: u32 = 1;
+
+/// What a model is, as written in `models/NAME/manifest.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this schema; 1.
+    pub schema: u32,
+    /// Short name that commands and indexes use: lower-case letters, digits, `-`, `.` and `_`.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// What the model can do.
+    pub kind: Kind,
+    /// One line for people.
+    pub description: String,
+    /// SPDX expression of the weights' licence.
+    pub licence: String,
+    /// Where the weights come from.
+    pub source: String,
+    /// Length of an embedding.
+    pub dim: usize,
+    /// From waveform to features.
+    pub front_end: FrontEndSpec,
+    /// Steps on each window's features.
+    #[serde(default)]
+    pub features: FeatureSpec,
+    /// How audio of any length is cut for the encoder.
+    pub window: WindowSpec,
+    /// How windows are pooled into the segments that an index stores.
+    pub segment: SegmentPolicy,
+    /// The audio graph.
+    pub audio: AudioGraph,
+    /// The text graph, for models of kind `joint`.
+    #[serde(default)]
+    pub text: Option<TextGraph>,
+    /// Text by way of the names of the embedding's axes, for models without a text graph.
+    #[serde(default)]
+    pub text_anchors: Option<TextAnchors>,
+    /// The classes, for models of kind `tagger`.
+    #[serde(default)]
+    pub tagger: Option<Tagger>,
+    /// Names of the axes, for models whose axes mean something.
+    #[serde(default)]
+    pub axes: Option<AxisNames>,
+    /// From cosines to probabilities and decisions.
+    pub scores: Scores,
+    /// Where the files can be downloaded.
+    #[serde(default)]
+    pub hub: Option<HubSource>,
+    /// The recipe that makes the files from the original checkpoint.
+    #[serde(default)]
+    pub export: Option<ExportRecipe>,
+    /// What a self-test holds the model against.
+    #[serde(default)]
+    pub self_test: Option<SelfTestSpec>,
+    /// Every file of the model but the manifest itself.
+    pub files: Vec<FileEntry>,
+}
+
+/// What a model can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Audio and text in one space: every command works.
+    Joint,
+    /// Audio only: search by example.
+    Audio,
+    /// A fixed set of classes.
+    Tagger,
+}
+
+impl Kind {
+    /// The word that manifests use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joint => "joint",
+            Self::Audio => "audio",
+            Self::Tagger => "tagger",
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest. `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`EncoderError::ManifestSyntax`] or [`EncoderError::ManifestFields`] with everything that is wrong.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, EncoderError> {
+        let manifest: Self = toml::from_str(text).map_err(|e| EncoderError::ManifestSyntax {
+            manifest: origin.to_owned(),
+            reason: e.to_string(),
+        })?;
+        let problems = manifest.problems();
+        if problems.is_empty() {
+            return Ok(manifest);
+        }
+        Err(EncoderError::ManifestFields { manifest: origin.to_owned(), problems })
+    }
+
+    /// SHA-256 (hexadecimal) of everything here that decides what a vector is: front end, windows, segments, graphs
+    /// and the files' checksums. Descriptions, origins and score calibration may change without making stored vectors
+    /// stale.
+    #[must_use]
+    pub fn vector_hash(&self) -> String {
+        let goldens = self.self_test.as_ref().map(|t| t.goldens.as_str());
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .filter(|f| Some(f.path.as_str()) != goldens)
+            .map(|f| (&f.path, f.bytes, &f.sha256))
+            .collect();
+        let deciding = (
+            (self.schema, &self.id, self.dim),
+            (&self.front_end, &self.features, &self.window, &self.segment),
+            (&self.audio, &self.text, &self.text_anchors),
+            files,
+        );
+        // Serialising plain structs of numbers and strings to memory cannot fail.
+        let json = serde_json::to_vec(&deciding).unwrap_or_default();
+        hex(&Sha256::digest(json))
+    }
+
+    /// Length of a window, seconds.
+    #[must_use]
+    pub fn window_s(&self) -> f64 {
+        self.window.length_samples as f64 / f64::from(self.front_end.sample_rate())
+    }
+
+    /// The entry of a file, where the manifest lists it.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|f| f.path == path)
+    }
+
+    /// Whether texts can be embedded.
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        self.text.is_some() || self.text_anchors.is_some()
+    }
+
+    /// Files whose size or checksum is not known: the export recipe, or an import, fills them in. A model is used only
+    /// when there are none.
+    pub fn unpinned(&self) -> impl Iterator<Item = &FileEntry> {
+        self.files.iter().filter(|f| f.bytes.is_none() || f.sha256.is_none())
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+        let _ = write!(s, "{b:02x}");
+        s
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mini() -> String {
+        String::from_utf8(crate::bundled::read("mini", "manifest.toml").unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_bundled_manifest_is_valid() {
+        let m = Manifest::parse(&mini(), "mini").unwrap();
+        assert_eq!((m.id.as_str(), m.kind), ("mini", Kind::Joint));
+        assert_eq!(m.unpinned().count(), 0);
+    }
+
+    #[test]
+    fn a_bad_field_is_named_with_what_was_expected_and_what_came() {
+        let cases = [
+            ("schema = 1", "schema = 9", "`schema`"),
+            ("id = \"mini\"", "id = \"Mini Mouse\"", "`id`"),
+            ("hop_samples = 7680", "hop_samples = 0", "`window.hop_samples`"),
+            ("windows = 10", "windows = 0", "`segment.windows`"),
+            ("\"batch\", \"frames\"", "\"batch\", \"colour\"", "`audio.input_shape`"),
+            ("prompt = \"{}\"", "prompt = \"sound\"", "`text.prompt`"),
+            ("graph = \"text.onnx\"", "graph = \"other.onnx\"", "`text.graph`"),
+            ("path = \"text.onnx\"", "path = \"../text.onnx\"", "`files.path`"),
+            ("n_mels = 64", "n_mels = 0", "`front_end.n_mels`"),
+            ("kind = \"joint\"", "kind = \"tagger\"", "`tagger`"),
+            ("logit_scale = 12.0\n", "", "`scores.logit_scale`"),
+            ("dim = 521", "dim = 521\ncolour = 3", "colour"),
+        ];
+        let good = mini();
+        for (from, to, named) in cases {
+            assert!(good.contains(from), "the manifest has no `{from}`");
+            let e = Manifest::parse(&good.replace(from, to), "m.toml").unwrap_err().to_string();
+            assert!(e.contains(named) && e.contains("m.toml"), "{to}: {e}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let bad = mini().replace("dim = 521", "dim = 0").replace("prompt = \"{}\"", "prompt = \"\"");
+        let Err(EncoderError::ManifestFields { problems, .. }) = Manifest::parse(&bad, "m.toml") else {
+            panic!("it was accepted");
+        };
+        assert_eq!(problems.iter().map(|p| p.field.as_str()).collect::<Vec<_>>(), ["dim", "text.prompt"]);
+    }
+
+    #[test]
+    fn the_vector_hash_follows_what_decides_vectors_and_nothing_else() {
+        let a = Manifest::parse(&mini(), "mini").unwrap();
+        let mut described = a.clone();
+        described.description.push('!');
+        described.scores.multi_scale += 1.0;
+        described.hub = Some(HubSource { repo: "a/b".to_owned(), revision: "c".to_owned() });
+        assert_eq!(a.vector_hash(), described.vector_hash());
+        let mut hopped = a.clone();
+        hopped.window.hop_samples += 160;
+        assert_ne!(a.vector_hash(), hopped.vector_hash());
+        let mut other = a.clone();
+        other.files[0].sha256 = Some("0".repeat(64));
+        assert_ne!(a.vector_hash(), other.vector_hash());
+    }
+}

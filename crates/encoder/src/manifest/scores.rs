@@ -1,0 +1,35 @@
+//! From cosines to probabilities and decisions.
+
+use serde::{Deserialize, Serialize};
+
+/// CLAP's factor before training, 1 / 0.07 (transformers `ClapConfig.logit_scale_init_value`, after CLIP): used where the
+/// trained one is not known.
+const INITIAL_LOGIT_SCALE: f32 = 1.0 / 0.07;
+
+/// How cosines are read. How the figures were found is in the model's card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scores {
+    /// Factor on cosines before the softmax over labels, where the checkpoint says it or it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logit_scale: Option<f32>,
+    /// Whether the figures here were measured; if not, probabilities are labelled as uncalibrated.
+    pub calibrated: bool,
+    /// The cosine that "none of these" competes with in the softmax; without it there is no such answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_similarity: Option<f32>,
+    /// Below this cosine a search hit is called no match.
+    pub min_similarity: f32,
+    /// Independent probability of a label: `sigmoid(multi_scale * cosine + multi_bias)`.
+    pub multi_scale: f32,
+    /// See [`Scores::multi_scale`].
+    pub multi_bias: f32,
+}
+
+impl Scores {
+    /// Factor on cosines before the softmax over labels: the model's own, or CLAP's initial one.
+    #[must_use]
+    pub fn softmax_scale(&self) -> f32 {
+        self.logit_scale.unwrap_or(INITIAL_LOGIT_SCALE)
+    }
+}

@@ -1,0 +1,126 @@
+//! A text graph with its tokenizer: texts in, raw rows out.
+
+use ort::session::{Session, SessionInputValue};
+use ort::value::Tensor;
+use tokenizers::{Tokenizer, TruncationParams};
+
+use crate::manifest::TextGraph;
+use crate::model::{check_tensors, open_session};
+use crate::{EncoderError, Model, Runtime};
+
+/// A text graph, ready to run on one thread.
+pub(super) struct Graph {
+    session: Session,
+    tokenizer: Tokenizer,
+    model: String,
+    output: String,
+    spec: TextGraph,
+}
+
+/// The token ids of a text, and how many of them are the text's own; the rest is padding.
+struct Tokens {
+    ids: Vec<i64>,
+    real: usize,
+}
+
+impl Graph {
+    /// Opens the graph that `spec` describes, for the output of that name.
+    pub(super) fn open(
+        model: &Model,
+        runtime: &Runtime,
+        spec: &TextGraph,
+        output: &str,
+    ) -> Result<Self, EncoderError> {
+        let id = &model.manifest().id;
+        let tokenizer_error =
+            |e: tokenizers::Error| EncoderError::Tokenizer { model: id.clone(), reason: e.to_string() };
+        let mut tokenizer = Tokenizer::from_bytes(model.read(&spec.tokenizer)?).map_err(tokenizer_error)?;
+        // Padding would change the vector where the graph attends to it; lengths are the manifest's business.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(Some(TruncationParams { max_length: spec.max_tokens, ..Default::default() }))
+            .map_err(tokenizer_error)?;
+        let session = open_session(model, runtime, &spec.graph)?;
+        let inputs: Vec<&str> =
+            std::iter::once(spec.input_ids.as_str()).chain(spec.attention_mask.as_deref()).collect();
+        check_tensors(id, &spec.graph, &session, &inputs, output)?;
+        Ok(Self { session, tokenizer, model: id.clone(), output: output.to_owned(), spec: spec.clone() })
+    }
+
+    /// Token ids of `text` as the graph gets them: special tokens, suffix and padding included.
+    pub(super) fn token_ids(&self, text: &str) -> Result<Vec<i64>, EncoderError> {
+        Ok(self.tokens(text)?.ids)
+    }
+
+    fn tokens(&self, text: &str) -> Result<Tokens, EncoderError> {
+        let encoding = self
+            .tokenizer
+            .encode(format!("{text}{}", self.spec.suffix), true)
+            .map_err(|e| EncoderError::Tokenizer { model: self.model.clone(), reason: e.to_string() })?;
+        let mut ids: Vec<i64> = encoding.get_ids().iter().map(|&id| i64::from(id)).collect();
+        let real = ids.len();
+        if let (Some(pad_id), Some(pad_to)) = (self.spec.pad_id, self.spec.pad_to) {
+            ids.resize(pad_to.max(real), i64::from(pad_id));
+        }
+        Ok(Tokens { ids, real })
+    }
+
+    /// The graph's output for each text, one row a text.
+    pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let tokens = texts.iter().map(|t| self.tokens(t)).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = vec![Vec::new(); texts.len()];
+        for group in self.groups(&tokens) {
+            let batch: Vec<&Tokens> = group.iter().map(|&i| &tokens[i]).collect();
+            let values = self.run(&batch)?;
+            let width = values.len() / batch.len();
+            for (&i, row) in group.iter().zip(values.chunks_exact(width.max(1))) {
+                rows[i] = row.to_vec();
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Indices of the texts that run together: those of equal length (padding is attended by graphs without a mask),
+    /// or each alone.
+    fn groups(&self, tokens: &[Tokens]) -> Vec<Vec<usize>> {
+        const MAX_BATCH: usize = 32;
+        if !self.spec.batch {
+            return (0..tokens.len()).map(|i| vec![i]).collect();
+        }
+        let mut order: Vec<usize> = (0..tokens.len()).collect();
+        order.sort_by_key(|&i| tokens[i].ids.len());
+        order
+            .chunk_by(|&a, &b| tokens[a].ids.len() == tokens[b].ids.len())
+            .flat_map(|same| same.chunks(MAX_BATCH))
+            .map(<[usize]>::to_vec)
+            .collect()
+    }
+
+    /// Runs texts of equal length; gives `[batch, width]`.
+    fn run(&mut self, batch: &[&Tokens]) -> Result<Vec<f32>, EncoderError> {
+        let model = &self.model;
+        let ort_error = |e: ort::Error| EncoderError::Ort { model: model.clone(), reason: e.to_string() };
+        let length = batch.first().map_or(0, |t| t.ids.len());
+        let shape = [batch.len() as i64, length as i64];
+        let ids: Vec<i64> = batch.iter().flat_map(|t| t.ids.iter().copied()).collect();
+        let mut inputs: Vec<(&str, SessionInputValue<'_>)> =
+            vec![(&self.spec.input_ids, Tensor::from_array((shape, ids)).map_err(ort_error)?.into())];
+        if let Some(mask) = &self.spec.attention_mask {
+            let attended = batch.iter().flat_map(|t| (0..length).map(|i| i64::from(i < t.real))).collect();
+            let attended: Vec<i64> = attended;
+            inputs.push((mask, Tensor::from_array((shape, attended)).map_err(ort_error)?.into()));
+        }
+        let outputs = self.session.run(inputs).map_err(ort_error)?;
+        let (shape, values) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+        if values.is_empty() || !values.len().is_multiple_of(batch.len()) {
+            return Err(EncoderError::Graph {
+                model: model.clone(),
+                graph: self.spec.graph.clone(),
+                what: "output".to_owned(),
+                expected: format!("one row for each of {} texts", batch.len()),
+                received: format!("{shape:?}"),
+            });
+        }
+        Ok(values.to_vec())
+    }
+}

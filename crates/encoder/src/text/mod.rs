@@ -1,0 +1,123 @@
+//! The text side: words in, vectors out.
+
+mod graph;
+
+use crate::audio::{apply, softmax};
+use crate::manifest::Op;
+use crate::{Embedding, EncoderError, Model, ModelFiles, Runtime, dot, normalise};
+use graph::Graph;
+
+/// Texts into a model's space, ready to run on one thread.
+pub struct TextEncoder {
+    graph: Graph,
+    head: TextHead,
+    prompt: String,
+    model: String,
+    dim: usize,
+}
+
+/// From the graph's row to the embedding.
+enum TextHead {
+    /// The manifest's steps.
+    Steps(Vec<Op>),
+    /// See [`crate::TextAnchors`]: unit vectors of the axes' names, `[dim]` of them.
+    Anchors { anchors: Vec<Vec<f32>>, temperature: f32 },
+}
+
+impl TextEncoder {
+    pub(crate) fn open(model: &Model, runtime: &Runtime) -> Result<Self, EncoderError> {
+        let manifest = model.manifest();
+        let (id, dim) = (manifest.id.clone(), manifest.dim);
+        if let Some(text) = &manifest.text {
+            let graph = Graph::open(model, runtime, text, &text.output)?;
+            let head = TextHead::Steps(text.post.clone());
+            return Ok(Self { graph, head, prompt: text.prompt.clone(), model: id, dim });
+        }
+        if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
+            let mut graph = open_sentences(&anchors.sentences, runtime, &id)?;
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut directions = graph.rows(&names)?;
+            for (direction, name) in directions.iter_mut().zip(names) {
+                normalise(direction).map_err(|what| degenerate(&id, what, name))?;
+            }
+            let head = TextHead::Anchors { anchors: directions, temperature: anchors.temperature };
+            return Ok(Self { graph, head, prompt: "{}".to_owned(), model: id, dim });
+        }
+        Err(EncoderError::NoSuchSide {
+            model: id,
+            kind: manifest.kind.as_str(),
+            side: "text side",
+            remedy: "search by example with --like, or choose a model of kind `joint`",
+        })
+    }
+
+    /// Token ids of `text` as the graph gets them, special tokens included.
+    ///
+    /// # Errors
+    /// [`EncoderError::EmptyText`], [`EncoderError::Tokenizer`].
+    pub fn tokens(&self, text: &str) -> Result<Vec<i64>, EncoderError> {
+        not_empty(text)?;
+        self.graph.token_ids(text)
+    }
+
+    /// The embedding of each text, exactly as given.
+    ///
+    /// # Errors
+    /// Those of [`TextEncoder::tokens`], and [`EncoderError::Ort`], [`EncoderError::Graph`],
+    /// [`EncoderError::Degenerate`].
+    pub fn embed(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
+        texts.iter().try_for_each(|text| not_empty(text))?;
+        let rows = self.graph.rows(texts)?;
+        rows.into_iter().zip(texts).map(|(row, text)| self.finish(row, text)).collect()
+    }
+
+    /// Puts `label` into the manifest's prompt.
+    #[must_use]
+    pub fn prompt(&self, label: &str) -> String {
+        self.prompt.replace("{}", label)
+    }
+
+    fn finish(&self, mut row: Vec<f32>, text: &str) -> Result<Embedding, EncoderError> {
+        match &self.head {
+            TextHead::Steps(steps) => {
+                apply(steps, &mut row).map_err(|what| degenerate(&self.model, what, text))?
+            }
+            TextHead::Anchors { anchors, temperature } => {
+                normalise(&mut row).map_err(|what| degenerate(&self.model, what, text))?;
+                row = anchors.iter().map(|anchor| dot(anchor, &row) / temperature).collect();
+                softmax(&mut row);
+            }
+        }
+        if row.len() != self.dim {
+            return Err(EncoderError::Graph {
+                model: self.model.clone(),
+                graph: "text".to_owned(),
+                what: "output".to_owned(),
+                expected: format!("{} numbers, the manifest's dim", self.dim),
+                received: row.len().to_string(),
+            });
+        }
+        Embedding::from_values(row, &self.model, &format!("the text `{text}`"))
+    }
+}
+
+/// The bundled sentence encoder that text anchors name.
+fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<Graph, EncoderError> {
+    let absent = || EncoderError::NotInstalled {
+        model: name.to_owned(),
+        remedy: format!("model `{for_model}` embeds texts with it; no bundled model of that name can"),
+    };
+    let bundled = crate::bundled::names().find(|known| *known == name).ok_or_else(absent)?;
+    let model = Model::open(ModelFiles::Bundled(bundled))?;
+    let text = model.manifest().text.as_ref().ok_or_else(absent)?;
+    let output = text.sentence_output.as_ref().ok_or_else(absent)?;
+    Graph::open(&model, runtime, text, output)
+}
+
+fn not_empty(text: &str) -> Result<(), EncoderError> {
+    if text.trim().is_empty() { Err(EncoderError::EmptyText) } else { Ok(()) }
+}
+
+fn degenerate(model: &str, what: &'static str, text: &str) -> EncoderError {
+    EncoderError::Degenerate { model: model.to_owned(), what, input: format!("the text `{text}`") }
+}

@@ -81,10 +81,14 @@ impl Model {
     #[must_use]
     pub fn self_test(&self, runtime: &Runtime) -> SelfTestReport {
         let mut checks = Vec::new();
-        let steps: [fn(&Model, &Runtime, &mut Vec<Check>) -> Result<(), (&'static str, EncoderError)>; 4] =
-            [try_files, try_audio, try_classes, try_text];
-        for step in steps {
-            if let Err((name, error)) = step(self, runtime, &mut checks) {
+        let steps: [(&str, Step); 4] = [
+            ("files", try_files),
+            ("audio graph", try_audio),
+            ("classes", try_classes),
+            ("text graph", try_text),
+        ];
+        for (name, step) in steps {
+            if let Err(error) = step(self, runtime, &mut checks) {
                 checks.push(Check { name, passed: false, found: error.to_string() });
                 break;
             }
@@ -128,10 +132,12 @@ fn rows_of(
     Ok(rows)
 }
 
-type Outcome = Result<(), (&'static str, EncoderError)>;
+/// Adds what it finds; an error ends the test.
+type Step = fn(&Model, &Runtime, &mut Vec<Check>) -> Outcome;
+type Outcome = Result<(), EncoderError>;
 
 fn try_files(model: &Model, _: &Runtime, checks: &mut Vec<Check>) -> Outcome {
-    model.verify_files().map_err(|e| ("files", e))?;
+    model.verify_files()?;
     let found = format!("{} files as the manifest says", model.manifest().files.len());
     checks.push(Check { name: "files", passed: true, found });
     Ok(())
@@ -139,16 +145,15 @@ fn try_files(model: &Model, _: &Runtime, checks: &mut Vec<Check>) -> Outcome {
 
 fn try_audio(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Outcome {
     let name = "audio graph";
-    let error = |e| (name, e);
-    let mut encoder = model.audio_encoder(runtime, Head::Embedding).map_err(error)?;
+    let mut encoder = model.audio_encoder(runtime, Head::Embedding)?;
     let rate = model.manifest().front_end.sample_rate();
     let mut embeddings = Vec::new();
     for signal in signals::NAMES {
         let samples = signals::make(signal, rate).unwrap_or_default();
-        embeddings.push(model.embed_samples(&mut encoder, &samples, signal).map_err(error)?);
+        embeddings.push(model.embed_samples(&mut encoder, &samples, signal)?);
     }
     let again = signals::make(signals::NAMES[0], rate).unwrap_or_default();
-    let again = model.embed_samples(&mut encoder, &again, signals::NAMES[0]).map_err(error)?;
+    let again = model.embed_samples(&mut encoder, &again, signals::NAMES[0])?;
     let passed = again == embeddings[0];
     let found = if passed {
         format!("vectors of {} numbers, the same bits on a second run", model.manifest().dim)
@@ -158,7 +163,7 @@ fn try_audio(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Outco
     checks.push(Check { name, passed, found });
     checks.push(spread("audio spread", "test signals", &embeddings));
 
-    for golden in model.goldens().map_err(|e| ("known vectors", e))?.audio {
+    for golden in model.goldens()?.audio {
         let Some(at) = signals::NAMES.iter().position(|n| *n == golden.signal) else {
             let found = format!("there is no signal `{}`", golden.signal);
             checks.push(Check { name: "known vectors", passed: false, found });
@@ -174,11 +179,10 @@ fn try_classes(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Out
     if model.manifest().kind != Kind::Tagger {
         return Ok(());
     }
-    let error = |e| (name, e);
-    let mut encoder = model.audio_encoder(runtime, Head::Classes).map_err(error)?;
+    let mut encoder = model.audio_encoder(runtime, Head::Classes)?;
     let rate = model.manifest().front_end.sample_rate();
     let samples = signals::make(signals::NAMES[0], rate).unwrap_or_default();
-    let rows = rows_of(model, &mut encoder, &samples).map_err(error)?;
+    let rows = rows_of(model, &mut encoder, &samples)?;
     let outside = rows.iter().copied().find(|p| !(0.0..=1.0).contains(p));
     let found = match outside {
         None => format!("{} probabilities", encoder.width()),
@@ -193,14 +197,13 @@ fn try_text(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Outcom
     if !model.manifest().has_text() {
         return Ok(());
     }
-    let error = |e| (name, e);
-    let mut encoder = model.text_encoder(runtime).map_err(error)?;
-    let embeddings = encoder.embed(&TEXTS).map_err(error)?;
+    let mut encoder = model.text_encoder(runtime)?;
+    let embeddings = encoder.embed(&TEXTS)?;
     let found = format!("vectors of {} numbers", model.manifest().dim);
     checks.push(Check { name, passed: true, found });
     checks.push(spread("text spread", "unrelated texts", &embeddings));
-    for golden in model.goldens().map_err(|e| ("known vectors", e))?.texts {
-        let embedding = encoder.embed(&[&golden.text]).map_err(error)?;
+    for golden in model.goldens()?.texts {
+        let embedding = encoder.embed(&[&golden.text])?;
         for embedding in &embedding {
             let what = format!("\"{}\"", golden.text);
             checks.push(known_vector(model, &what, embedding, golden.vector.clone(), golden.cosine));

@@ -82,10 +82,12 @@ class _Graph:
         return model
 
 
-def audio_graph(net: YamNet, silence: int) -> onnx.ModelProto:
-    """`log_mel [batch, 96, 64]` -> `probabilities [batch, 521]`. Weights float16, biases float32.
+def audio_graph(net: YamNet, silence: int, never: int) -> onnx.ModelProto:
+    """`log_mel [batch, 96, 64]` -> `probabilities` and `scores`, `[batch, 521]`. Weights float16, biases float32.
 
-    Each row is scaled by 1 - SILENCE_DISCOUNT * p(silence); see reference.py for why.
+    `scores` are YAMNet's own probabilities, for the tagger models/yamnet. `probabilities` are what mini
+    embeds: the same without class `never`, each row scaled by 1 - SILENCE_DISCOUNT * p(silence); see
+    reference.py for why.
     """
     g = _Graph()
     x = g.op("Unsqueeze", "log_mel", g.ints("channel_axis", 1))
@@ -98,22 +100,25 @@ def audio_graph(net: YamNet, silence: int) -> onnx.ModelProto:
     x = g.op("Flatten", g.op("GlobalAveragePool", x))
     x = g.op("Gemm", x, g.f16("classifier.weight", net.classifier_weight),
              g.f32("classifier.bias", net.classifier_bias), transB=1)
-    p = g.op("Sigmoid", x)
+    classes = len(net.classifier_bias)
+    p = g.op("Sigmoid", x, name="scores")
     silent = g.op("Gather", p, g.ints("silence", silence), axis=1)
     discount = g.op("Mul", silent, g.f32("silence_discount", SILENCE_DISCOUNT))
-    g.op("Mul", p, g.op("Sub", g.f32("one", 1.0), discount), name="probabilities")
+    known = g.op("Mul", p, g.f32("known", np.arange(classes) != never))
+    g.op("Mul", known, g.op("Sub", g.f32("one", 1.0), discount), name="probabilities")
     return g.model(
         [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["batch", 96, 64])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT,
-                                       ["batch", len(net.classifier_bias)])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", classes])
+         for name in ("probabilities", "scores")],
         "YAMNet, from log-mel patches to the probabilities of 521 AudioSet classes.",
     )
 
 
 def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
                offsets: np.ndarray, temperature: float, spread: np.ndarray) -> onnx.ModelProto:
-    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]`.
+    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]` and `sentence [batch, 384]`.
 
+    `sentence` is MiniLM's own vector, with which other taggers compare a text and the names of their classes.
     `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
     """
     g = _Graph()
@@ -177,7 +182,7 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
     tokens_axis = g.ints("tokens_axis", 1)
     total = g.op("ReduceSum", g.op("Mul", x, weights), tokens_axis, keepdims=0)
     count = g.op("Max", g.op("ReduceSum", weights, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
-    sentence = g.l2(g.op("Div", total, count))
+    sentence = g.l2(g.op("Div", total, count), name="sentence")
     cosines = g.op("MatMul", sentence, g.f16("anchors", anchors.T))
     cosines = g.op("Add", cosines, g.f32("offsets", offsets))
     likely = g.op("Softmax", g.op("Div", cosines, g.f32("temperature", temperature)), axis=-1)
@@ -187,6 +192,7 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
     return g.model(
         [helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
          helper.make_tensor_value_info("attention_mask", TensorProto.INT64, tokens)],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", len(anchors)])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", len(anchors)]),
+         helper.make_tensor_value_info("sentence", TensorProto.FLOAT, ["batch", width])],
         "all-MiniLM-L6-v2 and a softmax over 521 class anchors.",
     )

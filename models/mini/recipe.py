@@ -117,12 +117,10 @@ def make_offsets(classes: list[dict[str, str]]) -> np.ndarray:
     return offsets
 
 
-def shipped_yamnet(net: YamNet, never: int) -> YamNet:
-    """YAMNet's weights as they are stored, in float16, with class `never` at a probability of 0."""
+def shipped_yamnet(net: YamNet) -> YamNet:
+    """YAMNet's weights as they are stored, in float16."""
     convs = [(w.astype(np.float16), *rest) for w, *rest in net.convs]
-    weight, bias = net.classifier_weight.astype(np.float16), net.classifier_bias.copy()
-    weight[never], bias[never] = 0.0, -1000.0
-    return YamNet(convs, weight, bias)
+    return YamNet(convs, net.classifier_weight.astype(np.float16), net.classifier_bias)
 
 
 def write_manifest(out: Path) -> None:
@@ -149,12 +147,12 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
 
     anchors = make_anchors(classes, encode)
     spread = make_spread(classes)
-    silence = sources.class_names().index("Silence")
+    silence, never = sources.class_names().index("Silence"), unknown(classes)
     offsets = make_offsets(classes)
-    net = shipped_yamnet(sources.yamnet(), unknown(classes))
+    net = shipped_yamnet(sources.yamnet())
 
     (out / "audio.onnx").write_bytes(
-        audio_graph(net, silence).SerializeToString(deterministic=True))
+        audio_graph(net, silence, never).SerializeToString(deterministic=True))
     (out / "text.onnx").write_bytes(
         text_graph(text.rows, text.small, anchors, offsets, TEMPERATURE, spread)
         .SerializeToString(deterministic=True))
@@ -165,9 +163,10 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
         fixtures.write(
             fixtures_out,
             tokenize=lambda sentence: tokenizer.encode(sentence).ids,
-            probabilities=lambda patches: reference.yamnet(net, patches, silence),
-            embed_text=lambda ids: reference.embed_text(
-                reference.minilm(text.widened, ids), anchors, offsets, TEMPERATURE, spread),
+            scores=lambda patches: reference.yamnet(net, patches),
+            embed_scores=lambda p: reference.embed_probabilities(reference.heard(p, silence, never)),
+            sentence=lambda ids: reference.minilm(text.widened, ids),
+            embed_sentence=lambda s: reference.embed_text(s, anchors, offsets, TEMPERATURE, spread),
         )
 
 

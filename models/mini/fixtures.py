@@ -42,10 +42,11 @@ TEXTS = [
 ]
 
 
-def write(out: Path, tokenize, probabilities, embed_text) -> None:
-    """`tokenize`: text -> ids; `probabilities`: patches -> `[windows, 521]`; `embed_text`: ids -> `[521]`."""
+def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence) -> None:
+    """`tokenize`: text -> ids; `scores`: patches -> `[windows, 521]`; `sentence`: ids -> `[384]`; each is then
+    embedded, `-> [521]`."""
     out.mkdir(parents=True, exist_ok=True)
-    clips, clip_vectors = [], []
+    clips, clip_scores, clip_vectors = [], [], []
     for name, rate, audio in _clips():
         stored = _write_wav(out / f"{name}.wav", rate, audio)
         patches = reference.patches(stored, rate)
@@ -61,19 +62,26 @@ def write(out: Path, tokenize, probabilities, embed_text) -> None:
             clip["mel"] = f"{name}.mel.npy"
             np.save(out / clip["mel"], patches.astype(np.float32))
         clips.append(clip)
-        p = probabilities(patches.astype(np.float32))
-        clip_vectors.append(reference.embed_probabilities(p))
+        p = scores(patches.astype(np.float32))
+        clip_scores.append(p.mean(axis=0))
+        clip_vectors.append(embed_scores(p))
     texts = [{"text": text, "ids": tokenize(text)} for text in TEXTS]
-    text_vectors = [embed_text(t["ids"]) for t in texts]
+    sentences = [sentence(t["ids"]) for t in texts]
+    text_vectors = [embed_sentence(s) for s in sentences]
     np.save(out / "clips.npy", np.asarray(clip_vectors, np.float32))
+    np.save(out / "scores.npy", np.asarray(clip_scores, np.float32))
     np.save(out / "texts.npy", np.asarray(text_vectors, np.float32))
+    np.save(out / "sentences.npy", np.asarray(sentences, np.float32))
     golden = {
-        "about": "Made by models/mini/recipe.py. Row i of clips.npy and texts.npy belongs to entry i. "
-                 "mel is float32 [windows, 96, 64]; embeddings are float32 [521], unit length.",
+        "about": "Made by models/mini/recipe.py. Row i of each .npy belongs to entry i. mel is float32 "
+                 "[windows, 96, 64]; embeddings are float32 [521], unit length; scores are YAMNet's own "
+                 "probabilities [521], their mean over windows; sentences are MiniLM's vectors [384], unit length.",
         "clips": clips,
         "clip_embeddings": "clips.npy",
+        "clip_scores": "scores.npy",
         "texts": texts,
         "text_embeddings": "texts.npy",
+        "sentences": "sentences.npy",
     }
     (out / "golden.json").write_text(
         json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,22 +1,19 @@
 """Builds the two shipped ONNX graphs node by node.
 
-Weights are stored small (float16, or int8 with a float scale a row) and widened by ordinary
-nodes over constants, which ONNX Runtime folds when it loads the graph. So the arithmetic is
-float32 throughout: a result does not depend on the other rows of its batch, on padding, or on
-the processor having int8 instructions, as it would with dynamically quantised activations.
+Weights are stored small (float16, or int8 with a float scale a row) and widened to float32 when the
+graph is loaded. So a result does not depend on the other rows of its batch, on padding, or on the
+processor having int8 instructions, as it would with dynamically quantised activations.
 
 Not here: deciding what the weights are (recipe.py), or checking the result (reference.py).
 """
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
+from onnx_graph import Graph
 from reference import HEADS, LAYER_NORM_EPS, LAYERS, SILENCE_DISCOUNT
 from sources import Tensors, YamNet
-
-OPSET = 20  # the first with Gelu
-IR_VERSION = 9
 
 
 class Int8Rows:
@@ -40,54 +37,14 @@ class Int8Rows:
         return self.values.astype(np.float64) * self.scale
 
 
-class _Graph:
-    """Nodes and constants, in order. Every method returns the name of what it made."""
+def audio_graph(net: YamNet, silence: int, never: int) -> onnx.ModelProto:
+    """`log_mel [batch, 96, 64]` -> `probabilities` and `scores`, `[batch, 521]`. Weights float16, biases float32.
 
-    def __init__(self):
-        self.nodes, self.constants = [], []
-
-    def op(self, kind: str, *inputs: str, outputs: int = 1, name: str | None = None, **attributes):
-        base = name or f"{kind.lower()}_{len(self.nodes)}"
-        names = [base] if outputs == 1 else [f"{base}_{i}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(kind, inputs, names, name=base, **attributes))
-        return names[0] if outputs == 1 else names
-
-    def constant(self, name: str, array) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def f32(self, name: str, array) -> str:
-        return self.constant(name, np.asarray(array, np.float32))
-
-    def ints(self, name: str, *values: int) -> str:
-        return self.constant(name, np.asarray(values, np.int64))
-
-    def f16(self, name: str, array: np.ndarray) -> str:
-        stored = self.constant(name, array.astype(np.float16))
-        return self.op("Cast", stored, name=name + ".f32", to=TensorProto.FLOAT)
-
-    def l2(self, x: str, name: str | None = None) -> str:
-        norm = self.op("ReduceL2", x, self.last_axis, keepdims=1)
-        return self.op("Div", x, self.op("Max", norm, self.tiny), name=name)
-
-    def model(self, inputs, outputs, doc: str) -> onnx.ModelProto:
-        graph = helper.make_graph(self.nodes, "mini", inputs, outputs, self.constants, doc_string=doc)
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="earmark models/mini/recipe.py",
-        )
-        onnx.checker.check_model(model, full_check=True)
-        return model
-
-
-def audio_graph(net: YamNet, silence: int) -> onnx.ModelProto:
-    """`log_mel [batch, 96, 64]` -> `probabilities [batch, 521]`. Weights float16, biases float32.
-
-    Each row is scaled by 1 - SILENCE_DISCOUNT * p(silence); see reference.py for why.
+    `scores` are YAMNet's own probabilities, for the tagger models/yamnet. `probabilities` are what mini
+    embeds: the same without class `never`, each row scaled by 1 - SILENCE_DISCOUNT * p(silence); see
+    reference.py for why.
     """
-    g = _Graph()
+    g = Graph()
     x = g.op("Unsqueeze", "log_mel", g.ints("channel_axis", 1))
     for i, (weight, bias, stride, pads, groups) in enumerate(net.convs):
         x = g.op(
@@ -98,28 +55,33 @@ def audio_graph(net: YamNet, silence: int) -> onnx.ModelProto:
     x = g.op("Flatten", g.op("GlobalAveragePool", x))
     x = g.op("Gemm", x, g.f16("classifier.weight", net.classifier_weight),
              g.f32("classifier.bias", net.classifier_bias), transB=1)
-    p = g.op("Sigmoid", x)
+    classes = len(net.classifier_bias)
+    p = g.op("Sigmoid", x, name="scores")
     silent = g.op("Gather", p, g.ints("silence", silence), axis=1)
     discount = g.op("Mul", silent, g.f32("silence_discount", SILENCE_DISCOUNT))
-    g.op("Mul", p, g.op("Sub", g.f32("one", 1.0), discount), name="probabilities")
+    known = g.op("Mul", p, g.f32("known", np.arange(classes) != never))
+    g.op("Mul", known, g.op("Sub", g.f32("one", 1.0), discount), name="probabilities")
     return g.model(
-        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["batch", 96, 64])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT,
-                                       ["batch", len(net.classifier_bias)])],
+        "mini", {"log_mel": ["batch", 96, 64]}, {"probabilities": ["batch", classes], "scores": ["batch", classes]},
         "YAMNet, from log-mel patches to the probabilities of 521 AudioSet classes.",
     )
 
 
 def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
                offsets: np.ndarray, temperature: float, spread: np.ndarray) -> onnx.ModelProto:
-    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]`.
+    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]` and `sentence [batch, 384]`.
 
+    `sentence` is MiniLM's own vector, with which other taggers compare a text and the names of their classes.
     `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
     """
-    g = _Graph()
-    g.last_axis = g.ints("last_axis", -1)
-    g.tiny = g.f32("tiny", 1e-12)
+    g = Graph()
+    last_axis = g.ints("last_axis", -1)
+    tiny = g.f32("tiny", 1e-12)
     width = anchors.shape[1]
+
+    def l2(x: str, name: str) -> str:
+        norm = g.op("ReduceL2", x, last_axis, keepdims=1)
+        return g.op("Div", x, g.op("Max", norm, tiny), name=name)
 
     def matrix(name: str, parts: list[str], factors=(1.0,)) -> str:
         """Stacks weights `[out, in]`, each scaled by its factor, as one right-hand `[in, out]`."""
@@ -173,20 +135,19 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
         x = layer_norm(g.op("Add", dense(inner, at + "output.dense"), x), at + "output.LayerNorm")
 
     # Mean over real tokens, unit length, then the class axes.
-    weights = g.op("Unsqueeze", mask, g.last_axis)
+    weights = g.op("Unsqueeze", mask, last_axis)
     tokens_axis = g.ints("tokens_axis", 1)
     total = g.op("ReduceSum", g.op("Mul", x, weights), tokens_axis, keepdims=0)
     count = g.op("Max", g.op("ReduceSum", weights, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
-    sentence = g.l2(g.op("Div", total, count))
+    sentence = l2(g.op("Div", total, count), name="sentence")
     cosines = g.op("MatMul", sentence, g.f16("anchors", anchors.T))
     cosines = g.op("Add", cosines, g.f32("offsets", offsets))
     likely = g.op("Softmax", g.op("Div", cosines, g.f32("temperature", temperature)), axis=-1)
-    g.l2(g.op("MatMul", likely, g.f16("spread", spread)), name="embedding")
+    l2(g.op("MatMul", likely, g.f16("spread", spread)), name="embedding")
 
     tokens = ["batch", "tokens"]
     return g.model(
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
-         helper.make_tensor_value_info("attention_mask", TensorProto.INT64, tokens)],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", len(anchors)])],
+        "mini", {"input_ids": tokens, "attention_mask": tokens},
+        {"embedding": ["batch", len(anchors)], "sentence": ["batch", width]},
         "all-MiniLM-L6-v2 and a softmax over 521 class anchors.",
     )

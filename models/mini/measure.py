@@ -16,10 +16,12 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "recipes"))
+
 import reference
 from reference import l2
 
-HERE = Path(__file__).resolve().parent
 PROMPTS = {
     "{}": ["{}"],
     "the sound of {}": ["the sound of {}"],

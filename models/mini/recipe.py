@@ -8,7 +8,6 @@ The result is the same bytes on every run. README.md, the model card, says what 
 
 import argparse
 import csv
-import hashlib
 import json
 import os
 import sys
@@ -20,12 +19,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threa
 import numpy as np
 from tokenizers import Tokenizer
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "recipes"))  # what the recipes of bundled models share
+
 import fixtures
 import reference
 from graphs import Int8Rows, audio_graph, text_graph
+from outcome import compare, write_manifest
 from sources import Sources, Tensors, YamNet
 
-HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DATA_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
 TEMPERATURE = 0.03  # of the softmax over anchors
@@ -117,23 +119,10 @@ def make_offsets(classes: list[dict[str, str]]) -> np.ndarray:
     return offsets
 
 
-def shipped_yamnet(net: YamNet, never: int) -> YamNet:
-    """YAMNet's weights as they are stored, in float16, with class `never` at a probability of 0."""
+def shipped_yamnet(net: YamNet) -> YamNet:
+    """YAMNet's weights as they are stored, in float16."""
     convs = [(w.astype(np.float16), *rest) for w, *rest in net.convs]
-    weight, bias = net.classifier_weight.astype(np.float16), net.classifier_bias.copy()
-    weight[never], bias[never] = 0.0, -1000.0
-    return YamNet(convs, weight, bias)
-
-
-def write_manifest(out: Path) -> None:
-    """Rewrites the table of files at the end of manifest.toml; everything above it is edited by hand."""
-    head = (HERE / "manifest.toml").read_text(encoding="utf-8").split("[[files]]")[0]
-    tables = []
-    for name in DATA_FILES:
-        data = (out / name).read_bytes()
-        tables.append(f'[[files]]\npath = "{name}"\nbytes = {len(data)}\n'
-                      f'sha256 = "{hashlib.sha256(data).hexdigest()}"\n')
-    (out / "manifest.toml").write_text(head + "\n".join(tables), encoding="utf-8")
+    return YamNet(convs, net.classifier_weight.astype(np.float16), net.classifier_bias)
 
 
 def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
@@ -149,25 +138,26 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
 
     anchors = make_anchors(classes, encode)
     spread = make_spread(classes)
-    silence = sources.class_names().index("Silence")
+    silence, never = sources.class_names().index("Silence"), unknown(classes)
     offsets = make_offsets(classes)
-    net = shipped_yamnet(sources.yamnet(), unknown(classes))
+    net = shipped_yamnet(sources.yamnet())
 
     (out / "audio.onnx").write_bytes(
-        audio_graph(net, silence).SerializeToString(deterministic=True))
+        audio_graph(net, silence, never).SerializeToString(deterministic=True))
     (out / "text.onnx").write_bytes(
         text_graph(text.rows, text.small, anchors, offsets, TEMPERATURE, spread)
         .SerializeToString(deterministic=True))
     (out / "tokenizer.json").write_text(tokenizer_text, encoding="utf-8")
     (out / "axes.txt").write_text("".join(c["axis"] + "\n" for c in classes), encoding="utf-8")
-    write_manifest(out)
+    write_manifest(HERE / "manifest.toml", out, DATA_FILES)
     if fixtures_out is not None:
         fixtures.write(
             fixtures_out,
             tokenize=lambda sentence: tokenizer.encode(sentence).ids,
-            probabilities=lambda patches: reference.yamnet(net, patches, silence),
-            embed_text=lambda ids: reference.embed_text(
-                reference.minilm(text.widened, ids), anchors, offsets, TEMPERATURE, spread),
+            scores=lambda patches: reference.yamnet(net, patches),
+            embed_scores=lambda p: reference.embed_probabilities(reference.heard(p, silence, never)),
+            sentence=lambda ids: reference.minilm(text.widened, ids),
+            embed_sentence=lambda s: reference.embed_text(s, anchors, offsets, TEMPERATURE, spread),
         )
 
 
@@ -179,18 +169,7 @@ def check(packages: Path | None) -> None:
         build(scratch / "model", scratch / "fixtures", packages)
         pairs = [(scratch / "model" / n, HERE / n) for n in [*DATA_FILES, "manifest.toml"]]
         pairs += [(p, committed_fixtures / p.name) for p in sorted((scratch / "fixtures").iterdir())]
-        differing = [str(old) for new, old in pairs if not old.exists() or not _same(new, old)]
-    if differing:
-        raise SystemExit("not what the recipe makes:\n  " + "\n  ".join(differing))
-    print(f"{len(pairs)} files are what the recipe makes")
-
-
-def _same(new: Path, old: Path) -> bool:
-    """The same bytes; for golden arrays, which another machine's BLAS may round differently, nearly."""
-    if new.suffix == ".npy":
-        a, b = np.load(new), np.load(old)
-        return a.shape == b.shape and np.allclose(a, b, rtol=0.0, atol=1e-6)
-    return new.read_bytes() == old.read_bytes()
+        compare(pairs)
 
 
 def main() -> None:

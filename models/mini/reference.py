@@ -107,8 +107,8 @@ def patches(audio: np.ndarray, rate: int) -> np.ndarray:
 # --- YAMNet ----------------------------------------------------------------------------------
 
 
-def yamnet(net: YamNet, batch: np.ndarray, silence: int) -> np.ndarray:
-    """`[batch, 96, 64]` -> the probabilities `[batch, 521]`, small where class `silence` is likely."""
+def yamnet(net: YamNet, batch: np.ndarray) -> np.ndarray:
+    """`[batch, 96, 64]` -> YAMNet's own probabilities `[batch, 521]`."""
     x = batch.astype(np.float64)[:, None]
     for weight, bias, stride, (top, left, bottom, right), _groups in net.convs:
         weight = weight.astype(np.float64)
@@ -128,8 +128,14 @@ def yamnet(net: YamNet, batch: np.ndarray, silence: int) -> np.ndarray:
             x = y
         x = np.maximum(x + bias.astype(np.float64)[:, None, None], 0.0)
     logits = x.mean(axis=(2, 3)) @ net.classifier_weight.astype(np.float64).T + net.classifier_bias
-    p = 1.0 / (1.0 + np.exp(-np.maximum(logits, -500.0)))
-    return p * (1.0 - SILENCE_DISCOUNT * p[:, silence : silence + 1])
+    return 1.0 / (1.0 + np.exp(-logits))
+
+
+def heard(scores: np.ndarray, silence: int, never: int) -> np.ndarray:
+    """YAMNet's probabilities as mini embeds them: class `never` at 0, and small where `silence` is likely."""
+    p = scores * (1.0 - SILENCE_DISCOUNT * scores[:, silence : silence + 1])
+    p[:, never] = 0.0
+    return p
 
 
 def embed_probabilities(p: np.ndarray) -> np.ndarray:

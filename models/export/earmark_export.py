@@ -8,11 +8,13 @@ A recipe (`models/NAME/export.py`) loads an original checkpoint, hands each grap
     recipe.write("tokenizer.json", data)
     recipe.finish(logit_scale=27.4)
 
+A recipe finds this file beside itself, where `earmark models export NAME --run` puts it, or here:
+
+    sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
 Every recipe takes the same arguments: `--out DIR`; `--checkpoint PATH` for a checkpoint on this machine; `--revision REV` of the
 hub repository; `--random-weights` for the same architecture with random weights and no network, which tests the recipe and
 measures speed, and makes a model that knows nothing.
-
-`earmark models export NAME --run` puts this file beside the recipe.
 """
 
 import argparse
@@ -26,6 +28,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import nn
 
 OPSET = 18
@@ -40,20 +43,25 @@ class Recipe:
     file: the recipe's `__file__`; manifest.toml and the files that travel with it lie beside it.
     hub: the repository of the checkpoint on the model hub, where it is on one.
     revision: of that repository, where one is pinned; `None` takes the newest, and the manifest records which it was.
+    where: for people, where to download a checkpoint that is on no hub.
+    options: further arguments of this recipe, name (`--source`) and help; read them from `recipe.args`.
     """
 
-    def __init__(self, file: str, hub: str | None = None, revision: str | None = None, about: str = ""):
-        parser = argparse.ArgumentParser(description=about or None)
+    def __init__(self, file: str, hub: str | None = None, revision: str | None = None, where: str = "",
+                 options: dict[str, str] | None = None):
+        parser = argparse.ArgumentParser()
         parser.add_argument("--out", type=Path, required=True, help="folder for the model; made if missing")
         parser.add_argument("--checkpoint", type=Path, help="the original checkpoint, if it is on this machine")
         parser.add_argument("--revision", default=revision, help=f"of the hub repository {hub}" if hub else argparse.SUPPRESS)
         parser.add_argument("--random-weights", action="store_true", help="no checkpoint: the architecture alone, for tests")
-        args = parser.parse_args()
+        for option, explanation in (options or {}).items():
+            parser.add_argument(option, help=explanation)
+        self.args = args = parser.parse_args()
         self.here = Path(file).resolve().parent
         self.out: Path = args.out
         self.random: bool = args.random_weights
         self.checkpoint: Path | None = args.checkpoint
-        self.hub, self.revision = hub, args.revision
+        self.hub, self.revision, self.where = hub, args.revision, where
         self.origin = "random weights" if self.random else None  # what the manifest says the weights are
         self.out.mkdir(parents=True, exist_ok=True)
         # A model is complete once it has a manifest, so there must be none until the last check has passed.
@@ -80,7 +88,7 @@ class Recipe:
     def _resolved(self) -> str:
         """The commit that `--revision` (or the newest) is, so that the manifest can say which it was."""
         if not self.hub:
-            raise SystemExit("this checkpoint is on no hub: download it (the model card says where) and pass --checkpoint PATH")
+            raise SystemExit(f"download the checkpoint from {self.where or 'where the card says'} and pass --checkpoint PATH")
         if not self.origin:
             from huggingface_hub import HfApi
 
@@ -135,6 +143,8 @@ class Recipe:
 
         logit_scale: what cosines are multiplied by before the softmax, from the checkpoint; `None` leaves it as it is.
         """
+        if not self.origin:
+            raise SystemExit("the recipe does not say where its weights are from (Recipe.snapshot, download or origin)")
         text = (self.here / "manifest.toml").read_text(encoding="utf-8")
         files = {}
         for name in listed_files(text):
@@ -229,3 +239,27 @@ def filled(manifest: str, files: dict[str, tuple[int, str]], logit_scale: float 
 def sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def plain_tokenizer(tokenizer) -> str:
+    """tokenizer.json of a fast tokenizer of `transformers`, without padding and truncation: the caller decides these."""
+    plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    plain.no_padding()
+    plain.no_truncation()
+    return plain.to_str()
+
+
+def byte_tokenizer(special: list[str], first: str = "", last: str = "") -> str:
+    """tokenizer.json for random weights, where no vocabulary can be had: every byte is a token, numbered after `special`.
+
+    first, last: the special tokens that every text is put between, where the model has them.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = dict.fromkeys(special + alphabet)  # `!` is both, in GPT-2's
+    tokenizer = Tokenizer(models.BPE({token: index for index, token in enumerate(vocabulary)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens(special)
+    if first and last:
+        pairs = [(token, tokenizer.token_to_id(token)) for token in (first, last)]
+        tokenizer.post_processor = processors.TemplateProcessing(f"{first} $A {last}", special_tokens=pairs)
+    return tokenizer.to_str()

@@ -1,7 +1,8 @@
 //! Untrusted bytes -> mono samples -> features.
 //!
 //! This crate turns a sound file into what an audio encoder eats. It knows no model and no ONNX: the
-//! front end is described by data ([`FrontEndSpec`], [`FeatureSpec`], [`WindowSpec`]) that a model's manifest carries.
+//! front end is described by data ([`FrontEndSpec`], [`FeatureSpec`], [`WindowSpec`]) that a model's
+//! manifest carries.
 //!
 //! The way of the data, one module a step:
 //!

@@ -23,8 +23,8 @@ pub struct FeatureWindow {
 /// window depend on its samples only: they are bit for bit what [`FrontEnd::compute`] gives for the window
 /// alone, whatever block sizes the samples came in.
 ///
-/// Where frames depend on their own samples only (a log-mel that is not centred, Kaldi's filterbank) and windows are a
-/// whole number of frames apart, the frames that overlapping windows share are computed once.
+/// Where frames depend on their own samples only (a log-mel that is not centred, Kaldi's filterbank) and windows
+/// are a whole number of frames apart, the frames that overlapping windows share are computed once.
 #[derive(Clone)]
 pub struct WindowStream {
     front_end: FrontEnd,

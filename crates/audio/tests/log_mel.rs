@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::path::Path;
 
 use earmark_audio::{FeatureSpec, FrontEnd, FrontEndSpec, LogMelSpec};
@@ -27,30 +29,13 @@ fn goldens() -> Vec<Golden> {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The signal of `make_goldens.py`: two tones, a chirp, and noise from a linear congruential generator,
-/// then a tenth of silence.
-fn signal(n: usize, rate: f64) -> Vec<f32> {
-    let mut state = 12_345u32;
-    (0..n)
-        .map(|i| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let noise = f64::from(state >> 8) / f64::from(1 << 24) - 0.5;
-            let t = i as f64 / rate;
-            let tau = std::f64::consts::TAU;
-            let tones = 0.3 * (tau * 440.0 * t).sin() + 0.1 * (tau * 3000.0 * t).sin();
-            let chirp = 0.2 * (tau * (200.0 * t + 2000.0 * t * t)).sin();
-            if i >= n * 9 / 10 { 0.0 } else { (tones + chirp + 0.02 * noise) as f32 }
-        })
-        .collect()
-}
-
 #[test]
 fn every_front_end_matches_numpy_within_1e_4() {
     let goldens = goldens();
-    assert!(goldens.len() >= 8);
+    assert!(goldens.len() >= 13);
     for golden in goldens {
         let mut log_mel = plan(&golden.spec);
-        let samples = signal(golden.n_samples, f64::from(golden.spec.sample_rate));
+        let samples = common::signal(golden.n_samples, f64::from(golden.spec.sample_rate));
         let got = log_mel.compute(&samples);
         assert_eq!(log_mel.frames(samples.len()), golden.frames, "{}", golden.name);
         assert_eq!(got.len(), golden.values.len(), "{}", golden.name);

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::check;
 use crate::error::SpecError;
 
-/// Steps on the features of each window, in the order of the fields: `[features]` of a manifest. The default is no step.
+/// Steps on the features of each window, in the order of the fields: `[features]` of a manifest. The default
+/// is no step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureSpec {

@@ -14,15 +14,18 @@ use crate::error::SpecError;
 /// - the only window of a stream shorter than one is filled up as `pad` says;
 /// - the last window of a longer stream is filled up with silence or moved back, as `tail` says.
 ///
-/// With `pad = "none"` nothing is ever added to the samples (but for less than one frame of them, silence up to
-/// one frame), of a last window neither: its frames are those that fit, and `features.frames`, which is required, does
-/// the rest.
+/// With `pad = "none"` nothing is ever added to the samples, of a last window neither (but for less than one
+/// frame of them, silence up to one frame): its frames are those that fit, and `features.frames`, which is required,
+/// does the rest.
 ///
-/// With `features.fusion`, windows are filled up to a chunk, not to `length_samples`: one that holds more samples
-/// than a chunk stays as short as it is, since its features are brought to size by shrinking and cutting. So a
-/// stream of 17 s in windows of 30 s with chunks of 10 s is one window of 17 s; one of 4 s is padded to 10 s as `pad`
-/// says; and one of 34 s without overlap is a window of 30 s and one of 4 s with 6 s of silence (`tail = "zero"`), or
-/// two of 30 s (`tail = "shift"`).
+/// With `features.fusion`, windows are filled up to a chunk, not to `length_samples`: one that holds more
+/// samples than a chunk stays as short as it is, since its features are brought to size by shrinking and
+/// cutting. With windows of 30 s, hops as long, and chunks of 10 s:
+///
+/// - a stream of 4 s is one window, padded to 10 s as `pad` says;
+/// - one of 17 s is one window of 17 s;
+/// - one of 34 s is a window of 30 s and one of 4 s with 6 s of silence (`tail = "zero"`), or two of 30 s
+///   (`tail = "shift"`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WindowSpec {

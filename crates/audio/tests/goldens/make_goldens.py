@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Records log-mel spectrograms for tests/log_mel.rs, computed with numpy (and librosa's filterbank).
 
-    pip install numpy librosa && python3 make_goldens.py
+    pip install numpy librosa torchaudio && python3 make_goldens.py
 
 Everything is in double precision and written plainly, frame by frame; nothing is shared with the Rust.
-The filterbank over Hz is librosa's; the one over mel follows tf.signal.linear_to_mel_weight_matrix.
+The filterbank over Hz is librosa's, and torchaudio's must be the same; the one over mel follows
+tf.signal.linear_to_mel_weight_matrix.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import librosa
 import numpy as np
+import torchaudio
 
 
 def signal(n, rate):
@@ -40,6 +42,14 @@ def filterbank(s):
         rising, falling = (bins - lower) / (center - lower), (upper - bins) / (upper - center)
         rows.append(np.concatenate([[0.0], np.maximum(0.0, np.minimum(rising, falling))]))
     return np.array(rows)
+
+
+def agrees_with_torchaudio(s):
+    """Whether torchaudio, has the same filters over Hz."""
+    theirs = torchaudio.functional.melscale_fbanks(
+        s["n_fft"] // 2 + 1, s["f_min"], s["f_max"], s["n_mels"], s["sample_rate"], mel_scale=s["mel_scale"],
+        norm="slaney" if s["mel_norm"] == "slaney" else None).numpy().T
+    return np.allclose(theirs, filterbank(s), atol=1e-4 * filterbank(s).max())
 
 
 def log_mel(x, s):
@@ -71,6 +81,7 @@ CLAP = dict(
     sample_rate=48000, n_fft=1024, win_length=1024, hop_length=480, window="hann_periodic", center=True,
     pad_mode="reflect", spectrum="power", n_mels=64, f_min=50.0, f_max=14000.0, mel_scale="slaney",
     mel_norm="slaney", mel_shape="hz", log=dict(type="db", floor=1e-10))
+PANNS = CLAP | dict(sample_rate=32000, hop_length=320)
 CASES = [
     ("yamnet", YAMNET, 4000),
     ("yamnet, triangles over Hz", YAMNET | dict(mel_shape="hz"), 2400),
@@ -83,6 +94,10 @@ CASES = [
     ("whisper-like", YAMNET | dict(
         n_fft=400, center=True, spectrum="power", n_mels=80, f_min=0.0, f_max=8000.0, mel_scale="slaney",
         mel_norm="slaney", mel_shape="hz", log=dict(type="log10", floor=1e-10)), 3200),
+    ("panns", PANNS, 3200),
+    ("panns, slaney scale without its norm", PANNS | dict(mel_norm="none"), 1600),
+    ("panns, htk scale with slaney's norm", PANNS | dict(mel_scale="htk"), 1600),
+    ("ms-clap 2022", PANNS | dict(sample_rate=44100, n_fft=1028), 3200),
     ("mel triangles from 0 Hz", YAMNET | dict(f_min=0.0, f_max=8000.0, n_mels=40), 2000),
 ]
 
@@ -91,14 +106,15 @@ def main():
     goldens = []
     for name, spec, n in CASES:
         values = log_mel(signal(n, spec["sample_rate"]), spec)
-        if spec.get("center") and spec["win_length"] == spec["n_fft"] and n > spec["n_fft"] // 2:
+        assert spec["mel_shape"] == "mel" or agrees_with_torchaudio(spec), name
+        if spec.get("center") and n > spec["n_fft"] // 2:
             # librosa itself must agree with the plain version above.
             pad = {"reflect": "reflect", "zero": "constant"}[spec.get("pad_mode", "reflect")]
             power = 2.0 if spec["spectrum"] == "power" else 1.0
             theirs = librosa.feature.melspectrogram(
                 y=signal(n, spec["sample_rate"]), sr=spec["sample_rate"], n_fft=spec["n_fft"],
-                hop_length=spec["hop_length"], center=True, pad_mode=pad, power=power, n_mels=spec["n_mels"],
-                fmin=spec["f_min"], fmax=spec["f_max"], htk=spec["mel_scale"] == "htk",
+                win_length=spec["win_length"], hop_length=spec["hop_length"], center=True, pad_mode=pad, power=power,
+                n_mels=spec["n_mels"], fmin=spec["f_min"], fmax=spec["f_max"], htk=spec["mel_scale"] == "htk",
                 norm="slaney" if spec["mel_norm"] == "slaney" else None).T
             ours = np.exp(values * np.log(10) / (10 if spec["log"]["type"] == "db" else 1))
             floor = spec["log"]["floor"]

@@ -22,8 +22,31 @@ macro_rules! folder {
 }
 
 /// Known models; those that are there whole come first, and the first of them is the default.
-static FOLDERS: &[Folder] =
-    &[folder!("mini": "manifest.toml", "audio.onnx", "text.onnx", "tokenizer.json", "axes.txt")];
+static FOLDERS: &[Folder] = &[
+    folder!("mini": "manifest.toml", "audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"),
+    folder!("clap-htsat-unfused": "manifest.toml"),
+    folder!("clap-htsat-unfused-fp32": "manifest.toml", "export.py", "requirements.txt"),
+    folder!("clap-htsat-fused": "manifest.toml", "export.py", "requirements.txt"),
+    folder!("larger-clap-general": "manifest.toml", "export.py", "requirements.txt"),
+    folder!("larger-clap-music-and-speech": "manifest.toml"),
+    folder!("msclap-2022": "manifest.toml", "export.py", "requirements.txt"),
+    folder!("msclap-2023": "manifest.toml", "export.py", "requirements.txt"),
+    folder!("ast-audioset": "manifest.toml", "classes.txt", "export.py"),
+    folder!("beats": "manifest.toml", "classes.txt", "export.py", "mids.txt"),
+    folder!("panns-cnn14": "manifest.toml", "classes.txt", "export.py"),
+    folder!("htsat": "manifest.toml", "classes.txt", "export.py"),
+    folder!("eat": "manifest.toml", "classes.txt", "export.py"),
+    folder!("m2d": "manifest.toml", "classes.txt", "export.py", "mids.txt"),
+    folder!("whisper-at": "manifest.toml", "classes.txt", "export.py"),
+    folder!("mert": "manifest.toml", "export.py"),
+];
+
+/// Modules that the export recipes share, which import them from beside themselves.
+static EXPORT_MODULES: &[(&str, &[u8])] = &[
+    ("earmark_export.py", include_bytes!("../../../models/export/earmark_export.py")),
+    ("laion_clap.py", include_bytes!("../../../models/export/laion_clap.py")),
+    ("ms_clap.py", include_bytes!("../../../models/export/ms_clap.py")),
+];
 
 /// Names of the known models; the first is the default.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -35,6 +58,11 @@ pub(crate) fn files(model: &str) -> &'static [(&'static str, &'static [u8])] {
     FOLDERS.iter().find(|folder| folder.name == model).map_or(&[], |folder| folder.files)
 }
 
+/// Names and bytes of the modules that export recipes share.
+pub(crate) fn export_modules() -> &'static [(&'static str, &'static [u8])] {
+    EXPORT_MODULES
+}
+
 /// A file of a known model, if it is compiled in.
 pub(crate) fn read(model: &str, path: &str) -> Option<&'static [u8]> {
     files(model).iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
@@ -43,7 +71,7 @@ pub(crate) fn read(model: &str, path: &str) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Manifest, ModelFiles};
+    use crate::{ExportRecipe, Manifest, ModelFiles};
 
     #[test]
     fn every_known_manifest_is_sound_and_named_like_its_folder() {
@@ -57,7 +85,7 @@ mod tests {
                     || manifest.export.is_some();
                 assert!(obtainable, "{name}: nobody knows how to get {}", file.path);
             }
-            for path in manifest.export.iter().flat_map(|e| [&e.recipe, &e.requirements]) {
+            for path in manifest.export.iter().flat_map(ExportRecipe::files) {
                 assert!(read(name, path).is_some(), "{name}: {path} is not compiled in");
             }
         }

@@ -62,6 +62,18 @@ impl Catalogue {
         })
     }
 
+    /// What is compiled in of a known model, its manifest first: names and bytes of files.
+    #[must_use]
+    pub fn compiled_in(name: &str) -> &'static [(&'static str, &'static [u8])] {
+        bundled::files(name)
+    }
+
+    /// Names and bytes of the Python modules that all export recipes import from beside themselves.
+    #[must_use]
+    pub fn export_modules() -> &'static [(&'static str, &'static [u8])] {
+        bundled::export_modules()
+    }
+
     /// The folder for models that are downloaded or imported.
     #[must_use]
     pub fn installed_folder(&self) -> Option<&Path> {

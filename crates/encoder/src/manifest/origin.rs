@@ -37,8 +37,18 @@ pub struct ExportRecipe {
     pub recipe: String,
     /// The packages it needs, pinned, beside the manifest.
     pub requirements: String,
+    /// Further files that it reads, beside the manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Vec<String>,
     /// Where the checkpoint comes from, for people.
     pub checkpoint: String,
+}
+
+impl ExportRecipe {
+    /// All files that the recipe needs beside the manifest.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        [&self.recipe, &self.requirements].into_iter().chain(&self.extra).map(String::as_str)
+    }
 }
 
 /// What a self-test holds a model against.

@@ -7,10 +7,16 @@ The graph takes normalised log-mel features [batch, 1024, 128] and gives `logits
 mean of the class and the distillation token after the last norm, which the head reads (transformers' `pooler_output`).
 """
 
+import sys
+from pathlib import Path
+
 import torch
-from earmark_export import Recipe, randomise
 from torch import nn
 from transformers import ASTConfig, ASTForAudioClassification
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
 
 HUB = "MIT/ast-finetuned-audioset-10-10-0.4593"
 REVISION = "f826b80d28226b62986cc218e5cec390b1096902"

@@ -9,10 +9,18 @@ The graph takes normalised log-mel features [batch, 998, 128] and gives `logits`
 of the patches' tokens.
 """
 
+import sys
+from pathlib import Path
+
 import torch
-from earmark_export import Recipe, randomise
 from speechbrain.lobes.models import beats
 from torch import nn
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
+
+WHERE = "https://github.com/microsoft/unilm/tree/master/beats"
 
 # `cfg` of the checkpoint, for random weights.
 CONFIG = {"deep_norm": True, "relative_position_embedding": True, "num_buckets": 320, "max_distance": 800, "gru_rel_pos": True,
@@ -56,11 +64,11 @@ def reorder(model: beats.BEATs, label_dict: dict[int, str], mids: list[str]) -> 
 
 
 def main() -> None:
-    recipe = Recipe(__file__)
+    recipe = Recipe(__file__, where=WHERE)
     if recipe.random:
         model = randomise(load(CONFIG, None))
     else:
-        checkpoint = torch.load(recipe.download(""), map_location="cpu", weights_only=True)
+        checkpoint = torch.load(recipe.download("BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt"), map_location="cpu", weights_only=True)
         model = load(checkpoint["cfg"], checkpoint["model"])
         reorder(model, checkpoint["label_dict"], (recipe.here / "mids.txt").read_text(encoding="utf-8").split())
     recipe.graph("audio.onnx", Tagger(model), {"fbank": torch.randn(2, 998, 128) * 0.5}, ["logits", "embedding"])

@@ -10,11 +10,17 @@ The graph takes normalised log-mel features [batch, 1, 1024, 128] and gives `log
 class token after the last block.
 """
 
+import sys
+from pathlib import Path
+
 import torch
-from earmark_export import Recipe, randomise
 from safetensors.torch import load_file
 from timm.layers import Attention, Mlp
 from torch import nn
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
 
 HUB = "worstchan/EAT-base_epoch30_finetune_AS2M"
 DIM, HEADS, DEPTH, CLASSES = 768, 12, 12, 527

@@ -10,12 +10,19 @@ spectrogram is outside the graph; batch norm over its bands and the stretching t
 """
 
 import re
+import sys
+from pathlib import Path
 
 import torch
-from earmark_export import Recipe, randomise
 from torch import nn
 from transformers import ClapAudioConfig
 from transformers.models.clap.modeling_clap import ClapAudioModel
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
+
+WHERE = "the Google Drive folder named at https://github.com/RetroCirce/HTS-Audio-Transformer"
 
 # HTS-AT's names and those of transformers.
 NAMES = [("bn0.", "batch_norm."), (".norm1.", ".layernorm_before."), (".norm2.", ".layernorm_after."),
@@ -64,13 +71,13 @@ class Tagger(nn.Module):
 
 
 def main() -> None:
-    recipe = Recipe(__file__)
+    recipe = Recipe(__file__, where=WHERE)
     model = Tagger().eval()
     if recipe.random:
         randomise(model)
     else:
         # Saved by Lightning with the training's state around the tensors, which weights_only could not read.
-        model.load(torch.load(recipe.download(""), map_location="cpu", weights_only=False)["state_dict"])
+        model.load(torch.load(recipe.download("HTSAT_AudioSet_Saved_1.ckpt"), map_location="cpu", weights_only=False)["state_dict"])
     recipe.graph("audio.onnx", model, {"log_mel": torch.randn(2, 1, 1001, 64) * 15 - 30}, ["logits", "embedding"])
     recipe.finish()
 

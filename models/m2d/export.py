@@ -12,12 +12,19 @@ The graph takes natural log-mel features [batch, 1, 80, 1001] and gives `logits`
 mean of the patches' tokens. Features are normalised inside, with the statistics in the checkpoint.
 """
 
+import sys
 from functools import partial
+from pathlib import Path
 
 import torch
-from earmark_export import Recipe, randomise
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
+
+WHERE = "https://github.com/nttcslab/m2d/releases/tag/v0.3.0"
 
 MELS, FRAMES, PATCH, CLASSES = 80, 1001, 16, 527
 ROWS = MELS // PATCH
@@ -75,12 +82,12 @@ def load(checkpoint: dict, here) -> Tagger:
 
 
 def main() -> None:
-    recipe = Recipe(__file__)
+    recipe = Recipe(__file__, where=WHERE)
     if recipe.random:
         model = randomise(Tagger(768))
     else:
         # The training's arguments are saved beside the tensors, which weights_only could not read.
-        model = load(torch.load(recipe.download(""), map_location="cpu", weights_only=False), recipe.here)
+        model = load(torch.load(recipe.download("weights_ep69it3124-0.48494.pth"), map_location="cpu", weights_only=False), recipe.here)
     recipe.graph("audio.onnx", model, {"log_mel": torch.randn(2, 1, MELS, FRAMES) * 4 - 7}, ["logits", "embedding"])
     recipe.finish()
 

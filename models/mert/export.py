@@ -10,11 +10,16 @@ layer 6. Layers 7 to 12 are left out of it.
 """
 
 import json
+import sys
+from pathlib import Path
 
 import torch
-from earmark_export import Recipe, randomise
 from torch import nn
 from transformers import HubertConfig, HubertModel
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
 
 HUB = "m-a-p/MERT-v1-95M"
 REVISION = "12af15fef9d0ac838c3f475bfbbf26d2060dd4f5"

@@ -10,10 +10,14 @@ spectrogram is outside the graph, the batch norm over its bands (bn0) inside.
 import sys
 import types
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
-from earmark_export import Recipe, randomise
 from torch import nn
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
 
 # The package's __init__ downloads a class list into the home folder, so only its module of models is loaded.
 package = types.ModuleType("panns_inference")
@@ -21,6 +25,8 @@ package.__path__ = list(find_spec("panns_inference").submodule_search_locations)
 sys.modules["panns_inference"] = package
 
 from panns_inference.models import Cnn14  # noqa: E402
+
+WHERE = "https://zenodo.org/records/3987831"
 
 
 class Tagger(nn.Module):
@@ -42,12 +48,12 @@ class Tagger(nn.Module):
 
 
 def main() -> None:
-    recipe = Recipe(__file__)
+    recipe = Recipe(__file__, where=WHERE)
     model = Cnn14(sample_rate=32000, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14000, classes_num=527).eval()
     if recipe.random:
         randomise(model)
     else:
-        model.load_state_dict(torch.load(recipe.download(""), map_location="cpu", weights_only=True)["model"])
+        model.load_state_dict(torch.load(recipe.download("Cnn14_mAP=0.431.pth"), map_location="cpu", weights_only=True)["model"])
     recipe.graph("audio.onnx", Tagger(model), {"log_mel": torch.randn(2, 1, 1001, 64) * 15 - 30}, ["logits", "embedding"],
                  dynamic={"log_mel": {2: "frames"}}, also=[{"log_mel": torch.randn(1, 1, 501, 64) * 15 - 30}])
     recipe.finish()

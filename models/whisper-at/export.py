@@ -10,11 +10,19 @@ The graph takes log-mel features [batch, 80, 1000] and gives `logits` [batch, 52
 The encoder runs on 10 s, as the head was trained.
 """
 
+import sys
+from pathlib import Path
+
 import torch
-from earmark_export import Recipe, randomise
 from torch import nn
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder, WhisperEncoderLayer
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
+
+from earmark_export import Recipe, randomise  # noqa: E402
+
+WHERE = "the addresses in whisper_at/__init__.py of PyPI whisper-at 0.5"
 
 DIM, LAYERS, HEADS, CLASSES = 768, 12, 12, 527  # Whisper small
 POOL = 20  # positions averaged before the head, 0.4 s
@@ -27,6 +35,10 @@ NAMES = [("attn_ln.", "self_attn_layer_norm."), ("attn.query.", "self_attn.q_pro
 def config(heads: int) -> WhisperConfig:
     return WhisperConfig(d_model=DIM, encoder_layers=LAYERS, encoder_attention_heads=heads, encoder_ffn_dim=4 * DIM,
                          attn_implementation="eager")
+
+
+def run(layer: WhisperEncoderLayer, x: torch.Tensor) -> torch.Tensor:
+    return layer(x, attention_mask=None, layer_head_mask=None)[0]
 
 
 class Tagger(nn.Module):
@@ -46,16 +58,11 @@ class Tagger(nn.Module):
         x = x + self.encoder.embed_positions.weight[: x.shape[1]]
         over_time = []
         for layer in self.encoder.layers:
-            x = hidden(layer(x, None))
+            x = run(layer, x)
             steps = nn.functional.avg_pool1d(x.transpose(1, 2), POOL).transpose(1, 2)
-            over_time.append(hidden(self.time_tr(steps, None)).mean(1))
-        embedding = hidden(self.layer_tr(torch.stack(over_time, 1), None)).mean(1)
+            over_time.append(run(self.time_tr, steps).mean(1))
+        embedding = run(self.layer_tr, torch.stack(over_time, 1)).mean(1)
         return self.head(self.head_norm(embedding)), embedding
-
-
-def hidden(output: torch.Tensor | tuple) -> torch.Tensor:
-    """What a layer gives, whether the version of transformers wraps it or not."""
-    return output[0] if isinstance(output, tuple) else output
 
 
 def load(model: Tagger, whisper: dict[str, torch.Tensor], head: dict[str, torch.Tensor]) -> None:
@@ -76,7 +83,7 @@ def load(model: Tagger, whisper: dict[str, torch.Tensor], head: dict[str, torch.
 
 
 def main() -> None:
-    recipe = Recipe(__file__)
+    recipe = Recipe(__file__, where=WHERE)
     model = Tagger().eval()
     if recipe.random:
         randomise(model)

@@ -4,7 +4,7 @@ use std::fs;
 
 use earmark_index::{Collection, Identity, Index, OpenOptions};
 
-use crate::sandbox::{Sandbox, audio_fixture, repo, sample};
+use crate::sandbox::{Sandbox, audio_fixture, sample};
 
 const BELL: &str = "music/church-bell.flac";
 
@@ -209,24 +209,12 @@ fn an_unknown_model_is_refused_with_those_there_are() {
     assert!(error.contains("unknown model `huge`") && !error.contains("was made with"), "{error}");
 }
 
-/// A model of the user's own: `mini` with another hop, so that its vectors are others.
-fn add_own_model(sandbox: &Sandbox) {
-    let own = sandbox.path("config/earmark/models/a-folder");
-    fs::create_dir_all(&own).unwrap();
-    for file in ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"] {
-        fs::copy(repo().join("models/mini").join(file), own.join(file)).unwrap();
-    }
-    let manifest = fs::read_to_string(repo().join("models/mini/manifest.toml")).unwrap();
-    let manifest =
-        manifest.replace("id = \"mini\"", "id = \"own\"").replace("hop_samples = 7680", "hop_samples = 8000");
-    fs::write(own.join("manifest.toml"), manifest).unwrap();
-}
-
 #[test]
 fn an_index_made_with_another_model_is_not_mixed() {
     let sandbox = Sandbox::new();
     sandbox.add_sample(BELL);
-    add_own_model(&sandbox);
+    // With another hop, so that its vectors are others.
+    sandbox.add_model("a-folder", "own", |m| m.replace("hop_samples = 7680", "hop_samples = 8000"));
     sandbox.ok(["index", "sounds", "--model", "a-folder"]);
     // Without a name the model that made the index is used, which the index knows by the id in its manifest.
     assert!(sandbox.ok(["search", "church bell"]).contains("church-bell.flac"));

@@ -100,7 +100,7 @@ impl Collection {
         }
         let folder = self.dir.join(SPACES);
         let entries = match fs::read_dir(&folder) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) if is_absent(&e) => return Ok(Vec::new()),
             entries => entries.map_err(|e| Error::io(&self.dir, &folder, e))?,
         };
         let mut spaces = Vec::new();
@@ -168,10 +168,15 @@ impl Collection {
         let path = self.dir.join(CURRENT);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(Error::io(&self.dir, &path, e)),
         }
     }
+}
+
+/// Whether nothing is there, the folder itself perhaps not, or not a folder.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn spaces_dir(dir: &Path) -> PathBuf {

@@ -75,6 +75,19 @@ impl Sandbox {
         self.write(&format!("sounds/{file}"), std::fs::read(sample(name)).unwrap())
     }
 
+    /// A model of the user's own in the folder `folder`: `mini` under the id `id`, with its manifest otherwise edited.
+    pub(crate) fn add_model(&self, folder: &str, id: &str, edit: impl FnOnce(String) -> String) {
+        let own = self.path("config/earmark/models").join(folder);
+        std::fs::create_dir_all(&own).unwrap();
+        let mini = repo().join("models/mini");
+        for file in ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"] {
+            std::fs::copy(mini.join(file), own.join(file)).unwrap();
+        }
+        let manifest = std::fs::read_to_string(mini.join("manifest.toml")).unwrap();
+        let manifest = edit(manifest.replace("id = \"mini\"", &format!("id = \"{id}\"")));
+        std::fs::write(own.join("manifest.toml"), manifest).unwrap();
+    }
+
     /// The program, in this folder, on this index.
     pub(crate) fn command<I, A>(&self, args: I) -> Command
     where

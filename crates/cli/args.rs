@@ -40,7 +40,8 @@ pub(crate) struct Global {
     /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data folder]
     #[arg(long, global = true, env = "EARMARK_DB", value_name = "DIR")]
     pub(crate) db: Option<PathBuf>,
-    /// The model, by name or by folder [default: the one that made the index; without an index the bundled one]
+    /// The model, by name or by folder, and with it the space of the index [default: the current space's; without an index
+    /// the bundled model]
     #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// The ONNX Runtime library to use [default: searched for beside the program]
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Rebuild,
     Export(ExportArgs),
     Import(ImportArgs),
+    Reembed(ReembedArgs),
+    Spaces(SpacesArgs),
     Models(ModelsArgs),
     Completions(CompletionsArgs),
 }
@@ -399,6 +402,8 @@ pub(crate) struct ListFormatArgs {
 }
 
 /// Take clips out of the index (never touches the files)
+///
+/// Out of all its spaces, unless --model names one.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RemoveArgs {
     /// Files, or folders with all that is in them
@@ -438,12 +443,61 @@ pub(crate) struct ExportArgs {
 
 /// Read what `export` wrote into an index
 ///
-/// The index is created if it is not there. Clips at the same paths are replaced.
+/// The clips go into the space of the model that they were exported from, which is made if it is not there. Clips at the
+/// same paths are replaced.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportArgs {
     /// The folder that was written
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+}
+
+/// Embed every clip of the index with another model, or another version of the model
+///
+/// The new vectors go into a space beside the old one, which can be searched meanwhile; at the end the new space becomes
+/// the current one. Ctrl-C finishes the batch; run the same command again to go on. The default is the model that made
+/// the current space, as it is here now.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReembedArgs {
+    /// Leave the current space current
+    #[arg(long)]
+    pub(crate) no_switch: bool,
+    /// Switch even if some files are gone or fail, without them
+    #[arg(long, conflicts_with = "no_switch")]
+    pub(crate) partial: bool,
+    /// Print a summary as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The spaces of the index: the vectors of several models side by side
+///
+/// One space is current: commands use it unless --model names another. `earmark index --model NAME` and `earmark reembed` make
+/// spaces.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SpacesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SpacesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpacesCommand {
+    /// List them (the default); the current one has a star
+    List {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make one current
+    Use {
+        /// Its name, or its model's
+        name: String,
+    },
+    /// Delete one that is not current (never touches the sound files)
+    Drop {
+        /// Its name, or its model's
+        name: String,
+    },
 }
 
 /// The models that can be used

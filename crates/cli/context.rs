@@ -1,18 +1,22 @@
-//! What commands share: where things are, and opening them.
+//! What commands share: where things are, models, engines, filters, labels. Opening the index is in `open`.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use earmark_audio::Limits;
 use earmark_encoder::{Catalogue, Model, Runtime};
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions};
-use earmark_index::{Filter, Index, OpenOptions};
+use earmark_index::{Filter, Index};
 use etcetera::BaseStrategy;
 
 use crate::args::{FilterArgs, Global, LabelArgs};
 use crate::output::note;
 use earmark_engine::labels::LabelSet;
+
+pub(crate) use crate::open::{
+    create_index_and_model, open_index, open_index_and_model, open_index_to_change,
+};
 
 /// The folder of the index.
 pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
@@ -60,79 +64,6 @@ pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
 
 fn engine_options(global: &Global) -> EngineOptions {
     EngineOptions { threads: global.threads.map_or(0, usize::from), limits: Limits::default() }
-}
-
-/// The index, for reading, with the model that made it (or the one named, which must be the same).
-pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
-    let dir = db_dir(global)?;
-    let index = Index::open_read_only(&dir, None, &OpenOptions::default())?;
-    let model = model_of(global, &index, &dir)?;
-    index.check_identity(&earmark_engine::identity(&model))?;
-    tell_events(&index, global);
-    Ok((index, model))
-}
-
-/// The model named, else the one that made the index.
-fn model_of(global: &Global, index: &Index, dir: &Path) -> Result<Model> {
-    if let Some(name) = &global.model {
-        return Ok(catalogue().open(name)?);
-    }
-    let absent = || {
-        format!(
-            "the index at {} was made with a model that is not here; name its folder with --model",
-            dir.display()
-        )
-    };
-    catalogue().open(&index.header().identity.model_id).with_context(absent)
-}
-
-/// An index gets a folder of its own: not a file, and not a folder in which something else is.
-pub(crate) fn check_free(dir: &Path) -> Result<()> {
-    if dir.is_file() {
-        bail!("{} is a file; --db names a folder", dir.display());
-    }
-    let in_use = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    // What an earlier try left behind is ours.
-    if in_use && !dir.join("store").exists() {
-        bail!("{} is no index, and not empty; name another folder with --db", dir.display());
-    }
-    Ok(())
-}
-
-/// The index, for writing, created if it is not there, and its model: the one named, else the one that made the index,
-/// else the bundled one.
-pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> {
-    let dir = db_dir(global)?;
-    let options = OpenOptions::default();
-    let (index, model) = match Index::open(&dir, None, &options) {
-        Ok(index) => {
-            let model = model_of(global, &index, &dir)?;
-            index.check_identity(&earmark_engine::identity(&model))?;
-            (index, model)
-        }
-        Err(earmark_index::Error::NotFound { .. }) => {
-            check_free(&dir)?;
-            let model = model(global)?;
-            (Index::create_or_open(&dir, &earmark_engine::identity(&model), &options)?, model)
-        }
-        Err(e) => return Err(e.into()),
-    };
-    tell_events(&index, global);
-    Ok((index, model))
-}
-
-/// The index, for reading, whatever made it.
-pub(crate) fn open_index(global: &Global) -> Result<Index> {
-    let index = Index::open_read_only(&db_dir(global)?, None, &OpenOptions::default())?;
-    tell_events(&index, global);
-    Ok(index)
-}
-
-/// The index, for changing what is in it; it must exist.
-pub(crate) fn open_index_to_change(global: &Global) -> Result<Index> {
-    let index = Index::open(&db_dir(global)?, None, &OpenOptions::default())?;
-    tell_events(&index, global);
-    Ok(index)
 }
 
 /// Says on standard error what the index did of its own accord, such as rebuilding its graph.

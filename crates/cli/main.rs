@@ -5,7 +5,9 @@
 mod args;
 mod commands;
 mod context;
+mod open;
 mod output;
+mod progress;
 mod sources;
 mod units;
 
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         Command::Rebuild => commands::verify::rebuild(&global),
         Command::Export(args) => commands::transfer::export(&global, args),
         Command::Import(args) => commands::transfer::import(&global, &args),
+        Command::Reembed(args) => commands::reembed::run(&global, &args),
+        Command::Spaces(args) => commands::spaces::run(&global, args),
         Command::Models(args) => commands::models::run(&global, args),
         Command::Completions(args) => commands::completions::run(&args),
     };

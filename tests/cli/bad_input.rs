@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use earmark_index::{Identity, Index, OpenOptions};
+use earmark_index::{Collection, Identity, Index, OpenOptions};
 
-use crate::sandbox::{Sandbox, audio_fixture, repo, sample};
+use crate::sandbox::{Sandbox, audio_fixture, sample};
 
 const BELL: &str = "music/church-bell.flac";
 
@@ -209,35 +209,18 @@ fn an_unknown_model_is_refused_with_those_there_are() {
     assert!(error.contains("unknown model `huge`") && !error.contains("was made with"), "{error}");
 }
 
-/// A model of the user's own: `mini` with another hop, so that its vectors are others.
-fn add_own_model(sandbox: &Sandbox) {
-    let own = sandbox.path("config/earmark/models/a-folder");
-    fs::create_dir_all(&own).unwrap();
-    for file in ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"] {
-        fs::copy(repo().join("models/mini").join(file), own.join(file)).unwrap();
-    }
-    let manifest = fs::read_to_string(repo().join("models/mini/manifest.toml")).unwrap();
-    let manifest =
-        manifest.replace("id = \"mini\"", "id = \"own\"").replace("hop_samples = 7680", "hop_samples = 8000");
-    fs::write(own.join("manifest.toml"), manifest).unwrap();
-}
-
 #[test]
 fn an_index_made_with_another_model_is_not_mixed() {
     let sandbox = Sandbox::new();
     sandbox.add_sample(BELL);
-    add_own_model(&sandbox);
+    // With another hop, so that its vectors are others.
+    sandbox.add_model("a-folder", "own", |m| m.replace("hop_samples = 7680", "hop_samples = 8000"));
     sandbox.ok(["index", "sounds", "--model", "a-folder"]);
     // Without a name the model that made the index is used, which the index knows by the id in its manifest.
     assert!(sandbox.ok(["search", "church bell"]).contains("church-bell.flac"));
     assert_eq!(sandbox.json(["index", "sounds", "--json"])["unchanged"], 1);
-    for args in [["index", "sounds", "--model", "mini"], ["search", "bell", "--model", "mini"]] {
-        let error = sandbox.fails(1, args);
-        assert!(
-            error.contains("`own`") && error.contains("`mini`") && error.contains("new folder"),
-            "{error}"
-        );
-    }
+    let error = sandbox.fails(1, ["search", "bell", "--model", "mini"]);
+    assert!(error.contains("no vectors of `mini`") && error.contains("only of: own-"), "{error}");
     // A damaged file of the model is refused before it is run.
     fs::write(sandbox.path("config/earmark/models/a-folder/text.onnx"), "x").unwrap();
     let error = sandbox.fails(1, ["search", "bell"]);
@@ -247,7 +230,8 @@ fn an_index_made_with_another_model_is_not_mixed() {
 #[test]
 fn an_index_in_use_is_left_alone() {
     let sandbox = Sandbox::indexed(&[BELL]);
-    let _held = Index::open(&sandbox.db(), None, &OpenOptions::default()).unwrap();
+    let collection = Collection::open(&sandbox.db(), &OpenOptions::default()).unwrap();
+    let _held = Index::open(&collection.current().unwrap().path, None, &OpenOptions::default()).unwrap();
     for args in [vec!["index", "sounds"], vec!["search", "bell"], vec!["verify"]] {
         let error = sandbox.fails(1, args);
         assert!(error.contains("in use by another process"), "{error}");
@@ -265,7 +249,8 @@ fn an_index_of_another_format_or_none_at_all_is_told() {
         pipeline_version: 1,
         dim: 4,
     };
-    drop(Index::create_or_open(&sandbox.db(), &other, &OpenOptions::default()).unwrap());
+    let collection = Collection::open_or_new(&sandbox.db(), &OpenOptions::default()).unwrap();
+    collection.make(&other).unwrap();
     let error = sandbox.fails(1, ["search", "bell"]);
     assert!(error.contains("vanished") && error.contains("unknown model"), "{error}");
 }

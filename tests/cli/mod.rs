@@ -5,5 +5,7 @@ mod classify;
 mod events;
 mod index;
 mod recovery;
+mod reembed;
 mod search;
+mod spaces;
 mod transfer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::sandbox::{Run, Sandbox, sample};
 
 /// Enough sound that a run can be stopped in the middle: copies that differ in one byte, so that each is encoded.
-fn library(copies: usize) -> Sandbox {
+pub(crate) fn library(copies: usize) -> Sandbox {
     let sandbox = Sandbox::new();
     let rain = fs::read(sample("events/dog-in-rain.wav")).unwrap();
     for copy in 0..copies {
@@ -25,7 +25,7 @@ fn start(sandbox: &Sandbox) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
@@ -81,10 +81,10 @@ fn ctrl_c_finishes_the_batch_and_the_next_run_goes_on() {
 }
 
 /// A small file system of its own; `None` where this user may not mount one.
-struct Tmpfs<'a>(&'a Sandbox);
+pub(crate) struct Tmpfs<'a>(&'a Sandbox);
 
 impl<'a> Tmpfs<'a> {
-    fn mount(sandbox: &'a Sandbox, size: &str) -> Option<Self> {
+    pub(crate) fn mount(sandbox: &'a Sandbox, size: &str) -> Option<Self> {
         fs::create_dir(sandbox.path("small")).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(sandbox.path("small"));
@@ -95,7 +95,7 @@ impl<'a> Tmpfs<'a> {
         mounted.then_some(Self(sandbox))
     }
 
-    fn remount(&self, how: &str) {
+    pub(crate) fn remount(&self, how: &str) {
         let mut mount = Command::new("mount");
         mount.args(["-o", &format!("remount,{how}")]).arg(self.0.path("small"));
         assert!(mount.status().unwrap().success());

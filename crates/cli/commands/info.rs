@@ -11,11 +11,14 @@ use serde::Serialize;
 
 use crate::args::{Global, InfoArgs};
 use crate::units::{amount, bytes, clock, moment};
-use crate::{context, output};
+use crate::{context, open, output};
 
 #[derive(Serialize)]
 struct IndexInfo {
     db: String,
+    space: String,
+    /// All spaces; `space` is the one this is about.
+    spaces: Vec<String>,
     model: String,
     manifest_hash: String,
     pipeline_version: u32,
@@ -59,11 +62,15 @@ pub(crate) fn run(global: &Global, args: InfoArgs) -> Result<ExitCode> {
 }
 
 fn index_info(global: &Global, json: bool) -> Result<()> {
+    let collection = open::collection(global)?;
+    let space = open::choose(global, &collection)?.0.name;
     let index = context::open_index(global)?;
     let stats = index.stats()?;
     let header = index.header();
     let info = IndexInfo {
         db: context::db_dir(global)?.display().to_string(),
+        space,
+        spaces: collection.spaces()?.into_iter().map(|space| space.name).collect(),
         model: header.identity.model_id.clone(),
         manifest_hash: header.identity.manifest_hash.clone(),
         pipeline_version: header.identity.pipeline_version,
@@ -83,6 +90,7 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
     if json {
         return output::json(&info);
     }
+    let space = space_and_others(&info);
     let rows = [
         ("index", info.db),
         ("clips", info.clips.to_string()),
@@ -90,11 +98,22 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         ("audio", amount(info.duration_s)),
         ("bad files", info.failures.to_string()),
         ("on disk", bytes(info.disk_bytes)),
+        ("space", space),
         ("model", format!("{} ({} numbers a segment)", info.model, info.dim)),
         ("created", moment(info.created_unix_s)),
         ("graph", info.graph),
     ];
     print(&rows)
+}
+
+/// The space, and how many others there are.
+fn space_and_others(info: &IndexInfo) -> String {
+    let others: Vec<&str> = info.spaces.iter().filter(|s| **s != info.space).map(String::as_str).collect();
+    if others.is_empty() {
+        info.space.clone()
+    } else {
+        format!("{} (also: {})", info.space, others.join(", "))
+    }
 }
 
 fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {

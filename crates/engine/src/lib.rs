@@ -2,6 +2,7 @@
 //!
 //! - [`Engine`]: a model made ready; text and audio in, embeddings out
 //! - [`ingest`]: folders of sound files into an index, incrementally, on all cores
+//! - [`reembed`]: an index into the vectors of another model
 //! - [`search`]: an index by words, by example, by both; why a hit matched
 //! - [`classify`]: clips against any set of labels
 //! - [`events`]: when something is heard
@@ -15,6 +16,7 @@ pub mod classify;
 pub mod events;
 pub mod ingest;
 pub mod labels;
+pub mod reembed;
 pub mod search;
 pub mod tag;
 pub mod transfer;

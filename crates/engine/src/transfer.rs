@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use earmark_index::{Change, ClipMeta, Filter, Header, Identity, Index, OpenOptions, Segment};
+use earmark_index::{Change, ClipMeta, Filter, Header, Identity, Index, Segment};
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineError, npy};
@@ -126,12 +126,15 @@ fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
     Ok(header.identity)
 }
 
-/// Adds the clips exported to `dir` to the index at `index_dir`, which is created if it is not there. A clip at the
-/// same path is replaced.
+/// Adds the clips exported to `dir` to the index that `open` gives for vectors of their identity; it is not asked before
+/// the export is known to be one. A clip at the same path is replaced.
 ///
 /// # Errors
-/// A damaged export, an index made by another model, I/O.
-pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<TransferReport, EngineError> {
+/// A damaged export, an index made by another model, I/O, those of `open`.
+pub fn import(
+    dir: &Path,
+    open: impl FnOnce(&Identity) -> Result<Index, EngineError>,
+) -> Result<TransferReport, EngineError> {
     let identity = exported_identity(dir)?;
     let (_, clips_path, vectors_path) = paths(dir);
     let bad = |path: &Path, reason: String| EngineError::Transfer { path: path.to_path_buf(), reason };
@@ -142,7 +145,8 @@ pub fn import(dir: &Path, index_dir: &Path, options: &OpenOptions) -> Result<Tra
         return Err(bad(&vectors_path, format!("expected {} columns, got {dim}", identity.dim)));
     }
     let lines = BufReader::new(File::open(&clips_path).map_err(|e| bad(&clips_path, e.to_string()))?);
-    let index = Index::create_or_open(index_dir, &identity, options)?;
+    let index = open(&identity)?;
+    index.check_identity(&identity)?;
     let mut report = TransferReport::default();
     let mut batch = Vec::new();
     for (number, line) in lines.lines().enumerate() {

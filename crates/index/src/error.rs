@@ -24,8 +24,8 @@ pub enum Error {
 
     /// The index was made by another model or pipeline than the one in use.
     #[error(
-        "the index at {} was made with {expected}, but this run uses {received}; run with the model that made it, or \
-         index the sounds again into a new folder",
+        "the index at {} was made with {expected}, but this run uses {received}; `earmark reembed` \
+         makes vectors of that model beside the old ones, or run with the model that made them",
         .dir.display()
     )]
     ModelMismatch {
@@ -69,6 +69,71 @@ pub enum Error {
     NotFound {
         /// The folder that was searched.
         dir: PathBuf,
+    },
+
+    /// The collection has no space of this name, or of this model.
+    #[error(
+        "the index at {} has no vectors of `{wanted}`, only of: {}; `earmark reembed --model NAME` makes those of another \
+         model",
+        .dir.display(), .known.join(", ")
+    )]
+    UnknownSpace {
+        /// The collection's folder.
+        dir: PathBuf,
+        /// The name asked for.
+        wanted: String,
+        /// The spaces there are.
+        known: Vec<String>,
+    },
+
+    /// Several versions of the model have a space.
+    #[error("the index at {} has several spaces of `{wanted}`; name one of them: {}", .dir.display(), .known.join(", "))]
+    AmbiguousSpace {
+        /// The collection's folder.
+        dir: PathBuf,
+        /// The model asked for.
+        wanted: String,
+        /// Its spaces.
+        known: Vec<String>,
+    },
+
+    /// There are spaces, and it cannot be told which is current.
+    #[error(
+        "the index at {} {}; `earmark spaces use NAME` makes one of these current: {}",
+        .dir.display(), no_current(.gone.as_deref()), .known.join(", ")
+    )]
+    NoCurrentSpace {
+        /// The collection's folder.
+        dir: PathBuf,
+        /// The space that was current and is gone, where that is why.
+        gone: Option<String>,
+        /// The spaces there are.
+        known: Vec<String>,
+    },
+
+    /// The current space cannot be dropped.
+    #[error(
+        "`{name}` is the current space of the index at {}; `earmark spaces use NAME` makes another current, then it can be \
+         dropped",
+        .dir.display()
+    )]
+    CurrentSpace {
+        /// The collection's folder.
+        dir: PathBuf,
+        /// The space.
+        name: String,
+    },
+
+    /// An index from before there were spaces lies beside a space of the same model.
+    #[error(
+        "the folder {} holds an index of the old layout and, in {}, one of the same model; move one of them away",
+        .dir.display(), .space.display()
+    )]
+    TwoStores {
+        /// The collection's folder, which the old index lies in.
+        dir: PathBuf,
+        /// The space.
+        space: PathBuf,
     },
 
     /// A write was asked of an index that is open for reading, or lies in a folder that cannot be written.
@@ -180,5 +245,12 @@ impl Error {
             }
             _ => false,
         }
+    }
+}
+
+fn no_current(gone: Option<&str>) -> String {
+    match gone {
+        Some(name) => format!("has lost its current space `{name}`"),
+        None => "does not say which of its spaces is current".to_owned(),
     }
 }

@@ -19,7 +19,7 @@ use crate::files::{Hashed, SEAL_BYTES, write_atomically};
 use crate::vectors::{BLOCK_ROWS, Matrix, RowInfo};
 
 /// The file's name in the index folder.
-const NAME: &str = "vectors.flat";
+pub(crate) const NAME: &str = "vectors.flat";
 
 const MAGIC: &[u8; 8] = b"EARMVEC1";
 

@@ -131,6 +131,11 @@ fn read_manifest(dir: &Path) -> Result<Manifest, Unusable> {
     codec::decode(&bytes).map_err(Unusable::Bad)
 }
 
+/// Whether this is the name of one of the graph's files.
+pub(crate) fn is_file_of_graph(name: &str) -> bool {
+    name == MANIFEST || name.starts_with(PREFIX)
+}
+
 /// Removes the graph.
 pub(crate) fn remove(dir: &Path) {
     let _ = fs::remove_file(dir.join(MANIFEST));

@@ -7,6 +7,7 @@
 //! says what made them.
 //!
 //! - [`Index`] (`open`, `index`): open it, change it, look things up
+//! - [`Collection`] (`collection`): the indexes of several models side by side, one of them current
 //! - `types`, `report`: what goes in and comes out, and what the index tells of itself
 //! - `error`: what can go wrong, with remedies
 //! - `store`, `codec`, `batch`: sled, how records lie in it, how changes become one atomic write
@@ -20,6 +21,7 @@
 mod audit;
 mod batch;
 mod codec;
+mod collection;
 mod contain;
 mod derived;
 mod error;
@@ -42,6 +44,7 @@ mod types;
 mod vectors;
 mod witness;
 
+pub use collection::{Collection, Hold, Space};
 pub use error::{Error, Result};
 pub use find::SegmentRef;
 pub use index::Index;

@@ -30,10 +30,7 @@ impl Index {
             });
         }
         let store = Store::open(dir, &Store::folder(dir), opts)?;
-        if store.get(codec::HEADER_KEY)?.is_none() {
-            if store.scan(b"")?.next().is_some() {
-                return Err(store.corrupt("it has records but no header"));
-            }
+        if read_header(dir, &store)?.is_none() {
             let header = Header {
                 format_version: crate::FORMAT_VERSION,
                 identity: identity.clone(),
@@ -109,13 +106,7 @@ impl Index {
         writable: bool,
         copy: Option<tempfile::TempDir>,
     ) -> Result<Self> {
-        let bytes = store.get(codec::HEADER_KEY)?.ok_or_else(|| absent(dir))?;
-        let header = codec::decode_header(&bytes).map_err(|problem| match problem {
-            HeaderProblem::Version(received) => {
-                Error::FormatVersion { dir: dir.to_path_buf(), expected: crate::FORMAT_VERSION, received }
-            }
-            HeaderProblem::Damaged(what) => store.corrupt(what),
-        })?;
+        let header = read_header(dir, &store)?.ok_or_else(|| absent(dir))?;
         if let Some(identity) = expect {
             check_identity(dir, &header, identity)?;
         }
@@ -146,6 +137,23 @@ impl Index {
     }
 }
 
+/// What a store says of itself; None where it is empty, since its maker was killed.
+pub(crate) fn read_header(dir: &Path, store: &Store) -> Result<Option<Header>> {
+    let Some(bytes) = store.get(codec::HEADER_KEY)? else {
+        return match store.scan(b"")?.next() {
+            Some(_) => Err(store.corrupt("it has records but no header")),
+            None => Ok(None),
+        };
+    };
+    let header = codec::decode_header(&bytes).map_err(|problem| match problem {
+        HeaderProblem::Version(received) => {
+            Error::FormatVersion { dir: dir.to_path_buf(), expected: crate::FORMAT_VERSION, received }
+        }
+        HeaderProblem::Damaged(what) => store.corrupt(what),
+    })?;
+    Ok(Some(header))
+}
+
 fn check_identity(dir: &Path, header: &Header, identity: &Identity) -> Result<()> {
     if *identity == header.identity {
         return Ok(());
@@ -158,7 +166,7 @@ fn check_identity(dir: &Path, header: &Header, identity: &Identity) -> Result<()
 }
 
 /// The error for a folder without a store, which may have had one.
-fn absent(dir: &Path) -> Error {
+pub(crate) fn absent(dir: &Path) -> Error {
     match witness::last(dir) {
         Some(commits) => Error::Corrupt {
             dir: dir.to_path_buf(),

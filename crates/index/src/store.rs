@@ -75,9 +75,22 @@ impl Store {
     /// Keeps writers out of the store of `dir` until the file is dropped, for a copy of it: sled locks the
     /// same file.
     pub(crate) fn lock_shared(dir: &Path, opts: &OpenOptions) -> Result<File> {
+        Self::lock_data(dir, opts, File::try_lock_shared)
+    }
+
+    /// Keeps everybody out of the store of `dir` until the file is dropped, to move or delete it.
+    pub(crate) fn lock_alone(dir: &Path, opts: &OpenOptions) -> Result<File> {
+        Self::lock_data(dir, opts, File::try_lock)
+    }
+
+    fn lock_data(
+        dir: &Path,
+        opts: &OpenOptions,
+        attempt: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<File> {
         let path = Self::folder(dir).join("db");
         let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
-        patiently(opts, || match data.try_lock_shared() {
+        patiently(opts, || match attempt(&data) {
             Err(TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.to_path_buf() }),
             // A file system without locks has no writer that takes one.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
@@ -176,7 +189,7 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 }
 
 /// Tries again while another process has the lock, for as long as the options say.
-fn patiently<T>(opts: &OpenOptions, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+pub(crate) fn patiently<T>(opts: &OpenOptions, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     loop {
         match attempt() {

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::store::lock;
 
 /// The file's name in the index folder.
-const NAME: &str = "last-commit";
+pub(crate) const NAME: &str = "last-commit";
 
 /// The open file; written in place, so that it needs no space on a full disk.
 pub(crate) struct Witness(Mutex<File>);

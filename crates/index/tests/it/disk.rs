@@ -11,10 +11,10 @@ use crate::common::{Rng, filled, identity, meta, put, search};
 const DIM: usize = 64;
 
 /// A mounted tmpfs, unmounted when dropped.
-struct Mount(tempfile::TempDir);
+pub(crate) struct Mount(tempfile::TempDir);
 
 impl Mount {
-    fn new(options: &str) -> Option<Self> {
+    pub(crate) fn new(options: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "earmark-test"])
@@ -27,11 +27,11 @@ impl Mount {
         mounted.then(|| Self(dir))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn remount(&self, options: &str) {
+    pub(crate) fn remount(&self, options: &str) {
         let args = ["-o", &format!("remount,{options}")];
         assert!(Command::new("mount").args(args).arg(self.path()).status().unwrap().success());
     }

@@ -9,4 +9,6 @@ mod crash;
 mod damage;
 mod disk;
 mod model;
+mod old_layout;
 mod recall;
+mod spaces;

@@ -1,0 +1,105 @@
+//! `earmark reembed`
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use earmark_encoder::{Catalogue, Model};
+use earmark_engine::identity;
+use earmark_engine::reembed::{ReembedEvent, ReembedOptions, ReembedReport, reembed};
+use earmark_index::Index;
+
+use crate::args::{Global, ReembedArgs};
+use crate::output::note;
+use crate::progress::{Progress, list_failures, stop_on_ctrl_c};
+use crate::units::amount;
+use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, open, output};
+
+pub(crate) fn run(global: &Global, args: &ReembedArgs) -> Result<ExitCode> {
+    let collection = open::collection(global)?;
+    let hold = collection.hold()?;
+    let from = collection.current()?;
+    let made_by = Index::open_read_only(&from.path, None, collection.options())?.header().identity.clone();
+    drop(hold);
+    let model = target_model(global, &made_by.model_id)?;
+    if identity(&model) == made_by {
+        let report = ReembedReport { from: from.name.clone(), to: from.name, ..ReembedReport::default() };
+        if args.json {
+            output::json(&report)?;
+        }
+        if !global.quiet {
+            note!(
+                "nothing to do: the current space, `{}`, is that of `{}` as it is here; --model names another model",
+                report.to,
+                made_by.model_id
+            );
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let engine = context::engine(global, model)?;
+    if !global.quiet {
+        let id = &engine.model().manifest().id;
+        note!("embedding the clips of space `{}` with `{id}`, beside what is there", from.name);
+    }
+    let stop = stop_on_ctrl_c()?;
+    let mut progress = Progress::new(global.quiet);
+    let options = ReembedOptions { switch: !args.no_switch, partial: args.partial };
+    let report = reembed(&engine, &collection, &from, options, &stop, |event| match event {
+        ReembedEvent::Ingest(event) => progress.tell(event),
+        ReembedEvent::Waiting if global.quiet => {}
+        ReembedEvent::Waiting => note!("waiting for another process, which uses space `{}`", from.name),
+    })?;
+    progress.finish();
+    if args.json {
+        output::json(&report)?;
+    }
+    list_failures(&report.failed);
+    if report.interrupted {
+        note!("interrupted; what was finished is kept, and the same command goes on from here");
+        return Ok(ExitCode::from(EXIT_INTERRUPTED));
+    }
+    if !global.quiet {
+        summarise(&report);
+    }
+    if !report.failed.is_empty() && !report.switched && !args.no_switch {
+        // As failures are, this is told even with --quiet.
+        note!(
+            "not switched: {} of {} clips are missing from `{}`; mend the files and run this again, take the clips out with \
+             `earmark remove`, or go on without them with --partial",
+            report.failed.len(),
+            report.clips,
+            report.to
+        );
+    }
+    Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_FAILED) })
+}
+
+/// The model named, else the one that made the current space as it is here now, else the default one.
+fn target_model(global: &Global, made_by: &str) -> Result<Model> {
+    if let Some(name) = &global.model {
+        return Ok(context::catalogue().open(name)?);
+    }
+    let catalogue = context::catalogue();
+    catalogue.open(made_by).or_else(|_| catalogue.open(Catalogue::default_name())).with_context(|| {
+        format!("neither `{made_by}` nor the default model can be used; name one with --model")
+    })
+}
+
+fn summarise(report: &ReembedReport) {
+    let ReembedReport { from, to, .. } = report;
+    let mut line = format!("{} of {} clips embedded", report.embedded, report.clips);
+    if report.unchanged > 0 {
+        line += &format!(", {} were there already", report.unchanged);
+    }
+    if report.audio_s > 0.0 {
+        line += &format!("; {} of audio in {}", amount(report.audio_s), amount(report.seconds));
+    }
+    note!("{line}");
+    if report.switched {
+        note!(
+            "`{to}` is the current space now; `earmark spaces use {from}` goes back, `earmark spaces drop {from}` frees \
+             its disk space"
+        );
+    } else if report.failed.is_empty() {
+        note!("the current space is still `{from}`; `earmark spaces use {to}` switches");
+    }
+}

@@ -1,0 +1,128 @@
+//! `earmark spaces`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_index::{Collection, Error, Index, Space};
+use serde::Serialize;
+
+use crate::args::{Global, SpacesArgs, SpacesCommand};
+use crate::output::note;
+use crate::units::bytes;
+use crate::{context, open, output};
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    current: bool,
+    #[serde(flatten)]
+    content: Option<Content>,
+    /// Why the rest is not known, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Content {
+    model: String,
+    manifest_hash: String,
+    pipeline_version: u32,
+    dim: usize,
+    clips: usize,
+    segments: usize,
+    disk_bytes: u64,
+}
+
+pub(crate) fn run(global: &Global, args: SpacesArgs) -> Result<ExitCode> {
+    let collection = open::collection(global)?;
+    match args.command {
+        None => list(&collection, false)?,
+        Some(SpacesCommand::List { json }) => list(&collection, json)?,
+        Some(SpacesCommand::Use { name }) => {
+            let space = named(&collection, &name)?;
+            collection.switch(&space)?;
+            if !global.quiet {
+                note!("`{}` is the current space now", space.name);
+            }
+        }
+        Some(SpacesCommand::Drop { name }) => {
+            let space = named(&collection, &name)?;
+            collection.drop_space(&space)?;
+            if !global.quiet {
+                note!("dropped `{}`; the sound files stay", space.name);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A space by its own name, or by its model's: that in the manifest, or that of the model's folder.
+fn named(collection: &Collection, name: &str) -> Result<Space> {
+    Ok(match collection.find(name) {
+        Err(e @ Error::UnknownSpace { .. }) => match context::catalogue().open(name) {
+            Ok(model) => open::space_of(collection, &model)?,
+            Err(_) => return Err(e.into()),
+        },
+        found => found?,
+    })
+}
+
+fn list(collection: &Collection, json: bool) -> Result<()> {
+    let _hold = collection.hold()?;
+    // Where it cannot be told which is current, the list still says which there are.
+    let current = collection.current();
+    let is_current = |space: &Space| current.as_ref().is_ok_and(|current| current == space);
+    let spaces = collection.spaces()?;
+    let rows: Vec<Row> = spaces.iter().map(|space| row(collection, space, is_current(space))).collect();
+    if json {
+        return output::json(&rows);
+    }
+    let header = ["", "space", "model", "clips", "segments", "on disk"].map(str::to_owned).to_vec();
+    let cells: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
+    let mut out = output::stdout();
+    output::table(&mut out, &[false, false, false, true, true, true], &cells)?;
+    out.flush()?;
+    if let Err(e) = &current {
+        note!("{e}");
+    }
+    Ok(())
+}
+
+fn row(collection: &Collection, space: &Space, current: bool) -> Row {
+    let (content, problem) = match content(collection, space) {
+        Ok(content) => (Some(content), None),
+        Err(Error::Locked { .. }) => (None, Some("in use by another process".to_owned())),
+        Err(e) => (None, Some(e.to_string())),
+    };
+    Row { name: space.name.clone(), current, content, problem }
+}
+
+fn content(collection: &Collection, space: &Space) -> Result<Content, Error> {
+    let index = Index::open_read_only(&space.path, None, collection.options())?;
+    let stats = index.stats()?;
+    let identity = index.header().identity.clone();
+    Ok(Content {
+        model: identity.model_id,
+        manifest_hash: identity.manifest_hash,
+        pipeline_version: identity.pipeline_version,
+        dim: identity.dim,
+        clips: stats.clips,
+        segments: stats.segments,
+        disk_bytes: stats.disk_bytes,
+    })
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let mark = if row.current { "*" } else { "" }.to_owned();
+    let mut cells = vec![mark, row.name.clone()];
+    match (&row.content, &row.problem) {
+        (Some(c), _) => {
+            let numbers = [c.clips.to_string(), c.segments.to_string(), bytes(c.disk_bytes)];
+            cells.push(c.model.clone());
+            cells.extend(numbers);
+        }
+        (None, problem) => cells.extend(problem.clone()),
+    }
+    cells
+}

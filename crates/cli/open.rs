@@ -1,0 +1,154 @@
+//! Opening the index: which of its spaces, with which model, for reading or for writing.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use earmark_encoder::Model;
+use earmark_engine::identity;
+use earmark_index::{Collection, Error, Index, OpenOptions, Space};
+
+use crate::args::Global;
+use crate::context::{catalogue, db_dir, model, tell_events};
+use crate::output::note;
+
+/// The spaces of the index, which must be there.
+pub(crate) fn collection(global: &Global) -> Result<Collection> {
+    Ok(Collection::open(&db_dir(global)?, &OpenOptions::default())?)
+}
+
+/// The space to work on, and the model if one was named: the current space, or that of the model (or the space) named.
+pub(crate) fn choose(global: &Global, collection: &Collection) -> Result<(Space, Option<Model>)> {
+    let Some(name) = &global.model else { return Ok((collection.current()?, None)) };
+    if let Some(space) = collection.spaces()?.into_iter().find(|space| space.name == *name) {
+        return Ok((space, None));
+    }
+    match catalogue().open(name) {
+        Ok(model) => Ok((space_of(collection, &model)?, Some(model))),
+        // The vectors may be here though the model is not.
+        Err(unknown) => match collection.find(name) {
+            Err(Error::UnknownSpace { .. }) => Err(unknown.into()),
+            found => Ok((found?, None)),
+        },
+    }
+}
+
+/// The space of a model; that of another version of it where this one has none, which is told when it is opened.
+pub(crate) fn space_of(collection: &Collection, model: &Model) -> Result<Space, Error> {
+    match collection.space_of(&identity(model))? {
+        Some(space) => Ok(space),
+        None => collection.find(&model.manifest().id),
+    }
+}
+
+/// The model that made an index.
+pub(crate) fn model_of(index: &Index) -> Result<Model> {
+    let id = &index.header().identity.model_id;
+    catalogue().open(id).with_context(|| {
+        format!(
+            "the current vectors are of model `{id}`, which is not here; name its folder with --model, or embed the \
+             sounds with another model: `earmark reembed --model NAME`"
+        )
+    })
+}
+
+/// The index, for reading, with the model that made it (or the one named, which must be the same).
+pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
+    let collection = collection(global)?;
+    let hold = collection.hold()?;
+    let (space, model) = choose(global, &collection)?;
+    let index = Index::open_read_only(&space.path, None, collection.options())?;
+    drop(hold);
+    with_model(global, index, model)
+}
+
+fn with_model(global: &Global, index: Index, model: Option<Model>) -> Result<(Index, Model)> {
+    let model = model.map_or_else(|| model_of(&index), Ok)?;
+    index.check_identity(&identity(&model))?;
+    tell_events(&index, global);
+    Ok((index, model))
+}
+
+/// The index, for reading, whatever made it.
+pub(crate) fn open_index(global: &Global) -> Result<Index> {
+    let collection = collection(global)?;
+    let _hold = collection.hold()?;
+    let index = Index::open_read_only(&choose(global, &collection)?.0.path, None, collection.options())?;
+    tell_events(&index, global);
+    Ok(index)
+}
+
+/// The index, for changing what is in it; it must exist.
+pub(crate) fn open_index_to_change(global: &Global) -> Result<Index> {
+    let collection = collection(global)?;
+    let _hold = collection.hold()?;
+    let index = Index::open(&choose(global, &collection)?.0.path, None, collection.options())?;
+    tell_events(&index, global);
+    Ok(index)
+}
+
+/// Every space of the index, for changing what is in it; only the one named where one is.
+pub(crate) fn open_all_to_change(global: &Global) -> Result<Vec<Index>> {
+    if global.model.is_some() {
+        return Ok(vec![open_index_to_change(global)?]);
+    }
+    let collection = collection(global)?;
+    let _hold = collection.hold()?;
+    let open = |space: &Space| Index::open(&space.path, None, collection.options());
+    let indexes = collection.spaces()?.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    indexes.iter().for_each(|index| tell_events(index, global));
+    Ok(indexes)
+}
+
+/// The index, for writing, and its model: the one named, else the one that made the current space, else the bundled one.
+/// A space for the model is made if there is none.
+pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> {
+    let dir = db_dir(global)?;
+    let collection = Collection::open_or_new(&dir, &OpenOptions::default())?;
+    let (space, model) = match collection.current() {
+        Err(Error::NotFound { .. }) => {
+            check_free(&dir)?;
+            let model = model(global)?;
+            (collection.make(&identity(&model))?, Some(model))
+        }
+        current => {
+            let current = current?;
+            let (space, model) = choose_or_make(global, &collection)?;
+            if space != current && !global.quiet {
+                note!(
+                    "working on space `{}` beside the current one, `{}`; `earmark spaces use {0}` makes it current",
+                    space.name,
+                    current.name
+                );
+            }
+            (space, model)
+        }
+    };
+    let hold = collection.hold()?;
+    let index = Index::open(&space.path, None, collection.options())?;
+    drop(hold);
+    with_model(global, index, model)
+}
+
+/// As [`choose`], but a model that is here and has no space yet gets one.
+fn choose_or_make(global: &Global, collection: &Collection) -> Result<(Space, Option<Model>)> {
+    match choose(global, collection) {
+        Err(e) if matches!(e.downcast_ref(), Some(Error::UnknownSpace { .. })) => {
+            let model = model(global)?;
+            Ok((collection.make(&identity(&model))?, Some(model)))
+        }
+        chosen => chosen,
+    }
+}
+
+/// An index gets a folder of its own: not a file, and not a folder in which something else is.
+pub(crate) fn check_free(dir: &Path) -> Result<()> {
+    if dir.is_file() {
+        bail!("{} is a file; --db names a folder", dir.display());
+    }
+    let in_use = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    // What an earlier try left behind is ours.
+    if in_use && !Collection::has_begun(dir) {
+        bail!("{} is no index, and not empty; name another folder with --db", dir.display());
+    }
+    Ok(())
+}

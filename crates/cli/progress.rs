@@ -1,0 +1,144 @@
+//! Long jobs over many files: how far they are, Ctrl-C, and what failed.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use earmark_engine::ingest::{FailedFile, IngestEvent};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::note;
+use crate::units::{amount, bytes};
+use crate::{EXIT_INTERRUPTED, output};
+
+/// Failed files that are listed by name; the rest are counted.
+const LISTED_FAILURES: usize = 20;
+
+/// A flag that the first Ctrl-C sets; the second ends the program at once.
+pub(crate) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+        note!("\nfinishing the batch; press Ctrl-C again to stop at once (nothing finished is lost)");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// Names the files that failed, on standard error.
+pub(crate) fn list_failures(failures: &[FailedFile]) {
+    for failed in failures.iter().take(LISTED_FAILURES) {
+        let path = output::short(&failed.path);
+        note!("failed: {path}: {}", output::reason(&failed.path, &failed.reason));
+    }
+    if failures.len() > LISTED_FAILURES {
+        let more = failures.len() - LISTED_FAILURES;
+        note!("failed: and {more} more; `earmark list --failed` or --json lists them");
+    }
+}
+
+/// A bar on a terminal, a line every few seconds elsewhere, nothing when quiet.
+pub(crate) struct Progress {
+    shown: Shown,
+    started: Instant,
+    files: usize,
+    bytes: u64,
+    done_files: usize,
+    done_bytes: u64,
+    audio_s: f64,
+}
+
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines { last: Instant },
+}
+
+/// Time between progress lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+impl Progress {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let shown = if quiet {
+            Shown::Nothing
+        } else if std::io::stderr().is_terminal() {
+            Shown::Bar(ProgressBar::hidden())
+        } else {
+            Shown::Lines { last: Instant::now() }
+        };
+        let started = Instant::now();
+        Self { shown, started, files: 0, bytes: 0, done_files: 0, done_bytes: 0, audio_s: 0.0 }
+    }
+
+    pub(crate) fn tell(&mut self, event: IngestEvent<'_>) {
+        match event {
+            IngestEvent::Planned { files, bytes } => {
+                // A job may have several rounds.
+                self.files += files;
+                self.bytes += bytes;
+                if matches!(self.shown, Shown::Bar(_)) && files > 0 {
+                    let bar = ProgressBar::new(self.bytes);
+                    // The template is constant; if it were wrong the default bar would do.
+                    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {msg}") {
+                        bar.set_style(style);
+                    }
+                    self.shown = Shown::Bar(bar);
+                }
+            }
+            IngestEvent::Decoded { audio_s } => {
+                self.audio_s = audio_s;
+                self.show();
+            }
+            IngestEvent::File { bytes, .. } => {
+                self.done_files += 1;
+                self.done_bytes += bytes;
+                self.show();
+            }
+        }
+    }
+
+    fn message(&self) -> String {
+        let elapsed = self.started.elapsed().as_secs_f64().max(1e-9);
+        // By size, which is known beforehand; while the first file is not done there is nothing to go by.
+        let eta = if self.done_bytes == 0 {
+            "unknown yet".to_owned()
+        } else {
+            let share = self.done_bytes as f64 / self.bytes.max(1) as f64;
+            amount(elapsed * (1.0 - share) / share)
+        };
+        format!(
+            "{}/{} files, {} of {}  {} of audio  {:.0} x real time  ETA {eta}",
+            self.done_files,
+            self.files,
+            bytes(self.done_bytes),
+            bytes(self.bytes),
+            amount(self.audio_s),
+            self.audio_s / elapsed
+        )
+    }
+
+    fn show(&mut self) {
+        match &mut self.shown {
+            Shown::Nothing => return,
+            Shown::Lines { last } if last.elapsed() < LINE_EVERY => return,
+            Shown::Lines { last } => *last = Instant::now(),
+            Shown::Bar(bar) => bar.set_position(self.done_bytes),
+        }
+        let message = self.message();
+        match &self.shown {
+            Shown::Bar(bar) => bar.set_message(message),
+            _ => note!("{message}"),
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Every clip of one space again, into the space of another model: beside the old one, which stays as it is and can be
+//! searched meanwhile, and current at last in one step.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use earmark_index::{Change, Clip, Collection, Error, Index, Space};
+
+use crate::ingest::{FailedFile, IngestEvent, IngestOptions, IngestReport, ingest};
+use crate::walk::Walked;
+use crate::{Engine, EngineError};
+
+/// Clips in a batch of tags.
+const BATCH_CLIPS: usize = 256;
+
+/// Time between looks at whether another process is done with the old space.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// What to do at the end.
+#[derive(Debug, Clone, Copy)]
+pub struct ReembedOptions {
+    /// Make the new space current.
+    pub switch: bool,
+    /// Do so even if some files are gone or fail, without them.
+    pub partial: bool,
+}
+
+/// What happens along the way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ReembedEvent<'a> {
+    /// Files are being embedded. There is a plan for each round: clips that were added meanwhile make another.
+    Ingest(IngestEvent<'a>),
+    /// Another process uses the old space, so that its clips cannot be read yet. Told once for each wait.
+    Waiting,
+}
+
+/// What a re-embedding did.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct ReembedReport {
+    /// The old space.
+    pub from: String,
+    /// The new space.
+    pub to: String,
+    /// Clips in the old space.
+    pub clips: usize,
+    /// Clips put into the new space now.
+    pub embedded: usize,
+    /// Clips that were in the new space already, from an earlier run.
+    pub unchanged: usize,
+    /// Files that are gone or could not be embedded, and are not in the new space.
+    pub failed: Vec<FailedFile>,
+    /// Audio encoded, seconds.
+    pub audio_s: f64,
+    /// How long it took, seconds.
+    pub seconds: f64,
+    /// Whether it was cut short; running again goes on from here.
+    pub interrupted: bool,
+    /// Whether the new space is the current one now.
+    pub switched: bool,
+}
+
+impl ReembedReport {
+    fn add(&mut self, round: IngestReport) {
+        self.embedded += round.added + round.updated + round.moved + round.copied;
+        self.unchanged += round.unchanged;
+        self.audio_s += round.audio_s;
+        self.interrupted |= round.interrupted;
+        self.failed.extend(round.failed);
+    }
+}
+
+/// Embeds the files of all clips of the space `from` into that of `engine`'s model, which is made if it is not there, and
+/// makes it current. Clips keep their tags. What an earlier run finished is not done again.
+///
+/// # Errors
+/// The model, either space. A bad file is in the report, not an error.
+pub fn reembed(
+    engine: &Engine,
+    collection: &Collection,
+    from: &Space,
+    options: ReembedOptions,
+    stop: &AtomicBool,
+    mut observe: impl FnMut(ReembedEvent<'_>),
+) -> Result<ReembedReport, EngineError> {
+    let started = Instant::now();
+    let to = collection.make(&engine.identity())?;
+    let target = Index::open(&to.path, Some(&engine.identity()), collection.options())?;
+    let mut report =
+        ReembedReport { from: from.name.clone(), to: to.name.clone(), ..ReembedReport::default() };
+    let mut seen = HashMap::new();
+    while let Some(old) = open_when_free(collection, from, stop, &mut observe)? {
+        let clips = old.clips()?.collect::<Result<Vec<Clip>, Error>>()?;
+        report.clips = clips.len();
+        let fresh: Vec<&Clip> =
+            clips.iter().filter(|clip| seen.get(&clip.meta.path) != Some(&clip.meta.content_hash)).collect();
+        if fresh.is_empty() {
+            carry_tags(&clips, &target)?;
+            // The old space is still held here, so that nothing can be added to it before the switch.
+            let whole = report.failed.is_empty() || options.partial && report.failed.len() < clips.len();
+            if options.switch && whole {
+                collection.switch(&to)?;
+                report.switched = true;
+            }
+            break;
+        }
+        // Others may search the old space while its files are embedded.
+        drop(old);
+        let files = fresh.iter().map(|clip| PathBuf::from(&clip.meta.path)).collect();
+        let walked = Walked { files, ..Walked::default() };
+        let ingest_options = IngestOptions { retry_failed: true, ..IngestOptions::default() };
+        report.failed.retain(|failed| fresh.iter().all(|clip| clip.meta.path != failed.path));
+        let round = ingest(engine, &target, walked, &ingest_options, stop, |event| {
+            observe(ReembedEvent::Ingest(event));
+        })?;
+        report.add(round);
+        forget_harmless_failures(&mut report, &fresh, &target)?;
+        seen.extend(fresh.into_iter().map(|clip| (clip.meta.path.clone(), clip.meta.content_hash)));
+        if report.interrupted {
+            carry_tags(&clips, &target)?;
+            break;
+        }
+    }
+    report.interrupted |= stop.load(Ordering::Relaxed);
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// The old space, as soon as no other process uses it; None if that is not to be waited for any longer.
+fn open_when_free(
+    collection: &Collection,
+    space: &Space,
+    stop: &AtomicBool,
+    observe: &mut impl FnMut(ReembedEvent<'_>),
+) -> Result<Option<Index>, EngineError> {
+    let mut told = false;
+    while !stop.load(Ordering::Relaxed) {
+        match Index::open_read_only(&space.path, None, collection.options()) {
+            Err(Error::Locked { .. }) => {}
+            opened => return Ok(Some(opened?)),
+        }
+        if !told {
+            observe(ReembedEvent::Waiting);
+            told = true;
+        }
+        thread::sleep(WAIT);
+    }
+    Ok(None)
+}
+
+/// A file that is gone, but was embedded by an earlier run as the old space knows it, is not missing from the new one.
+fn forget_harmless_failures(
+    report: &mut ReembedReport,
+    clips: &[&Clip],
+    target: &Index,
+) -> Result<(), EngineError> {
+    let hashes: HashMap<&str, [u8; 32]> =
+        clips.iter().map(|clip| (clip.meta.path.as_str(), clip.meta.content_hash)).collect();
+    let mut failed = Vec::new();
+    for failure in std::mem::take(&mut report.failed) {
+        let there = target.clip_by_path(&failure.path)?;
+        if there.is_some_and(|clip| hashes.get(failure.path.as_str()) == Some(&clip.meta.content_hash)) {
+            report.unchanged += 1;
+        } else {
+            failed.push(failure);
+        }
+    }
+    report.failed = failed;
+    Ok(())
+}
+
+/// Gives the clips in `target` the tags that they have in the old space. They keep others of their own.
+fn carry_tags(clips: &[Clip], target: &Index) -> Result<(), EngineError> {
+    for some in clips.chunks(BATCH_CLIPS) {
+        let mut changes = Vec::new();
+        for clip in some {
+            let Some(there) = target.clip_by_path(&clip.meta.path)? else { continue };
+            let mut tags = there.meta.tags;
+            let before = tags.len();
+            tags.extend(clip.meta.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
+            if tags.len() > before {
+                changes.push(Change::SetTags { id: there.id, tags });
+            }
+        }
+        if !changes.is_empty() {
+            target.apply(changes)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! An index from before there were spaces, whose store lies in the collection's folder itself, becomes a space. Every
+//! step is a rename, and the next to open the collection goes on from whatever step a crash came at:
+//!
+//! 1. what is derived from the store moves into `spaces/.incoming`, then the store;
+//! 2. `.incoming` gets its name as a space;
+//! 3. `current` names it (until then it is current for being the only one).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Space, change, lock, space, space_dir};
+use crate::error::{Error, Result};
+use crate::files::sync_dir;
+use crate::index::Index;
+use crate::open::{absent, read_header};
+use crate::store::Store;
+use crate::types::{Identity, OpenOptions};
+use crate::{flat, graph_files, witness};
+
+/// Where the old index is gathered.
+const INCOMING: &str = ".incoming";
+
+/// Makes an index of the old layout in `dir` a space, if there is one.
+pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
+    let incoming = space_dir(dir, INCOMING);
+    let pending = || Store::exists(dir) || incoming.exists();
+    if !pending() {
+        return Ok(());
+    }
+    let _alone = lock::alone(dir)?;
+    if Store::exists(dir) {
+        let Some(identity) = peek(dir, opts)? else {
+            // Its maker was killed before it held anything.
+            return remove(dir, &Store::folder(dir));
+        };
+        free_name(dir, &identity)?;
+        gather(dir, &incoming, opts)?;
+    }
+    if !pending() {
+        // Another process was faster.
+        return Ok(());
+    }
+    if !Store::exists(&incoming) {
+        // Nothing was moved, or something else took the store away.
+        return if witness::last(&incoming).is_none() {
+            remove(dir, &incoming)
+        } else {
+            Err(absent(&incoming))
+        };
+    }
+    let identity = peek(&incoming, opts)?.ok_or_else(|| absent(&incoming))?;
+    let name = free_name(dir, &identity)?;
+    change::rename(dir, &incoming, &space_dir(dir, &name), opts)?;
+    change::write_current(dir, &name)
+}
+
+/// The index of the old layout in `dir`, where it lies, for disks on which nothing can be moved.
+pub(super) fn space_in_place(dir: &Path, opts: &OpenOptions) -> Result<Option<Space>> {
+    let incoming = space_dir(dir, INCOMING);
+    let Some(path) = [dir.to_path_buf(), incoming].into_iter().find(|place| Store::exists(place)) else {
+        return Ok(None);
+    };
+    let identity = Index::open_read_only(&path, None, opts)?.header().identity.clone();
+    Ok(Some(Space { name: space::name_of(&identity), path }))
+}
+
+/// What made the vectors of the store in `dir`; None if it is empty.
+fn peek(dir: &Path, opts: &OpenOptions) -> Result<Option<Identity>> {
+    let store = Store::open(dir, &Store::folder(dir), opts)?;
+    Ok(read_header(dir, &store)?.map(|header| header.identity))
+}
+
+fn remove(dir: &Path, folder: &Path) -> Result<()> {
+    fs::remove_dir_all(folder).map_err(|e| Error::io(dir, folder, e))
+}
+
+/// The name of the space it will be.
+fn free_name(dir: &Path, identity: &Identity) -> Result<String> {
+    let name = space::name_of(identity);
+    if space_dir(dir, &name).exists() {
+        return Err(Error::TwoStores { dir: dir.to_path_buf(), space: space_dir(dir, &name) });
+    }
+    Ok(name)
+}
+
+/// Moves the index in `dir` into `incoming`, the store last: an earmark that knows no spaces sees a whole index or none.
+fn gather(dir: &Path, incoming: &PathBuf, opts: &OpenOptions) -> Result<()> {
+    fs::create_dir_all(incoming).map_err(|e| Error::io(dir, incoming, e))?;
+    let _unused = Store::lock_alone(dir, opts)?;
+    let entries = fs::read_dir(dir).map_err(|e| Error::io(dir, dir, e))?;
+    let is_derived =
+        |name: &str| name == witness::NAME || name == flat::NAME || graph_files::is_file_of_graph(name);
+    let derived = entries.flatten().map(|entry| entry.file_name());
+    let derived = derived.filter(|name| name.to_str().is_some_and(is_derived));
+    for name in derived.chain([Store::folder(Path::new("")).into_os_string()]) {
+        let from = dir.join(&name);
+        fs::rename(&from, incoming.join(&name)).map_err(|e| Error::io(dir, &from, e))?;
+    }
+    sync_dir(incoming).and_then(|()| sync_dir(dir)).map_err(|e| Error::io(dir, incoming, e))
+}

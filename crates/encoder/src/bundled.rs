@@ -31,14 +31,14 @@ static FOLDERS: &[Folder] = &[
     folder!("larger-clap-music-and-speech": "manifest.toml"),
     folder!("msclap-2022": "manifest.toml", "export.py", "requirements.txt"),
     folder!("msclap-2023": "manifest.toml", "export.py", "requirements.txt"),
-    folder!("ast-audioset": "manifest.toml", "classes.txt", "export.py"),
-    folder!("beats": "manifest.toml", "classes.txt", "export.py", "mids.txt"),
-    folder!("panns-cnn14": "manifest.toml", "classes.txt", "export.py"),
-    folder!("htsat": "manifest.toml", "classes.txt", "export.py"),
-    folder!("eat": "manifest.toml", "classes.txt", "export.py"),
-    folder!("m2d": "manifest.toml", "classes.txt", "export.py", "mids.txt"),
-    folder!("whisper-at": "manifest.toml", "classes.txt", "export.py"),
-    folder!("mert": "manifest.toml", "export.py"),
+    folder!("ast-audioset": "manifest.toml", "classes.txt", "export.py", "requirements.txt"),
+    folder!("beats": "manifest.toml", "classes.txt", "export.py", "requirements.txt", "mids.txt"),
+    folder!("panns-cnn14": "manifest.toml", "classes.txt", "export.py", "requirements.txt"),
+    folder!("htsat": "manifest.toml", "classes.txt", "export.py", "requirements.txt"),
+    folder!("eat": "manifest.toml", "classes.txt", "export.py", "requirements.txt"),
+    folder!("m2d": "manifest.toml", "classes.txt", "export.py", "requirements.txt", "mids.txt"),
+    folder!("whisper-at": "manifest.toml", "classes.txt", "export.py", "requirements.txt"),
+    folder!("mert": "manifest.toml", "export.py", "requirements.txt"),
 ];
 
 /// Modules that the export recipes share, which import them from beside themselves.

@@ -3,8 +3,8 @@
 
     pip install numpy librosa torch torchaudio transformers && python3 make_feature_goldens.py
 
-The references are transformers' feature extractors, torchaudio.compliance.kaldi and librosa; versions are recorded. To stay
-small, the file holds some frames of each window in full, and the mean of every band over all frames.
+The references are transformers' feature extractors, torchaudio.compliance.kaldi and librosa; versions are recorded.
+To stay small, the file holds some frames of each window in full, and the mean of every band over all frames.
 """
 
 import json
@@ -127,8 +127,8 @@ def cases():
     yield ("eat", KALDI, dict(frames=1024, mean=-4.268, std=2 * 4.569), unpadded, dict(n=20_000, offset=0.01), eat)
     yield ("whisper", WHISPER, dict(frames=3000, dynamic_range=8.0, mean=-4.0, std=4.0), window(480_000),
            dict(n=30_000), whisper)
-    music = WHISPER | dict(
-        n_fft=512, win_length=512, hop_length=256, center_over="stream", n_mels=96, log=dict(type="log10", offset=1e-4))
+    music = WHISPER | dict(n_fft=512, win_length=512, hop_length=256, center_over="stream", n_mels=96,
+                           log=dict(type="log10", offset=1e-4))
     yield ("musicnn", music, dict(mean=-4.0), window(187 * 256), dict(n=3 * 187 * 256), musicnn)
     raw = dict(type="waveform", sample_rate=16000, normalise="unit_variance")
     yield "wav2vec2", raw, {}, window(1000), dict(n=1000, gain=0.1, offset=0.2), wav2vec2

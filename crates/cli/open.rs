@@ -134,6 +134,8 @@ fn choose_or_make(global: &Global, collection: &Collection) -> Result<(Space, Op
     match choose(global, collection) {
         Err(e) if matches!(e.downcast_ref(), Some(Error::UnknownSpace { .. })) => {
             let model = model(global)?;
+            // So that a damaged model does not leave an empty space.
+            model.verify_files()?;
             Ok((collection.make(&identity(&model))?, Some(model)))
         }
         chosen => chosen,

@@ -421,6 +421,9 @@ pub(crate) struct RemoveArgs {
 /// In an index of more than 40 000 segments a sample of them is searched for, and the report says how many.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
+    /// Check every space, not only the current one
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Also check that every clip's file is still there
     #[arg(long)]
     pub(crate) files: bool,

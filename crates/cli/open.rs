@@ -70,11 +70,29 @@ fn with_model(global: &Global, index: Index, model: Option<Model>) -> Result<(In
 
 /// The index, for reading, whatever made it.
 pub(crate) fn open_index(global: &Global) -> Result<Index> {
+    Ok(open_one(global)?.1)
+}
+
+/// The space to work on and its index, for reading.
+pub(crate) fn open_one(global: &Global) -> Result<(Space, Index)> {
     let collection = collection(global)?;
     let _hold = collection.hold()?;
-    let index = Index::open_read_only(&choose(global, &collection)?.0.path, None, collection.options())?;
+    let (space, _) = choose(global, &collection)?;
+    let index = Index::open_read_only(&space.path, None, collection.options())?;
     tell_events(&index, global);
-    Ok(index)
+    Ok((space, index))
+}
+
+/// Every space and its index, for reading.
+pub(crate) fn open_all(global: &Global) -> Result<Vec<(Space, Index)>> {
+    let collection = collection(global)?;
+    let _hold = collection.hold()?;
+    let open = |space: Space| {
+        let index = Index::open_read_only(&space.path, None, collection.options())?;
+        tell_events(&index, global);
+        Ok((space, index))
+    };
+    collection.spaces()?.into_iter().map(open).collect()
 }
 
 /// The index, for changing what is in it; it must exist.
@@ -134,6 +152,8 @@ fn choose_or_make(global: &Global, collection: &Collection) -> Result<(Space, Op
     match choose(global, collection) {
         Err(e) if matches!(e.downcast_ref(), Some(Error::UnknownSpace { .. })) => {
             let model = model(global)?;
+            // So that a damaged model does not leave an empty space.
+            model.verify_files()?;
             Ok((collection.make(&identity(&model))?, Some(model)))
         }
         chosen => chosen,

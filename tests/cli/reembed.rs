@@ -182,3 +182,15 @@ fn the_old_space_is_in_use_meanwhile_and_what_is_added_there_is_not_lost() {
     let late = sandbox.json(["list", "--with-tag", "late", "--json"]);
     assert_eq!(late.as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_damaged_model_is_told_before_anything_is_made() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    add_second_model(&sandbox);
+    fs::write(sandbox.path("config/earmark/models/second-folder/audio.onnx"), "x").unwrap();
+    for args in [&["reembed"][..], &["index", "sounds"]] {
+        let error = sandbox.fails(1, args.iter().chain(&["--model", "second"]));
+        assert!(error.contains("audio.onnx"), "{args:?}: {error}");
+    }
+    assert_eq!(spaces(&sandbox).len(), 1);
+}

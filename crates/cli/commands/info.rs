@@ -63,13 +63,12 @@ pub(crate) fn run(global: &Global, args: InfoArgs) -> Result<ExitCode> {
 
 fn index_info(global: &Global, json: bool) -> Result<()> {
     let collection = open::collection(global)?;
-    let space = open::choose(global, &collection)?.0.name;
-    let index = context::open_index(global)?;
+    let (space, index) = open::open_one(global)?;
     let stats = index.stats()?;
     let header = index.header();
     let info = IndexInfo {
         db: context::db_dir(global)?.display().to_string(),
-        space,
+        space: space.name,
         spaces: collection.spaces()?.into_iter().map(|space| space.name).collect(),
         model: header.identity.model_id.clone(),
         manifest_hash: header.identity.manifest_hash.clone(),

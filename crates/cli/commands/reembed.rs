@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use earmark_encoder::{Catalogue, Model};
+use earmark_encoder::{Catalogue, EncoderError, Model};
 use earmark_engine::identity;
 use earmark_engine::reembed::{ReembedEvent, ReembedOptions, ReembedReport, reembed};
 use earmark_index::Index;
@@ -79,8 +79,12 @@ fn target_model(global: &Global, made_by: &str) -> Result<Model> {
         return Ok(context::catalogue().open(name)?);
     }
     let catalogue = context::catalogue();
-    catalogue.open(made_by).or_else(|_| catalogue.open(Catalogue::default_name())).with_context(|| {
-        format!("neither `{made_by}` nor the default model can be used; name one with --model")
+    Ok(match catalogue.open(made_by) {
+        Err(EncoderError::UnknownModel { .. }) => catalogue.open(Catalogue::default_name())?,
+        // One that could be here, or is and is damaged, is not quietly replaced by another.
+        opened => {
+            opened.with_context(|| format!("the current space is of `{made_by}`; --model names another"))?
+        }
     })
 }
 

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use earmark_index::Index;
 use serde::Serialize;
 
 use crate::args::{Global, VerifyArgs};
 use crate::output::note;
-use crate::{context, output};
+use crate::{context, open, output};
 
 #[derive(Serialize)]
 struct Report {
+    space: String,
     clean: bool,
     clips: usize,
     segments: usize,
@@ -25,11 +27,24 @@ struct Report {
 }
 
 pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
-    let index = context::open_index(global)?;
+    let indexes = if args.all { open::open_all(global)? } else { vec![open::open_one(global)?] };
+    let mut reports = Vec::new();
+    for (space, index) in indexes {
+        reports.push(report(global, space.name, &index, args.files)?);
+    }
+    match (args.json, args.all) {
+        (true, true) => output::json(&reports)?,
+        (true, false) => reports.iter().try_for_each(output::json)?,
+        (false, _) => reports.iter().try_for_each(|report| print(report, args.all))?,
+    }
+    Ok(if reports.iter().all(|report| report.clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(global: &Global, space: String, index: &Index, files: bool) -> Result<Report> {
     let audit = index.audit()?;
-    context::tell_events(&index, global);
+    context::tell_events(index, global);
     let mut missing_files = Vec::new();
-    if args.files {
+    if files {
         for clip in index.clips()? {
             let path = clip?.meta.path;
             if !Path::new(&path).exists() {
@@ -37,7 +52,8 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
             }
         }
     }
-    let report = Report {
+    Ok(Report {
+        space,
         clean: audit.is_clean() && missing_files.is_empty(),
         clips: audit.clips,
         segments: audit.segments,
@@ -47,13 +63,14 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         graph_found: audit.graph_found,
         problems: audit.problems,
         missing_files,
-    };
-    let code = if report.clean { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    if args.json {
-        output::json(&report)?;
-        return Ok(code);
-    }
+    })
+}
+
+fn print(report: &Report, name_it: bool) -> Result<()> {
     let mut out = output::stdout();
+    if name_it {
+        writeln!(out, "space {}", report.space)?;
+    }
     writeln!(
         out,
         "{} clips, {} segments; {} of the {} searched for find themselves",
@@ -76,8 +93,7 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         writeln!(out, "`earmark index --prune FOLDER` removes clips whose files are gone")?;
     }
     writeln!(out, "{}", if report.clean { "clean" } else { "not clean" })?;
-    out.flush()?;
-    Ok(code)
+    Ok(out.flush()?)
 }
 
 pub(crate) fn rebuild(global: &Global) -> Result<ExitCode> {

@@ -86,6 +86,8 @@ pub fn reembed(
     mut observe: impl FnMut(ReembedEvent<'_>),
 ) -> Result<ReembedReport, EngineError> {
     let started = Instant::now();
+    // First of all, so that a damaged model does not leave an empty space.
+    engine.model().verify_files()?;
     let to = collection.make(&engine.identity())?;
     let target = Index::open(&to.path, Some(&engine.identity()), collection.options())?;
     let mut report =

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Space, change, lock, space, space_dir};
+use super::{CURRENT, Space, change, lock, space, space_dir};
 use crate::error::{Error, Result};
 use crate::files::sync_dir;
 use crate::index::Index;
@@ -51,7 +51,8 @@ pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
     let identity = peek(&incoming, opts)?.ok_or_else(|| absent(&incoming))?;
     let name = free_name(dir, &identity)?;
     change::rename(dir, &incoming, &space_dir(dir, &name), opts)?;
-    change::write_current(dir, &name)
+    // Beside spaces of other models (it was put there from a backup, say) it changes nothing about which is current.
+    if dir.join(CURRENT).exists() { Ok(()) } else { change::write_current(dir, &name) }
 }
 
 /// The index of the old layout in `dir`, where it lies, for disks on which nothing can be moved.

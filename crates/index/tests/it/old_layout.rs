@@ -121,6 +121,19 @@ fn an_old_index_beside_a_space_of_its_model_is_not_mixed_with_it() {
 }
 
 #[test]
+fn an_old_index_beside_another_models_space_joins_it_and_takes_nothing_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let collection = Collection::open_or_new(dir.path(), &options()).unwrap();
+    let other = collection.make(&crate::common::identity(4)).unwrap();
+    old_index(dir.path());
+    let collection = Collection::open(dir.path(), &options()).unwrap();
+    assert_eq!(collection.current().unwrap(), other);
+    collection.switch(&collection.find("mini").unwrap()).unwrap();
+    collection.drop_space(&other).unwrap();
+    expect_moved(dir.path());
+}
+
+#[test]
 fn an_old_index_whose_maker_was_killed_at_once_is_none() {
     let dir = tempfile::tempdir().unwrap();
     // What sled writes before there is a header.

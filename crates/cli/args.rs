@@ -13,7 +13,7 @@ use crate::units::{
 ///
 /// earmark listens to your sound files once and remembers what it heard in an index. After that you can search them
 /// by words or by example, label them with any words you like, and learn when something is heard. Everything runs
-/// on this machine; nothing is sent anywhere.
+/// on this machine; nothing is sent anywhere, and only `models pull` and `models export --run` use the network.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -578,6 +578,9 @@ pub(crate) enum ModelsCommand {
         /// The folder for the recipe, its packages and the model [default: in earmark's cache folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Words for the recipe itself, as in `-- --checkpoint FILE` for a checkpoint that is on this machine
+        #[arg(last = true, value_name = "ARG")]
+        words: Vec<String>,
     },
     /// Check manifests, and the models where their files are there
     ///

@@ -341,7 +341,7 @@ fn an_export_recipe_is_told_step_by_step_or_run() {
     sandbox.write(&own("shared.py"), format!("SOURCE = {:?}\n", fixture("")));
     sandbox.write(
         &own("export.py"),
-        "import pathlib, shutil, sys\nfrom shared import SOURCE\nassert sys.argv[1] == '--out'\n\
+        "import pathlib, shutil, sys\nfrom shared import SOURCE\nassert sys.argv[1::2] == ['--out', '--checkpoint']\n\
          shutil.copytree(SOURCE, sys.argv[2], dirs_exist_ok=True)\n",
     );
     let told = sandbox.ok(["models", "export", MODEL, "--out", "made here"]);
@@ -352,7 +352,7 @@ fn an_export_recipe_is_told_step_by_step_or_run() {
     if !python.success() {
         return;
     }
-    sandbox.ok(["models", "export", MODEL, "--out", "made here", "--run"]);
+    sandbox.ok(["models", "export", MODEL, "--out", "made here", "--run", "--", "--checkpoint", "x"]);
     assert_eq!(row(&sandbox)["state"], "installed");
 
     let none = sandbox.fails(1, ["models", "export", "mini"]);

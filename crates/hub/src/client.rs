@@ -10,8 +10,11 @@ use ureq::{Agent, Body, Proxy};
 use crate::fetch::RemoteFile;
 use crate::{HubError, Missing, Settings, url};
 
-/// Redirects followed in a row; ureq's and curl's tools allow as many.
+/// Redirects followed in a row; ureq by itself allows as many.
 const MAX_REDIRECTS: usize = 10;
+
+/// Where a proxy's address comes from.
+const PROXY_VARIABLES: &str = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY";
 
 /// Speaks to the hub and to the hosts it redirects to.
 #[derive(Debug)]
@@ -160,7 +163,7 @@ impl Client {
 
 fn proxy(text: &str, exceptions: &[String]) -> Result<Proxy, HubError> {
     let bad = |_| HubError::Setting {
-        variable: "HTTPS_PROXY",
+        variable: PROXY_VARIABLES,
         expected: "a proxy's URL",
         received: hide_user(text),
     };

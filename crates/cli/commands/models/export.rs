@@ -17,7 +17,13 @@ use crate::{context, output};
 /// What makes the environment; everything else is pinned inside it.
 const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
-pub(super) fn run(global: &Global, name: &str, run: bool, out: Option<PathBuf>) -> Result<ExitCode> {
+pub(super) fn run(
+    global: &Global,
+    name: &str,
+    run: bool,
+    out: Option<PathBuf>,
+    words: &[String],
+) -> Result<ExitCode> {
     let folder = match out {
         Some(folder) => folder,
         None => {
@@ -26,7 +32,7 @@ pub(super) fn run(global: &Global, name: &str, run: bool, out: Option<PathBuf>) 
         }
     };
     let installer = context::installer()?;
-    let recipe = installer.recipe(name, &folder, PYTHON)?;
+    let recipe = installer.recipe(name, &folder, PYTHON, words)?;
     if !run {
         print(&recipe)?;
         return Ok(ExitCode::SUCCESS);

@@ -22,7 +22,7 @@ pub(crate) fn run(global: &Global, args: ModelsArgs) -> Result<ExitCode> {
         ModelsCommand::Import { path, name } => get::import(global, &path, name.as_deref()),
         ModelsCommand::Verify { names } => check::verify(global, &names),
         ModelsCommand::Remove { names } => get::remove(global, &names),
-        ModelsCommand::Export { name, run, out } => export::run(global, &name, run, out),
+        ModelsCommand::Export { name, run, out, words } => export::run(global, &name, run, out, &words),
         ModelsCommand::Check { models } => check::check(global, &models),
     }
 }

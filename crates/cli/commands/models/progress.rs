@@ -32,6 +32,7 @@ impl Display {
         match progress {
             Progress::Download { path, event } => self.download(path, event),
             Progress::Reading { path } => self.say(&format!("reading {}", path.display())),
+            Progress::Waiting => self.say("another process is installing models; waiting"),
             Progress::Testing { name } => {
                 self.end();
                 self.say(&format!("trying {name}"));

@@ -32,11 +32,18 @@ pub struct Recipe {
 }
 
 impl Installer {
-    /// Writes the recipe of a model into `folder`, with the manifest and all that it needs beside it.
+    /// Writes the recipe of a model into `folder`, with the manifest and all that it needs beside it. `python` is the program
+    /// that makes the environment; `words` are arguments for the recipe.
     ///
     /// # Errors
     /// [`InstallError::NoRecipe`]; [`InstallError::Io`].
-    pub fn recipe(&self, name: &str, folder: &Path, python: &str) -> Result<Recipe, InstallError> {
+    pub fn recipe(
+        &self,
+        name: &str,
+        folder: &Path,
+        python: &str,
+        words: &[String],
+    ) -> Result<Recipe, InstallError> {
         let known = Known::find(name, self.own.as_deref())?;
         let Some(export) = &known.manifest.export else {
             let remedy = if known.manifest.hub.is_some() {
@@ -50,6 +57,8 @@ impl Installer {
         fs::create_dir_all(&folder).map_err(InstallError::io(&folder))?;
         let write = |path: &str, bytes: &[u8]| {
             let to = folder.join(path);
+            let parent = to.parent().unwrap_or(&folder);
+            fs::create_dir_all(parent).map_err(InstallError::io(parent))?;
             fs::write(&to, bytes).map_err(InstallError::io(&to))
         };
         // The recipe finds what it imports beside itself, and ends by completing the manifest there.
@@ -73,11 +82,14 @@ impl Installer {
             what,
             command: command.iter().map(|word| (*word).to_owned()).collect(),
         };
-        let steps = vec![
+        let mut steps = vec![
             step("a Python environment of its own", &[python, "-m", "venv", &text(venv.clone())]),
             step("the packages, pinned", &[&own_python, "-m", "pip", "install", "-r", &requirements]),
             step("the export", &[&own_python, &recipe, "--out", &text(out.clone())]),
         ];
+        if let Some(export) = steps.last_mut() {
+            export.command.extend_from_slice(words);
+        }
         let checkpoint = export.checkpoint.clone();
         Ok(Recipe { name: name.to_owned(), folder, out, checkpoint, steps })
     }

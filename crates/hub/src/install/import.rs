@@ -24,7 +24,7 @@ impl Installer {
     ) -> Result<Imported, InstallError> {
         let metadata = from.metadata().map_err(InstallError::io(from))?;
         tell(Progress::Reading { path: from });
-        let session = Session::begin(&self.root)?;
+        let session = Session::begin(&self.root, &mut || tell(Progress::Waiting))?;
         let import = Import { installer: self, session: &session, from, runtime };
         if metadata.is_file() && is_archive(from).map_err(InstallError::io(from))? {
             let scratch = session.stage("unpacked")?;

@@ -92,6 +92,8 @@ pub enum Progress<'a> {
         /// What happens to it.
         event: Event<'a>,
     },
+    /// Another process is installing something.
+    Waiting,
     /// Files are being read and compared.
     Reading {
         /// The file or folder.
@@ -124,7 +126,7 @@ impl Installer {
             let known = Known::find(name, self.own.as_deref())?;
             return Err(known.not_installed());
         }
-        let session = Session::begin(&self.root)?;
+        let session = Session::begin(&self.root, &mut || {})?;
         let mut total = Removed { bytes: 0, shared: 0 };
         for folder in there {
             let removed = measure(folder).map_err(InstallError::io(folder))?;

@@ -59,7 +59,7 @@ impl Installer {
             let mut tell = |event: crate::Event| tell(Progress::Download { path: &file.path, event });
             sources.push((file, hub.fetch(&remote, &mut tell)?.path));
         }
-        let session = Session::begin(&self.root)?;
+        let session = Session::begin(&self.root, &mut || tell(Progress::Waiting))?;
         let stage = session.stage(name)?;
         for (file, path) in &sources {
             stage.link(path, &file.path)?;

@@ -1,6 +1,6 @@
 //! The folder in which a model is put together, beside where it will be.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::InstallError;
@@ -23,13 +23,20 @@ pub(crate) struct Stage {
 }
 
 impl Session {
-    /// Waits for other processes, and clears away what killed ones left.
-    pub(crate) fn begin(root: &Path) -> Result<Self, InstallError> {
+    /// Waits for other processes (`waiting` is called if there is one), and clears away what killed ones left.
+    pub(crate) fn begin(root: &Path, waiting: &mut dyn FnMut()) -> Result<Self, InstallError> {
         fs::create_dir_all(root).map_err(InstallError::io(root))?;
         let path = root.join(".lock");
         let open = File::options().create(true).write(true).truncate(false).open(&path);
         let lock = open.map_err(InstallError::io(&path))?;
-        lock.lock().map_err(InstallError::io(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                waiting();
+                lock.lock().map_err(InstallError::io(&path))?;
+            }
+            Err(TryLockError::Error(e)) => return Err(InstallError::io(&path)(e)),
+        }
         for entry in fs::read_dir(root).map_err(InstallError::io(root))?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(PREFIX) {
                 fs::remove_dir_all(entry.path()).map_err(InstallError::io(entry.path()))?;

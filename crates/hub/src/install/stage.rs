@@ -118,3 +118,50 @@ impl Drop for Stage {
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_there_whole_or_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("models");
+        let session = Session::begin(&root, &mut || {}).unwrap();
+        let install = |text: &str| {
+            let stage = session.stage("m").unwrap();
+            stage.write("deep/file", text.as_bytes()).unwrap();
+            stage.finish("m").unwrap()
+        };
+        let folder = install("old");
+        assert_eq!(install("new"), folder);
+        assert_eq!(fs::read_to_string(folder.join("deep/file")).unwrap(), "new");
+        // One that is given up leaves nothing, not even a folder.
+        session.stage("m").unwrap().write("deep/file", b"worse").unwrap();
+        assert_eq!(fs::read_to_string(folder.join("deep/file")).unwrap(), "new");
+        let names: Vec<_> = fs::read_dir(&root).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert_eq!(names.len(), 2, "the model and the lock: {names:?}");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = dir.path().join(".stage-m");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("half"), "a model").unwrap();
+        Session::begin(dir.path(), &mut || {}).unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn two_sessions_take_turns() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Session::begin(dir.path(), &mut || {}).unwrap();
+        let (waiting, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| Session::begin(dir.path(), &mut || waiting.send(()).unwrap()).unwrap());
+            told.recv().unwrap();
+            drop(first);
+        });
+    }
+}

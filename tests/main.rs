@@ -9,5 +9,9 @@
 
 mod acceptance;
 mod cli;
+// The hub of the download tests; what those alone need is unused here.
+#[allow(dead_code)]
+#[path = "../crates/hub/tests/it/server.rs"]
+mod hub_server;
 mod parity;
 mod sandbox;

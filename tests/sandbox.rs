@@ -26,6 +26,19 @@ pub(crate) fn audio_fixture(name: &str) -> PathBuf {
     repo().join("tests/fixtures/audio").join(name)
 }
 
+/// What would lead away from the hub and the cache of a test; empty is as good as unset.
+const HUB_VARIABLES: [&str; 9] = [
+    "HF_ENDPOINT",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "http_proxy",
+    "HTTP_PROXY",
+    "ALL_PROXY",
+];
+
 /// A folder of its own with an index in it.
 pub(crate) struct Sandbox {
     dir: TempDir,
@@ -100,7 +113,9 @@ impl Sandbox {
             .env("EARMARK_DB", self.db())
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_DATA_HOME", self.path("data"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
             .env_remove("EARMARK_MODEL")
+            .envs(HUB_VARIABLES.map(|name| (name, "")))
             .stdin(Stdio::null())
             .args(args);
         command

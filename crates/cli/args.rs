@@ -13,7 +13,7 @@ use crate::units::{
 ///
 /// earmark listens to your sound files once and remembers what it heard in an index. After that you can search them
 /// by words or by example, label them with any words you like, and learn when something is heard. Everything runs
-/// on this machine; nothing is sent anywhere.
+/// on this machine; nothing is sent anywhere, and only `models pull` and `models export --run` use the network.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -503,11 +503,17 @@ pub(crate) enum SpacesCommand {
     },
 }
 
-/// The models that can be used
+/// The models that can be used, and getting more
 ///
-/// There is the bundled one, and your own: every folder with a manifest.toml in the `models` folder of earmark's config
-/// folder.
+/// Some are bundled. Others are downloaded (`pull`), brought on a disk (`import`) or made from their original checkpoint
+/// (`export`). Your own: every folder with a manifest.toml in the `models` folder of earmark's config folder.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark models list
+  earmark models pull clap-htsat-unfused
+  earmark models import /media/usb/models.tar.gz
+  earmark models check ~/my-model")]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
     pub(crate) command: ModelsCommand,
@@ -515,7 +521,7 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// List them
+    /// List all that are known: kind, size, room on disk, licence, state
     List {
         /// One JSON document
         #[arg(long)]
@@ -528,6 +534,64 @@ pub(crate) enum ModelsCommand {
         /// The manifest as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Download models, try them, and install them
+    ///
+    /// Downloads go on where they were cut, are checked before use, and are shared with the hub's own tools through their
+    /// cache. Read from the environment, as by those tools: HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE,
+    /// HF_HUB_DOWNLOAD_TIMEOUT, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
+    Pull {
+        /// Their names
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Install models from a disk, for machines without a network
+    ///
+    /// A folder or archive with a manifest.toml is installed as it is. Otherwise files of known models are recognised by their
+    /// checksums, whatever their names; what is not complete is kept until the rest comes.
+    Import {
+        /// A folder, a file, or a .tar or .tar.gz archive
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        /// They are the files of this known model, by their names; checksums that are not known are filled in
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Try the models that can be used: files, tensors, known vectors
+    Verify {
+        /// Their names [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Delete installed models
+    Remove {
+        /// Their names
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Tell how to make a model from its original checkpoint, or do it
+    ///
+    /// Writes the recipe into a folder and prints its steps: Python, with pinned packages in an environment of its own.
+    Export {
+        /// Its name
+        name: String,
+        /// Run the steps with python3, and install what comes of it
+        #[arg(long)]
+        run: bool,
+        /// The folder for the recipe, its packages and the model [default: in earmark's cache folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Words for the recipe itself, as in `-- --checkpoint FILE` for a checkpoint that is on this machine
+        #[arg(last = true, value_name = "ARG")]
+        words: Vec<String>,
+    },
+    /// Check manifests, and the models where their files are there
+    ///
+    /// Says all that is wrong, one field a line, and fails if anything is.
+    Check {
+        /// Folders with a manifest.toml, or names [default: all that are known]
+        #[arg(value_name = "DIR|NAME")]
+        models: Vec<String>,
     },
 }
 

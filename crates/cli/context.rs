@@ -7,6 +7,7 @@ use earmark_audio::Limits;
 use earmark_encoder::{Catalogue, Model, Runtime};
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions};
+use earmark_hub::Installer;
 use earmark_index::{Filter, Index};
 use etcetera::BaseStrategy;
 
@@ -31,12 +32,23 @@ pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
     Ok(base.data_dir().join("earmark").join("default.earmark"))
 }
 
-/// The models that can be used.
+/// The models that can be used, and those that can be had.
 pub(crate) fn catalogue() -> Catalogue {
+    let (own, installed) = model_folders();
+    Catalogue::new(own, installed)
+}
+
+/// What installs models into the data folder.
+pub(crate) fn installer() -> Result<Installer> {
+    let (own, installed) = model_folders();
+    Ok(Installer::new(installed.context("no home folder to keep models in; set XDG_DATA_HOME")?, own))
+}
+
+/// The folders of the user's own models, and of installed ones.
+fn model_folders() -> (Option<PathBuf>, Option<PathBuf>) {
     let base = etcetera::choose_base_strategy().ok();
     let models = |folder: PathBuf| folder.join("earmark").join("models");
-    let own = base.as_ref().map(|base| models(base.config_dir()));
-    Catalogue::new(own, base.as_ref().map(|base| models(base.data_dir())))
+    (base.as_ref().map(|base| models(base.config_dir())), base.as_ref().map(|base| models(base.data_dir())))
 }
 
 /// A model by name, or the bundled one.

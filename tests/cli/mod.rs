@@ -4,6 +4,7 @@ mod bad_input;
 mod classify;
 mod events;
 mod index;
+mod models;
 mod recovery;
 mod reembed;
 mod search;

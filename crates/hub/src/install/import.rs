@@ -1,0 +1,161 @@
+//! From files on disk to an installed model, for machines without a network.
+
+use std::path::{Path, PathBuf};
+
+use earmark_encoder::{Manifest, Runtime, State};
+
+use super::archive::{is_archive, unpack};
+use super::recognise::files_in;
+use super::{Imported, InstallError, Installed, Installer, Known, Progress, Session, Stage};
+
+impl Installer {
+    /// Installs what is at `from`: a folder that has a `manifest.toml`, as it is; a folder, a file or a tar archive with
+    /// files of known models, recognised by their checksums, whatever their names; with `name`, files of that known
+    /// model by their names, whose checksums are filled in where the manifest does not know them.
+    ///
+    /// # Errors
+    /// Any [`InstallError`]; then the model is not installed, or the one installed before is still there.
+    pub fn import(
+        &self,
+        from: &Path,
+        name: Option<&str>,
+        runtime: &Runtime,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Imported, InstallError> {
+        let metadata = from.metadata().map_err(InstallError::io(from))?;
+        tell(Progress::Reading { path: from });
+        let session = Session::begin(&self.root, &mut || tell(Progress::Waiting))?;
+        let import = Import { installer: self, session: &session, from, runtime };
+        if metadata.is_file() && is_archive(from).map_err(InstallError::io(from))? {
+            let scratch = session.stage("unpacked")?;
+            unpack(from, scratch.folder())?;
+            return import.folder(&Source { path: scratch.folder(), ours: true }, name, tell);
+        }
+        import.folder(&Source { path: from, ours: false }, name, tell)
+    }
+}
+
+/// One import under way.
+pub(super) struct Import<'a> {
+    pub(super) installer: &'a Installer,
+    pub(super) session: &'a Session,
+    /// What people called it.
+    pub(super) from: &'a Path,
+    pub(super) runtime: &'a Runtime,
+}
+
+/// Where the files are.
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    /// Whether it is a folder of ours, whose files nobody else will change.
+    pub(super) ours: bool,
+}
+
+impl Source<'_> {
+    pub(super) fn put(&self, stage: &Stage, from: &Path, file: &str) -> Result<(), InstallError> {
+        if self.ours { stage.link(from, file) } else { stage.copy(from, file) }
+    }
+}
+
+impl Import<'_> {
+    fn folder(
+        &self,
+        source: &Source,
+        name: Option<&str>,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Imported, InstallError> {
+        let installed = match (name, folder_of_manifest(source.path)) {
+            (Some(name), _) => self.by_name(source, name, tell)?,
+            (None, Some(path)) => self.with_manifest(&Source { path: &path, ours: source.ours }, tell)?,
+            (None, None) => return self.by_checksum(source, tell),
+        };
+        Ok(Imported { installed: vec![installed], partial: Vec::new() })
+    }
+
+    /// A model that brings its manifest.
+    fn with_manifest(
+        &self,
+        source: &Source,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Installed, InstallError> {
+        let path = source.path.join("manifest.toml");
+        let text = std::fs::read_to_string(&path).map_err(InstallError::io(&path))?;
+        let manifest = Manifest::parse(&text, &path.display().to_string())?;
+        self.check_free(&manifest.id)?;
+        let stage = self.session.stage(&manifest.id)?;
+        let mut missing = Vec::new();
+        for file in &manifest.files {
+            let from = source.path.join(&file.path);
+            if from.is_file() {
+                source.put(&stage, &from, &file.path)?;
+            } else {
+                missing.push(file.path.clone());
+            }
+        }
+        self.check_complete(&manifest.id, missing)?;
+        self.installer.complete(stage, &manifest, &text, self.runtime, tell)
+    }
+
+    /// A known model whose files have the names that its manifest or the hub gives them.
+    fn by_name(
+        &self,
+        source: &Source,
+        name: &str,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Installed, InstallError> {
+        self.check_free(name)?;
+        let known = Known::find(name, self.installer.own.as_deref())?;
+        let files = files_in(source.path)?;
+        let find = |wanted: &str| {
+            // The whole path if it is there, else the bare name.
+            let whole = source.path.join(wanted);
+            let last = Path::new(wanted).file_name();
+            let bare = || files.iter().find(|f| f.file_name() == last).cloned();
+            if whole.is_file() { Some(whole) } else { bare() }
+        };
+        let stage = self.session.stage(name)?;
+        let mut missing = Vec::new();
+        for file in &known.manifest.files {
+            let found: Option<PathBuf> = find(&file.path).or_else(|| file.hub_path.as_deref().and_then(find));
+            if let Some(from) = found {
+                source.put(&stage, &from, &file.path)?;
+            } else if let Some(bytes) = known.companion(&file.path) {
+                stage.write(&file.path, &bytes)?;
+            } else {
+                missing.push(file.path.clone());
+            }
+        }
+        self.check_complete(name, missing)?;
+        self.installer.complete(stage, &known.manifest, &known.text(), self.runtime, tell)
+    }
+
+    /// A bundled model's name is taken: the catalogue would never look at another.
+    fn check_free(&self, name: &str) -> Result<(), InstallError> {
+        match Known::find(name, self.installer.own.as_deref()) {
+            Ok(known) if known.state == State::Bundled => {
+                Err(InstallError::Bundled { model: name.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_complete(&self, name: &str, missing: Vec<String>) -> Result<(), InstallError> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(InstallError::Missing { model: name.to_owned(), files: missing, place: self.from.to_path_buf() })
+    }
+}
+
+/// The folder itself or, as archives often have it, the one folder in it.
+fn folder_of_manifest(path: &Path) -> Option<PathBuf> {
+    let has_manifest = |folder: &Path| folder.join("manifest.toml").is_file();
+    if has_manifest(path) {
+        return Some(path.to_path_buf());
+    }
+    let mut inside = std::fs::read_dir(path).ok()?.flatten().map(|entry| entry.path());
+    match (inside.next(), inside.next()) {
+        (Some(only), None) if has_manifest(&only) => Some(only),
+        _ => None,
+    }
+}

@@ -1,0 +1,218 @@
+//! Models in the data folder: brought there from the hub or from disk, tried before they are trusted, and taken away.
+//!
+//! An installed model is a folder `NAME` with a manifest in which every checksum is filled in, and all files. It is put
+//! together in a folder beside it and renamed, so it is there whole or not at all.
+//!
+//! - `known`: models that can be installed, and the files that travel with their manifests
+//! - `pull`, `import`, `recognise`, `archive`: the ways in
+//! - `stage`: the folder in which a model is put together
+//! - `export`: the recipe that makes a model from its original checkpoint
+
+mod archive;
+mod error;
+mod export;
+mod import;
+mod known;
+mod pull;
+mod recognise;
+mod stage;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use earmark_encoder::{Manifest, Model, ModelFiles, Runtime, SelfTestReport};
+
+pub use error::InstallError;
+pub use export::{Recipe, Step};
+pub use pull::Pulled;
+
+use crate::{Event, sha256_of_file};
+use known::Known;
+use stage::{Session, Stage};
+
+/// Puts models into a folder and takes them away.
+#[derive(Debug)]
+pub struct Installer {
+    root: PathBuf,
+    own: Option<PathBuf>,
+}
+
+/// A model that was installed.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Files whose checksums were not known before.
+    pub filled: Vec<String>,
+    /// What the self-test found.
+    pub report: SelfTestReport,
+}
+
+/// Some files of a model, kept until the others come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial {
+    /// The model.
+    pub name: String,
+    /// Files that are there.
+    pub have: Vec<String>,
+    /// Files that are missing.
+    pub missing: Vec<String>,
+}
+
+/// What an import brought.
+#[derive(Debug, Clone, Default)]
+pub struct Imported {
+    /// Models that are complete.
+    pub installed: Vec<Installed>,
+    /// Models of which files are missing.
+    pub partial: Vec<Partial>,
+}
+
+/// A model that was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// Bytes that its files had.
+    pub bytes: u64,
+    /// Of these, bytes that stay on disk, since the hub's cache has the same files.
+    pub shared: u64,
+}
+
+/// How an installation goes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// A download.
+    Download {
+        /// The file, as the manifest names it.
+        path: &'a str,
+        /// What happens to it.
+        event: Event<'a>,
+    },
+    /// Another process is installing something.
+    Waiting,
+    /// Files are being read and compared.
+    Reading {
+        /// The file or folder.
+        path: &'a Path,
+    },
+    /// The model is being tried.
+    Testing {
+        /// Its name.
+        name: &'a str,
+    },
+}
+
+impl Installer {
+    /// Installs into `root`, which need not exist. `own` has the user's own manifests, if any.
+    #[must_use]
+    pub fn new(root: PathBuf, own: Option<PathBuf>) -> Self {
+        Self { root, own }
+    }
+
+    /// Takes an installed model away, or what an import brought of one.
+    ///
+    /// # Errors
+    /// [`InstallError::Bundled`], [`InstallError::NotInstalled`], [`InstallError::Io`].
+    pub fn remove(&self, name: &str) -> Result<Removed, InstallError> {
+        // A name, not a path that leads elsewhere.
+        let plain = !name.starts_with('.') && Path::new(name).file_name().is_some_and(|last| last == name);
+        let places = [self.folder(name), self.partial_folder(name)];
+        let there: Vec<&PathBuf> = places.iter().filter(|folder| plain && folder.is_dir()).collect();
+        if there.is_empty() {
+            let known = Known::find(name, self.own.as_deref())?;
+            return Err(known.not_installed());
+        }
+        let session = Session::begin(&self.root, &mut || {})?;
+        let mut total = Removed { bytes: 0, shared: 0 };
+        for folder in there {
+            let removed = measure(folder).map_err(InstallError::io(folder))?;
+            session.discard(folder)?;
+            total.bytes += removed.bytes;
+            total.shared += removed.shared;
+        }
+        Ok(total)
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Files of a model that an import brought and that wait for the rest.
+    fn partial_folder(&self, name: &str) -> PathBuf {
+        self.root.join(".partial").join(name)
+    }
+
+    /// Ends an installation: checks and fills in checksums, tries the model, and gives it its name. `text` is the manifest
+    /// as it was written, kept where nothing is filled in.
+    fn complete(
+        &self,
+        stage: Stage,
+        manifest: &Manifest,
+        text: &str,
+        runtime: &Runtime,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Installed, InstallError> {
+        let name = manifest.id.clone();
+        let filled: Vec<String> = manifest.unpinned().map(|file| file.path.clone()).collect();
+        let text = if filled.is_empty() { text.to_owned() } else { fill_in(manifest, &stage)? };
+        stage.write("manifest.toml", text.as_bytes())?;
+        tell(Progress::Testing { name: &name });
+        let model = Model::open(ModelFiles::Folder(stage.folder().to_path_buf()))?;
+        let report = model.self_test(runtime);
+        if !report.passed() {
+            return Err(InstallError::SelfTest { model: name, report });
+        }
+        let bytes = model.manifest().files.iter().filter_map(|file| file.bytes).sum();
+        let folder = stage.finish(&name)?;
+        let partial = self.partial_folder(&name);
+        if partial.is_dir() {
+            fs::remove_dir_all(&partial).map_err(InstallError::io(&partial))?;
+        }
+        Ok(Installed { name, folder, bytes, filled, report })
+    }
+}
+
+/// The manifest with every size and checksum, as TOML.
+fn fill_in(manifest: &Manifest, stage: &Stage) -> Result<String, InstallError> {
+    let mut filled = manifest.clone();
+    for file in &mut filled.files {
+        let path = stage.path(&file.path);
+        let bytes = path.metadata().map_err(InstallError::io(&path))?.len();
+        file.bytes.get_or_insert(bytes);
+        if file.sha256.is_none() {
+            file.sha256 = Some(sha256_of_file(&path).map_err(InstallError::io(&path))?);
+        }
+    }
+    toml::to_string(&filled).map_err(|e| InstallError::Manifest { model: filled.id, reason: e.to_string() })
+}
+
+/// Bytes of a folder's files, and of those that have another name elsewhere.
+fn measure(folder: &Path) -> std::io::Result<Removed> {
+    let mut total = Removed { bytes: 0, shared: 0 };
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let metadata = path.symlink_metadata()?;
+        if metadata.is_dir() {
+            let inner = measure(&path)?;
+            total.bytes += inner.bytes;
+            total.shared += inner.shared;
+            continue;
+        }
+        total.bytes += metadata.len();
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::nlink(&metadata) > 1 {
+            total.shared += metadata.len();
+        }
+    }
+    Ok(total)
+}
+
+/// Bytes that a model's folder takes on disk; 0 where there is none.
+#[must_use]
+pub fn disk_use(folder: &Path) -> u64 {
+    measure(folder).map_or(0, |removed| removed.bytes)
+}

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::sandbox::{Sandbox, file_name, repo, result_names};
 
-/// Largest difference of a cosine or a probability; resampled clips come within it too.
+/// Largest difference of a cosine or a probability, of clips that are resampled too; and of a time, seconds.
 const TOLERANCE: f64 = 1e-3;
 
 fn golden(name: &str) -> Value {

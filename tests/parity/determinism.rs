@@ -6,6 +6,9 @@ use earmark_engine::{Engine, EngineOptions, Keep, Source};
 use super::tiny::{ALL, Tiny};
 use super::windows;
 
+/// Largest difference of a row encoded alone and in a batch, as a share of the largest number in it.
+const BATCH_TOLERANCE: f32 = 1e-5;
+
 /// Vectors of all clips in the order given, as an index would hold them.
 fn encode(tiny: &Tiny, threads: usize, reversed: bool) -> Vec<(String, Vec<Vec<f32>>)> {
     let runtime = Runtime::load(None).unwrap();
@@ -38,8 +41,11 @@ fn threads_and_the_order_of_files_change_no_bit() {
     }
 }
 
+/// The matrix products of ONNX Runtime may sum in another order for another batch: on one machine Whisper's encoder
+/// differs in the seventh digit, the others not at all. So earmark never lets a vector depend on what it is batched
+/// with (above), and this bounds what it would be, should anyone batch otherwise.
 #[test]
-fn the_batch_that_a_window_is_in_changes_no_bit() {
+fn the_batch_that_a_window_is_in_changes_the_seventh_digit_at_most() {
     let runtime = Runtime::load(None).unwrap();
     for name in ALL {
         let tiny = Tiny::open(name);
@@ -50,21 +56,23 @@ fn the_batch_that_a_window_is_in_changes_no_bit() {
             .filter(|clip| clip.exact)
             .flat_map(|clip| windows(&tiny.model, &clip.path))
             .map(|window| window.features)
+            .take(4)
             .collect();
-        let width = encoder.width();
-        let alone: Vec<Vec<f32>> = features
-            .iter()
-            .map(|window| {
-                let mut row = Vec::new();
-                encoder.encode(window, &mut row).unwrap();
-                row
-            })
-            .collect();
-        for batch in 2..=features.len().min(4) {
-            let mut together = Vec::new();
-            encoder.encode(&features[..batch].concat(), &mut together).unwrap();
-            let rows: Vec<&[f32]> = together.chunks_exact(width).collect();
-            assert_eq!(alone[..batch], rows[..], "{name}: a batch of {batch}");
-        }
+        let mut encode = |features: &[f32]| {
+            let mut rows = Vec::new();
+            encoder.encode(features, &mut rows).unwrap();
+            rows
+        };
+        let alone: Vec<f32> = features.iter().flat_map(|window| encode(window)).collect();
+        assert_eq!(
+            alone,
+            features.iter().flat_map(|window| encode(window)).collect::<Vec<f32>>(),
+            "{name}: again"
+        );
+        let together = encode(&features.concat());
+        let largest = alone.iter().fold(0.0_f32, |max, v| max.max(v.abs()));
+        let worst = alone.iter().zip(&together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= BATCH_TOLERANCE * largest, "{name}: {worst} of {largest}");
+        println!("{name}: in a batch rows differ by {worst:e} of {largest}");
     }
 }

@@ -10,7 +10,7 @@ const TOLERANCE_DB: f32 = 1e-3;
 /// 9.138 (twice its deviation); Whisper's are decades of power, divided by 4.
 fn decibels(model: &str) -> f32 {
     match model {
-        "tiny-ast" => 9.137_994_8 * 10.0 / std::f32::consts::LN_10,
+        "tiny-ast" => 9.137_995 * 10.0 / std::f32::consts::LN_10,
         "tiny-whisper" => 4.0 * 10.0,
         _ => 1.0,
     }

@@ -1,7 +1,7 @@
 //! Integration tests: one binary, so that it links once.
 //!
 //! - `acceptance`: real recordings, long recordings
-//! - `parity`: the Rust pipeline against the golden files of the models' recipes
+//! - `parity`: the Rust pipeline against what reference implementations say
 //! - `cli`: the program as people run it, on the sample sounds and on what can go wrong
 
 // A test that cannot go on should panic, in its helpers too.

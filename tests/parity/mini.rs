@@ -1,11 +1,11 @@
 //! The Rust pipeline against the golden files that models/mini/recipe.py wrote with NumPy and ONNX Runtime.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use earmark_audio::{AudioReader, FeatureWindow, Limits, Waveform};
 use earmark_encoder::{Catalogue, Embedding, Head, Model, Runtime};
 use serde_json::Value;
 
+use super::{read_npy, windows};
 use crate::sandbox::repo;
 
 /// Largest absolute difference of a log-mel value.
@@ -25,28 +25,8 @@ fn golden() -> Value {
     serde_json::from_slice(&std::fs::read(fixtures().join("golden.json")).unwrap()).unwrap()
 }
 
-/// The values of a little-endian float32 `.npy` file, whatever its shape.
-fn read_npy(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).unwrap();
-    let header_length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = String::from_utf8_lossy(&bytes[10..10 + header_length]).into_owned();
-    assert!(header.contains("'<f4'") && header.contains("False"), "{header}");
-    bytes[10 + header_length..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-}
-
 fn mini() -> (Model, Runtime) {
     (Catalogue::default().open("mini").unwrap(), Runtime::load(None).unwrap())
-}
-
-fn windows(model: &Model, path: &Path) -> Vec<FeatureWindow> {
-    let reader = AudioReader::open(path, &Limits::default()).unwrap();
-    let resampled = reader.resampled(model.manifest().front_end.sample_rate()).unwrap();
-    let waveform = Waveform::read(resampled, None).unwrap();
-    let mut stream = model.window_stream(None).unwrap();
-    let mut windows = Vec::new();
-    stream.push(&waveform.samples, &mut |w| windows.push(w));
-    stream.finish(&mut |w| windows.push(w));
-    windows
 }
 
 #[test]

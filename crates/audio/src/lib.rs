@@ -57,8 +57,9 @@ pub use limits::Limits;
 pub use reader::{AudioInfo, AudioReader};
 pub use resample::ResampledReader;
 pub use spec::{
-    FeatureSpec, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind, LogMelSpec, LogScale, MelNorm, MelScale,
-    MelShape, Normalise, PadMode, ShortPad, Spectrum, Tail, WaveformSpec, WindowFunction, WindowSpec,
+    CenterOver, FeatureSpec, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind, LogMelSpec, LogScale,
+    MelNorm, MelScale, MelShape, Normalise, PadMode, ShortPad, Spectrum, Tail, WaveformSpec, WindowFunction,
+    WindowSpec,
 };
 pub use waveform::Waveform;
 pub use window::{FeatureWindow, WindowStream};

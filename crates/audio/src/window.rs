@@ -1,7 +1,7 @@
 //! Cutting a stream of samples into the windows an encoder takes, as features.
 
 use crate::error::SpecError;
-use crate::front_end::{FeatureShape, FrontEnd};
+use crate::front_end::{FeatureShape, FrontEnd, Piece};
 use crate::spec::{ShortPad, Tail, WindowSpec};
 
 /// The features of one window of a stream.
@@ -21,7 +21,8 @@ pub struct FeatureWindow {
 ///
 /// How many windows there are, and what is in the last one, is told at [`WindowSpec`]. The features of a
 /// window depend on its samples only: they are bit for bit what [`FrontEnd::compute`] gives for the window
-/// alone, whatever block sizes the samples came in.
+/// alone, whatever block sizes the samples came in. (On those around it too where the front end is centred over
+/// the stream; the block sizes do not matter there either.)
 ///
 /// Where frames depend on their own samples only (a log-mel that is not centred, Kaldi's filterbank) and windows
 /// are a whole number of frames apart, the frames that overlapping windows share are computed once.
@@ -30,8 +31,8 @@ pub struct WindowStream {
     front_end: FrontEnd,
     spec: WindowSpec,
     shape: FeatureShape,
-    /// Samples from `base` on: the next window's start, or with [`Tail::Shift`] the start of the one before, since
-    /// the last window may reach back there.
+    /// Samples from `base` on: the next window's start, less the context that its features see, and with
+    /// [`Tail::Shift`] less a hop, since the last window may reach back there.
     samples: Vec<f32>,
     base: u64,
     /// All samples pushed.
@@ -95,13 +96,14 @@ impl WindowStream {
         for piece in samples.chunks(self.spec.length_samples) {
             self.samples.extend_from_slice(piece);
             self.total += piece.len() as u64;
-            self.emit_complete(sink);
+            self.emit_complete(self.front_end.context() as u64, sink);
         }
     }
 
     /// Ends the stream: gives `sink` the last window, if there is one to give, and starts over.
     pub fn finish(&mut self, sink: &mut dyn FnMut(FeatureWindow)) {
         let (length, hop) = (self.spec.length_samples as u64, self.spec.hop_samples as u64);
+        self.emit_complete(0, sink);
         // A next window exists if there was none yet, or if samples lie beyond the last one's end.
         let beyond = self.next_window == 0 || self.total > self.next_start() - hop + length;
         if self.total > 0 && beyond {
@@ -121,10 +123,10 @@ impl WindowStream {
         self.next_window as u64 * self.spec.hop_samples as u64
     }
 
-    /// Emits the windows whose samples are all here.
-    fn emit_complete(&mut self, sink: &mut dyn FnMut(FeatureWindow)) {
+    /// Emits the windows whose samples are all here, and `beyond` more behind them.
+    fn emit_complete(&mut self, beyond: u64, sink: &mut dyn FnMut(FeatureWindow)) {
         self.roll();
-        while self.total >= self.next_start() + self.spec.length_samples as u64 {
+        while self.total >= self.next_start() + self.spec.length_samples as u64 + beyond {
             let features = self.next_features();
             sink(self.window(self.next_start(), features));
             self.next_window += 1;
@@ -138,7 +140,7 @@ impl WindowStream {
             Tail::Zero => 0,
             Tail::Shift => self.spec.hop_samples as u64,
         };
-        let keep_from = self.next_start().saturating_sub(reach_back);
+        let keep_from = self.next_start().saturating_sub(reach_back + self.front_end.context() as u64);
         self.samples.drain(..(keep_from - self.base) as usize);
         self.base = keep_from;
     }
@@ -160,13 +162,13 @@ impl WindowStream {
 
     /// The features of the next window, whose samples are all here.
     fn next_features(&mut self) -> Vec<f32> {
-        let length = self.spec.length_samples;
+        let (start, length) = (self.next_start(), self.spec.length_samples);
         if let Some(rolling) = &self.rolling {
             let rows = self.front_end.frames(length) * self.shape.bands;
             self.front_end.apply_steps(rolling.rows[..rows].to_vec())
         } else {
-            let start = (self.next_start() - self.base) as usize;
-            self.front_end.compute(&self.samples[start..start + length])
+            let stream = Piece { samples: &self.samples, base: self.base, total: self.total };
+            self.front_end.compute_within(stream, start, length)
         }
     }
 
@@ -177,8 +179,7 @@ impl WindowStream {
             Tail::Shift if !first => self.total - self.spec.length_samples as u64,
             _ => self.next_start(),
         };
-        let real = &self.samples[(start - self.base) as usize..];
-        let n = real.len();
+        let n = (self.total - start) as usize;
         let fusion = self.front_end.features().fusion;
         let full = fusion.map_or(self.spec.length_samples, |fusion| fusion.chunk_samples);
         let (repeated, filled) = match self.spec.pad {
@@ -187,9 +188,15 @@ impl WindowStream {
             ShortPad::None => (n, self.front_end.frame_samples()),
             _ => (n, full),
         };
-        let mut samples: Vec<f32> = real.iter().copied().cycle().take(repeated.max(n)).collect();
-        samples.resize(filled.max(samples.len()), 0.0);
-        let features = self.front_end.compute(&samples);
+        // Repeating is for the first window only: the buffer then starts with it.
+        for at in n..repeated {
+            self.samples.push(self.samples[at - n]);
+        }
+        let length = filled.max(repeated).max(n);
+        let end = start + length as u64;
+        self.samples.resize((end - self.base) as usize, 0.0);
+        let stream = Piece { samples: &self.samples, base: self.base, total: end };
+        let features = self.front_end.compute_within(stream, start, length);
         self.window(start, features)
     }
 

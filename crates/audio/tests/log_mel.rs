@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use earmark_audio::{FeatureSpec, FrontEnd, FrontEndSpec, LogMelSpec};
+use earmark_audio::{CenterOver, FeatureSpec, FrontEnd, FrontEndSpec, LogMelSpec};
 use serde::Deserialize;
 
 /// One recorded front end.
@@ -64,6 +64,7 @@ fn specs_that_make_no_sense_name_the_field() {
     assert_eq!(field(&|s| s.win_length = 0), "win_length");
     assert_eq!(field(&|s| s.win_length = 513), "win_length");
     assert_eq!(field(&|s| s.hop_length = 0), "hop_length");
+    assert_eq!(field(&|s| s.center_over = CenterOver::Stream), "center_over");
     assert_eq!(field(&|s| s.n_mels = 0), "n_mels");
     assert_eq!(field(&|s| s.f_min = f64::NAN), "f_min");
     assert_eq!(field(&|s| s.f_max = 8001.0), "f_max");

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use earmark_audio::{
-    FeatureShape, FeatureSpec, FeatureWindow, FrontEnd, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind,
-    LogMelSpec, LogScale, MelNorm, MelScale, MelShape, Normalise, PadMode, ShortPad, SpecError, Spectrum,
-    Tail, WaveformSpec, WindowFunction, WindowSpec, WindowStream,
+    CenterOver, FeatureShape, FeatureSpec, FeatureWindow, FrontEnd, FrontEndSpec, FusionSpec, KaldiFbankSpec,
+    LogKind, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, Normalise, PadMode, ShortPad, SpecError,
+    Spectrum, Tail, WaveformSpec, WindowFunction, WindowSpec, WindowStream,
 };
 use proptest::prelude::*;
 
@@ -18,6 +18,7 @@ fn log_mel(center: bool) -> LogMelSpec {
         hop_length: 10,
         window: WindowFunction::HannPeriodic,
         center,
+        center_over: CenterOver::Window,
         pad_mode: PadMode::Reflect,
         spectrum: Spectrum::Magnitude,
         n_mels: 4,
@@ -30,8 +31,16 @@ fn log_mel(center: bool) -> LogMelSpec {
     }
 }
 
+/// Centred over the stream, with or without what makes it so.
+fn over_the_stream(center: bool, pad_mode: PadMode) -> LogMelSpec {
+    let center_over = if center { CenterOver::Stream } else { CenterOver::Window };
+    LogMelSpec { win_length: 32, center_over, pad_mode, ..log_mel(center) }
+}
+
 fn front_ends() -> Vec<FrontEndSpec> {
     vec![
+        FrontEndSpec::LogMel(over_the_stream(true, PadMode::Reflect)),
+        FrontEndSpec::LogMel(over_the_stream(true, PadMode::Zero)),
         FrontEndSpec::LogMel(log_mel(false)),
         FrontEndSpec::LogMel(log_mel(true)),
         FrontEndSpec::KaldiFbank(KaldiFbankSpec {
@@ -79,6 +88,21 @@ fn run(stream: &mut WindowStream, samples: &[f32], blocks: &[usize]) -> Vec<Feat
     windows
 }
 
+/// `numpy.pad` with "reflect" or "constant".
+fn pad(samples: &[f32], width: usize, mode: PadMode) -> Vec<f32> {
+    let there = samples.iter().copied();
+    let back_and_forth: Vec<f32> =
+        there.clone().chain(there.rev().skip(1).take(samples.len().max(2) - 2)).collect();
+    let beyond = |at: i64| match mode {
+        PadMode::Zero => 0.0,
+        PadMode::Reflect => back_and_forth[at.rem_euclid(back_and_forth.len() as i64) as usize],
+    };
+    let (n, width) = (samples.len() as i64, width as i64);
+    (-width..n + width)
+        .map(|at| if (0..n).contains(&at) { samples[at as usize] } else { beyond(at) })
+        .collect()
+}
+
 /// What the windows should be, each computed alone from the rules in `WindowSpec`.
 fn expected(
     front: &FrontEndSpec,
@@ -115,11 +139,29 @@ fn expected(
             }
             let least = if spec.pad == ShortPad::None { frame } else { full };
             window.resize(window.len().max(least), 0.0);
+            let alone = match front {
+                FrontEndSpec::LogMel(spec) if spec.center_over == CenterOver::Stream => {
+                    let stream = if start + window.len() <= n {
+                        samples.to_vec()
+                    } else {
+                        [&samples[..start], &window].concat()
+                    };
+                    // Samples that as many frames span, padding included.
+                    let span = |n: usize| (n.div_ceil(10) - 1) * 10 + 32;
+                    let fusion = features.fusion.map(|f| FusionSpec { chunk_samples: span(f.chunk_samples) });
+                    let padded = pad(&stream, 16, spec.pad_mode);
+                    let spec = FrontEndSpec::LogMel(over_the_stream(false, spec.pad_mode));
+                    let mut plain =
+                        FrontEnd::new(&spec, &FeatureSpec { fusion, ..features.clone() }).unwrap();
+                    plain.compute(&padded[start..start + span(window.len())])
+                }
+                _ => front_end.compute(&window),
+            };
             FeatureWindow {
                 index,
                 start_s: start as f64 / 1000.0,
                 end_s: n.min(start + length) as f64 / 1000.0,
-                features: front_end.compute(&window),
+                features: alone,
             }
         })
         .collect()
@@ -226,7 +268,7 @@ fn a_shifted_last_window_ends_with_the_sound() {
 fn a_finished_stream_starts_over() {
     for tail in [Tail::Zero, Tail::Shift] {
         let spec = WindowSpec { pad: ShortPad::Repeat, tail, ..window(100, 50) };
-        let mut stream = open(&front_ends()[0], &FeatureSpec::default(), &spec).unwrap();
+        let mut stream = open(&front_ends()[2], &FeatureSpec::default(), &spec).unwrap();
         let first = run(&mut stream, &noise(333), &[1000]);
         assert_eq!(run(&mut stream, &[], &[1000]), []);
         assert_eq!(run(&mut stream, &noise(333), &[1000]), first);
@@ -242,19 +284,19 @@ fn specs_that_make_no_sense_name_the_field() {
         assert!(error.to_string().contains("expected"), "{error}");
         error.field
     };
-    assert_eq!(field(0, &none, window(0, 1)), "window.length_samples");
-    assert_eq!(field(0, &none, window(24, 1)), "window.length_samples");
+    assert_eq!(field(2, &none, window(0, 1)), "window.length_samples");
     assert_eq!(field(2, &none, window(24, 1)), "window.length_samples");
-    assert_eq!(field(0, &none, window(usize::MAX, 1)), "window.length_samples");
-    assert_eq!(field(0, &none, window(100, 0)), "window.hop_samples");
-    assert_eq!(field(0, &none, window(100, 101)), "window.hop_samples");
+    assert_eq!(field(4, &none, window(24, 1)), "window.length_samples");
+    assert_eq!(field(2, &none, window(usize::MAX, 1)), "window.length_samples");
+    assert_eq!(field(2, &none, window(100, 0)), "window.hop_samples");
+    assert_eq!(field(2, &none, window(100, 101)), "window.hop_samples");
     let unpadded = WindowSpec { pad: ShortPad::None, ..window(100, 100) };
-    assert_eq!(field(0, &none, unpadded), "features.frames");
+    assert_eq!(field(2, &none, unpadded), "features.frames");
 
     let bad = |change: &dyn Fn(&mut FeatureSpec)| {
         let mut features = FeatureSpec::default();
         change(&mut features);
-        field(0, &features, window(100, 100))
+        field(2, &features, window(100, 100))
     };
     assert_eq!(bad(&|f| f.frames = Some(0)), "features.frames");
     assert_eq!(bad(&|f| f.frames = Some(usize::MAX)), "features.frames");
@@ -264,13 +306,13 @@ fn specs_that_make_no_sense_name_the_field() {
     assert_eq!(bad(&|f| f.std = 0.0), "features.std");
 
     let fusion = |chunk_samples| FeatureSpec { fusion: Some(FusionSpec { chunk_samples }), ..none.clone() };
-    assert_eq!(field(0, &fusion(0), window(100, 100)), "features.fusion.chunk_samples");
-    assert_eq!(field(0, &fusion(24), window(100, 100)), "features.fusion.chunk_samples");
-    assert_eq!(field(0, &fusion(101), window(100, 100)), "window.length_samples");
-    assert_eq!(field(0, &fusion(50), unpadded), "window.pad");
-    assert_eq!(field(3, &fusion(50), window(100, 100)), "features.fusion");
+    assert_eq!(field(2, &fusion(0), window(100, 100)), "features.fusion.chunk_samples");
+    assert_eq!(field(2, &fusion(24), window(100, 100)), "features.fusion.chunk_samples");
+    assert_eq!(field(2, &fusion(101), window(100, 100)), "window.length_samples");
+    assert_eq!(field(2, &fusion(50), unpadded), "window.pad");
+    assert_eq!(field(5, &fusion(50), window(100, 100)), "features.fusion");
     let both = FeatureSpec { frames: Some(5), ..fusion(50) };
-    assert_eq!(field(0, &both, window(100, 100)), "features.frames");
+    assert_eq!(field(2, &both, window(100, 100)), "features.frames");
 }
 
 #[test]

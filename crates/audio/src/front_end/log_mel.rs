@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::fft::{PowerSpectrum, window};
 use super::mel::{Filterbank, MelBands};
-use crate::spec::{LogKind, LogMelSpec, LogScale, PadMode, Spectrum};
+use super::piece::Piece;
+use crate::spec::{CenterOver, LogKind, LogMelSpec, LogScale, Spectrum};
 
 /// A log-mel front end, ready to run; see [`LogMelSpec`] for what it computes.
 #[derive(Clone)]
@@ -52,36 +53,58 @@ impl LogMel {
         &self.tables.spec
     }
 
+    /// Samples on either side of a window that its frames see.
+    pub(super) fn context(&self) -> usize {
+        let spec = self.spec();
+        if spec.center && spec.center_over == CenterOver::Stream { spec.n_fft / 2 } else { 0 }
+    }
+
     /// Frames that `n_samples` samples give; see [`LogMelSpec`] for the framing.
     pub(super) fn frames(&self, n_samples: usize) -> usize {
         let spec = self.spec();
-        if n_samples == 0 {
-            0
-        } else if spec.center {
-            1 + n_samples / spec.hop_length
-        } else {
-            n_samples.checked_sub(spec.win_length).map_or(0, |rest| 1 + rest / spec.hop_length)
+        match (spec.center, spec.center_over) {
+            (false, _) => n_samples.checked_sub(spec.win_length).map_or(0, |rest| 1 + rest / spec.hop_length),
+            (true, CenterOver::Window) if n_samples == 0 => 0,
+            (true, CenterOver::Window) => 1 + n_samples / spec.hop_length,
+            (true, CenterOver::Stream) => n_samples.div_ceil(spec.hop_length),
         }
     }
 
     /// Replaces `out` with the log-mel spectrogram of `samples`: `[frames, n_mels]`, row by row.
     pub(super) fn compute(&mut self, samples: &[f32], out: &mut Vec<f32>) {
-        let frames = self.frames(samples.len());
+        if self.spec().center {
+            self.compute_centred(Piece::whole(samples), 0, samples.len(), out);
+        } else {
+            let frames = self.frames(samples.len());
+            self.compute_frames(samples, frames, out);
+        }
+    }
+
+    /// As [`LogMel::compute`], centred, for `length` samples from `start` of a signal, seeing what is around them.
+    pub(super) fn compute_centred(
+        &mut self,
+        signal: Piece<'_>,
+        start: u64,
+        length: usize,
+        out: &mut Vec<f32>,
+    ) {
+        let (n_fft, hop, mode) = (self.spec().n_fft, self.spec().hop_length, self.spec().pad_mode);
+        let frames = self.frames(length);
+        let first = start as i64 - (n_fft / 2) as i64;
+        let end = first + (frames.saturating_sub(1) * hop + n_fft) as i64;
+        let mut padded = std::mem::take(&mut self.padded);
+        signal.read(first..end, mode, &mut padded);
+        self.compute_frames(padded.get(self.tables.window_start..).unwrap_or_default(), frames, out);
+        self.padded = padded;
+    }
+
+    /// Replaces `out` with `frames` frames, of which the first is at the start of `samples`.
+    fn compute_frames(&mut self, samples: &[f32], frames: usize, out: &mut Vec<f32>) {
         let (n_mels, hop) = (self.spec().n_mels, self.spec().hop_length);
         out.clear();
         out.resize(frames * n_mels, 0.0);
-        if self.spec().center {
-            let mut padded = std::mem::take(&mut self.padded);
-            pad(samples, self.spec().n_fft / 2, self.spec().pad_mode, &mut padded);
-            let start = self.tables.window_start;
-            for (t, row) in out.chunks_exact_mut(n_mels).enumerate() {
-                self.frame(&padded[start + t * hop..], row);
-            }
-            self.padded = padded;
-        } else {
-            for (t, row) in out.chunks_exact_mut(n_mels).enumerate() {
-                self.frame(&samples[t * hop..], row);
-            }
+        for (t, row) in out.chunks_exact_mut(n_mels).enumerate() {
+            self.frame(&samples[t * hop..], row);
         }
     }
 
@@ -124,50 +147,5 @@ impl Log {
 
     fn apply(&self, value: f64) -> f32 {
         ((value.max(self.floor) + self.offset).ln() * self.scale) as f32
-    }
-}
-
-/// Pads by `width` on both sides. Reflection goes back and forth as often as a short signal needs
-/// (numpy's "reflect").
-fn pad(samples: &[f32], width: usize, mode: PadMode, out: &mut Vec<f32>) {
-    out.clear();
-    let n = samples.len();
-    if n == 0 {
-        return;
-    }
-    match mode {
-        PadMode::Zero => {
-            out.resize(width, 0.0);
-            out.extend_from_slice(samples);
-            out.resize(2 * width + n, 0.0);
-        }
-        PadMode::Reflect => {
-            // Positions repeat every 2 (n - 1); `fold` maps any of them into the signal.
-            let period = 2 * (n - 1);
-            let fold = |at: usize| {
-                let at = if period == 0 { 0 } else { at % period };
-                samples[at.min(period - at)]
-            };
-            out.extend((1..=width).rev().map(fold));
-            out.extend_from_slice(samples);
-            out.extend((n..n + width).map(fold));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reflection_is_numpys() {
-        let mut out = Vec::new();
-        pad(&[1.0, 2.0, 3.0], 5, PadMode::Reflect, &mut out);
-        // numpy.pad([1, 2, 3], 5, mode="reflect")
-        assert_eq!(out, [2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);
-        pad(&[4.0], 2, PadMode::Reflect, &mut out);
-        assert_eq!(out, [4.0; 5]);
-        pad(&[4.0], 1, PadMode::Zero, &mut out);
-        assert_eq!(out, [0.0, 4.0, 0.0]);
     }
 }

@@ -5,11 +5,13 @@ mod fusion;
 mod kaldi;
 mod log_mel;
 mod mel;
+mod piece;
 mod steps;
 mod waveform;
 
 use kaldi::KaldiFbank;
 use log_mel::LogMel;
+pub(crate) use piece::Piece;
 use steps::Steps;
 
 use crate::error::SpecError;
@@ -112,6 +114,27 @@ impl FrontEnd {
             Kind::Waveform(spec) => waveform::compute(spec.normalise, samples, &mut rows),
         }
         self.steps.apply(rows)
+    }
+
+    /// The features of the window of `length` samples from `start` of a stream. `stream` holds them, and
+    /// [`FrontEnd::context`] more on either side as far as the stream goes.
+    pub(crate) fn compute_within(&mut self, stream: Piece<'_>, start: u64, length: usize) -> Vec<f32> {
+        match &mut self.kind {
+            Kind::LogMel(log_mel) if log_mel.context() > 0 => {
+                let mut rows = Vec::new();
+                log_mel.compute_centred(stream, start, length, &mut rows);
+                self.steps.apply(rows)
+            }
+            _ => self.compute(stream.range(start, start + length as u64)),
+        }
+    }
+
+    /// Samples on either side of a window that its features depend on.
+    pub(crate) fn context(&self) -> usize {
+        match &self.kind {
+            Kind::LogMel(log_mel) => log_mel.context(),
+            Kind::KaldiFbank(_) | Kind::Waveform(_) => 0,
+        }
     }
 
     /// Fewest samples that give a frame.

@@ -15,6 +15,8 @@ use crate::error::SpecError;
 /// - `center = true` (librosa, torch): the signal is padded by `n_fft / 2` on both sides, frame `t` is
 ///   the `n_fft` samples from `t * hop_length` on, and a window shorter than `n_fft` sits **in the
 ///   middle** of it. There are `1 + n / hop_length` frames.
+///
+/// `center_over` says what is padded: each window by itself, or the whole stream, of which a window then is a part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogMelSpec {
@@ -31,6 +33,9 @@ pub struct LogMelSpec {
     /// Framing, see above.
     #[serde(default)]
     pub center: bool,
+    /// What is padded when centred.
+    #[serde(default, skip_serializing_if = "CenterOver::is_window")]
+    pub center_over: CenterOver,
     /// What is beyond the ends of the signal when centred.
     #[serde(default)]
     pub pad_mode: PadMode,
@@ -63,6 +68,27 @@ pub enum WindowFunction {
     HannSymmetric,
     /// The symmetric Hann window to the power of 0.85: Kaldi's default.
     Povey,
+}
+
+/// What is padded when frames are centred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CenterOver {
+    /// Each window by itself.
+    #[default]
+    Window,
+    /// The stream: frames at a window's ends see the samples of its neighbours, and padding is only at the stream's
+    /// ends (which are those after `window.pad` and `window.tail`). A window has the frames centred within it, so
+    /// `length_samples / hop_length`, rounded up. Where windows start at whole hops, these are frames of librosa's
+    /// spectrogram of the whole sound, as models take them that cut it into patches (MusicNN).
+    Stream,
+}
+
+impl CenterOver {
+    /// Whether this is the default, which specs from before the field have.
+    fn is_window(&self) -> bool {
+        *self == Self::Window
+    }
 }
 
 /// What is beyond the ends of a centred signal.
@@ -159,6 +185,12 @@ impl LogMelSpec {
             self.win_length,
         )?;
         check_hop(self.hop_length)?;
+        check(
+            self.center || self.center_over == CenterOver::Window,
+            "front_end.center_over",
+            || "window, since center is false".into(),
+            "stream",
+        )?;
         check_bands(self.n_mels, self.f_min, self.f_max, self.sample_rate)?;
         self.log.validate()
     }

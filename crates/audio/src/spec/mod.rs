@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use features::{FeatureSpec, FusionSpec};
 pub use kaldi::KaldiFbankSpec;
 pub use log_mel::{
-    LogKind, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, PadMode, Spectrum, WindowFunction,
+    CenterOver, LogKind, LogMelSpec, LogScale, MelNorm, MelScale, MelShape, PadMode, Spectrum, WindowFunction,
 };
 pub use waveform::{Normalise, WaveformSpec};
 pub use window::{ShortPad, Tail, WindowSpec};

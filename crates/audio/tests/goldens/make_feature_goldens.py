@@ -3,14 +3,15 @@
 
     pip install numpy librosa torch torchaudio transformers && python3 make_feature_goldens.py
 
-The references are transformers' feature extractors and torchaudio.compliance.kaldi; versions are recorded. To stay
-small, the file holds some frames of each window in full, and the mean of every band over all frames.
+The references are transformers' feature extractors, torchaudio.compliance.kaldi and librosa; versions are recorded.
+To stay small, the file holds some frames of each window in full, and the mean of every band over all frames.
 """
 
 import json
 from importlib.metadata import version
 from pathlib import Path
 
+import librosa
 import numpy as np
 import torch
 import torchaudio.compliance.kaldi as kaldi
@@ -97,6 +98,14 @@ def wav2vec2_padded(x):
     return both["input_values"][0][None, :, None]
 
 
+def musicnn(x):
+    """Patches of librosa's spectrogram of the whole sound, as the musicnn package cuts them (in double precision)."""
+    mel = librosa.feature.melspectrogram(
+        y=x.astype(np.float64), sr=16000, hop_length=256, n_fft=512, n_mels=96, pad_mode="reflect").T
+    rows = np.log10(10_000 * mel + 1)
+    return np.array([rows[start:start + 187] for start in range(0, len(rows) - 187 + 1, 187)])
+
+
 def window(length, **rest):
     return dict(length_samples=length, hop_samples=length, pad="zero") | rest
 
@@ -118,6 +127,9 @@ def cases():
     yield ("eat", KALDI, dict(frames=1024, mean=-4.268, std=2 * 4.569), unpadded, dict(n=20_000, offset=0.01), eat)
     yield ("whisper", WHISPER, dict(frames=3000, dynamic_range=8.0, mean=-4.0, std=4.0), window(480_000),
            dict(n=30_000), whisper)
+    music = WHISPER | dict(n_fft=512, win_length=512, hop_length=256, center_over="stream", n_mels=96,
+                           log=dict(type="log10", offset=1e-4))
+    yield ("musicnn", music, dict(mean=-4.0), window(187 * 256), dict(n=3 * 187 * 256), musicnn)
     raw = dict(type="waveform", sample_rate=16000, normalise="unit_variance")
     yield "wav2vec2", raw, {}, window(1000), dict(n=1000, gain=0.1, offset=0.2), wav2vec2
     yield ("wav2vec2, padded", raw, dict(frames=2000), window(2000, pad="none"),
@@ -142,7 +154,7 @@ def main():
             name=name, front_end=front_end, features=features, window=window_spec, signal=sound, shape=values.shape,
             frames=frames, values=rounded(values[:, frames]), means=rounded(values.mean(axis=1))))
         print(f"{name}: {values.shape}")
-    made_with = {package: version(package) for package in ["transformers", "torch", "torchaudio", "numpy"]}
+    made_with = {package: version(package) for package in ["transformers", "torch", "torchaudio", "librosa", "numpy"]}
     path = Path(__file__).with_name("features.json")
     path.write_text(json.dumps(dict(made_with=made_with, goldens=goldens), separators=(",", ":")) + "\n")
     print(f"{path.stat().st_size / 1e3:.0f} kB")

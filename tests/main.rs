@@ -2,6 +2,7 @@
 //!
 //! - `acceptance`: real recordings, long recordings
 //! - `parity`: the Rust pipeline against the golden files of the models' recipes
+//! - `taggers`: the bundled taggers against their reference implementations
 //! - `cli`: the program as people run it, on the sample sounds and on what can go wrong
 
 // A test that cannot go on should panic, in its helpers too.
@@ -11,3 +12,4 @@ mod acceptance;
 mod cli;
 mod parity;
 mod sandbox;
+mod taggers;

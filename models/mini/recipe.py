@@ -157,6 +157,7 @@ def build(out: Path, yamnet_out: Path, fixtures_out: Path | None, packages: Path
     write_manifest(YAMNET / "manifest.toml", yamnet_out,
                    {"audio.onnx": out / "audio.onnx", "classes.txt": names})
     if fixtures_out is not None:
+        class_names = np.stack([encode(c["name"]) for c in classes])
         fixtures.write(
             fixtures_out,
             tokenize=lambda sentence: tokenizer.encode(sentence).ids,
@@ -164,6 +165,7 @@ def build(out: Path, yamnet_out: Path, fixtures_out: Path | None, packages: Path
             embed_scores=lambda p: reference.embed_probabilities(reference.heard(p, silence, never)),
             sentence=lambda ids: reference.minilm(text.widened, ids),
             embed_sentence=lambda s: reference.embed_text(s, anchors, offsets, TEMPERATURE, spread),
+            embed_by_names=lambda s: reference.embed_text(s, class_names, 0.0, TEMPERATURE, np.eye(len(classes))),
         )
 
 

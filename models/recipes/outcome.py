@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 
 
-def write_manifest(committed: Path, out: Path, names: list[str]) -> None:
-    """Rewrites the table of files at the end of manifest.toml; everything above it is edited by hand."""
+def write_manifest(committed: Path, out: Path, files: dict[str, Path]) -> None:
+    """Rewrites the table of files at the end of a manifest; everything above it is edited by hand.
+
+    `files`: where each file of the model lies, by its name in the manifest; `out` is the folder for the result.
+    """
     head = committed.read_text(encoding="utf-8").split("[[files]]")[0]
     tables = []
-    for name in names:
-        data = (out / name).read_bytes()
+    for name, path in files.items():
+        data = path.read_bytes()
         tables.append(f'[[files]]\npath = "{name}"\nbytes = {len(data)}\n'
                       f'sha256 = "{hashlib.sha256(data).hexdigest()}"\n')
     (out / "manifest.toml").write_text(head + "\n".join(tables), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use earmark_encoder::{Catalogue, Embedding, Head, Model, Runtime};
+use earmark_encoder::{Catalogue, Embedding, Head, Model, Pooling, Runtime, pool_rows};
 use serde_json::Value;
 
 use super::{read_npy, windows};
@@ -14,6 +14,8 @@ const MEL_TOLERANCE: f32 = 1e-4;
 const SAME_RATE_COSINE: f32 = 0.9999;
 /// Least cosine where each side resampled in its own way.
 const RESAMPLED_COSINE: f32 = 0.999;
+/// Largest absolute difference of a class's score from the same samples.
+const SCORE_TOLERANCE: f32 = 1e-4;
 /// Least cosine of text embeddings: the graph is the same, and quantised on the fly alike.
 const TEXT_COSINE: f32 = 0.9999;
 
@@ -81,17 +83,48 @@ fn audio_embeddings_match_the_reference() {
 }
 
 #[test]
-fn token_ids_and_text_embeddings_match_the_reference() {
-    let (model, runtime) = mini();
-    let mut encoder = model.text_encoder(&runtime).unwrap();
+fn scores_of_yamnet_match_the_reference() {
+    let (_, runtime) = mini();
+    let model = Catalogue::default().open("yamnet").unwrap();
+    let mut encoder = model.audio_encoder(&runtime, Head::Classes).unwrap();
     let golden = golden();
-    let reference = read_npy(&fixtures().join(golden["text_embeddings"].as_str().unwrap()));
+    let reference = read_npy(&fixtures().join(golden["clip_scores"].as_str().unwrap()));
+    for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(521)) {
+        if clip["sample_rate"] != 16_000 {
+            continue;
+        }
+        let file = clip["file"].as_str().unwrap();
+        let features: Vec<f32> =
+            windows(&model, &fixtures().join(file)).into_iter().flat_map(|w| w.features).collect();
+        let mut rows = Vec::new();
+        encoder.encode(&features, &mut rows).unwrap();
+        let ours = pool_rows(Pooling::Mean, &rows, 521);
+        let worst = ours.iter().zip(reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= SCORE_TOLERANCE, "{file}: a score differs by {worst}");
+    }
+}
+
+#[test]
+fn token_ids_and_text_embeddings_match_the_reference() {
+    assert_texts_match("mini", "text_embeddings");
+}
+
+#[test]
+fn texts_meet_the_names_of_classes_as_in_the_reference() {
+    assert_texts_match("yamnet", "text_embeddings_of_yamnet");
+}
+
+fn assert_texts_match(model: &str, key: &str) {
+    let (_, runtime) = mini();
+    let mut encoder = Catalogue::default().open(model).unwrap().text_encoder(&runtime).unwrap();
+    let golden = golden();
+    let reference = read_npy(&fixtures().join(golden[key].as_str().unwrap()));
     for (text, reference) in golden["texts"].as_array().unwrap().iter().zip(reference.chunks_exact(521)) {
         let (text, ids) = (text["text"].as_str().unwrap(), &text["ids"]);
         let expected: Vec<i64> = ids.as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect();
         assert_eq!(encoder.tokens(text).unwrap(), expected, "{text}");
         let ours = encoder.embed(&[text]).unwrap().remove(0);
-        let reference = Embedding::from_values(reference.to_vec(), "mini", text).unwrap();
+        let reference = Embedding::from_values(reference.to_vec(), model, text).unwrap();
         let cosine = ours.cosine(&reference);
         assert!(cosine >= TEXT_COSINE, "{text}: cosine {cosine}");
     }

@@ -14,6 +14,9 @@ use crate::notices;
 use crate::setup;
 use crate::shell::{self, Repo, run};
 
+/// Models that are inside the program; their licences go with it. yamnet's is mini's, whose graph it is.
+const BUNDLED_MODELS: [&str; 3] = ["mini", "yamnet", "musicnn"];
+
 /// Shells that `earmark completions` knows, and the file names by which they find completions.
 const COMPLETIONS: &[(&str, &str)] =
     &[("bash", "earmark.bash"), ("zsh", "_earmark"), ("fish", "earmark.fish")];
@@ -55,8 +58,8 @@ one folder, and run it by its path, or put a link to it where your shell looks.
     ./earmark help
 
 `completions/` has scripts for bash, zsh and fish: for bash, `source completions/earmark.bash`, or copy it to
-/etc/bash_completion.d. `licences/` has the licences of all that is inside; the bundled model's card, with what it is
-good and bad at, is licences/model-mini/README.md.
+/etc/bash_completion.d. `licences/` has the licences of all that is inside; the cards of the bundled models, with what
+they are good and bad at, are licences/model-*/README.md.
 ";
 
 fn fill(repo: &Repo, folder: &Path, binary: &Path, library: &Path) -> Result<()> {
@@ -74,11 +77,13 @@ fn fill(repo: &Repo, folder: &Path, binary: &Path, library: &Path) -> Result<()>
     for name in setup::NOTICES {
         copy(&beside_library.join(name), &licences.join("onnxruntime"))?;
     }
-    let card =
-        notices::texts_in(&repo.root.join("models/mini"), &["README", "LICENSE", "LICENCE", "NOTICE"])?;
-    ensure!(!card.is_empty(), "models/mini has no card and no licence to go with its weights");
-    for file in card {
-        copy(&file, &licences.join("model-mini"))?;
+    for model in BUNDLED_MODELS {
+        let texts = ["README", "LICENSE", "LICENCE", "NOTICE"];
+        let texts = notices::texts_in(&repo.root.join("models").join(model), &texts)?;
+        ensure!(!texts.is_empty(), "models/{model} has no card and no licence to go with its weights");
+        for file in texts {
+            copy(&file, &licences.join(format!("model-{model}")))?;
+        }
     }
     fs::write(licences.join("crates.txt"), notices::of_crates(repo)?)?;
 

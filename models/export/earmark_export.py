@@ -1,6 +1,7 @@
 """What the export recipes of the models share.
 
-A recipe (`models/NAME/export.py`) loads an original checkpoint, hands each graph to `Recipe.graph`, and ends with `Recipe.finish`:
+A recipe (`models/NAME/export.py`) loads an original checkpoint, hands each graph to `Recipe.graph`, and ends with
+`Recipe.finish`:
 
     recipe = Recipe(__file__, hub="laion/clap-htsat-fused")
     model = ... if recipe.random else ...from_pretrained(recipe.snapshot())
@@ -90,9 +91,10 @@ class Recipe:
         if not self.hub:
             raise SystemExit(f"download the checkpoint from {self.where or 'where the card says'} and pass --checkpoint PATH")
         if not self.origin:
-            from huggingface_hub import HfApi
+            if not re.fullmatch("[0-9a-f]{40}", self.revision or ""):
+                from huggingface_hub import HfApi
 
-            self.revision = HfApi().model_info(self.hub, revision=self.revision).sha
+                self.revision = HfApi().model_info(self.hub, revision=self.revision).sha
             self.origin = self.revision
             print(f"{self.hub}: revision {self.revision}")
         return self.revision
@@ -194,7 +196,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def randomise(module: nn.Module, spread: float = 0.02) -> nn.Module:
-    """Moves weights that initialisation leaves at 0 or 1 (biases, norms, running statistics), so that a mistake with them shows."""
+    """Moves weights that initialisation leaves at 0 or 1 (biases, norms, statistics), so that a mistake with them shows."""
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             parameter.data += spread * torch.randn_like(parameter)

@@ -1,8 +1,9 @@
 """Exports Microsoft's CLAP, as the `msclap` package holds it.
 
 The audio graph takes samples, since the checkpoint brings its own filter bank: the package makes the 2023 model's for 32 kHz and
-50-14000 Hz, feeds it 44.1 kHz, and then loads whatever bank the checkpoint holds (github.com/microsoft/CLAP, issue 38). What the
-package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes. Both graphs give the projections before any normalisation.
+50-14000 Hz, feeds it 44.1 kHz, and then loads whatever bank the checkpoint holds (github.com/microsoft/CLAP, issue 38). What
+the package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes. Both graphs give the projections before any
+normalisation.
 """
 
 import torch
@@ -76,8 +77,8 @@ class BertText(nn.Module):
 class GptText(nn.Module):
     """[batch, tokens] without padding to [batch, dim], not normalised.
 
-    The package pads with `!`, token 0, and takes the state of token number (tokens that are not 0) - 1, so a text with a `!` of its
-    own is read a little short of its end. The count is kept. The padding is not needed: no token sees what comes after it.
+    The package pads with `!`, token 0, and takes the state of token number (tokens that are not 0) - 1, so a text with a `!` of
+    its own is read a little short of its end. The count is kept. The padding is not needed: no token sees what comes after it.
     """
 
     def __init__(self, clap: nn.Module):
@@ -122,24 +123,26 @@ def load(clap: nn.Module, checkpoint: str) -> None:
     parameters = {name for name, _ in clap.named_parameters()}
     lacking = sorted(parameters.intersection(report.missing_keys))
     if lacking:
-        raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[:3]}: not a checkpoint of this model")
+        raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[:3]}: it is of another model")
     if report.unexpected_keys:
         print(f"not used from the checkpoint: {', '.join(report.unexpected_keys[:5])} ({len(report.unexpected_keys)} in all)")
 
 
 def export(file: str, year: str) -> None:
     """A whole recipe, for `2022` or `2023`."""
-    recipe = Recipe(file, HUB)
+    text_model, length = YEARS[year]["text_model"], MAX_TOKENS[year]
+    recipe = Recipe(file, HUB, options={"--tokenizer": f"folder with {text_model}'s tokenizer, if it is on this machine"})
     package.AutoModel = FromConfig
     clap = package.CLAP(**SHARED, **YEARS[year])
-    text_model, length = YEARS[year]["text_model"], MAX_TOKENS[year]
     gpt = text_model == "gpt2"
     if recipe.random:
         randomise(clap)
-        tokenizer = byte_tokenizer(["!"]) if gpt else byte_tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]"], "[CLS]", "[SEP]")
+        special = ["!"] if gpt else ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+        tokenizer = byte_tokenizer(special, *([] if gpt else ["[CLS]", "[SEP]"]))
     else:
         load(clap, str(recipe.download(f"CLAP_weights_{year}.pth")))
-        original = AutoTokenizer.from_pretrained(TOKENIZERS[text_model][0], revision=TOKENIZERS[text_model][1])
+        repo, revision = TOKENIZERS[text_model]
+        original = AutoTokenizer.from_pretrained(recipe.args.tokenizer or repo, revision=revision)
         if gpt:
             original.add_special_tokens({"pad_token": "!"})  # as the package does; it also keeps `!!` from being one token
         tokenizer = plain_tokenizer(original)

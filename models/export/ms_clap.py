@@ -6,6 +6,8 @@ the package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes
 normalisation.
 """
 
+import librosa
+import numpy as np
 import torch
 from msclap.models import clap as package
 from msclap.models import htsat
@@ -117,15 +119,28 @@ class FromConfig:
 
 
 def load(clap: nn.Module, checkpoint: str) -> None:
-    """Loads the weights. The package ignores what does not fit; here a parameter that the checkpoint lacks is an error."""
+    """Loads the weights. The package ignores what does not fit; here a trained parameter that is lacking is an error.
+
+    The filter bank is no trained one: without it, the package's own stays, as it does in the package.
+    """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["model"]
     report = clap.load_state_dict(state, strict=False)
-    parameters = {name for name, _ in clap.named_parameters()}
+    parameters = {name for name, parameter in clap.named_parameters() if parameter.requires_grad}
     lacking = sorted(parameters.intersection(report.missing_keys))
     if lacking:
         raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[:3]}: it is of another model")
     if report.unexpected_keys:
         print(f"not used from the checkpoint: {', '.join(report.unexpected_keys[:5])} ({len(report.unexpected_keys)} in all)")
+
+
+def name_bank(clap: nn.Module) -> str:
+    """Which filter bank the front end holds, in words: the one that the settings name, another known one, or neither."""
+    held = next(weight for name, weight in clap.named_parameters() if name.endswith("melW")).numpy()
+    for rate, lowest, highest in [(44100, 50, 14000), (44100, 50, 8000), (32000, 50, 14000)]:
+        bank = librosa.filters.mel(sr=rate, n_fft=1024, n_mels=64, fmin=lowest, fmax=highest).T
+        if np.abs(held - bank).max() < 1e-6:
+            return f"made for {rate} Hz, {lowest} to {highest} Hz"
+    return "of an unknown kind"
 
 
 def export(file: str, year: str) -> None:
@@ -147,6 +162,7 @@ def export(file: str, year: str) -> None:
             original.add_special_tokens({"pad_token": "!"})  # as the package does; it also keeps `!!` from being one token
         tokenizer = plain_tokenizer(original)
     clap = clap.eval()
+    print(f"the filter bank is {name_bank(clap)}")
 
     samples = 0.1 * torch.randn(2, SECONDS[year] * SAMPLE_RATE)
     samples[1, SAMPLE_RATE:] = 0  # digital silence too

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from msclap.models import clap as package
 from msclap.models import htsat
+from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, BertConfig, GPT2Config
 
-from earmark_export import Recipe, byte_tokenizer, plain_tokenizer, randomise
+from earmark_export import Recipe, byte_tokenizer, plain_tokenizer, randomise, windows
 
 HUB = "microsoft/msclap"
 SAMPLE_RATE = 44100
@@ -184,4 +185,14 @@ def export(file: str, year: str) -> None:
     recipe.graph("text.onnx", (GptText if gpt else BertText)(clap), example, ["text_embeds"],
                  {key: {1: "tokens"} for key in example}, reference=Padded(clap, length, keys), also=cases)
     recipe.write("tokenizer.json", tokenizer)
+
+    def hear(samples: np.ndarray) -> np.ndarray:
+        cut = windows(samples, SECONDS[year] * SAMPLE_RATE)
+        return clap.audio_encoder(torch.from_numpy(cut))[0].mean(0).numpy()
+
+    def read(text: str) -> np.ndarray:
+        ids = Tokenizer.from_str(tokenizer).encode(text + (" <|endoftext|>" if gpt else "")).ids
+        return Padded(clap, length, keys)(torch.tensor([ids]))[0].numpy()
+
+    recipe.goldens(SAMPLE_RATE, hear, read)
     recipe.finish(logit_scale=clap.logit_scale.exp().item())

@@ -41,7 +41,7 @@ def frames(manifest: dict) -> int:
         return length
     hop = front_end["hop_length"]
     if front_end.get("center"):
-        return 1 + length // hop
+        return length // hop + (front_end.get("center_over") != "stream")  # of a whole song, a window has one frame a hop
     return 1 + (length - front_end.get("win_length", front_end.get("frame_length"))) // hop
 
 

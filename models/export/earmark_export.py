@@ -1,6 +1,7 @@
 """What the export recipes of the models share.
 
-A recipe (`models/NAME/export.py`) loads an original checkpoint, hands each graph to `Recipe.graph`, and ends with `Recipe.finish`:
+A recipe (`models/NAME/export.py`) loads an original checkpoint, hands each graph to `Recipe.graph`, and ends with
+`Recipe.finish`:
 
     recipe = Recipe(__file__, hub="laion/clap-htsat-fused")
     model = ... if recipe.random else ...from_pretrained(recipe.snapshot())
@@ -19,9 +20,12 @@ measures speed, and makes a model that knows nothing.
 
 import argparse
 import hashlib
+import json
+import math
 import re
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +37,9 @@ from torch import nn
 
 OPSET = 18
 TOLERANCE = 1e-4  # ONNX Runtime may differ from torch by this much of the largest output (or of 1, if that is more)
+
+KNOWN_COSINE = 0.9999  # what earmark must reach with the vectors in goldens.json; float32 arithmetic leaves 1 - 1e-6 or better
+KNOWN_TEXTS = ["a dog barking", "Heavy rain!", "a church bell, far away; café"]
 
 Tensors = dict[str, torch.Tensor]
 
@@ -90,9 +97,10 @@ class Recipe:
         if not self.hub:
             raise SystemExit(f"download the checkpoint from {self.where or 'where the card says'} and pass --checkpoint PATH")
         if not self.origin:
-            from huggingface_hub import HfApi
+            if not re.fullmatch("[0-9a-f]{40}", self.revision or ""):
+                from huggingface_hub import HfApi
 
-            self.revision = HfApi().model_info(self.hub, revision=self.revision).sha
+                self.revision = HfApi().model_info(self.hub, revision=self.revision).sha
             self.origin = self.revision
             print(f"{self.hub}: revision {self.revision}")
         return self.revision
@@ -137,6 +145,19 @@ class Recipe:
         path = self.out / name
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         return path
+
+    def goldens(self, sample_rate: int, audio: Callable[[np.ndarray], np.ndarray],
+                text: Callable[[str], np.ndarray] | None = None) -> None:
+        """Writes goldens.json, which the model's self-test holds earmark against: vectors that the original code makes.
+
+        audio: from ten seconds of samples to the vector [dim], the original's front end included; text: the same for a text
+        as it is, without a prompt. Both before or after normalisation, as it comes.
+        """
+        signals = test_signals(sample_rate)
+        known = {"audio": [{"signal": name, **known_vector(audio(samples))} for name, samples in signals.items()]}
+        if text:
+            known["texts"] = [{"text": words, **known_vector(text(words))} for words in KNOWN_TEXTS]
+        self.write("goldens.json", json.dumps(known, ensure_ascii=False) + "\n")
 
     def finish(self, logit_scale: float | None = None) -> None:
         """Copies the files that travel with the manifest and writes the manifest with every size and checksum filled in.
@@ -193,8 +214,35 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a * b).sum(1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-30)
 
 
+def test_signals(sample_rate: int) -> dict[str, np.ndarray]:
+    """Ten seconds each of the signals that golden files name: crates/encoder/src/self_test/signals.rs, formula by formula."""
+    count = int(10 * sample_rate)
+    t = np.arange(count) / sample_rate
+    sweep = 0.5 * np.sin(2 * np.pi * (100 * t + (0.4 * sample_rate - 100) * t * t / 20))
+    state, states = 1, np.empty(count)
+    for index in range(count):
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64  # Knuth's MMIX
+        states[index] = state >> 40
+    noise = 0.25 * (states / 2**23 - 1)
+    since = np.fmod(t, 0.5)
+    clicks = 0.8 * np.exp(-since / 0.02) * np.sin(2 * np.pi * 1000 * since)
+    return {name: signal.astype(np.float32) for name, signal in [("sweep", sweep), ("noise", noise), ("clicks", clicks)]}
+
+
+def windows(samples: np.ndarray, length: int) -> np.ndarray:
+    """[windows, length]: one after the other, the last moved back to end with the sound (hop = length, `tail = "shift"`)."""
+    last = len(samples) - length
+    return np.stack([samples[min(start, last):][:length] for start in range(0, math.ceil(last / length) * length + 1, length)])
+
+
+def known_vector(vector: np.ndarray) -> dict:
+    """A vector as golden files hold it: scaled to unit length, seven decimals."""
+    unit = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
+    return {"cosine": KNOWN_COSINE, "vector": [round(value, 7) for value in unit.tolist()]}
+
+
 def randomise(module: nn.Module, spread: float = 0.02) -> nn.Module:
-    """Moves weights that initialisation leaves at 0 or 1 (biases, norms, running statistics), so that a mistake with them shows."""
+    """Moves weights that initialisation leaves at 0 or 1 (biases, norms, statistics), so that a mistake with them shows."""
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             parameter.data += spread * torch.randn_like(parameter)

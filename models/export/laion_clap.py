@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import AutoTokenizer, ClapAudioConfig, ClapConfig, ClapModel, ClapTextConfig
+from transformers import AutoTokenizer, ClapAudioConfig, ClapConfig, ClapFeatureExtractor, ClapModel, ClapTextConfig
 
 from earmark_export import Recipe, byte_tokenizer, plain_tokenizer, randomise
 
+SAMPLE_RATE = 48000
 FRAMES, MELS = 1001, 64  # 10 s at 48 kHz with a hop of 480, centred
 MAX_TOKENS = 77
 
@@ -105,6 +106,11 @@ def random_model(changes: dict) -> ClapModel:
     return randomise(ClapModel(ClapConfig(audio_config=audio, text_config=ClapTextConfig().to_dict())))
 
 
+def embedding(output) -> np.ndarray:
+    """The one row of what `get_*_features` gives: a tensor up to transformers 4, an object that holds it from 5 on."""
+    return getattr(output, "pooler_output", output)[0].numpy()
+
+
 def export(file: str, hub: str, revision: str, changes: dict) -> None:
     """A whole recipe. `changes` are the architecture's for `--random-weights`: `{}`, `FUSED` or `LARGER`."""
     recipe = Recipe(file, hub, revision)
@@ -130,4 +136,20 @@ def export(file: str, hub: str, revision: str, changes: dict) -> None:
     also.append({"input_ids": torch.from_numpy(np.array([Tokenizer.from_str(tokenizer).encode("a dog barks").ids]))})
     recipe.graph("text.onnx", Text(model), {"input_ids": ids}, ["text_embeds"], {"input_ids": {1: "tokens"}}, also=also)
     recipe.write("tokenizer.json", tokenizer)
+
+    truncation = "fusion" if fused else "rand_trunc"
+    extractor = ClapFeatureExtractor(frequency_min=50, frequency_max=14000, truncation=truncation, padding="repeatpad")
+    if not recipe.random:
+        extractor = ClapFeatureExtractor.from_pretrained(folder)
+
+    def hear(samples: np.ndarray) -> np.ndarray:
+        """As transformers does it; ten seconds leave nothing to chance, and `is_longer` is true for a single clip."""
+        inputs = extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        return embedding(model.get_audio_features(**{key: inputs[key] for key in ("input_features", "is_longer")}))
+
+    def read(text: str) -> np.ndarray:
+        ids = torch.tensor([Tokenizer.from_str(tokenizer).encode(text).ids])
+        return embedding(model.get_text_features(input_ids=ids, attention_mask=torch.ones_like(ids)))
+
+    recipe.goldens(SAMPLE_RATE, hear, read)
     recipe.finish(logit_scale=model.logit_scale_a.exp().item())

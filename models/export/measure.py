@@ -2,10 +2,10 @@
 
     python models/export/measure.py FOLDER... [--int8] [--rounds 15]
 
-A folder holds audio.onnx and manifest.toml; weights may be random (`export.py --random-weights`), since time does not depend on
-them. Ten seconds are as many windows as the manifest makes of them, in one run; features are not counted. One thread, whose
-processor time is taken, so that waiting for other work does not count; since caches and clock are shared all the same, models and `mini`
-take turns. Printed are medians, and the quartiles of the ratio.
+A folder holds audio.onnx and manifest.toml; weights may be random (`export.py --random-weights`), since time does not depend
+on them. Ten seconds are as many windows as the manifest makes of them, in one run; features are not counted. One thread, whose
+processor time is taken, so that waiting for other work does not count; since caches and clock are shared all the same, models
+and `mini` take turns. Printed are medians, and the quartiles of the ratio.
 `--int8` quantises each graph first (`onnxruntime.quantization.quantize_dynamic`, its defaults).
 """
 
@@ -41,7 +41,7 @@ def frames(manifest: dict) -> int:
         return length
     hop = front_end["hop_length"]
     if front_end.get("center"):
-        return 1 + length // hop
+        return length // hop + (front_end.get("center_over") != "stream")  # of a whole song, a window has one frame a hop
     return 1 + (length - front_end.get("win_length", front_end.get("frame_length"))) // hop
 
 

@@ -1,17 +1,21 @@
 """Exports Microsoft's CLAP, as the `msclap` package holds it.
 
 The audio graph takes samples, since the checkpoint brings its own filter bank: the package makes the 2023 model's for 32 kHz and
-50-14000 Hz, feeds it 44.1 kHz, and then loads whatever bank the checkpoint holds (github.com/microsoft/CLAP, issue 38). What the
-package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes. Both graphs give the projections before any normalisation.
+50-14000 Hz, feeds it 44.1 kHz, and then loads whatever bank the checkpoint holds (github.com/microsoft/CLAP, issue 38). What
+the package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes. Both graphs give the projections before any
+normalisation.
 """
 
+import librosa
+import numpy as np
 import torch
 from msclap.models import clap as package
 from msclap.models import htsat
+from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, BertConfig, GPT2Config
 
-from earmark_export import Recipe, byte_tokenizer, plain_tokenizer, randomise
+from earmark_export import Recipe, byte_tokenizer, plain_tokenizer, randomise, windows
 
 HUB = "microsoft/msclap"
 SAMPLE_RATE = 44100
@@ -76,8 +80,8 @@ class BertText(nn.Module):
 class GptText(nn.Module):
     """[batch, tokens] without padding to [batch, dim], not normalised.
 
-    The package pads with `!`, token 0, and takes the state of token number (tokens that are not 0) - 1, so a text with a `!` of its
-    own is read a little short of its end. The count is kept. The padding is not needed: no token sees what comes after it.
+    The package pads with `!`, token 0, and takes the state of token number (tokens that are not 0) - 1, so a text with a `!` of
+    its own is read a little short of its end. The count is kept. The padding is not needed: no token sees what comes after it.
     """
 
     def __init__(self, clap: nn.Module):
@@ -116,34 +120,50 @@ class FromConfig:
 
 
 def load(clap: nn.Module, checkpoint: str) -> None:
-    """Loads the weights. The package ignores what does not fit; here a parameter that the checkpoint lacks is an error."""
+    """Loads the weights. The package ignores what does not fit; here a trained parameter that is lacking is an error.
+
+    The filter bank is no trained one: without it, the package's own stays, as it does in the package.
+    """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["model"]
     report = clap.load_state_dict(state, strict=False)
-    parameters = {name for name, _ in clap.named_parameters()}
+    parameters = {name for name, parameter in clap.named_parameters() if parameter.requires_grad}
     lacking = sorted(parameters.intersection(report.missing_keys))
     if lacking:
-        raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[:3]}: not a checkpoint of this model")
+        raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[:3]}: it is of another model")
     if report.unexpected_keys:
         print(f"not used from the checkpoint: {', '.join(report.unexpected_keys[:5])} ({len(report.unexpected_keys)} in all)")
 
 
+def name_bank(clap: nn.Module) -> str:
+    """Which filter bank the front end holds, in words: the one that the settings name, another known one, or neither."""
+    held = next(weight for name, weight in clap.named_parameters() if name.endswith("melW")).numpy()
+    for rate, lowest, highest in [(44100, 50, 14000), (44100, 50, 8000), (32000, 50, 14000)]:
+        bank = librosa.filters.mel(sr=rate, n_fft=1024, n_mels=64, fmin=lowest, fmax=highest).T
+        if np.abs(held - bank).max() < 1e-6:
+            return f"made for {rate} Hz, {lowest} to {highest} Hz"
+    return "of an unknown kind"
+
+
 def export(file: str, year: str) -> None:
     """A whole recipe, for `2022` or `2023`."""
-    recipe = Recipe(file, HUB)
+    text_model, length = YEARS[year]["text_model"], MAX_TOKENS[year]
+    recipe = Recipe(file, HUB, options={"--tokenizer": f"folder with {text_model}'s tokenizer, if it is on this machine"})
     package.AutoModel = FromConfig
     clap = package.CLAP(**SHARED, **YEARS[year])
-    text_model, length = YEARS[year]["text_model"], MAX_TOKENS[year]
     gpt = text_model == "gpt2"
     if recipe.random:
         randomise(clap)
-        tokenizer = byte_tokenizer(["!"]) if gpt else byte_tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]"], "[CLS]", "[SEP]")
+        special = ["!"] if gpt else ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+        tokenizer = byte_tokenizer(special, *([] if gpt else ["[CLS]", "[SEP]"]))
     else:
         load(clap, str(recipe.download(f"CLAP_weights_{year}.pth")))
-        original = AutoTokenizer.from_pretrained(TOKENIZERS[text_model][0], revision=TOKENIZERS[text_model][1])
+        repo, revision = TOKENIZERS[text_model]
+        original = AutoTokenizer.from_pretrained(recipe.args.tokenizer or repo, revision=revision)
         if gpt:
             original.add_special_tokens({"pad_token": "!"})  # as the package does; it also keeps `!!` from being one token
         tokenizer = plain_tokenizer(original)
     clap = clap.eval()
+    print(f"the filter bank is {name_bank(clap)}")
 
     samples = 0.1 * torch.randn(2, SECONDS[year] * SAMPLE_RATE)
     samples[1, SAMPLE_RATE:] = 0  # digital silence too
@@ -165,4 +185,14 @@ def export(file: str, year: str) -> None:
     recipe.graph("text.onnx", (GptText if gpt else BertText)(clap), example, ["text_embeds"],
                  {key: {1: "tokens"} for key in example}, reference=Padded(clap, length, keys), also=cases)
     recipe.write("tokenizer.json", tokenizer)
+
+    def hear(samples: np.ndarray) -> np.ndarray:
+        cut = windows(samples, SECONDS[year] * SAMPLE_RATE)
+        return clap.audio_encoder(torch.from_numpy(cut))[0].mean(0).numpy()
+
+    def read(text: str) -> np.ndarray:
+        ids = Tokenizer.from_str(tokenizer).encode(text + (" <|endoftext|>" if gpt else "")).ids
+        return Padded(clap, length, keys)(torch.tensor([ids]))[0].numpy()
+
+    recipe.goldens(SAMPLE_RATE, hear, read)
     recipe.finish(logit_scale=clap.logit_scale.exp().item())

@@ -36,7 +36,7 @@ CONFIG = {
 
 
 class Tagger(nn.Module):
-    """BEATs.extract_features from the fbank on, without a padding mask, and the mean over patches before the sigmoid."""
+    """BEATs.extract_features from the fbank on, without a padding mask, and with the mean before the sigmoid."""
 
     def __init__(self, model: beats.BEATs):
         super().__init__()

@@ -43,7 +43,7 @@ class Tagger(nn.Module):
 
     def __init__(self):
         super().__init__()
-        # The authors' config.py: 256 x 256, patches of 4, dimension 96, depths 2 2 6 2, heads 4 8 16 32, windows of 8.
+        # The authors' config.py: 256 x 256, patches of 4, dimension 96, depths 2 2 6 2, heads 4 8 16 32, windows of 8
         config = ClapAudioConfig(attn_implementation="eager")
         self.encoder = ClapAudioModel(config).audio_encoder
         # The grid is 2 high (8 rows of tokens in 4 groups) and 32 long.

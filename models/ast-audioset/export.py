@@ -1,10 +1,11 @@
-"""Makes AST's audio.onnx from MIT/ast-finetuned-audioset-10-10-0.4593 on the model hub, with the model code of transformers.
+"""Makes AST's audio.onnx from MIT/ast-finetuned-audioset-10-10-0.4593 on the model hub, by transformers' code.
 
     pip install -r requirements.txt
     python export.py --out ~/.local/share/earmark/models/ast-audioset
 
-The graph takes normalised log-mel features [batch, 1024, 128] and gives `logits` [batch, 527] and `embedding` [batch, 768]: the
-mean of the class and the distillation token after the last norm, which the head reads (transformers' `pooler_output`).
+The graph takes normalised log-mel features [batch, 1024, 128] and gives `logits` [batch, 527] and `embedding` [batch,
+768]: the mean of the class and the distillation token after the last norm, which the head reads (transformers'
+`pooler_output`).
 """
 
 import sys
@@ -53,8 +54,13 @@ def main() -> None:
         folder = recipe.snapshot(["config.json", "model.safetensors"])
         model = ASTForAudioClassification.from_pretrained(folder, attn_implementation="eager")
         check_order(model.config.id2label, classes)
-    recipe.graph("audio.onnx", Tagger(model), {"input_values": torch.randn(2, 1024, 128) * 0.5}, ["logits", "embedding"],
-                 reference=Tagger(model))
+    recipe.graph(
+        "audio.onnx",
+        Tagger(model),
+        {"input_values": torch.randn(2, 1024, 128) * 0.5},
+        ["logits", "embedding"],
+        reference=Tagger(model),
+    )
     recipe.finish()
 
 

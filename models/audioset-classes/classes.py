@@ -1,7 +1,7 @@
 """Writes the class lists of the AudioSet taggers from Google's class_labels_indices.csv, or checks them.
 
-    python models/audioset-classes/classes.py            # writes classes.txt of every tagger, and mids.txt where a recipe needs it
-    python models/audioset-classes/classes.py --check    # compares instead, and with the 521 classes of YAMNet in models/mini
+python models/audioset-classes/classes.py            # writes classes.txt, and mids.txt where a recipe needs it
+python models/audioset-classes/classes.py --check    # compares, and with YAMNet's 521 classes in models/mini
 """
 
 import csv
@@ -26,7 +26,11 @@ def main() -> None:
     wanted.update({MODELS / name / "mids.txt": mids for name in REORDERED})
     if sys.argv[1:] == ["--check"]:
         check_yamnet([row["display_name"] for row in rows])
-        wrong = [str(path) for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+        wrong = [
+            str(path)
+            for path, text in wanted.items()
+            if not path.exists() or path.read_text(encoding="utf-8") != text
+        ]
         if wrong:
             raise SystemExit("not as class_labels_indices.csv has it: " + ", ".join(wrong))
         print(f"{len(wanted)} lists are right")

@@ -1,12 +1,13 @@
-"""Makes BEATs' audio.onnx from BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt, with the model code of PyPI speechbrain.
+"""Makes BEATs' audio.onnx from BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt, by the code of PyPI speechbrain.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/beats --checkpoint BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt
+    python export.py --out ~/.local/share/earmark/models/beats \\
+        --checkpoint BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt
 
 The checkpoint is "Fine-tuned BEATs_iter3+ (AS2M) (cpt2)" at https://github.com/microsoft/unilm/tree/master/beats.
 
-The graph takes normalised log-mel features [batch, 998, 128] and gives `logits` [batch, 527] and `embedding` [batch, 768]: the mean
-of the patches' tokens.
+The graph takes normalised log-mel features [batch, 998, 128] and gives `logits` [batch, 527] and `embedding` [batch,
+768]: the mean of the patches' tokens.
 """
 
 import sys
@@ -23,12 +24,19 @@ from earmark_export import Recipe, randomise  # noqa: E402
 WHERE = "https://github.com/microsoft/unilm/tree/master/beats"
 
 # `cfg` of the checkpoint, for random weights.
-CONFIG = {"deep_norm": True, "relative_position_embedding": True, "num_buckets": 320, "max_distance": 800, "gru_rel_pos": True,
-          "finetuned_model": True, "predictor_class": 527}
+CONFIG = {
+    "deep_norm": True,
+    "relative_position_embedding": True,
+    "num_buckets": 320,
+    "max_distance": 800,
+    "gru_rel_pos": True,
+    "finetuned_model": True,
+    "predictor_class": 527,
+}
 
 
 class Tagger(nn.Module):
-    """BEATs.extract_features from the fbank on, without a padding mask, and the mean over patches before the sigmoid."""
+    """BEATs.extract_features from the fbank on, without a padding mask, and with the mean before the sigmoid."""
 
     def __init__(self, model: beats.BEATs):
         super().__init__()
@@ -68,7 +76,9 @@ def main() -> None:
     if recipe.random:
         model = randomise(load(CONFIG, None))
     else:
-        checkpoint = torch.load(recipe.download("BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt"), map_location="cpu", weights_only=True)
+        checkpoint = torch.load(
+            recipe.download("BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt"), map_location="cpu", weights_only=True
+        )
         model = load(checkpoint["cfg"], checkpoint["model"])
         reorder(model, checkpoint["label_dict"], (recipe.here / "mids.txt").read_text(encoding="utf-8").split())
     recipe.graph("audio.onnx", Tagger(model), {"fbank": torch.randn(2, 998, 128) * 0.5}, ["logits", "embedding"])

@@ -3,11 +3,11 @@
     pip install -r requirements.txt
     python export.py --out ~/.local/share/earmark/models/eat
 
-The repository's own code is not run: EAT base is a ViT-B whose blocks normalise after each sum instead of before, built here from
-the layers of timm.
+The repository's own code is not run: EAT base is a ViT-B whose blocks normalise after each sum instead of before,
+built here from the layers of timm.
 
-The graph takes normalised log-mel features [batch, 1, 1024, 128] and gives `logits` [batch, 527] and `embedding` [batch, 768]: the
-class token after the last block.
+The graph takes normalised log-mel features [batch, 1, 1024, 128] and gives `logits` [batch, 527] and `embedding`
+[batch, 768]: the class token after the last block.
 """
 
 import sys

@@ -1,12 +1,12 @@
-"""Makes HTS-AT's audio.onnx from a checkpoint of its authors, with the model code of transformers (CLAP's audio half is HTS-AT).
+"""Makes HTS-AT's audio.onnx from its authors' checkpoint, by transformers' code: the audio half of CLAP is HTS-AT.
 
     pip install -r requirements.txt
     python export.py --out ~/.local/share/earmark/models/htsat --checkpoint HTSAT_AudioSet_Saved_1.ckpt
 
 The checkpoint lies in the Google Drive folder that https://github.com/RetroCirce/HTS-Audio-Transformer names.
 
-The graph takes log-mel features in dB [batch, 1, 1001, 64] and gives `logits` [batch, 527] and `embedding` [batch, 768]. The
-spectrogram is outside the graph; batch norm over its bands and the stretching to 1024 frames are inside.
+The graph takes log-mel features in dB [batch, 1, 1001, 64] and gives `logits` [batch, 527] and `embedding` [batch,
+768]. The spectrogram is outside the graph; batch norm over its bands and the stretching to 1024 frames are inside.
 """
 
 import re
@@ -25,19 +25,25 @@ from earmark_export import Recipe, randomise  # noqa: E402
 WHERE = "the Google Drive folder named at https://github.com/RetroCirce/HTS-Audio-Transformer"
 
 # HTS-AT's names and those of transformers.
-NAMES = [("bn0.", "batch_norm."), (".norm1.", ".layernorm_before."), (".norm2.", ".layernorm_after."),
-         (".mlp.fc1.", ".intermediate.dense."), (".mlp.fc2.", ".output.dense."), (".attn.proj.", ".attention.output.dense."),
-         (".attn.relative", ".attention.self.relative")]
+NAMES = [
+    ("bn0.", "batch_norm."),
+    (".norm1.", ".layernorm_before."),
+    (".norm2.", ".layernorm_after."),
+    (".mlp.fc1.", ".intermediate.dense."),
+    (".mlp.fc2.", ".output.dense."),
+    (".attn.proj.", ".attention.output.dense."),
+    (".attn.relative", ".attention.self.relative"),
+]
 # Not in the graph (spectrogram), a second head that nothing reads (head), and masks that the shape gives.
 UNUSED = re.compile(r"spectrogram_extractor\.|logmel_extractor\.|head\.|.*\.attn_mask$")
 
 
 class Tagger(nn.Module):
-    """The encoder and the token-semantic head: a convolution over the tokens' grid gives a score a class and frame."""
+    """The encoder and the token-semantic head: a convolution over the tokens' grid scores every class and frame."""
 
     def __init__(self):
         super().__init__()
-        # htsat_config of the authors: 256 x 256, patches of 4, dimension 96, depths 2 2 6 2, heads 4 8 16 32, windows of 8.
+        # The authors' config.py: 256 x 256, patches of 4, dimension 96, depths 2 2 6 2, heads 4 8 16 32, windows of 8
         config = ClapAudioConfig(attn_implementation="eager")
         self.encoder = ClapAudioModel(config).audio_encoder
         # The grid is 2 high (8 rows of tokens in 4 groups) and 32 long.
@@ -65,7 +71,9 @@ class Tagger(nn.Module):
                 renamed[name] = tensor
         missing, unknown = self.load_state_dict(renamed, strict=False)
         # What the fused CLAP alone has, or the shape gives, is not in a checkpoint of HTS-AT.
-        missing = [name for name in missing if not name.endswith((".relative_position_index", ".num_batches_tracked"))]
+        missing = [
+            name for name in missing if not name.endswith((".relative_position_index", ".num_batches_tracked"))
+        ]
         if missing or unknown:
             raise SystemExit(f"the checkpoint lacks {missing} and has besides {unknown}")
 
@@ -77,7 +85,11 @@ def main() -> None:
         randomise(model)
     else:
         # Saved by Lightning with the training's state around the tensors, which weights_only could not read.
-        model.load(torch.load(recipe.download("HTSAT_AudioSet_Saved_1.ckpt"), map_location="cpu", weights_only=False)["state_dict"])
+        model.load(
+            torch.load(recipe.download("HTSAT_AudioSet_Saved_1.ckpt"), map_location="cpu", weights_only=False)[
+                "state_dict"
+            ]
+        )
     recipe.graph("audio.onnx", model, {"log_mel": torch.randn(2, 1, 1001, 64) * 15 - 30}, ["logits", "embedding"])
     recipe.finish()
 

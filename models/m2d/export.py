@@ -8,8 +8,8 @@
 
 Read the weights' licence first (README.md): it allows evaluation, and no changes.
 
-The graph takes natural log-mel features [batch, 1, 80, 1001] and gives `logits` [batch, 527] and `embedding` [batch, 768]: the
-mean of the patches' tokens. Features are normalised inside, with the statistics in the checkpoint.
+The graph takes natural log-mel features [batch, 1, 80, 1001] and gives `logits` [batch, 527] and `embedding` [batch,
+768]: the mean of the patches' tokens. Features are normalised inside, with the statistics in the checkpoint.
 """
 
 import sys
@@ -41,8 +41,14 @@ class Tagger(nn.Module):
         super().__init__()
         self.register_buffer("statistics", torch.tensor(STATISTICS))
         # 1001 frames are 62 patches; the last 9 frames are in none.
-        self.vit = VisionTransformer(img_size=(MELS, FRAMES), patch_size=PATCH, in_chans=1, num_classes=0, global_pool="",
-                                     norm_layer=partial(nn.LayerNorm, eps=1e-6))
+        self.vit = VisionTransformer(
+            img_size=(MELS, FRAMES),
+            patch_size=PATCH,
+            in_chans=1,
+            num_classes=0,
+            global_pool="",
+            norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        )
         self.head_norm = nn.BatchNorm1d(width, affine=False)
         self.head = nn.Linear(width, CLASSES)
 
@@ -54,12 +60,14 @@ class Tagger(nn.Module):
         if self.head.in_features != features.shape[1]:
             rows = tokens.reshape(-1, ROWS, FRAMES // PATCH, tokens.shape[2]).mean(2)
             features = rows.reshape(-1, self.head.in_features)
-        features = (features - self.head_norm.running_mean) * torch.rsqrt(self.head_norm.running_var + self.head_norm.eps)
+        features = (features - self.head_norm.running_mean) * torch.rsqrt(
+            self.head_norm.running_var + self.head_norm.eps
+        )
         return self.head(features), embedding
 
 
-def load(checkpoint: dict, here) -> Tagger:
-    """The checkpoint's tensors, with the rows of the head in AudioSet's order: there, classes are sorted by machine id."""
+def load(checkpoint: dict, here: Path) -> Tagger:
+    """The checkpoint, whose classes are sorted by machine id, with the head's rows in AudioSet's order."""
     state = checkpoint.get("model", checkpoint)
     if f"{HEAD}.weight" not in state:
         raise SystemExit("the checkpoint has no AudioSet head: take one of the releases named AS-FT")
@@ -87,7 +95,10 @@ def main() -> None:
         model = randomise(Tagger(768))
     else:
         # The training's arguments are saved beside the tensors, which weights_only could not read.
-        model = load(torch.load(recipe.download("weights_ep69it3124-0.48494.pth"), map_location="cpu", weights_only=False), recipe.here)
+        model = load(
+            torch.load(recipe.download("weights_ep69it3124-0.48494.pth"), map_location="cpu", weights_only=False),
+            recipe.here,
+        )
     recipe.graph("audio.onnx", model, {"log_mel": torch.randn(2, 1, MELS, FRAMES) * 4 - 7}, ["logits", "embedding"])
     recipe.finish()
 

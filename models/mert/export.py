@@ -5,8 +5,8 @@
 
 The repository's own code is not run: without the options that `check` refuses, it is HuBERT.
 
-The graph takes a waveform of zero mean and unit variance [batch, 120000] and gives `embedding` [batch, 768]: the mean over time of
-layer 6. Layers 7 to 12 are left out of it.
+The graph takes a waveform of zero mean and unit variance [batch, 120000] and gives `embedding` [batch, 768]: the mean
+over time of layer 6. Layers 7 to 12 are left out of it.
 """
 
 import json
@@ -52,10 +52,14 @@ def check(config: dict) -> None:
             raise SystemExit(f"the checkpoint uses {option}, which this recipe does not know")
 
 
-def load(folder) -> HubertModel:
+def load(folder: Path) -> HubertModel:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     check(config)
-    known = {key: value for key, value in config.items() if key in HubertConfig().to_dict() and key not in ("model_type", "auto_map")}
+    known = {
+        key: value
+        for key, value in config.items()
+        if key in HubertConfig().to_dict() and key not in ("model_type", "auto_map")
+    }
     model = HubertModel(HubertConfig(**known, attn_implementation="eager"))
     model.load_state_dict(torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True))
     return model

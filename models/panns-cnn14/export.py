@@ -1,10 +1,10 @@
-"""Makes CNN14's audio.onnx from Cnn14_mAP=0.431.pth (Zenodo record 3987831), with the model code of PyPI panns-inference.
+"""Makes CNN14's audio.onnx from Cnn14_mAP=0.431.pth (Zenodo record 3987831), by the code of PyPI panns-inference.
 
     pip install -r requirements.txt
     python export.py --out ~/.local/share/earmark/models/panns-cnn14 --checkpoint Cnn14_mAP=0.431.pth
 
-The graph takes log-mel features in dB [batch, 1, frames, 64] and gives `logits` [batch, 527] and `embedding` [batch, 2048]. The
-spectrogram is outside the graph, the batch norm over its bands (bn0) inside.
+The graph takes log-mel features in dB [batch, 1, frames, 64] and gives `logits` [batch, 527] and `embedding` [batch,
+2048]. The spectrogram is outside the graph, the batch norm over its bands (bn0) inside.
 """
 
 import sys
@@ -49,13 +49,23 @@ class Tagger(nn.Module):
 
 def main() -> None:
     recipe = Recipe(__file__, where=WHERE)
-    model = Cnn14(sample_rate=32000, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14000, classes_num=527).eval()
+    model = Cnn14(
+        sample_rate=32000, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14000, classes_num=527
+    ).eval()
     if recipe.random:
         randomise(model)
     else:
-        model.load_state_dict(torch.load(recipe.download("Cnn14_mAP=0.431.pth"), map_location="cpu", weights_only=True)["model"])
-    recipe.graph("audio.onnx", Tagger(model), {"log_mel": torch.randn(2, 1, 1001, 64) * 15 - 30}, ["logits", "embedding"],
-                 dynamic={"log_mel": {2: "frames"}}, also=[{"log_mel": torch.randn(1, 1, 501, 64) * 15 - 30}])
+        model.load_state_dict(
+            torch.load(recipe.download("Cnn14_mAP=0.431.pth"), map_location="cpu", weights_only=True)["model"]
+        )
+    recipe.graph(
+        "audio.onnx",
+        Tagger(model),
+        {"log_mel": torch.randn(2, 1, 1001, 64) * 15 - 30},
+        ["logits", "embedding"],
+        dynamic={"log_mel": {2: "frames"}},
+        also=[{"log_mel": torch.randn(1, 1, 501, 64) * 15 - 30}],
+    )
     recipe.finish()
 
 

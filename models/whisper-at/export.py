@@ -1,13 +1,13 @@
-"""Makes Whisper-AT's audio.onnx from OpenAI's small.pt and Whisper-AT's small_ori.pth, with the layers of transformers.
+"""Makes Whisper-AT's audio.onnx from OpenAI's small.pt and Whisper-AT's small_ori.pth, by transformers' layers.
 
     pip install -r requirements.txt
     python export.py --out ~/.local/share/earmark/models/whisper-at --checkpoint FOLDER
 
-FOLDER holds both files: what `whisper_at.load_model("small")` of PyPI whisper-at 0.5 leaves in ~/.cache/whisper (the addresses are in
-its __init__.py).
+FOLDER holds both files: what `whisper_at.load_model("small")` of PyPI whisper-at 0.5 leaves in ~/.cache/whisper (the
+addresses are in its __init__.py).
 
-The graph takes log-mel features [batch, 80, 1000] and gives `logits` [batch, 527] and `embedding` [batch, 768]: what the head reads.
-The encoder runs on 10 s, as the head was trained.
+The graph takes log-mel features [batch, 80, 1000] and gives `logits` [batch, 527] and `embedding` [batch, 768]: what
+the head reads. The encoder runs on 10 s, as the head was trained.
 """
 
 import sys
@@ -27,14 +27,26 @@ WHERE = "the addresses in whisper_at/__init__.py of PyPI whisper-at 0.5"
 DIM, LAYERS, HEADS, CLASSES = 768, 12, 12, 527  # Whisper small
 POOL = 20  # positions averaged before the head, 0.4 s
 # OpenAI's names within a layer and those of transformers.
-NAMES = [("attn_ln.", "self_attn_layer_norm."), ("attn.query.", "self_attn.q_proj."), ("attn.key.", "self_attn.k_proj."),
-         ("attn.value.", "self_attn.v_proj."), ("attn.out.", "self_attn.out_proj."), ("mlp_ln.", "final_layer_norm."),
-         ("mlp.0.", "fc1."), ("mlp.2.", "fc2.")]
+NAMES = [
+    ("attn_ln.", "self_attn_layer_norm."),
+    ("attn.query.", "self_attn.q_proj."),
+    ("attn.key.", "self_attn.k_proj."),
+    ("attn.value.", "self_attn.v_proj."),
+    ("attn.out.", "self_attn.out_proj."),
+    ("mlp_ln.", "final_layer_norm."),
+    ("mlp.0.", "fc1."),
+    ("mlp.2.", "fc2."),
+]
 
 
 def config(heads: int) -> WhisperConfig:
-    return WhisperConfig(d_model=DIM, encoder_layers=LAYERS, encoder_attention_heads=heads, encoder_ffn_dim=4 * DIM,
-                         attn_implementation="eager")
+    return WhisperConfig(
+        d_model=DIM,
+        encoder_layers=LAYERS,
+        encoder_attention_heads=heads,
+        encoder_ffn_dim=4 * DIM,
+        attn_implementation="eager",
+    )
 
 
 def run(layer: WhisperEncoderLayer, x: torch.Tensor) -> torch.Tensor:
@@ -69,9 +81,14 @@ def load(model: Tagger, whisper: dict[str, torch.Tensor], head: dict[str, torch.
     """Loads both states; every tensor of the model must be in one of them, and every one of the head's be used."""
     state = {}
     for name, tensor in {**whisper, **head}.items():
-        for old, new in [("encoder.positional_embedding", "encoder.embed_positions.weight"), ("encoder.blocks.", "encoder.layers."),
-                         ("encoder.ln_post.", "encoder.layer_norm."), ("at_model.mlp_layer.0.", "head_norm."),
-                         ("at_model.mlp_layer.1.", "head."), ("at_model.", "")]:
+        for old, new in [
+            ("encoder.positional_embedding", "encoder.embed_positions.weight"),
+            ("encoder.blocks.", "encoder.layers."),
+            ("encoder.ln_post.", "encoder.layer_norm."),
+            ("at_model.mlp_layer.0.", "head_norm."),
+            ("at_model.mlp_layer.1.", "head."),
+            ("at_model.", ""),
+        ]:
             name = name.replace(old, new)
         for old, new in NAMES:
             name = name.replace(old, new)

@@ -13,9 +13,9 @@ A recipe finds this file beside itself, where `earmark models export NAME --run`
 
     sys.path.append(str(Path(__file__).resolve().parent.parent / "export"))
 
-Every recipe takes the same arguments: `--out DIR`; `--checkpoint PATH` for a checkpoint on this machine; `--revision REV` of the
-hub repository; `--random-weights` for the same architecture with random weights and no network, which tests the recipe and
-measures speed, and makes a model that knows nothing.
+Every recipe takes the same arguments: `--out DIR`; `--checkpoint PATH` for a checkpoint on this machine; `--revision
+REV` of the hub repository; `--random-weights` for the same architecture with random weights and no network, which
+tests the recipe and measures speed, and makes a model that knows nothing.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from torch import nn
 OPSET = 18
 TOLERANCE = 1e-4  # ONNX Runtime may differ from torch by this much of the largest output (or of 1, if that is more)
 
-KNOWN_COSINE = 0.9999  # what earmark must reach with the vectors in goldens.json; float32 arithmetic leaves 1 - 1e-6 or better
+KNOWN_COSINE = 0.9999  # what earmark must reach with the vectors in goldens.json; it reaches 1 - 1e-6
 KNOWN_TEXTS = ["a dog barking", "Heavy rain!", "a church bell, far away; café"]
 
 Tensors = dict[str, torch.Tensor]
@@ -59,8 +59,9 @@ class Recipe:
         parser = argparse.ArgumentParser()
         parser.add_argument("--out", type=Path, required=True, help="folder for the model; made if missing")
         parser.add_argument("--checkpoint", type=Path, help="the original checkpoint, if it is on this machine")
-        parser.add_argument("--revision", default=revision, help=f"of the hub repository {hub}" if hub else argparse.SUPPRESS)
-        parser.add_argument("--random-weights", action="store_true", help="no checkpoint: the architecture alone, for tests")
+        help_revision = f"of the hub repository {hub}" if hub else argparse.SUPPRESS
+        parser.add_argument("--revision", default=revision, help=help_revision)
+        parser.add_argument("--random-weights", action="store_true", help="the architecture alone, for tests")
         for option, explanation in (options or {}).items():
             parser.add_argument(option, help=explanation)
         self.args = args = parser.parse_args()
@@ -95,7 +96,8 @@ class Recipe:
     def _resolved(self) -> str:
         """The commit that `--revision` (or the newest) is, so that the manifest can say which it was."""
         if not self.hub:
-            raise SystemExit(f"download the checkpoint from {self.where or 'where the card says'} and pass --checkpoint PATH")
+            where = self.where or "where the card says"
+            raise SystemExit(f"download the checkpoint from {where} and pass --checkpoint PATH")
         if not self.origin:
             if not re.fullmatch("[0-9a-f]{40}", self.revision or ""):
                 from huggingface_hub import HfApi
@@ -122,10 +124,10 @@ class Recipe:
               also: list[Tensors] | None = None) -> Path:
         """Exports `module` to `name`, and refuses the result unless ONNX Runtime computes what torch computes.
 
-        inputs: example tensors by name, in the order of `module.forward`; the first axis is the batch. Give two rows or more.
+        inputs: example tensors by name, in the order of `module.forward`; the first axis is the batch, of two or more.
         dynamic: further axes whose length may vary, by input: `{"input_ids": {1: "tokens"}}`.
         reference: what to compare with, where `module` is a rewriting of it for the exporter; else `module` itself.
-        also: further inputs to compare on, of other lengths where an axis is dynamic. The first row alone is always compared.
+        also: further inputs to compare on, of other lengths where an axis is dynamic. The first row alone always is.
         """
         path = self.out / name
         module = module.eval()
@@ -148,10 +150,10 @@ class Recipe:
 
     def goldens(self, sample_rate: int, audio: Callable[[np.ndarray], np.ndarray],
                 text: Callable[[str], np.ndarray] | None = None) -> None:
-        """Writes goldens.json, which the model's self-test holds earmark against: vectors that the original code makes.
+        """Writes goldens.json, which the self-test holds earmark against: vectors that the original code makes.
 
-        audio: from ten seconds of samples to the vector [dim], the original's front end included; text: the same for a text
-        as it is, without a prompt. Both before or after normalisation, as it comes.
+        audio: from ten seconds of samples to the vector [dim], the original's front end included; text: the same for a
+        text as it is, without a prompt. Both before or after normalisation, as it comes.
         """
         signals = test_signals(sample_rate)
         known = {"audio": [{"signal": name, **known_vector(audio(samples))} for name, samples in signals.items()]}
@@ -215,7 +217,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def test_signals(sample_rate: int) -> dict[str, np.ndarray]:
-    """Ten seconds each of the signals that golden files name: crates/encoder/src/self_test/signals.rs, formula by formula."""
+    """Ten seconds each of the signals that golden files name, as crates/encoder/src/self_test/signals.rs has them."""
     count = int(10 * sample_rate)
     t = np.arange(count) / sample_rate
     sweep = 0.5 * np.sin(2 * np.pi * (100 * t + (0.4 * sample_rate - 100) * t * t / 20))
@@ -226,13 +228,15 @@ def test_signals(sample_rate: int) -> dict[str, np.ndarray]:
     noise = 0.25 * (states / 2**23 - 1)
     since = np.fmod(t, 0.5)
     clicks = 0.8 * np.exp(-since / 0.02) * np.sin(2 * np.pi * 1000 * since)
-    return {name: signal.astype(np.float32) for name, signal in [("sweep", sweep), ("noise", noise), ("clicks", clicks)]}
+    signals = {"sweep": sweep, "noise": noise, "clicks": clicks}
+    return {name: signal.astype(np.float32) for name, signal in signals.items()}
 
 
 def windows(samples: np.ndarray, length: int) -> np.ndarray:
-    """[windows, length]: one after the other, the last moved back to end with the sound (hop = length, `tail = "shift"`)."""
+    """[windows, length]: one after the other, the last moved back to end with the sound (`tail = "shift"`)."""
     last = len(samples) - length
-    return np.stack([samples[min(start, last):][:length] for start in range(0, math.ceil(last / length) * length + 1, length)])
+    starts = range(0, math.ceil(last / length) * length + 1, length)
+    return np.stack([samples[min(start, last):][:length] for start in starts])
 
 
 def known_vector(vector: np.ndarray) -> dict:
@@ -242,7 +246,7 @@ def known_vector(vector: np.ndarray) -> dict:
 
 
 def randomise(module: nn.Module, spread: float = 0.02) -> nn.Module:
-    """Moves weights that initialisation leaves at 0 or 1 (biases, norms, statistics), so that a mistake with them shows."""
+    """Moves weights that initialisation leaves at 0 or 1 (biases, norms, statistics): mistakes with them must show."""
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             parameter.data += spread * torch.randn_like(parameter)
@@ -256,11 +260,11 @@ def randomise(module: nn.Module, spread: float = 0.02) -> nn.Module:
 
 def listed_files(manifest: str) -> list[str]:
     """The `path` of every `[[files]]` table."""
-    return [match[1] for table in manifest.split("[[files]]")[1:] if (match := re.search(r'^path = "([^"]+)"', table, re.M))]
+    return re.findall(r'^\[\[files\]\].*\n(?:(?!\[).*\n)*?path = "([^"]+)"', manifest, re.M)
 
 
 def filled(manifest: str, files: dict[str, tuple[int, str]], logit_scale: float | None, origin: str | None) -> str:
-    """The manifest with sizes and checksums, the logit scale and the origin of the weights filled in; the rest to the letter.
+    """The manifest with sizes and checksums, logit scale and origin of the weights filled in; the rest to the letter.
 
     A file that was to be found on the hub may now be another, so its `hub_path` goes, and with it `[hub]`.
     """

@@ -1,7 +1,7 @@
 """Exports LAION's CLAP, as the `transformers` package holds it, to the layout of the public ONNX files.
 
-The audio graph takes raw dB mels (its batch norm is inside), the text graph takes `input_ids` alone. Both give the projections
-before any normalisation. A fused model's audio graph also takes `is_longer`.
+The audio graph takes raw dB mels (its batch norm is inside), the text graph takes `input_ids` alone. Both give the
+projections before any normalisation. A fused model's audio graph also takes `is_longer`.
 """
 
 import numpy as np

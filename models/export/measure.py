@@ -2,10 +2,10 @@
 
     python models/export/measure.py FOLDER... [--int8] [--rounds 15]
 
-A folder holds audio.onnx and manifest.toml; weights may be random (`export.py --random-weights`), since time does not depend
-on them. Ten seconds are as many windows as the manifest makes of them, in one run; features are not counted. One thread, whose
-processor time is taken, so that waiting for other work does not count; since caches and clock are shared all the same, models
-and `mini` take turns. Printed are medians, and the quartiles of the ratio.
+A folder holds audio.onnx and manifest.toml; weights may be random (`export.py --random-weights`), since time does not
+depend on them. Ten seconds are as many windows as the manifest makes of them, in one run; features are not counted. One
+thread, whose processor time is taken, so that waiting for other work does not count; since caches and clock are shared
+all the same, models and `mini` take turns. Printed are medians, and the quartiles of the ratio.
 `--int8` quantises each graph first (`onnxruntime.quantization.quantize_dynamic`, its defaults).
 """
 
@@ -89,7 +89,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     mini = Timed(MINI)
-    print("| model | windows | ms | mini, ms | times mini | quartiles | graph, MB |\n| --- | --- | --- | --- | --- | --- | --- |")
+    print("| model | windows | ms | mini, ms | times mini | quartiles | graph, MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for folder in args.folders:
         with tempfile.TemporaryDirectory() as scratch:
             model = Timed(folder, quantised(folder, Path(scratch)) if args.int8 else None)

@@ -1,9 +1,9 @@
 """Exports Microsoft's CLAP, as the `msclap` package holds it.
 
-The audio graph takes samples, since the checkpoint brings its own filter bank: the package makes the 2023 model's for 32 kHz and
-50-14000 Hz, feeds it 44.1 kHz, and then loads whatever bank the checkpoint holds (github.com/microsoft/CLAP, issue 38). What
-the package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes. Both graphs give the projections before any
-normalisation.
+The audio graph takes samples, since the checkpoint brings its own filter bank: the package makes the 2023 model's for
+32 kHz and 50-14000 Hz, feeds it 44.1 kHz, and then loads whatever bank the checkpoint holds (github.com/microsoft/CLAP,
+issue 38). What the package's settings say (`n_fft: 1028`, `fmax: 8000`) is not what it computes. Both graphs give the
+projections before any normalisation.
 """
 
 import librosa
@@ -80,8 +80,9 @@ class BertText(nn.Module):
 class GptText(nn.Module):
     """[batch, tokens] without padding to [batch, dim], not normalised.
 
-    The package pads with `!`, token 0, and takes the state of token number (tokens that are not 0) - 1, so a text with a `!` of
-    its own is read a little short of its end. The count is kept. The padding is not needed: no token sees what comes after it.
+    The package pads with `!`, token 0, and takes the state of token number (tokens that are not 0) - 1, so a text with
+    a `!` of its own is read a little short of its end. The count is kept. The padding is not needed: no token sees what
+    comes after it.
     """
 
     def __init__(self, clap: nn.Module):
@@ -129,9 +130,10 @@ def load(clap: nn.Module, checkpoint: str) -> None:
     parameters = {name for name, parameter in clap.named_parameters() if parameter.requires_grad}
     lacking = sorted(parameters.intersection(report.missing_keys))
     if lacking:
-        raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[:3]}: it is of another model")
+        raise SystemExit(f"{checkpoint} lacks {len(lacking)} parameters, such as {lacking[0]}: it is of another model")
     if report.unexpected_keys:
-        print(f"not used from the checkpoint: {', '.join(report.unexpected_keys[:5])} ({len(report.unexpected_keys)} in all)")
+        unused = report.unexpected_keys
+        print(f"not used from the checkpoint: {', '.join(unused[:5])} ({len(unused)} in all)")
 
 
 def name_bank(clap: nn.Module) -> str:
@@ -147,7 +149,8 @@ def name_bank(clap: nn.Module) -> str:
 def export(file: str, year: str) -> None:
     """A whole recipe, for `2022` or `2023`."""
     text_model, length = YEARS[year]["text_model"], MAX_TOKENS[year]
-    recipe = Recipe(file, HUB, options={"--tokenizer": f"folder with {text_model}'s tokenizer, if it is on this machine"})
+    tokenizer_help = f"folder with {text_model}'s tokenizer, if it is on this machine"
+    recipe = Recipe(file, HUB, options={"--tokenizer": tokenizer_help})
     package.AutoModel = FromConfig
     clap = package.CLAP(**SHARED, **YEARS[year])
     gpt = text_model == "gpt2"

@@ -38,6 +38,16 @@ const STEPS: &[(&str, &[&str])] = &[
             "cat, bell, person talking, car engine",
         ],
     ),
+    (
+        "Or hear what a tagger says, in its own words",
+        &[
+            "tag",
+            "index-data/sounds/animals/dog-barking.wav",
+            "index-data/sounds/weather/ocean-waves.mp3",
+            "--top",
+            "3",
+        ],
+    ),
 ];
 
 pub(crate) fn demo(repo: &Repo) -> Result<()> {

@@ -18,6 +18,8 @@ struct Row {
     dim: Option<usize>,
     /// Of the files, where the manifest says.
     bytes: Option<u64>,
+    /// About how large they become, where a recipe makes them.
+    about_bytes: Option<u64>,
     /// On this disk, beside the program itself.
     disk_bytes: u64,
     licence: Option<String>,
@@ -52,6 +54,7 @@ fn row(entry: CatalogueEntry) -> Row {
         kind: manifest.map(|m| m.kind.as_str()),
         dim: manifest.map(|m| m.dim),
         bytes: manifest.and_then(size),
+        about_bytes: manifest.and_then(|m| m.export.as_ref()).and_then(|export| export.about_bytes),
         disk_bytes,
         licence: manifest.map(|m| m.licence.clone()),
         state: if problem.is_some() { "unusable" } else { state(entry.state).0 },
@@ -88,10 +91,15 @@ fn cells(row: &Row) -> Vec<String> {
         (None, true) => format!("{}, the default", row.state),
         (None, false) => row.state.to_owned(),
     };
+    let size = match (row.bytes, row.about_bytes) {
+        (Some(exact), _) => bytes(exact),
+        (None, Some(about)) => format!("~ {}", bytes(about)),
+        (None, None) => "?".to_owned(),
+    };
     vec![
         row.name.clone(),
         row.kind.unwrap_or_default().to_owned(),
-        row.bytes.map_or("?".to_owned(), bytes),
+        size,
         if row.disk_bytes > 0 { bytes(row.disk_bytes) } else { "-".to_owned() },
         row.licence.clone().unwrap_or_default(),
         state,

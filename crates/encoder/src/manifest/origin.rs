@@ -42,6 +42,9 @@ pub struct ExportRecipe {
     pub extra: Vec<String>,
     /// Where the checkpoint comes from, for people.
     pub checkpoint: String,
+    /// About how large all files together become, bytes: for people, who plan their disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about_bytes: Option<u64>,
 }
 
 impl ExportRecipe {

@@ -101,6 +101,20 @@ impl Sandbox {
         std::fs::write(own.join("manifest.toml"), manifest).unwrap();
     }
 
+    /// Copies what is in a folder of tests/fixtures/models into this sandbox.
+    pub(crate) fn copy_fixtures(&self, from: &str, to: &str) {
+        for entry in std::fs::read_dir(repo().join("tests/fixtures/models").join(from)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            self.write(&format!("{to}/{name}"), std::fs::read(entry.path()).unwrap());
+        }
+    }
+
+    /// Puts one of the tiny models of tests/fixtures/models into the user's config folder.
+    pub(crate) fn add_tiny(&self, model: &str) {
+        self.copy_fixtures(model, &format!("config/earmark/models/{model}"));
+    }
+
     /// The program, in this folder, on this index.
     pub(crate) fn command<I, A>(&self, args: I) -> Command
     where

@@ -117,3 +117,11 @@ pub(crate) fn labels(args: &LabelArgs) -> Result<LabelSet> {
         (list, None) => LabelSet::from_list(list.as_deref().unwrap_or_default())?,
     })
 }
+
+/// Says so where probabilities were not calibrated.
+pub(crate) fn tell_uncalibrated(engine: &Engine, global: &Global) {
+    let manifest = engine.model().manifest();
+    if !manifest.scores.calibrated && !global.quiet {
+        note!("note: the probabilities of model `{}` are uncalibrated", manifest.id);
+    }
+}

@@ -16,16 +16,8 @@ fn golden(name: &str) -> Value {
 /// The fixture clips in `sounds/`, and a tiny model in the user's config folder.
 fn sandbox(model: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    let fixtures = repo().join("tests/fixtures/models");
-    let copy = |from: &str, to: &str| {
-        for entry in std::fs::read_dir(fixtures.join(from)).unwrap() {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            sandbox.write(&format!("{to}/{name}"), std::fs::read(entry.path()).unwrap());
-        }
-    };
-    copy("clips", "sounds");
-    copy(model, &format!("config/earmark/models/{model}"));
+    sandbox.copy_fixtures("clips", "sounds");
+    sandbox.add_tiny(model);
     sandbox
 }
 

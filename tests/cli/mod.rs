@@ -5,6 +5,7 @@ mod clap;
 mod classify;
 mod events;
 mod index;
+mod kinds;
 mod models;
 mod recovery;
 mod reembed;

@@ -85,9 +85,7 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
         engine
     };
     printer.finish()?;
-    if !engine.model().manifest().scores.calibrated && !global.quiet {
-        note!("note: the probabilities of model `{}` are uncalibrated", engine.model().manifest().id);
-    }
+    context::tell_uncalibrated(&engine, global);
     Ok(if failed > 0 { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
 }
 

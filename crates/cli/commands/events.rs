@@ -102,6 +102,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         output::table(&mut out, &[true, true], &cells)?;
         out.flush()?;
     }
+    context::tell_uncalibrated(&engine, global);
     if events.is_empty() && !global.quiet {
         note!(
             "nothing heard in {} of audio: no label reaches {:.2}; a lower --threshold hears more",

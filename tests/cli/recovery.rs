@@ -29,6 +29,25 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
+/// Starts a run for each delay and kills it then; `after` looks at what a kill has left. At least one must be killed.
+pub(crate) fn killed_in_the_middle(delays_ms: [u64; 4], start: impl Fn() -> Child, after: impl Fn()) {
+    let mut killed = 0;
+    for delay_ms in delays_ms {
+        let mut child = start();
+        sleep(Duration::from_millis(delay_ms));
+        let running = child.try_wait().unwrap().is_none();
+        if running {
+            signal(&child, "-KILL");
+        }
+        child.wait().unwrap();
+        if running {
+            killed += 1;
+            after();
+        }
+    }
+    assert!(killed > 0, "the runs were over before they could be killed");
+}
+
 fn clips(sandbox: &Sandbox) -> usize {
     sandbox.json(["list", "--json"]).as_array().unwrap().len()
 }
@@ -37,22 +56,16 @@ fn clips(sandbox: &Sandbox) -> usize {
 fn killed_at_any_time_a_run_goes_on_with_nothing_lost_or_doubled() {
     const COPIES: usize = 60;
     let sandbox = library(COPIES);
-    let mut left_in_the_middle = 0;
-    for delay_ms in [50, 400, 900, 1500] {
-        let mut child = start(&sandbox);
-        sleep(Duration::from_millis(delay_ms));
-        let running = child.try_wait().unwrap().is_none();
-        if running {
-            signal(&child, "-KILL");
-        }
-        child.wait().unwrap();
-        left_in_the_middle += usize::from(running);
-        // A kill before the first batch leaves no index, or an empty one; what is there must be sound.
-        if sandbox.db().exists() && sandbox.run(["info"]).code == Some(0) {
-            sandbox.ok(["verify"]);
-        }
-    }
-    assert!(left_in_the_middle > 0, "the runs were over before they could be killed");
+    killed_in_the_middle(
+        [50, 400, 900, 1500],
+        || start(&sandbox),
+        || {
+            // A kill before the first batch leaves no index, or an empty one; what is there must be sound.
+            if sandbox.db().exists() && sandbox.run(["info"]).code == Some(0) {
+                sandbox.ok(["verify"]);
+            }
+        },
+    );
     let report = sandbox.json(["index", "sounds", "--json"]);
     assert_eq!(report["failed"].as_array().unwrap().len(), 0);
     assert_eq!(clips(&sandbox), COPIES);

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::recovery::{library, signal};
+use super::recovery::{killed_in_the_middle, library, signal};
 use super::spaces::{add_second_model, current, size, spaces};
 use crate::sandbox::{Run, Sandbox, result_names};
 
@@ -121,22 +121,14 @@ fn killed_at_any_time_the_old_space_is_whole_and_current_and_the_next_run_goes_o
     const COPIES: usize = 60;
     let sandbox = indexed_library(COPIES);
     let mini = current(&sandbox);
-    let mut left_in_the_middle = 0;
-    for delay_ms in [30, 300, 700, 1100] {
-        let mut child = start(&sandbox);
-        sleep(Duration::from_millis(delay_ms));
-        let running = child.try_wait().unwrap().is_none();
-        if running {
-            signal(&child, "-KILL");
-        }
-        child.wait().unwrap();
-        left_in_the_middle += usize::from(running);
-        if running {
+    killed_in_the_middle(
+        [30, 300, 700, 1100],
+        || start(&sandbox),
+        || {
             assert_eq!(current(&sandbox), mini);
             assert_eq!(size(&sandbox, "mini").0, COPIES as u64);
-        }
-    }
-    assert!(left_in_the_middle > 0, "the runs were over before they could be killed");
+        },
+    );
     let before = spaces(&sandbox).iter().find(|s| s["model"] == "second").map(|s| s["clips"].clone());
     let report = sandbox.json(["reembed", "--model", "second", "--json"]);
     assert_eq!(report["unchanged"], before.unwrap_or(0.into()), "what was finished was done again");

@@ -30,8 +30,15 @@ pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
     let _alone = lock::alone(dir)?;
     if Store::exists(dir) {
         let Some(identity) = peek(dir, opts)? else {
-            // Its maker was killed before it held anything.
-            return remove(dir, &Store::folder(dir));
+            return match witness::last(dir) {
+                // Its maker was killed before it held anything.
+                None => remove(dir, &Store::folder(dir)),
+                // sled opens a store whose start is damaged as an empty one; what it held may still be in its file.
+                Some(commits) => Err(Error::Corrupt {
+                    dir: dir.to_path_buf(),
+                    what: format!("the store is empty, which held {commits} batches"),
+                }),
+            };
         };
         free_name(dir, &identity)?;
         gather(dir, &incoming, opts)?;

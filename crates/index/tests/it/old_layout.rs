@@ -146,6 +146,20 @@ fn an_old_index_whose_maker_was_killed_at_once_is_none() {
 }
 
 #[test]
+fn an_old_index_whose_store_is_damaged_is_left_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    old_index(dir.path());
+    let db = dir.path().join("store/db");
+    let mut bytes = fs::read(&db).unwrap();
+    bytes[20] ^= 0xff;
+    fs::write(&db, bytes).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(Collection::open(dir.path(), &options()), Err(Error::Corrupt { .. })));
+        assert!(db.exists(), "the store is deleted");
+    }
+}
+
+#[test]
 fn an_index_whose_store_is_gone_is_told_from_one_that_never_was() {
     let dir = tempfile::tempdir().unwrap();
     old_index(dir.path());

@@ -4,6 +4,10 @@ use crate::error::SpecError;
 use crate::front_end::{FeatureShape, FrontEnd, Piece};
 use crate::spec::{ShortPad, Tail, WindowSpec};
 
+/// Features in a window at most; the largest known have a quarter of a million. Keeps a bad manifest from setting aside
+/// gigabytes.
+const MAX_FEATURES: usize = 1 << 26;
+
 /// The features of one window of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureWindow {
@@ -57,12 +61,19 @@ impl WindowStream {
     /// A stream of windows as `window` says, through `front_end`.
     ///
     /// # Errors
-    /// [`SpecError`] if the numbers make no sense, or a window is too short for a single frame.
+    /// [`SpecError`] if the numbers make no sense, or a window is too short for a single frame or has too many.
     pub fn new(front_end: FrontEnd, window: &WindowSpec) -> Result<Self, SpecError> {
         window.validate(front_end.features())?;
         if front_end.frames(window.length_samples) == 0 {
             let expected = format!("at least one frame ({} samples)", front_end.frame_samples());
             return Err(SpecError::new("window.length_samples", expected, window.length_samples));
+        }
+        let shape = front_end.shape(window.length_samples);
+        // Cannot overflow: each of the three has a limit of its own.
+        let features = shape.channels * shape.frames * shape.bands;
+        if features > MAX_FEATURES {
+            let expected = format!("at most {MAX_FEATURES} features in a window");
+            return Err(SpecError::new("window.length_samples", expected, features));
         }
         let hop_length = front_end.hop_length();
         let whole_frames = window.hop_samples.is_multiple_of(hop_length);
@@ -73,7 +84,7 @@ impl WindowStream {
             frames: 0,
         });
         Ok(Self {
-            shape: front_end.shape(window.length_samples),
+            shape,
             front_end,
             spec: *window,
             samples: Vec::new(),

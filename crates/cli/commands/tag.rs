@@ -109,7 +109,7 @@ fn print_table(answers: &[Answer], windows: bool) -> Result<()> {
     if let ([only], false) = (answers, windows) {
         writeln!(out, "{}: {}", output::printable(&only.file), heard(only))?;
         let row = |tag: &Tag| {
-            let bar = "#".repeat((tag.score * 30.0).round() as usize);
+            let bar = "#".repeat((tag.score.clamp(0.0, 1.0) * 30.0).round() as usize);
             vec![format!("  {}", tag.class), format!("{:.2}", tag.score), bar]
         };
         output::table(&mut out, &[false, true], &only.tags.iter().map(row).collect::<Vec<_>>())?;

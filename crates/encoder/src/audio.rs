@@ -91,9 +91,9 @@ impl AudioEncoder {
             return Err(self.graph_error("features", expected, format!("{} numbers", features.len())));
         }
         let shape = self.input_shape(windows);
-        if shape.iter().product::<i64>() != features.len() as i64 {
-            let expected =
-                format!("{} numbers, from audio.input_shape {shape:?}", shape.iter().product::<i64>());
+        let wanted = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
+        if wanted != Some(features.len() as i64) {
+            let expected = format!("as many numbers as audio.input_shape says, {shape:?}");
             return Err(self.graph_error("input", expected, format!("{} features", features.len())));
         }
         let transposed = self.mels_first().then(|| transpose(features, self.shape));

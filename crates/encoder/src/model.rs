@@ -56,7 +56,7 @@ impl Model {
         };
         let classes = match &manifest.tagger {
             None => None,
-            Some(tagger) => Some(read_lines(&manifest, &files, &tagger.classes)?),
+            Some(tagger) => Some(read_classes(&manifest, &files, &tagger.classes)?),
         };
         let hash = manifest.vector_hash();
         let verified = OnceLock::new();
@@ -188,6 +188,19 @@ fn read_axes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<
         path: path.to_owned(),
         expected: format!("{} lines", manifest.dim),
         received: format!("{} lines", axes.len()),
+    })
+}
+
+fn read_classes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {
+    let classes = read_lines(manifest, files, path)?;
+    if !classes.is_empty() {
+        return Ok(classes);
+    }
+    Err(EncoderError::FileMismatch {
+        model: manifest.id.clone(),
+        path: path.to_owned(),
+        expected: "the name of a class on each line".to_owned(),
+        received: "nothing".to_owned(),
     })
 }
 

@@ -146,7 +146,7 @@ fn hop_samples(engine: &Engine, hop_s: Option<f64>) -> usize {
         None => manifest.window.length_samples / 8,
     };
     let frame = manifest.front_end.hop_length().max(1);
-    (wanted / frame * frame).clamp(frame, manifest.window.length_samples)
+    (wanted / frame * frame).max(frame).min(manifest.window.length_samples)
 }
 
 /// Probabilities of each label over time.

@@ -72,7 +72,7 @@ impl RepoCache {
             fs::remove_file(&place).map_err(HubError::io(&place))?;
         }
         // Relative, so that the cache can be moved: up from the file's folder to the repository's.
-        let depth = file.path.matches('/').count() + 2;
+        let depth = file.path.matches('/').count() + commit.matches('/').count() + 2;
         let target: PathBuf = std::iter::repeat_n("..", depth).collect::<PathBuf>().join("blobs").join(etag);
         if self.no_symlinks || symlink(&target, &place).is_err() {
             // As huggingface_hub does where links cannot be made: the snapshot has the file itself.

@@ -128,8 +128,9 @@ impl Download<'_> {
                 break;
             }
             if end.is_some_and(|end| *have + n as u64 > end) {
+                let received = *have + n as u64;
                 *have = 0;
-                return Err(self.length(end.unwrap_or(0), *have + n as u64));
+                return Err(self.length(end.unwrap_or(0), received));
             }
             out.write_all(&piece[..n]).map_err(|e| self.write_error(e))?;
             *have += n as u64;

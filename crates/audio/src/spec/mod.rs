@@ -62,9 +62,11 @@ impl FrontEndSpec {
     }
 }
 
+/// More samples a second than any converter gives, Hz.
+const MAX_RATE: u32 = 1 << 20;
 /// Larger transforms and more bands than any front end has; keeps a bad manifest from allocating gigabytes.
-const MAX_N_FFT: usize = 1 << 20;
-const MAX_N_MELS: usize = 1 << 12;
+const MAX_N_FFT: usize = 1 << 16;
+const MAX_N_MELS: usize = 1 << 10;
 
 /// An error about `field` unless `ok`.
 fn check(
@@ -77,7 +79,12 @@ fn check(
 }
 
 fn check_rate(sample_rate: u32) -> Result<(), SpecError> {
-    check(sample_rate > 0, "front_end.sample_rate", || "above 0 Hz".into(), sample_rate)
+    check(
+        (1..=MAX_RATE).contains(&sample_rate),
+        "front_end.sample_rate",
+        || format!("1 to {MAX_RATE} Hz"),
+        sample_rate,
+    )
 }
 
 fn check_n_fft(n_fft: usize) -> Result<(), SpecError> {

@@ -1,9 +1,7 @@
 //! What is wrong with a manifest, field by field.
 
+use super::{ExportRecipe, InputAxis, Kind, Manifest, Op, SCHEMA};
 use std::fmt::{self, Display};
-use std::path::{Component, Path};
-
-use super::{InputAxis, Kind, Manifest, Op, SCHEMA};
 
 /// A field with a value that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +19,12 @@ impl Display for FieldProblem {
         write!(f, "`{}`: expected {}, got {}", self.field, self.expected, self.received)
     }
 }
+
+/// Constant dimensions and tokens of a graph's input at most: memory is set aside for as many.
+const MAX_AXIS: usize = 1 << 16;
+
+/// Bytes of a file at most; no graph comes near.
+const MAX_BYTES: u64 = 1 << 40;
 
 /// Collects problems.
 #[derive(Default)]
@@ -78,7 +82,7 @@ impl Manifest {
                 InputAxis::Named(n) => {
                     (["batch", "channels", "frames", "mels", "samples"].contains(&n.as_str()), n.clone())
                 }
-                InputAxis::Fixed(n) => (*n > 0, n.to_string()),
+                InputAxis::Fixed(n) => ((1..=MAX_AXIS as i64).contains(n), n.to_string()),
             };
             let expected = "`batch`, `channels`, `frames`, `mels`, `samples` or a positive number";
             checks.that(ok, "audio.input_shape", expected, &shown);
@@ -108,7 +112,8 @@ impl Manifest {
                 "`{}` where the label goes",
                 &quoted(&text.prompt),
             );
-            checks.that(text.max_tokens > 2, "text.max_tokens", "more than 2", &text.max_tokens);
+            let in_range = (3..=MAX_AXIS).contains(&text.max_tokens);
+            checks.that(in_range, "text.max_tokens", &format!("3 to {MAX_AXIS}"), &text.max_tokens);
             let both = text.pad_id.is_some() == text.pad_to.is_some();
             checks.that(both, "text.pad_to", "pad_id and pad_to together", &"one of them");
             if let Some(pad_to) = text.pad_to {
@@ -161,9 +166,10 @@ impl Manifest {
 
     fn check_files(&self, checks: &mut Checks) {
         for file in &self.files {
-            let inside = Path::new(&file.path).components().all(|c| matches!(c, Component::Normal(_)));
-            let ok = inside && !file.path.is_empty();
-            checks.that(ok, "files.path", "a path inside the model's folder", &quoted(&file.path));
+            let ok = is_inside(&file.path) && file.path != "manifest.toml";
+            checks.that(ok, "files.path", INSIDE, &quoted(&file.path));
+            let bytes = file.bytes.unwrap_or_default();
+            checks.that(bytes <= MAX_BYTES, "files.bytes", &format!("at most {MAX_BYTES}"), &bytes);
             if let Some(sha256) = &file.sha256 {
                 let ok = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
                 checks.that(ok, "files.sha256", "64 hexadecimal digits", &quoted(sha256));
@@ -172,6 +178,9 @@ impl Manifest {
             checks.that(!twice, "files.path", "each file once", &quoted(&file.path));
             let from = file.hub_path.is_none() || self.hub.is_some();
             checks.that(from, "hub", "a repository, since files have a hub_path", &"nothing");
+        }
+        for path in self.export.iter().flat_map(ExportRecipe::files) {
+            checks.that(is_inside(path), "export", INSIDE, &quoted(path));
         }
         let mut named = vec![("audio.graph", &self.audio.graph)];
         if let Some(text) = &self.text {
@@ -184,6 +193,16 @@ impl Manifest {
             checks.that(self.file(path).is_some(), field, "a file listed under [[files]]", &quoted(path));
         }
     }
+}
+
+/// What [`is_inside`] wants, in words.
+const INSIDE: &str = "a path inside the model's folder, of a file other than the manifest";
+
+/// Whether a path of a manifest stays in the model's folder, on any system, and is written in the one way that it can be:
+/// two spellings of one path would be two files.
+fn is_inside(path: &str) -> bool {
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
+    path.split('/').all(plain)
 }
 
 fn ends_in_l2(checks: &mut Checks, field: &str, ops: &[Op]) {

@@ -209,6 +209,16 @@ mod tests {
             ("prompt = \"{}\"", "prompt = \"sound\"", "`text.prompt`"),
             ("graph = \"text.onnx\"", "graph = \"other.onnx\"", "`text.graph`"),
             ("path = \"text.onnx\"", "path = \"../text.onnx\"", "`files.path`"),
+            ("path = \"text.onnx\"", "path = \"manifest.toml\"", "`files.path`"),
+            ("path = \"text.onnx\"", "path = \"x/./text.onnx\"", "`files.path`"),
+            ("max_tokens = 128", "max_tokens = 4000000000000000000", "`text.max_tokens`"),
+            ("sample_rate = 16000", "sample_rate = 4000000000", "`front_end.sample_rate`"),
+            ("n_fft = 512", "n_fft = 1048576", "`front_end.n_fft`"),
+            (
+                "[[files]]",
+                "[export]\nrecipe = \"../a\"\nrequirements = \"b\"\ncheckpoint = \"c\"\n[[files]]",
+                "`export`",
+            ),
             ("n_mels = 64", "n_mels = 0", "`front_end.n_mels`"),
             ("kind = \"joint\"", "kind = \"tagger\"", "`tagger`"),
             ("logit_scale = 12.0\n", "", "`scores.logit_scale`"),
@@ -217,7 +227,7 @@ mod tests {
         let good = mini();
         for (from, to, named) in cases {
             assert!(good.contains(from), "the manifest has no `{from}`");
-            let e = Manifest::parse(&good.replace(from, to), "m.toml").unwrap_err().to_string();
+            let e = Manifest::parse(&good.replacen(from, to, 1), "m.toml").unwrap_err().to_string();
             assert!(e.contains(named) && e.contains("m.toml"), "{to}: {e}");
         }
     }

@@ -32,10 +32,10 @@ pub(super) fn unpack(path: &Path, folder: &Path) -> Result<(), InstallError> {
         if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     // One byte more than allowed, to see that there is more.
     let mut archive = tar::Archive::new(plain.take(MAX_BYTES + 1));
-    let mut total = 0;
+    let mut total = 0_u64;
     for (n, member) in archive.entries().map_err(bad)?.enumerate() {
         let mut member = member.map_err(bad)?;
-        total += member.size();
+        total = total.saturating_add(member.size());
         if n >= MAX_MEMBERS || total > MAX_BYTES {
             return Err(bad(io::Error::other("more in it than any model has")));
         }

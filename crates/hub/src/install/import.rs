@@ -27,7 +27,7 @@ impl Installer {
         let session = Session::begin(&self.root, &mut || tell(Progress::Waiting))?;
         let import = Import { installer: self, session: &session, from, runtime };
         if metadata.is_file() && is_archive(from).map_err(InstallError::io(from))? {
-            let scratch = session.stage("unpacked")?;
+            let scratch = session.stage(".unpacked")?;
             unpack(from, scratch.folder())?;
             return import.folder(&Source { path: scratch.folder(), ours: true }, name, tell);
         }

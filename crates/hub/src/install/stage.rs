@@ -45,7 +45,8 @@ impl Session {
         Ok(Self { root: root.to_path_buf(), _lock: lock })
     }
 
-    /// An empty folder; `purpose` tells those of one session apart.
+    /// An empty folder; `purpose` tells those of one session apart: a model's name, or what no name can be, with a dot
+    /// before it.
     pub(crate) fn stage(&self, purpose: &str) -> Result<Stage, InstallError> {
         let folder = self.root.join(format!("{PREFIX}{purpose}"));
         fs::create_dir(&folder).map_err(InstallError::io(&folder))?;
@@ -58,8 +59,13 @@ impl Session {
     }
 }
 
+/// Where a model waits to be deleted.
+fn doomed(root: &Path) -> PathBuf {
+    root.join(format!("{PREFIX}.doomed"))
+}
+
 fn discard(root: &Path, folder: &Path) -> Result<(), InstallError> {
-    let doomed = root.join(format!("{PREFIX}doomed"));
+    let doomed = doomed(root);
     fs::rename(folder, &doomed).map_err(InstallError::io(folder))?;
     fs::remove_dir_all(&doomed).map_err(InstallError::io(&doomed))
 }
@@ -104,10 +110,18 @@ impl Stage {
     /// Gives the folder its name, in place of what had it.
     pub(crate) fn finish(self, name: &str) -> Result<PathBuf, InstallError> {
         let to = self.root.join(name);
-        if to.is_dir() {
-            discard(&self.root, &to)?;
+        if !to.is_dir() {
+            fs::rename(&self.folder, &to).map_err(InstallError::io(&to))?;
+            return Ok(to);
         }
-        fs::rename(&self.folder, &to).map_err(InstallError::io(&to))?;
+        // Deleted last, which takes long: until then what was there can come back.
+        let old = doomed(&self.root);
+        fs::rename(&to, &old).map_err(InstallError::io(&to))?;
+        if let Err(e) = fs::rename(&self.folder, &to) {
+            let _ = fs::rename(&old, &to);
+            return Err(InstallError::io(&to)(e));
+        }
+        fs::remove_dir_all(&old).map_err(InstallError::io(&old))?;
         Ok(to)
     }
 }

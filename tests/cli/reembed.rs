@@ -56,6 +56,17 @@ fn clips_and_their_tags_go_into_the_new_space_which_becomes_current() {
 }
 
 #[test]
+fn clips_taken_out_of_the_old_space_since_an_earlier_run_are_told_of() {
+    let sandbox = Sandbox::indexed(&[BELL, RAIN]);
+    add_second_model(&sandbox);
+    sandbox.ok(["reembed", "--model", "second", "--no-switch"]);
+    sandbox.ok(["remove", "--model", "mini", "sounds/rain.flac"]);
+    let run = sandbox.run(["reembed", "--model", "second"]);
+    assert!(run.code == Some(0) && run.stderr.contains("1 more in `second-"), "{run:#?}");
+    assert_eq!(sandbox.json(["list", "--json"]).as_array().unwrap().len(), 2, "they stay");
+}
+
+#[test]
 fn a_new_version_of_the_model_asks_for_a_reembedding() {
     let sandbox = Sandbox::new();
     sandbox.add_sample(BELL);

@@ -98,6 +98,13 @@ fn summarise(report: &ReembedReport) {
         line += &format!("; {} of audio in {}", amount(report.audio_s), amount(report.seconds));
     }
     note!("{line}");
+    if report.others > 0 {
+        note!(
+            "{} more in `{to}` are not in `{from}`: indexed there by themselves, or taken out of `{from}` since; \
+             `earmark remove --model {to} PATH` takes them out of `{to}`",
+            report.others
+        );
+    }
     if report.switched {
         note!(
             "`{to}` is the current space now; `earmark spaces use {from}` goes back, `earmark spaces drop {from}` frees \

@@ -99,7 +99,8 @@ impl Catalogue {
     /// [`EncoderError::Unpinned`] for a manifest that is not finished; those of [`Model::open`].
     pub fn open(&self, name: &str) -> Result<Model, EncoderError> {
         let places = self.places();
-        if let Some(place) = places.iter().find(|place| place.name == name) {
+        let usable = |place: &&Place| !matches!(place.state, State::Downloadable | State::Exportable);
+        if let Some(place) = places.iter().filter(usable).find(|place| place.name == name) {
             return place.open();
         }
         // An index remembers the id in the manifest, which need not be the folder's name.
@@ -107,8 +108,12 @@ impl Catalogue {
             let model = Model::open(place.files.clone()).ok()?;
             (model.manifest().id == name).then(|| place.open())
         };
-        if let Some(model) = places.iter().find_map(by_id) {
+        if let Some(model) = places.iter().filter(usable).find_map(by_id) {
             return model;
+        }
+        // Only then those that are not here, to say how to get them.
+        if let Some(place) = places.iter().find(|place| place.name == name) {
+            return place.open();
         }
         let folder = Path::new(name);
         if folder.join("manifest.toml").is_file() {
@@ -220,6 +225,24 @@ mod tests {
         let own = entries.iter().find(|e| e.name == "own").unwrap();
         assert_eq!(own.state, State::Own);
         assert!(own.model.as_ref().unwrap_err().to_string().contains("manifest.toml"));
+    }
+
+    #[test]
+    fn a_model_in_a_folder_of_another_name_is_found_by_the_id_of_one_that_is_not_here() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("mine");
+        std::fs::create_dir(&folder).unwrap();
+        for (name, bytes) in bundled::files("mini") {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+        let manifest = std::fs::read_to_string(folder.join("manifest.toml")).unwrap();
+        let manifest = manifest.replace("id = \"mini\"", "id = \"clap-htsat-fused\"");
+        std::fs::write(folder.join("manifest.toml"), manifest).unwrap();
+        let catalogue = Catalogue::new(Some(dir.path().to_path_buf()), None);
+        let model = catalogue.open("clap-htsat-fused").unwrap();
+        assert_eq!(model.files(), &ModelFiles::Folder(folder));
+        let absent = Catalogue::default().open("clap-htsat-fused");
+        assert!(matches!(absent, Err(EncoderError::NotInstalled { .. })));
     }
 
     #[test]

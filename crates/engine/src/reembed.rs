@@ -1,7 +1,7 @@
 //! Every clip of one space again, into the space of another model: beside the old one, which stays as it is and can be
 //! searched meanwhile, and current at last in one step.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -50,6 +50,9 @@ pub struct ReembedReport {
     pub embedded: usize,
     /// Clips that were in the new space already, from an earlier run.
     pub unchanged: usize,
+    /// Clips in the new space that are not in the old one: indexed there by itself, or taken out of the old one since an
+    /// earlier run. They stay.
+    pub others: usize,
     /// Files that are gone or could not be embedded, and are not in the new space.
     pub failed: Vec<FailedFile>,
     /// Audio encoded, seconds.
@@ -100,6 +103,7 @@ pub fn reembed(
             clips.iter().filter(|clip| seen.get(&clip.meta.path) != Some(&clip.meta.content_hash)).collect();
         if fresh.is_empty() {
             carry_tags(&clips, &target)?;
+            report.others = others(&clips, &target)?;
             // The old space is still held here, so that nothing can be added to it before the switch.
             let whole = report.failed.is_empty() || options.partial && report.failed.len() < clips.len();
             if options.switch && whole {
@@ -171,6 +175,16 @@ fn forget_harmless_failures(
     }
     report.failed = failed;
     Ok(())
+}
+
+/// How many clips of `target` are not among `clips`.
+fn others(clips: &[Clip], target: &Index) -> Result<usize, EngineError> {
+    let paths: HashSet<&str> = clips.iter().map(|clip| clip.meta.path.as_str()).collect();
+    let mut count = 0;
+    for clip in target.clips()? {
+        count += usize::from(!paths.contains(clip?.meta.path.as_str()));
+    }
+    Ok(count)
 }
 
 /// Gives the clips in `target` the tags that they have in the old space. They keep others of their own.

@@ -138,6 +138,12 @@ fn find(global: &Global, subject: &Subject) -> Result<Findings> {
         }
     };
     findings.ok(&format!("manifest: kind {}, {} numbers", manifest.kind.as_str(), manifest.dim));
+    if subject.installed && subject.name != manifest.id {
+        findings.note(&format!(
+            "its folder is called `{}` and its id is `{}`, by which an index looks for it; give both one name",
+            subject.name, manifest.id
+        ));
+    }
     let mut usable = true;
     for file in &manifest.files {
         usable &= check_file(&mut findings, &manifest, file, subject);

@@ -81,11 +81,16 @@ impl Download<'_> {
         self.check_room(have)?;
         tell(Event::Started { have, total: self.size });
         let mut retries = Retries::new(self.settings);
+        let mut furthest = have;
         while self.size.is_none_or(|size| have < size) {
-            let before = have;
             match self.attempt(&mut out, &mut have, tell) {
                 Ok(()) => break,
-                Err(error) => retries.wait(error, have >= before + PROGRESS, tell)?,
+                Err(error) => {
+                    // What came once and was given up is no progress when it comes again.
+                    let progress = have >= furthest + PROGRESS;
+                    furthest = furthest.max(have);
+                    retries.wait(error, progress, tell)?;
+                }
             }
         }
         out.sync_all().map_err(HubError::io(self.incomplete))

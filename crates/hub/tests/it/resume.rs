@@ -2,8 +2,8 @@
 
 use earmark_hub::{Event, Hub, HubError};
 
-use crate::server::Fault;
-use crate::setup::{LENGTH, Setup};
+use crate::server::{Fault, Remote};
+use crate::setup::{LENGTH, PATH, REPO, Setup, sha256};
 
 const STORE: &str = "/store/org/model/resolve/x/onnx/audio.onnx";
 
@@ -94,6 +94,20 @@ fn a_server_that_always_cuts_is_given_up_on() {
         s.server.faults([redirect(), Fault::CutAfter(10)]);
     }
     assert!(matches!(s.fetch_err(), HubError::Cut { received: 50, .. }));
+}
+
+#[test]
+fn bytes_that_come_again_and_again_are_no_progress() {
+    let mut s = Setup::new();
+    s.bytes = s.bytes.repeat(15);
+    let sha256 = sha256(s.dir.path(), &s.bytes);
+    s.server.add(REPO, PATH, Remote { bytes: s.bytes.clone(), etag: sha256.clone(), linked: true });
+    (s.file.bytes, s.file.sha256) = (Some(s.bytes.len() as u64), Some(sha256));
+    for _ in 0..20 {
+        s.server.faults([redirect(), Fault::CutAfter(2 << 20), redirect(), Fault::ContentRange("nonsense")]);
+    }
+    assert!(matches!(s.fetch_err(), HubError::Cut { .. }));
+    assert!(s.server.ranges().len() <= 10, "{:?}", s.server.ranges());
 }
 
 #[test]

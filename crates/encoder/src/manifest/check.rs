@@ -84,7 +84,7 @@ impl Manifest {
                 }
                 InputAxis::Fixed(n) => ((1..=MAX_AXIS as i64).contains(n), n.to_string()),
             };
-            let expected = "`batch`, `channels`, `frames`, `mels`, `samples` or a positive number";
+            let expected = "`batch`, `channels`, `frames`, `mels`, `samples` or a number from 1 to 65536";
             checks.that(ok, "audio.input_shape", expected, &shown);
         }
         let shown = || {

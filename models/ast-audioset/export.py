@@ -1,7 +1,8 @@
 """Makes AST's audio.onnx from MIT/ast-finetuned-audioset-10-10-0.4593 on the model hub, by transformers' code.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/ast-audioset
+    python export.py --out /tmp/ast-audioset
+    earmark models import /tmp/ast-audioset      # tried, and only then installed
 
 The graph takes normalised log-mel features [batch, 1024, 128] and gives `logits` [batch, 527] and `embedding` [batch,
 768]: the mean of the class and the distillation token after the last norm, which the head reads (transformers'

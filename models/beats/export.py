@@ -1,8 +1,9 @@
 """Makes BEATs' audio.onnx from BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt, by the code of PyPI speechbrain.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/beats \\
+    python export.py --out /tmp/beats \\
         --checkpoint BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt
+    earmark models import /tmp/beats      # tried, and only then installed
 
 The checkpoint is "Fine-tuned BEATs_iter3+ (AS2M) (cpt2)" at https://github.com/microsoft/unilm/tree/master/beats.
 

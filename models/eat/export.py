@@ -1,7 +1,8 @@
 """Makes EAT's audio.onnx from worstchan/EAT-base_epoch30_finetune_AS2M on the model hub.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/eat
+    python export.py --out /tmp/eat
+    earmark models import /tmp/eat      # tried, and only then installed
 
 The repository's own code is not run: EAT base is a ViT-B whose blocks normalise after each sum instead of before,
 built here from the layers of timm.

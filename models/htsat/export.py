@@ -1,7 +1,8 @@
 """Makes HTS-AT's audio.onnx from its authors' checkpoint, by transformers' code: the audio half of CLAP is HTS-AT.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/htsat --checkpoint HTSAT_AudioSet_Saved_1.ckpt
+    python export.py --out /tmp/htsat --checkpoint HTSAT_AudioSet_Saved_1.ckpt
+    earmark models import /tmp/htsat      # tried, and only then installed
 
 The checkpoint lies in the Google Drive folder that https://github.com/RetroCirce/HTS-Audio-Transformer names.
 

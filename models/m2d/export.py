@@ -3,8 +3,9 @@
     pip install -r requirements.txt
     curl -LO https://github.com/nttcslab/m2d/releases/download/v0.3.0/m2d_as_vit_base-80x1001p16x16-240213_AS-FT_enconly.zip
     unzip m2d_as_vit_base-80x1001p16x16-240213_AS-FT_enconly.zip
-    python export.py --out ~/.local/share/earmark/models/m2d \\
+    python export.py --out /tmp/m2d \\
         --checkpoint m2d_as_vit_base-80x1001p16x16-240213_AS-FT_enconly/weights_ep69it3124-0.48494.pth
+    earmark models import /tmp/m2d      # tried, and only then installed
 
 Read the weights' licence first (README.md): it allows evaluation, and no changes.
 

@@ -1,7 +1,8 @@
 """Makes MERT's audio.onnx from m-a-p/MERT-v1-95M on the model hub, with the HuBERT of transformers.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/mert
+    python export.py --out /tmp/mert
+    earmark models import /tmp/mert      # tried, and only then installed
 
 The repository's own code is not run: without the options that `check` refuses, it is HuBERT.
 

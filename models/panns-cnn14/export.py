@@ -1,7 +1,8 @@
 """Makes CNN14's audio.onnx from Cnn14_mAP=0.431.pth (Zenodo record 3987831), by the code of PyPI panns-inference.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/panns-cnn14 --checkpoint Cnn14_mAP=0.431.pth
+    python export.py --out /tmp/panns-cnn14 --checkpoint Cnn14_mAP=0.431.pth
+    earmark models import /tmp/panns-cnn14      # tried, and only then installed
 
 The graph takes log-mel features in dB [batch, 1, frames, 64] and gives `logits` [batch, 527] and `embedding` [batch,
 2048]. The spectrogram is outside the graph, the batch norm over its bands (bn0) inside.

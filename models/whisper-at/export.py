@@ -1,7 +1,8 @@
 """Makes Whisper-AT's audio.onnx from OpenAI's small.pt and Whisper-AT's small_ori.pth, by transformers' layers.
 
     pip install -r requirements.txt
-    python export.py --out ~/.local/share/earmark/models/whisper-at --checkpoint FOLDER
+    python export.py --out /tmp/whisper-at --checkpoint FOLDER
+    earmark models import /tmp/whisper-at      # tried, and only then installed
 
 FOLDER holds both files: what `whisper_at.load_model("small")` of PyPI whisper-at 0.5 leaves in ~/.cache/whisper (the
 addresses are in its __init__.py).

@@ -88,6 +88,7 @@ fn classify_agrees(sandbox: &Sandbox, reference: &Value) {
             let file = expected["file"].as_str().unwrap();
             let answer = answers.as_array().unwrap().iter().find(|a| file_name(&a["file"]) == file).unwrap();
             let scores = |v: &Value| v["scores"].as_array().unwrap().clone();
+            assert_eq!(scores(answer).len(), scores(expected).len(), "{file}");
             for (ours, score) in scores(answer).iter().zip(&scores(expected)) {
                 assert_eq!(ours["label"], score["label"], "{file}: order of labels");
                 close(&ours["probability"], &score["probability"], &format!("{file}, {}", score["label"]));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::units::{
-    parse_count, parse_format, parse_probability, parse_score, parse_seconds, parse_since, parse_tag,
-    parse_weight,
+    parse_count, parse_format, parse_limit, parse_probability, parse_root, parse_score, parse_seconds,
+    parse_since, parse_tag, parse_weight,
 };
 
 /// Find and label sounds by describing them.
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 /// Options that every command takes.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data folder]
@@ -73,6 +73,7 @@ pub(crate) enum Command {
     Reembed(ReembedArgs),
     Spaces(SpacesArgs),
     Models(ModelsArgs),
+    Serve(ServeArgs),
     Completions(CompletionsArgs),
 }
 
@@ -593,6 +594,61 @@ pub(crate) enum ModelsCommand {
         #[arg(value_name = "DIR|NAME")]
         models: Vec<String>,
     },
+}
+
+/// Serve the index to browsers and programs on the network
+///
+/// The page is at the address that is printed, the API under /v1, its reference at /docs. Only this machine is served unless
+/// there are API keys. Settings come from flags, then the environment, then the file of --config, then defaults;
+/// --print-config shows what they come to, in the form of that file.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark serve
+  earmark serve --root sounds=/srv/sounds --upload-root /srv/uploads
+  earmark serve --new-key alice --scope write")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on [default: 127.0.0.1:7788]
+    #[arg(long, env = "EARMARK_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// A folder that jobs may index, and outside which no file is read, with the name that requests call it (may be repeated)
+    #[arg(long = "root", env = "EARMARK_ROOTS", value_delimiter = ',', value_name = "NAME=DIR", value_parser = parse_root)]
+    pub(crate) roots: Vec<(String, PathBuf)>,
+    /// Keep uploads in this folder
+    #[arg(long, env = "EARMARK_UPLOAD_ROOT", value_name = "DIR")]
+    pub(crate) upload_root: Option<PathBuf>,
+    /// Serve other machines without API keys
+    #[arg(long, env = "EARMARK_INSECURE")]
+    pub(crate) insecure: bool,
+    /// Set a limit, as in queue=16; --print-config lists them (may be repeated)
+    #[arg(long = "limit", env = "EARMARK_LIMITS", value_delimiter = ',', value_name = "NAME=N", value_parser = parse_limit)]
+    pub(crate) limits: Vec<(String, f64)>,
+    /// Log JSON lines
+    #[arg(long, env = "EARMARK_LOG_JSON")]
+    pub(crate) log_json: bool,
+    /// Settings, as TOML
+    #[arg(long, env = "EARMARK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings and do nothing else
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Make an API key, print it and what to put into the settings, and do nothing else
+    #[arg(long, value_name = "NAME")]
+    pub(crate) new_key: Option<String>,
+    /// What the new key may do; each includes the one before it
+    #[arg(long, value_enum, default_value = "read", requires = "new_key")]
+    pub(crate) scope: KeyScope,
+}
+
+/// What an API key may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Search, listen, label
+    Read,
+    /// Change tags and label sets, upload, delete
+    Write,
+    /// Run jobs, see metrics
+    Admin,
 }
 
 /// Print a completion script for your shell

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Reembed(args) => commands::reembed::run(&global, &args),
         Command::Spaces(args) => commands::spaces::run(&global, args),
         Command::Models(args) => commands::models::run(&global, args),
+        Command::Serve(args) => commands::serve::run(&global, args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     match result {

@@ -63,6 +63,23 @@ pub(crate) fn parse_tag(text: &str) -> Result<String, String> {
     Ok(tag.to_owned())
 }
 
+/// A name and a folder: `sounds=/srv/sounds`.
+pub(crate) fn parse_root(text: &str) -> Result<(String, std::path::PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok((name.to_owned(), folder.into()))
+        }
+        _ => Err(format!("expected a name and a folder, as in sounds=/srv/sounds, got `{text}`")),
+    }
+}
+
+/// A limit's name and value: `queue=16`.
+pub(crate) fn parse_limit(text: &str) -> Result<(String, f64), String> {
+    let parsed =
+        text.split_once('=').and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)));
+    parsed.ok_or_else(|| format!("expected a name and a number, as in queue=16, got `{text}`"))
+}
+
 /// Container formats as indexes name them, each with the file extensions that it goes by.
 const FORMATS: &[(&str, &[&str])] = &[
     ("wav", &["wave", "bwf", "rf64"]),

@@ -10,6 +10,7 @@ pub(crate) mod models;
 pub(crate) mod reembed;
 pub(crate) mod remove;
 pub(crate) mod search;
+pub(crate) mod serve;
 pub(crate) mod spaces;
 pub(crate) mod tag;
 pub(crate) mod transfer;

@@ -93,6 +93,20 @@ impl Engine {
         }
     }
 
+    /// The embeddings of descriptions, each put into the model's prompt; several in one go cost less than one by one.
+    ///
+    /// # Errors
+    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
+    pub fn embed_descriptions(&self, texts: &[&str]) -> Result<Vec<Embedding>, EngineError> {
+        self.with_text(|encoder| {
+            let prompt =
+                |text: &&str| if text.trim().is_empty() { String::new() } else { encoder.prompt(text) };
+            let prompts: Vec<String> = texts.iter().map(prompt).collect();
+            let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+            Ok(encoder.embed(&prompts)?)
+        })
+    }
+
     /// Encodes sounds on all cores; results are in the order of `sources`.
     ///
     /// # Errors
@@ -121,10 +135,19 @@ impl Engine {
     /// # Errors
     /// Those of decoding and encoding it.
     pub fn embed_file(&self, path: &Path, range: Option<(f64, f64)>) -> Result<Embedding, EngineError> {
+        self.embed_sound(Source::Path(path.to_path_buf()), range)
+    }
+
+    /// As [`Engine::embed_file`], for a sound from anywhere.
+    ///
+    /// # Errors
+    /// Those of decoding and encoding it.
+    pub fn embed_sound(&self, source: Source, range: Option<(f64, f64)>) -> Result<Embedding, EngineError> {
         search::check_range(range)?;
         let options = PipelineOptions { range, ..self.pipeline_options(Keep::Windows) };
-        let encoded = self.encode_one(Source::Path(path.to_path_buf()), &options)?;
-        self.pool(&encoded, &path.display().to_string())
+        let name = source.name();
+        let encoded = self.encode_one(source, &options)?;
+        self.pool(&encoded, &name)
     }
 
     /// Pools the windows of a sound encoded with [`Keep::Windows`].

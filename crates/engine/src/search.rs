@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use earmark_encoder::Embedding;
-use earmark_index::{Hit, Index, SearchRequest, SearchResponse};
+use earmark_index::{ClipId, Hit, Index, SearchRequest, SearchResponse};
 
 use crate::{Engine, EngineError};
 
@@ -35,28 +35,71 @@ pub enum Like {
 /// # Errors
 /// [`EngineError::Query`] without a positive part or when the parts cancel out; those of encoding a part.
 pub fn query_vector(engine: &Engine, parts: &[QueryPart]) -> Result<Embedding, EngineError> {
-    if let Some(part) = parts.iter().find(|p| !p.weight.is_finite()) {
-        return Err(EngineError::Query(format!("a weight must be a finite number, got {}", part.weight)));
-    }
-    if !parts.iter().any(|p| p.weight > 0.0) {
-        let reason = "nothing to look for; give words, or --like FILE, besides what to keep away from";
-        return Err(EngineError::Query(reason.to_owned()));
-    }
+    check_weights(parts.iter().map(|part| part.weight))?;
+    let vectors = parts
+        .iter()
+        .map(|part| match &part.what {
+            Like::Text(text) => engine.embed_descriptions(&[text]).map(|vectors| (vectors, part.weight)),
+            Like::File { path, range } => Ok((vec![engine.embed_file(path, *range)?], part.weight)),
+        })
+        .collect::<Result<Vec<_>, EngineError>>()?;
+    let parts =
+        vectors.into_iter().flat_map(|(vectors, weight)| vectors.into_iter().map(move |v| (v, weight)));
+    combine(engine, &parts.collect::<Vec<_>>())
+}
+
+/// The direction of a query whose parts are encoded already, each with its weight.
+///
+/// # Errors
+/// [`EngineError::Query`] without a positive part or when the parts cancel out.
+pub fn combine(engine: &Engine, parts: &[(Embedding, f32)]) -> Result<Embedding, EngineError> {
+    check_weights(parts.iter().map(|(_, weight)| *weight))?;
     let mut sum = vec![0.0_f32; engine.model().manifest().dim];
-    for part in parts {
-        let vector = match &part.what {
-            Like::Text(text) => engine.with_text(|encoder| {
-                let prompt = if text.trim().is_empty() { String::new() } else { encoder.prompt(text) };
-                Ok(encoder.embed(&[&prompt])?.pop())
-            })?,
-            Like::File { path, range } => Some(engine.embed_file(path, *range)?),
-        };
-        if let Some(vector) = vector {
-            sum.iter_mut().zip(vector.as_slice()).for_each(|(s, v)| *s += part.weight * v);
-        }
+    for (vector, weight) in parts {
+        sum.iter_mut().zip(vector.as_slice()).for_each(|(s, v)| *s += weight * v);
     }
     Embedding::from_values(sum, &engine.model().manifest().id, "the query")
         .map_err(|_| EngineError::Query("its parts cancel out; change the words or the weights".to_owned()))
+}
+
+fn check_weights(weights: impl Iterator<Item = f32> + Clone) -> Result<(), EngineError> {
+    if let Some(weight) = weights.clone().find(|weight| !weight.is_finite()) {
+        return Err(EngineError::Query(format!("a weight must be a finite number, got {weight}")));
+    }
+    if !weights.clone().any(|weight| weight > 0.0) {
+        let reason = "nothing to look for; give words, or a sound, besides what to keep away from";
+        return Err(EngineError::Query(reason.to_owned()));
+    }
+    Ok(())
+}
+
+/// The embedding of an indexed clip from its stored segments, each counting for as long as it lasts; of a stretch (seconds)
+/// those segments that reach into it. Nothing is decoded. `None` where the clip has no segment there.
+///
+/// # Errors
+/// An unknown clip; [`EngineError::Setting`] for a bad stretch; segments that cancel out.
+pub fn clip_vector(
+    engine: &Engine,
+    index: &Index,
+    clip: ClipId,
+    range: Option<(f64, f64)>,
+) -> Result<Option<Embedding>, EngineError> {
+    check_range(range)?;
+    let (start_s, end_s) = range.unwrap_or((0.0, f64::INFINITY));
+    let mut sum = vec![0.0_f32; engine.model().manifest().dim];
+    let mut total = 0.0;
+    for segment in index.segments(clip)? {
+        let shared_s = segment.end_s.min(end_s) - segment.start_s.max(start_s);
+        if shared_s > 0.0 {
+            total += shared_s;
+            sum.iter_mut().zip(&segment.vector).for_each(|(s, v)| *s += shared_s as f32 * v);
+        }
+    }
+    if total <= 0.0 {
+        return Ok(None);
+    }
+    let name = format!("clip {clip}");
+    Ok(Some(Embedding::from_values(sum, &engine.model().manifest().id, &name)?))
 }
 
 /// Searches `index` for the parts.

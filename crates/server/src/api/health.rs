@@ -1,0 +1,43 @@
+//! `/healthz`, `/readyz`, `/metrics`
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::{ApiError, ApiResult, Problem};
+use crate::state::App;
+
+/// The process is alive
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = String, content_type = "text/plain")))]
+pub(crate) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// The library is open, and requests will be answered
+#[utoipa::path(get, path = "/readyz", tag = "server",
+    responses((status = 200, body = String, content_type = "text/plain"),
+        (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn ready(State(app): State<App>) -> ApiResult<&'static str> {
+    app.library()?;
+    Ok("ready\n")
+}
+
+/// Numbers for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "server",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"),
+        (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn metrics(State(app): State<App>) -> ApiResult<Response> {
+    let metrics = &app.inner.metrics;
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    metrics.waiting_encodes.set(number(app.inner.encodes.load()));
+    metrics.waiting_searches.set(number(app.inner.searches.load()));
+    if let Ok(open) = app.library() {
+        metrics.jobs.set(number(open.jobs.unfinished()));
+        let stats = app.inner.searches.run(move || Ok(open.index.stats()?)).await?;
+        metrics.clips.set(number(stats.clips));
+        metrics.segments.set(number(stats.segments));
+    }
+    let text = metrics.text().map_err(ApiError::internal)?;
+    let mime = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, mime)], text).into_response())
+}

@@ -1,0 +1,342 @@
+//! `/v1/jobs`, `/v1/failures`, `/v1/roots`
+
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use earmark_engine::ingest::{IngestOptions, IngestReport};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::dto::{PageQuery, check_tags, cursor, moment};
+use crate::error::{ApiError, ApiResult, Problem};
+use crate::extract::{ApiId, ApiJson, ApiQuery};
+use crate::jobs::{Job, Order, Stage, Status};
+use crate::state::App;
+
+/// Least time between two events.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// What to index, and how.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = JobRequest)]
+pub(crate) struct JobBody {
+    /// A root's name, a path below one (`NAME/folder`), or an absolute path below one.
+    root: String,
+    /// Remove clips whose files are gone.
+    #[serde(default)]
+    prune: bool,
+    /// Listen to everything again, changed or not.
+    #[serde(default)]
+    force: bool,
+    /// Try files again that failed before.
+    #[serde(default)]
+    retry_failed: bool,
+    /// Tags for the clips.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    tags: Vec<String>,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(crate) struct JobDto {
+    id: String,
+    state: StateDto,
+    /// As it was asked for.
+    root: String,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    started_at: Option<String>,
+    #[schema(format = "date-time")]
+    finished_at: Option<String>,
+    /// Files that need a look.
+    files: usize,
+    /// Of these, done.
+    done: usize,
+    /// Files that could not be indexed.
+    failed: usize,
+    /// Bytes of the files that need a look.
+    bytes: u64,
+    bytes_done: u64,
+    /// Audio decoded so far, seconds.
+    audio_s: f64,
+    report: Option<ReportDto>,
+    /// Why the job as a whole failed.
+    error: Option<String>,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = JobState)]
+pub(crate) enum StateDto {
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+/// What a job did.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = JobReport)]
+pub(crate) struct ReportDto {
+    files: usize,
+    added: usize,
+    updated: usize,
+    unchanged: usize,
+    moved: usize,
+    copied: usize,
+    retagged: usize,
+    pruned: usize,
+    /// Files that failed before and have not changed since.
+    known_bad: usize,
+    /// Files passed over for their extension.
+    other_files: usize,
+    failed: usize,
+    /// Files that end before their own header says.
+    truncated: usize,
+    audio_s: f64,
+    segments: usize,
+    seconds: f64,
+}
+
+impl From<&IngestReport> for ReportDto {
+    fn from(r: &IngestReport) -> Self {
+        Self {
+            files: r.files,
+            added: r.added,
+            updated: r.updated,
+            unchanged: r.unchanged,
+            moved: r.moved,
+            copied: r.copied,
+            retagged: r.retagged,
+            pruned: r.pruned,
+            known_bad: r.known_bad,
+            other_files: r.other_files,
+            failed: r.failed.len(),
+            truncated: r.truncated.len(),
+            audio_s: r.audio_s,
+            segments: r.segments,
+            seconds: r.seconds,
+        }
+    }
+}
+
+impl JobDto {
+    fn new(job: &Job, status: &Status) -> Self {
+        Self {
+            id: job.id.to_string(),
+            state: match status.stage {
+                Stage::Queued => StateDto::Queued,
+                Stage::Running => StateDto::Running,
+                Stage::Done => StateDto::Done,
+                Stage::Failed => StateDto::Failed,
+                Stage::Cancelled => StateDto::Cancelled,
+            },
+            root: job.root.clone(),
+            created_at: moment(job.created_unix_s),
+            started_at: status.started_unix_s.map(moment),
+            finished_at: status.finished_unix_s.map(moment),
+            files: status.files,
+            done: status.done,
+            failed: status.failed,
+            bytes: status.bytes,
+            bytes_done: status.bytes_done,
+            audio_s: status.audio_s,
+            report: status.report.as_deref().map(ReportDto::from),
+            error: status.error.clone(),
+        }
+    }
+
+    fn of(job: &Job) -> Self {
+        Self::new(job, &job.status())
+    }
+}
+
+/// A page of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobPage {
+    items: Vec<JobDto>,
+    next_cursor: Option<String>,
+    total: usize,
+}
+
+/// Index a folder; one job runs at a time
+#[utoipa::path(post, path = "/v1/jobs", tag = "jobs", request_body = JobBody,
+    responses((status = 202, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn start(
+    State(app): State<App>,
+    ApiJson(body): ApiJson<JobBody>,
+) -> ApiResult<(StatusCode, Json<JobDto>)> {
+    let open = app.library()?;
+    let path = app.inner.roots.resolve(&body.root)?;
+    let options = IngestOptions {
+        prune: body.prune,
+        force: body.force,
+        retry_failed: body.retry_failed,
+        tags: check_tags(&body.tags)?,
+    };
+    let within = app.inner.roots.all().iter().map(|root| root.path.clone()).collect();
+    let job = open.jobs.add(Order { root: body.root, path, within, options })?;
+    Ok((StatusCode::ACCEPTED, Json(JobDto::of(&job))))
+}
+
+/// Jobs, the latest first
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(PageQuery),
+    responses((status = 200, body = JobPage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    ApiQuery(page): ApiQuery<PageQuery>,
+) -> ApiResult<Json<JobPage>> {
+    let open = app.library()?;
+    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
+    let jobs = open.jobs.all();
+    let items: Vec<JobDto> = jobs.iter().skip(offset).take(limit).map(|job| JobDto::of(job)).collect();
+    let next = offset.saturating_add(items.len());
+    Ok(Json(JobPage { next_cursor: (next < jobs.len()).then(|| cursor(next)), items, total: jobs.len() }))
+}
+
+/// A job
+#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path,)),
+    responses((status = 200, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<JobDto>> {
+    Ok(Json(JobDto::of(app.library()?.jobs.get(id)?.as_ref())))
+}
+
+/// Cancel a job; what it has finished stays in the index
+#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path,)),
+    responses((status = 202, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    ApiId(id): ApiId,
+) -> ApiResult<(StatusCode, Json<JobDto>)> {
+    let job = app.library()?.jobs.get(id)?;
+    if !job.cancel() {
+        return Err(ApiError::new(crate::error::Kind::Conflict, "the job is over"));
+    }
+    Ok((StatusCode::ACCEPTED, Json(JobDto::of(&job))))
+}
+
+/// A job's progress: events `progress`, then one `done`, each with the job as JSON
+#[utoipa::path(get, path = "/v1/jobs/{id}/events", tag = "jobs", params(("id" = String, Path,)),
+    responses((status = 200, content_type = "text/event-stream", description = "Server-sent events"),
+        (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn events(
+    State(app): State<App>,
+    ApiId(id): ApiId,
+) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let job = app.library()?.jobs.get(id)?;
+    let begin = (job, None::<tokio::sync::watch::Receiver<Status>>, false);
+    let stream = unfold(begin, |(job, watched, was_over)| async move {
+        if was_over {
+            return None;
+        }
+        let mut watched = match watched {
+            None => job.watch(),
+            Some(mut watched) => {
+                // Each file changes the status; nobody can look that often.
+                tokio::time::sleep(LOOK).await;
+                watched.changed().await.ok()?;
+                watched
+            }
+        };
+        let status = watched.borrow_and_update().clone();
+        let is_over = !matches!(status.stage, Stage::Queued | Stage::Running);
+        let event = Event::default().event(if is_over { "done" } else { "progress" });
+        let event = event.json_data(JobDto::new(&job, &status)).unwrap_or_default();
+        Some((Ok(event), (job, Some(watched), is_over)))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+/// A file that could not be indexed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub(crate) struct FailureDto {
+    path: String,
+    /// `unsupported`, `malformed`, `limit`, `empty`, `non-finite`, `io` or `encoder`.
+    kind: String,
+    /// Why, for people.
+    reason: String,
+}
+
+/// A page of failures.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailurePage {
+    items: Vec<FailureDto>,
+    next_cursor: Option<String>,
+    total: usize,
+}
+
+fn failure_page(all: Vec<FailureDto>, limit: usize, offset: usize) -> FailurePage {
+    let total = all.len();
+    let items: Vec<FailureDto> = all.into_iter().skip(offset).take(limit).collect();
+    let next = offset.saturating_add(items.len());
+    FailurePage { next_cursor: (next < total).then(|| cursor(next)), items, total }
+}
+
+/// Files that a job could not index, with reasons; known once it is over
+#[utoipa::path(get, path = "/v1/jobs/{id}/failures", tag = "jobs", params(("id" = String, Path,), PageQuery),
+    responses((status = 200, body = FailurePage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn failures(
+    State(app): State<App>,
+    ApiId(id): ApiId,
+    ApiQuery(page): ApiQuery<PageQuery>,
+) -> ApiResult<Json<FailurePage>> {
+    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
+    let status = app.library()?.jobs.get(id)?.status();
+    let failed = status.report.as_deref().map(|report| report.failed.as_slice()).unwrap_or_default();
+    let failure = |f: &earmark_engine::ingest::FailedFile| FailureDto {
+        path: f.path.clone(),
+        kind: f.kind.clone(),
+        reason: f.reason.clone(),
+    };
+    Ok(Json(failure_page(failed.iter().map(failure).collect(), limit, offset)))
+}
+
+/// All files that could not be indexed
+#[utoipa::path(get, path = "/v1/failures", tag = "jobs", params(PageQuery),
+    responses((status = 200, body = FailurePage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn all_failures(
+    State(app): State<App>,
+    ApiQuery(page): ApiQuery<PageQuery>,
+) -> ApiResult<Json<FailurePage>> {
+    let open = app.library()?;
+    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
+    let work = move || {
+        let failure = |f: earmark_index::Failure| FailureDto { path: f.path, kind: f.kind, reason: f.reason };
+        Ok(Json(failure_page(open.index.failures()?.into_iter().map(failure).collect(), limit, offset)))
+    };
+    app.inner.searches.run(work).await
+}
+
+/// A folder that jobs may index.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Root)]
+pub(crate) struct RootDto {
+    name: String,
+    path: String,
+    /// Whether uploads go there.
+    writable: bool,
+}
+
+/// Folders that jobs may index
+#[utoipa::path(get, path = "/v1/roots", tag = "jobs",
+    responses((status = 200, body = Vec<RootDto>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn roots(State(app): State<App>) -> Json<Vec<RootDto>> {
+    let root = |root: &crate::roots::Root| RootDto {
+        name: root.name.clone(),
+        path: root.path.display().to_string(),
+        writable: root.writable,
+    };
+    Json(app.inner.roots.all().iter().map(root).collect())
+}

@@ -1,0 +1,74 @@
+//! `/v1/models`
+
+use axum::Json;
+use axum::extract::State;
+use earmark_encoder::{Model, State as ModelState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{ApiResult, Problem};
+use crate::state::App;
+
+/// Models that are here, and those that can be had.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelList {
+    /// `list`
+    object: &'static str,
+    data: Vec<ModelDto>,
+}
+
+/// A model.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Model)]
+pub(crate) struct ModelDto {
+    id: String,
+    /// `model`
+    object: &'static str,
+    /// `joint` (audio and text), `audio`, or `tagger`.
+    kind: Option<String>,
+    /// Length of its vectors.
+    dim: Option<usize>,
+    description: Option<String>,
+    /// Of the weights.
+    licence: Option<String>,
+    /// `bundled`, `installed`, `own`, `downloadable` or `exportable`.
+    state: &'static str,
+    /// Whether the library's vectors are of it.
+    current: bool,
+}
+
+/// Models
+#[utoipa::path(get, path = "/v1/models", tag = "models",
+    responses((status = 200, body = ModelList), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn models(State(app): State<App>) -> ApiResult<Json<ModelList>> {
+    let open = app.library()?;
+    let work = move || {
+        let current = open.engine.model().manifest().id.clone();
+        let data = open
+            .catalogue
+            .entries()
+            .into_iter()
+            .map(|entry| {
+                let manifest = entry.model.as_ref().ok().map(Model::manifest);
+                ModelDto {
+                    current: manifest.is_some_and(|m| m.id == current),
+                    id: entry.name,
+                    object: "model",
+                    kind: manifest.map(|m| m.kind.as_str().to_owned()),
+                    dim: manifest.map(|m| m.dim),
+                    description: manifest.map(|m| m.description.clone()),
+                    licence: manifest.map(|m| m.licence.clone()),
+                    state: match entry.state {
+                        ModelState::Bundled => "bundled",
+                        ModelState::Installed => "installed",
+                        ModelState::Own => "own",
+                        ModelState::Downloadable => "downloadable",
+                        ModelState::Exportable => "exportable",
+                    },
+                }
+            })
+            .collect();
+        Ok(Json(ModelList { object: "list", data }))
+    };
+    app.inner.searches.run(work).await
+}

@@ -1,0 +1,126 @@
+//! `/v1/clips/{id}/peaks`: the waveform's outline, and what peaks and pictures share.
+
+use std::path::Path;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use earmark_audio::{AudioReader, Limits};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::clips::find;
+use crate::dto::bounded;
+use crate::error::{ApiError, ApiResult, Problem};
+use crate::extract::{ApiId, ApiQuery};
+use crate::state::App;
+
+/// How fine.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PeaksQuery {
+    #[param(minimum = 1, maximum = 10000, default = 800)]
+    points: usize,
+}
+
+impl Default for PeaksQuery {
+    fn default() -> Self {
+        Self { points: 800 }
+    }
+}
+
+/// Smallest and largest sample of each of `points` equal stretches.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Peaks {
+    /// Seconds.
+    duration_s: f64,
+    points: usize,
+    min: Vec<f32>,
+    max: Vec<f32>,
+}
+
+/// The waveform's outline
+#[utoipa::path(get, path = "/v1/clips/{id}/peaks", tag = "clips", params(("id" = String, Path,), PeaksQuery),
+    responses((status = 200, body = Peaks), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn peaks(
+    State(app): State<App>,
+    ApiId(id): ApiId,
+    ApiQuery(query): ApiQuery<PeaksQuery>,
+) -> ApiResult<Response> {
+    let points = bounded("points", query.points, 1, 10_000)?;
+    rendered(&app, id, &format!("peaks {points}"), "application/json", move |path, frames, limits| {
+        let mut reader = AudioReader::open(path, limits)?;
+        let (mut min, mut max) = (vec![f32::INFINITY; points], vec![f32::NEG_INFINITY; points]);
+        let (mut block, mut at) = (Vec::new(), 0_u64);
+        while reader.read_block(&mut block)? {
+            for &sample in &block {
+                let point = place(at, frames, points);
+                min[point] = min[point].min(sample);
+                max[point] = max[point].max(sample);
+                at += 1;
+            }
+        }
+        // A sound shorter than the number of points, or than it was.
+        let finite = |v: &mut f32| *v = if v.is_finite() { (*v * 1e4).round() / 1e4 } else { 0.0 };
+        min.iter_mut().chain(&mut max).for_each(finite);
+        let duration_s = at as f64 / f64::from(reader.info().sample_rate.max(1));
+        serde_json::to_vec(&Peaks { duration_s, points, min, max }).map_err(ApiError::internal)
+    })
+    .await
+}
+
+/// Which of `parts` equal stretches of a sound of `frames` samples a sample is in.
+pub(crate) fn place(at: u64, frames: u64, parts: usize) -> usize {
+    let place = u128::from(at) * parts as u128 / u128::from(frames.max(1));
+    usize::try_from(place).unwrap_or(usize::MAX).min(parts - 1)
+}
+
+/// A clip's file made into something that is kept: `draw` gets the file, its length in samples, and limits.
+pub(crate) async fn rendered(
+    app: &App,
+    id: u64,
+    what: &str,
+    mime: &'static str,
+    draw: impl FnOnce(&Path, u64, &Limits) -> ApiResult<Vec<u8>> + Send + 'static,
+) -> ApiResult<Response> {
+    let open = app.library()?;
+    let index = std::sync::Arc::clone(&open.index);
+    let clip = app.inner.searches.run(move || find(&index, id)).await?;
+    // Of the content, so that a changed file has another picture.
+    let key = format!(
+        "{what} {} {}",
+        blake3::Hash::from_bytes(clip.meta.content_hash).to_hex(),
+        clip.meta.mtime_ns
+    );
+    let body = match app.inner.renders.get(&key) {
+        Some(known) => known,
+        None => {
+            let inner = std::sync::Arc::clone(&app.inner);
+            let work = move || {
+                let path = inner.roots.clip_file(&clip.meta.path)?;
+                let frames =
+                    (clip.meta.duration_s * f64::from(clip.meta.sample_rate)).round().max(1.0) as u64;
+                let body = Bytes::from(draw(&path, frames, &inner.config.audio_limits())?);
+                inner.renders.insert(key, body.clone());
+                Ok(body)
+            };
+            app.inner.encodes.run(work).await?
+        }
+    };
+    let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=3600")];
+    Ok((StatusCode::OK, headers, body).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn every_sample_has_a_place_in_order() {
+        assert_eq!((0..10).map(|at| place(at, 10, 4)).collect::<Vec<_>>(), [0, 0, 0, 1, 1, 2, 2, 2, 3, 3]);
+        assert_eq!(place(99, 10, 4), 3);
+        assert_eq!(place(0, 0, 1), 0);
+    }
+}

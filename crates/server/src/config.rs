@@ -1,0 +1,193 @@
+//! What can be set, with its defaults. The program fills it in from flags, the environment and a file.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use earmark_audio::Limits;
+use serde::{Deserialize, Serialize};
+
+use crate::auth::Key;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Serve other machines though there are no keys.
+    pub insecure: bool,
+    /// Logs as JSON lines.
+    pub log_json: bool,
+    /// The folder in which uploads are kept; without one, nothing can be uploaded into the index. It counts as a root.
+    pub upload_root: Option<PathBuf>,
+    /// Further names under which browsers may reach the server where there are no keys; the machine itself is always one.
+    pub hosts: Vec<String>,
+    /// Bounds.
+    pub limits: Bounds,
+    /// Folders that jobs may index, and that clips are read from. With none, no job can be started, and every clip that the
+    /// index lists can be read.
+    pub roots: Vec<RootConfig>,
+    /// API keys.
+    pub keys: Vec<Key>,
+}
+
+/// A folder that may be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootConfig {
+    /// What requests call it.
+    pub name: String,
+    /// The folder.
+    pub path: PathBuf,
+}
+
+/// Bounds on what one client, and all together, may ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// Bytes of one request's body.
+    pub upload_bytes: u64,
+    /// Bytes of all bodies that are held at a time.
+    pub upload_bytes_total: u64,
+    /// Files in one request.
+    pub files: usize,
+    /// Longest sound that is decoded for a request, seconds.
+    pub decode_s: f64,
+    /// Labels in one request, prompts and templates of each counted.
+    pub label_texts: usize,
+    /// Characters of one text.
+    pub text_chars: usize,
+    /// Hits and items that one request may ask for.
+    pub results: usize,
+    /// Sounds decoded and encoded at a time.
+    pub encodes: usize,
+    /// Searches and look-ups at a time.
+    pub searches: usize,
+    /// Requests that may wait, for each of the two.
+    pub queue: usize,
+    /// Longest time for a request, seconds.
+    pub request_s: f64,
+    /// Requests a second and key.
+    pub requests_per_s: f64,
+    /// Jobs that may wait.
+    pub jobs: usize,
+    /// Threads of an indexing job; 0 for all cores but one.
+    pub job_threads: usize,
+    /// Saved label sets.
+    pub label_sets: usize,
+    /// Pictures, waveforms and maps kept in memory, bytes.
+    pub cache_bytes: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7788),
+            insecure: false,
+            log_json: false,
+            upload_root: None,
+            hosts: Vec::new(),
+            limits: Bounds::default(),
+            roots: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            upload_bytes: 64 << 20,
+            upload_bytes_total: 512 << 20,
+            files: 32,
+            decode_s: 3600.0,
+            label_texts: 2048,
+            text_chars: 1000,
+            results: 500,
+            encodes: cores,
+            searches: cores * 2,
+            queue: 64,
+            request_s: 120.0,
+            requests_per_s: 100.0,
+            jobs: 16,
+            job_threads: 0,
+            label_sets: 1000,
+            cache_bytes: 32 << 20,
+        }
+    }
+}
+
+/// Settings that do not go together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Other machines would be served, and anybody there could do anything.
+    #[error(
+        "{listen} can be reached from other machines, and there are no API keys: make one with `earmark serve --new-key \
+         NAME`, listen on 127.0.0.1, or say --insecure"
+    )]
+    Open {
+        /// Where it would have listened.
+        listen: SocketAddr,
+    },
+    /// A folder is not there, or not a folder.
+    #[error("root `{name}`: {}: {reason}", .path.display())]
+    Root {
+        /// Its name.
+        name: String,
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A value is out of its range.
+    #[error("{setting}: expected {expected}, got {received}")]
+    Value {
+        /// Which.
+        setting: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What came.
+        received: String,
+    },
+}
+
+impl Config {
+    /// Limits on untrusted audio, for the engine that answers requests.
+    #[must_use]
+    pub fn audio_limits(&self) -> Limits {
+        Limits { max_duration_s: self.limits.decode_s, ..Limits::default() }
+    }
+
+    /// Threads of the engine that works for jobs.
+    #[must_use]
+    pub fn job_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if self.limits.job_threads == 0 { cores.saturating_sub(1).max(1) } else { self.limits.job_threads }
+    }
+
+    /// Refuses what is unsafe or makes no sense.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !self.listen.ip().is_loopback() && self.keys.is_empty() && !self.insecure {
+            return Err(ConfigError::Open { listen: self.listen });
+        }
+        for (setting, value) in [
+            ("decode_s", self.limits.decode_s),
+            ("request_s", self.limits.request_s),
+            ("requests_per_s", self.limits.requests_per_s),
+        ] {
+            // A year is for ever, and still a `Duration`.
+            if !(value > 0.0 && value < 366.0 * 86_400.0) {
+                let (expected, received) = ("more than 0, less than a year of seconds", value.to_string());
+                return Err(ConfigError::Value { setting, expected, received });
+            }
+        }
+        Ok(())
+    }
+}

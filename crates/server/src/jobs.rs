@@ -1,0 +1,271 @@
+//! Indexing jobs: one at a time on a thread of its own, others waiting, each with progress that can be watched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
+use earmark_engine::{Engine, EngineError, WalkOptions, walk};
+use earmark_index::Index;
+use tokio::sync::watch;
+
+use crate::error::{ApiError, ApiResult};
+
+/// Finished jobs that are remembered.
+const REMEMBERED: usize = 100;
+
+/// Failed files that a job remembers; all are in the index.
+const FAILURES: usize = 10_000;
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) stage: Stage,
+    pub(crate) started_unix_s: Option<i64>,
+    pub(crate) finished_unix_s: Option<i64>,
+    pub(crate) files: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) bytes: u64,
+    pub(crate) bytes_done: u64,
+    pub(crate) audio_s: f64,
+    pub(crate) report: Option<Arc<IngestReport>>,
+    pub(crate) error: Option<String>,
+}
+
+/// A job.
+pub(crate) struct Job {
+    pub(crate) id: u64,
+    pub(crate) root: String,
+    pub(crate) created_unix_s: i64,
+    path: PathBuf,
+    options: IngestOptions,
+    /// Links that lead out of these are not followed.
+    within: Vec<PathBuf>,
+    stop: AtomicBool,
+    status: watch::Sender<Status>,
+}
+
+impl Job {
+    pub(crate) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Asks it to stop; what it has finished stays. False if it was over already.
+    pub(crate) fn cancel(&self) -> bool {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut was_alive = false;
+        self.status.send_modify(|status| {
+            was_alive = matches!(status.stage, Stage::Queued | Stage::Running);
+            if status.stage == Stage::Queued {
+                status.stage = Stage::Cancelled;
+                status.finished_unix_s = Some(now());
+            }
+        });
+        was_alive
+    }
+}
+
+/// All jobs.
+pub(crate) struct Jobs {
+    list: Arc<Mutex<List>>,
+    desk: Mutex<Option<SyncSender<Arc<Job>>>>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct List {
+    jobs: BTreeMap<u64, Arc<Job>>,
+    last: u64,
+}
+
+/// What a job is started with.
+pub(crate) struct Order {
+    pub(crate) root: String,
+    pub(crate) path: PathBuf,
+    pub(crate) within: Vec<PathBuf>,
+    pub(crate) options: IngestOptions,
+}
+
+impl Jobs {
+    pub(crate) fn start(engine: Engine, index: Arc<Index>, queue: usize) -> std::io::Result<Self> {
+        let (desk, orders) = sync_channel(queue);
+        let worker = std::thread::Builder::new()
+            .name("jobs".to_owned())
+            .spawn(move || work(&engine, &index, &orders))?;
+        Ok(Self { list: Arc::default(), desk: Mutex::new(Some(desk)), worker: Mutex::new(Some(worker)) })
+    }
+
+    pub(crate) fn add(&self, order: Order) -> ApiResult<Arc<Job>> {
+        let desk = lock(&self.desk);
+        let Some(desk) = desk.as_ref() else {
+            return Err(ApiError::unavailable("the server is shutting down"));
+        };
+        let mut list = lock(&self.list);
+        list.last += 1;
+        let status = Status {
+            stage: Stage::Queued,
+            started_unix_s: None,
+            finished_unix_s: None,
+            files: 0,
+            done: 0,
+            failed: 0,
+            bytes: 0,
+            bytes_done: 0,
+            audio_s: 0.0,
+            report: None,
+            error: None,
+        };
+        let job = Arc::new(Job {
+            id: list.last,
+            root: order.root,
+            created_unix_s: now(),
+            path: order.path,
+            options: order.options,
+            within: order.within,
+            stop: AtomicBool::new(false),
+            status: watch::Sender::new(status),
+        });
+        desk.try_send(Arc::clone(&job)).map_err(|_| ApiError::busy("too many jobs are waiting", 30))?;
+        list.jobs.insert(job.id, Arc::clone(&job));
+        let is_over = |job: &Job| !matches!(job.status.borrow().stage, Stage::Queued | Stage::Running);
+        let over: Vec<u64> = list.jobs.values().filter(|job| is_over(job)).map(|job| job.id).collect();
+        for id in over.iter().take(over.len().saturating_sub(REMEMBERED)) {
+            list.jobs.remove(id);
+        }
+        Ok(job)
+    }
+
+    pub(crate) fn get(&self, id: u64) -> ApiResult<Arc<Job>> {
+        lock(&self.list).jobs.get(&id).cloned().ok_or_else(|| ApiError::not_found("job", id))
+    }
+
+    /// The latest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Job>> {
+        lock(&self.list).jobs.values().rev().cloned().collect()
+    }
+
+    /// How many run or wait.
+    pub(crate) fn unfinished(&self) -> usize {
+        let is_unfinished =
+            |job: &Arc<Job>| matches!(job.status.borrow().stage, Stage::Queued | Stage::Running);
+        lock(&self.list).jobs.values().filter(|job| is_unfinished(job)).count()
+    }
+
+    /// Stops all jobs, and waits for the one at work to write what it has.
+    pub(crate) fn shut_down(&self) {
+        lock(&self.desk).take();
+        for job in self.all() {
+            job.cancel();
+        }
+        if let Some(worker) = lock(&self.worker).take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+fn work(engine: &Engine, index: &Index, orders: &Receiver<Arc<Job>>) {
+    while let Ok(job) = orders.recv() {
+        let mut is_due = false;
+        job.status.send_modify(|status| {
+            is_due = status.stage == Stage::Queued;
+            if is_due {
+                status.stage = Stage::Running;
+                status.started_unix_s = Some(now());
+            }
+        });
+        if !is_due {
+            continue;
+        }
+        let run = std::panic::AssertUnwindSafe(|| run(engine, index, &job));
+        let result = std::panic::catch_unwind(run);
+        for event in index.take_events() {
+            tracing::info!(%event, "index");
+        }
+        job.status.send_modify(|status| {
+            status.finished_unix_s = Some(now());
+            match result {
+                Ok(Ok(mut report)) => {
+                    status.stage = if report.interrupted { Stage::Cancelled } else { Stage::Done };
+                    status.failed = report.failed.len();
+                    report.failed.truncate(FAILURES);
+                    status.report = Some(Arc::new(report));
+                }
+                Ok(Err(e)) => {
+                    tracing::error!(job = job.id, error = %e, "job failed");
+                    status.stage = Stage::Failed;
+                    status.error = Some(for_client(&e));
+                }
+                Err(_) => {
+                    tracing::error!(job = job.id, "job panicked");
+                    status.stage = Stage::Failed;
+                    status.error = Some("internal error; the server's log says more".to_owned());
+                }
+            }
+        });
+    }
+}
+
+/// A job's failure as clients may see it: about paths that they named, and nothing of the insides.
+fn for_client(e: &EngineError) -> String {
+    match e {
+        EngineError::Path { .. } | EngineError::Audio(_) => e.to_string(),
+        EngineError::Index(earmark_index::Error::DiskFull { .. }) => "the disk is full".to_owned(),
+        _ => "internal error; the server's log says more".to_owned(),
+    }
+}
+
+fn run(engine: &Engine, index: &Index, job: &Job) -> Result<IngestReport, EngineError> {
+    let options = WalkOptions { missing_ok: job.options.prune, ..WalkOptions::default() };
+    let mut walked = walk(std::slice::from_ref(&job.path), &options)?;
+    walked.files.retain(|file| {
+        let inside = std::fs::canonicalize(file)
+            .is_ok_and(|real| job.within.iter().any(|root| real.starts_with(root)));
+        if !inside {
+            walked.errors.push((file.clone(), "a link that leads out of the allowed roots".to_owned()));
+        }
+        inside
+    });
+    ingest(engine, index, walked, &job.options, &job.stop, |event| {
+        job.status.send_modify(|status| match event {
+            IngestEvent::Planned { files, bytes } => (status.files, status.bytes) = (files, bytes),
+            IngestEvent::Decoded { audio_s } => status.audio_s = audio_s,
+            IngestEvent::File { bytes, failed, .. } => {
+                status.done += 1;
+                status.bytes_done += bytes;
+                status.failed += usize::from(failed.is_some());
+            }
+        });
+    })
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

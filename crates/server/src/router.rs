@@ -1,0 +1,131 @@
+//! Which handler answers what, and who may ask.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::api::{
+    classify, clips, embeddings, events, health, jobs, label_sets, map, media, models, peaks, search,
+    spectrogram, stats, tag,
+};
+use crate::auth::Scope;
+use crate::error::{ApiError, Problem};
+use crate::layers::{authorise, outermost, same_origin};
+use crate::page::page;
+use crate::state::App;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "earmark", description = "Find and label sounds by describing them.", license(name = "MIT OR Apache-2.0")),
+    components(schemas(Problem)),
+    modifiers(&Security),
+    tags(
+        (name = "search", description = "By words, by example, by both"),
+        (name = "clips", description = "The sounds of the library"),
+        (name = "label", description = "What is heard, and when"),
+        (name = "jobs", description = "Indexing"),
+        (name = "models", description = "Models and their vectors"),
+        (name = "server", description = "The server itself"),
+    )
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        if let Some(components) = document.components.as_mut() {
+            let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            components.add_security_scheme("key", scheme);
+        }
+        let (none, key) = (Default::default(), utoipa::openapi::SecurityRequirement::new("key", [""; 0]));
+        document.security = Some(vec![none, key]);
+    }
+}
+
+fn reading() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(search::search))
+        .routes(routes!(search::similar))
+        .routes(routes!(classify::classify))
+        .routes(routes!(events::events))
+        .routes(routes!(tag::tag))
+        .routes(routes!(clips::list))
+        .routes(routes!(clips::get))
+        .routes(routes!(media::audio))
+        .routes(routes!(peaks::peaks))
+        .routes(routes!(spectrogram::spectrogram))
+        .routes(routes!(label_sets::list))
+        .routes(routes!(label_sets::get))
+        .routes(routes!(embeddings::embeddings))
+        .routes(routes!(models::models))
+        .routes(routes!(stats::stats))
+        .routes(routes!(map::map))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get))
+        .routes(routes!(jobs::events))
+        .routes(routes!(jobs::failures))
+        .routes(routes!(jobs::all_failures))
+        .routes(routes!(jobs::roots))
+}
+
+fn writing() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(clips::patch, clips::delete))
+        .routes(routes!(clips::upload))
+        .routes(routes!(label_sets::put, label_sets::delete))
+}
+
+fn administering() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::start))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(health::metrics))
+}
+
+fn everybody() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health::health)).routes(routes!(health::ready))
+}
+
+/// The OpenAPI document, made from the handlers.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let all = OpenApiRouter::with_openapi(Document::openapi());
+    all.merge(reading()).merge(writing()).merge(administering()).merge(everybody()).into_openapi()
+}
+
+/// The router. What others put in front of it is theirs; it limits and guards itself.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let guarded = |routes: OpenApiRouter<App>, scope: Scope| {
+        routes.route_layer(from_fn_with_state((app.clone(), scope), authorise))
+    };
+    let (api, _) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(guarded(reading(), Scope::Read))
+        .merge(guarded(writing(), Scope::Write))
+        .merge(guarded(administering(), Scope::Admin))
+        .merge(everybody())
+        .split_for_parts();
+    let docs = SwaggerUi::new("/docs")
+        .url("/openapi.json", openapi())
+        .config(Config::default().try_it_out_enabled(true).validator_url("none"));
+    Router::new()
+        .merge(api.with_state(app.clone()))
+        .merge(docs)
+        .fallback(axum::routing::get(page))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), same_origin))
+        .layer(from_fn_with_state(app, outermost))
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    ApiError::internal(format!("panic: {}", text.unwrap_or("of an unknown kind"))).into_response()
+}

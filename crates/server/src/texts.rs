@@ -1,0 +1,87 @@
+//! Descriptions into vectors: those that come at the same time go through the encoder together, and the latest are kept.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use earmark_encoder::Embedding;
+use earmark_engine::{Engine, EngineError};
+use quick_cache::sync::Cache;
+use tokio::sync::oneshot;
+
+use crate::error::{ApiError, ApiResult};
+
+/// Texts encoded in one go at most.
+const BATCH: usize = 32;
+
+type Answer = ApiResult<Arc<Embedding>>;
+
+struct Question {
+    text: String,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The text encoder's desk.
+pub(crate) struct Texts {
+    questions: SyncSender<Question>,
+    cache: Arc<Cache<String, Arc<Embedding>>>,
+}
+
+impl Texts {
+    /// Starts the thread that encodes; it ends when this is dropped.
+    pub(crate) fn start(engine: Arc<Engine>, queue: usize, cached: usize) -> std::io::Result<Self> {
+        let (questions, desk) = sync_channel(queue.max(1));
+        let cache = Arc::new(Cache::new(cached.max(1)));
+        let keep = Arc::clone(&cache);
+        std::thread::Builder::new().name("texts".to_owned()).spawn(move || work(&engine, &desk, &keep))?;
+        Ok(Self { questions, cache })
+    }
+
+    /// The vector of a description.
+    pub(crate) async fn embed(&self, text: &str) -> Answer {
+        if let Some(known) = self.cache.get(text) {
+            return Ok(known);
+        }
+        let (answer, receiver) = oneshot::channel();
+        let question = Question { text: text.to_owned(), answer };
+        match self.questions.try_send(question) {
+            Ok(()) => receiver.await.map_err(|_| ApiError::internal("the text encoder's thread is gone"))?,
+            Err(TrySendError::Full(_)) => {
+                Err(ApiError::busy("too many texts are waiting; try again soon", 1))
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                Err(ApiError::internal("the text encoder's thread is gone"))
+            }
+        }
+    }
+}
+
+fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<Embedding>>) {
+    while let Ok(first) = desk.recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = desk.try_recv()
+        {
+            batch.push(next);
+        }
+        // Nobody waits any more for those whose client is gone.
+        batch.retain(|question| !question.answer.is_closed());
+        let texts: Vec<&str> = batch.iter().map(|q| q.text.as_str()).collect();
+        let vectors: Vec<Answer> = match engine.embed_descriptions(&texts) {
+            Ok(vectors) => vectors.into_iter().map(|v| Ok(Arc::new(v))).collect(),
+            // One text that is refused must not take the others with it.
+            Err(_) => texts.iter().map(|text| embed_one(engine, text)).collect(),
+        };
+        for (question, answer) in batch.into_iter().zip(vectors) {
+            if let Ok(vector) = &answer {
+                cache.insert(question.text, Arc::clone(vector));
+            }
+            let _ = question.answer.send(answer);
+        }
+    }
+}
+
+fn embed_one(engine: &Engine, text: &str) -> Answer {
+    let vector = engine.embed_descriptions(&[text])?.pop();
+    let none = || EngineError::Query("the text gave no vector".to_owned());
+    Ok(Arc::new(vector.ok_or_else(none)?))
+}

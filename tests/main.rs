@@ -3,6 +3,7 @@
 //! - `acceptance`: real recordings, long recordings
 //! - `parity`: the Rust pipeline against what reference implementations say
 //! - `taggers`: the bundled taggers against their reference implementations
+//! - `server`: the HTTP API, called in process
 //! - `cli`: the program as people run it, on the sample sounds and on what can go wrong
 
 // A test that cannot go on should panic, in its helpers too.
@@ -16,4 +17,5 @@ mod cli;
 mod hub_server;
 mod parity;
 mod sandbox;
+mod server;
 mod taggers;

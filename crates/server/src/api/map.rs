@@ -1,5 +1,7 @@
 //! `/v1/map`: the library in two dimensions.
 
+use std::collections::HashSet;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -92,17 +94,16 @@ pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQue
 }
 
 fn draw(open: &Open, method: MethodDto, total: usize, limit: usize) -> ApiResult<MapDto> {
-    let step = total.div_ceil(limit).max(1) as u64;
+    let step = total.div_ceil(limit).max(1);
+    let chosen =
+        open.index.clips()?.step_by(step).map(|clip| Ok(clip?.id)).collect::<ApiResult<HashSet<u64>>>()?;
     let (mut clips, mut rows): (Vec<(u64, String)>, Vec<Vec<f32>>) = Default::default();
     open.index.for_each_segment(&Filter::default(), |segment| {
         let id = segment.clip.id;
-        if id % step != 0 {
+        if !chosen.contains(&id) {
             return true;
         }
         if clips.last().map(|(last, _)| *last) != Some(id) {
-            if clips.len() == limit {
-                return false;
-            }
             let name = std::path::Path::new(&segment.clip.meta.path).file_name().unwrap_or_default();
             clips.push((id, name.to_string_lossy().into_owned()));
             rows.push(vec![0.0; segment.vector.len()]);

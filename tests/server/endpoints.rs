@@ -1,0 +1,232 @@
+//! Every endpoint answers, as its clients expect.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::json;
+
+use super::{Server, sound};
+
+#[tokio::test]
+async fn clips_are_listed_filtered_sorted_and_paged() {
+    let server = Server::new();
+    let all = server.get("/v1/clips").await.ok();
+    assert_eq!((all["total"].as_u64(), all["items"].as_array().unwrap().len()), (Some(4), 4));
+    assert_eq!(all["next_cursor"], json!(null));
+    let clip = &all["items"][0];
+    assert_eq!(clip["name"], "dog-barking.wav");
+    assert_eq!(clip["folder"], server.sounds().to_str().unwrap());
+    assert!(clip["id"].is_string() && clip["segments"].as_u64() >= Some(1) && clip["sample_rate"] == 16_000);
+
+    for sort in ["path", "indexed", "duration"] {
+        let mut names = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = server.get(&format!("/v1/clips?limit=3&sort={sort}{cursor}")).await.ok();
+            names.extend(page["items"].as_array().unwrap().iter().map(|c| c["name"].to_string()));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let whole = server.get(&format!("/v1/clips?sort={sort}")).await.ok();
+        let whole: Vec<String> =
+            whole["items"].as_array().unwrap().iter().map(|c| c["name"].to_string()).collect();
+        assert_eq!(names, whole, "{sort}");
+    }
+    let count =
+        async |query: &str| server.get(&format!("/v1/clips?{query}")).await.ok()["total"].as_u64().unwrap();
+    assert_eq!(count("path=*.wav").await, 2);
+    assert_eq!(count("formats=wav&formats=mp3").await, 3);
+    assert_eq!(count("q=DOG").await, 2);
+    assert_eq!(count("min_duration_s=8").await, 1);
+    assert_eq!(count("indexed_since=1h").await, 4);
+    assert_eq!(count("tags=nothing").await, 0);
+}
+
+#[tokio::test]
+async fn a_clip_is_tagged_and_taken_out_while_its_file_stays() {
+    let server = Server::new();
+    let id = server.clip("rain.flac").await;
+    let path = format!("/v1/clips/{id}");
+    let tagged = server.json(Method::PATCH, &path, json!({"tags": ["wet", " field ", "wet"]})).await.ok();
+    assert_eq!(tagged["tags"], json!(["wet", "field"]));
+    assert_eq!(server.get(&path).await.ok()["tags"], json!(["wet", "field"]));
+    assert_eq!(server.get("/v1/clips?tags=wet&tags=field").await.ok()["total"], 1);
+    assert_eq!(server.delete(&path).await.status, 204);
+    server.get(&path).await.problem(404);
+    assert!(server.sounds().join("rain.flac").is_file());
+}
+
+#[tokio::test]
+async fn an_upload_is_kept_indexed_and_found() {
+    let server = Server::new();
+    let file = ("file", "../a bell.flac", sound("music/church-bell.flac"));
+    let made = server.upload("/v1/clips", json!({"tags": ["new"]}), std::slice::from_ref(&file)).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let clip = made.json();
+    assert_eq!((&clip["name"], &clip["tags"]), (&json!("a bell.flac"), &json!(["new"])));
+    let again = server.upload("/v1/clips", json!({}), &[file]).await.ok();
+    assert_eq!(again["name"], "a bell-2.flac", "no file is overwritten");
+    let hits = server.post("/v1/search", json!({"query": [{"text": "church bell"}], "k": 2})).await.ok();
+    let name = hits["hits"][0]["clip"]["name"].as_str().unwrap();
+    assert!(name.starts_with("a bell"), "{hits}");
+    // What cannot be decoded is neither kept nor remembered.
+    let bad = server.upload("/v1/clips", json!({}), &[("file", "bad.wav", b"RIFF nonsense".to_vec())]).await;
+    let (detail, _) = bad.problem(422);
+    assert!(detail.starts_with("bad.wav: "), "{detail}");
+    assert!(!server.dir.path().join("uploads/bad.wav").exists());
+    assert_eq!(server.get("/v1/failures").await.ok()["total"], 0);
+}
+
+#[tokio::test]
+async fn audio_comes_whole_or_in_ranges_and_is_not_sent_again() {
+    let server = Server::new();
+    let id = server.clip("dog-barking.wav").await;
+    let path = format!("/v1/clips/{id}/audio");
+    let bytes = sound("animals/dog-barking.wav");
+    let whole = server.get(&path).await;
+    assert_eq!((whole.status.as_u16(), whole.header("content-type")), (200, "audio/wav"));
+    assert_eq!(whole.bytes, bytes);
+    let get = |name: &'static str, value: String| {
+        Request::get(path.as_str()).header(name, value).body(Body::empty()).unwrap()
+    };
+    let range = server.send(get("range", "bytes=100-199".to_owned())).await;
+    assert_eq!((range.status.as_u16(), &range.bytes[..]), (206, &bytes[100..200]));
+    assert_eq!(range.header("content-range"), format!("bytes 100-199/{}", bytes.len()));
+    assert_eq!(server.send(get("range", "bytes=999999999-".to_owned())).await.status, 416);
+    let same = server.send(get("if-none-match", whole.header("etag").to_owned())).await;
+    assert_eq!((same.status.as_u16(), same.bytes.len()), (304, 0));
+    std::fs::remove_file(server.sounds().join("dog-barking.wav")).unwrap();
+    server.get(&path).await.problem(404);
+}
+
+#[tokio::test]
+async fn peaks_and_pictures_are_drawn_once() {
+    let server = Server::new();
+    let id = server.clip("siren-wail.mp3").await;
+    let peaks = server.get(&format!("/v1/clips/{id}/peaks?points=100")).await.ok();
+    let (min, max) = (peaks["min"].as_array().unwrap(), peaks["max"].as_array().unwrap());
+    assert_eq!((min.len(), max.len()), (100, 100));
+    assert!(min.iter().zip(max).all(|(a, b)| a.as_f64() <= b.as_f64()));
+    assert!(max.iter().filter(|m| m.as_f64() > Some(0.05)).count() > 50, "a siren is loud most of the time");
+    let picture = server.get(&format!("/v1/clips/{id}/spectrogram.png?width=200&height=50")).await;
+    assert_eq!((picture.status.as_u16(), picture.header("content-type")), (200, "image/png"));
+    assert_eq!(&picture.bytes[..8], b"\x89PNG\r\n\x1a\n");
+    let again = server.get(&format!("/v1/clips/{id}/spectrogram.png?width=200&height=50")).await;
+    assert_eq!(again.bytes, picture.bytes);
+}
+
+#[tokio::test]
+async fn sounds_are_labelled_by_upload_and_by_id() {
+    let server = Server::new();
+    let labels = json!(["rain", "dog", {"name": "alarm", "prompts": ["a siren", "an alarm"]}]);
+    let id = server.clip("dog-barking.wav").await;
+    let request = json!({"labels": labels, "clip_ids": [id]});
+    let files = [("a", "rain.flac", sound("weather/rain.flac")), ("b", "bad.txt", b"hello".to_vec())];
+    let answer = server.upload("/v1/classify", request, &files).await.ok();
+    let results = answer["results"].as_array().unwrap();
+    assert_eq!((&results[0]["source"], &results[0]["label"]), (&json!(id), &json!("dog")));
+    assert_eq!((&results[1]["source"], &results[1]["label"]), (&json!("rain.flac"), &json!("rain")));
+    assert_eq!(results[2]["error"]["status"], 422, "a bad file among several does not spoil the rest");
+    let sum: f64 =
+        results[1]["scores"].as_array().unwrap().iter().map(|s| s["probability"].as_f64().unwrap()).sum();
+    assert!((sum + results[1]["none_probability"].as_f64().unwrap() - 1.0).abs() < 1e-4);
+
+    let multi = json!({"labels": ["rain", "dog"], "multi": true, "pooling": "max", "top": 1,
+        "clip_ids": [server.clip("dog-in-rain.wav").await]});
+    let answer = server.post("/v1/classify", multi).await.ok();
+    assert_eq!(answer["results"][0]["scores"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["results"][0]["accepted"].as_array().unwrap().len(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn events_are_found_and_tracks_agree_with_them() {
+    let server = Server::new();
+    let id = server.clip("dog-in-rain.wav").await;
+    let answer =
+        server.post("/v1/events", json!({"clip_id": id, "labels": ["dog"], "tracks": true})).await.ok();
+    let events = answer["events"].as_array().unwrap();
+    assert!(!events.is_empty());
+    for event in events {
+        assert!(event["onset_s"].as_f64() < event["offset_s"].as_f64());
+    }
+    let tracks = &answer["tracks"];
+    assert_eq!(tracks["rows"][0].as_array().unwrap().len(), tracks["times"].as_array().unwrap().len());
+    let file = ("file", "d.wav", sound("events/dog-in-rain.wav"));
+    let uploaded = server.upload("/v1/events", json!({"labels": ["dog"]}), &[file]).await.ok();
+    assert_eq!(uploaded["events"], answer["events"], "an upload is heard as the clip is");
+    assert!(uploaded.get("tracks").is_none());
+}
+
+#[tokio::test]
+async fn a_tagger_says_what_it_hears() {
+    let server = Server::new();
+    let id = server.clip("rain.flac").await;
+    let answer = server.post("/v1/tag", json!({"clip_ids": [id], "top": 3})).await.ok();
+    let tags = answer["results"][0]["tags"].as_array().unwrap();
+    assert_eq!(tags.len(), 3);
+    assert!(tags[0]["class"].as_str().unwrap().contains("Rain") && tags[0]["heard"] == true, "{tags:?}");
+    let file = ("file", "r.flac", sound("weather/rain.flac"));
+    let uploaded = server.upload("/v1/tag", json!({"top": 3}), &[file]).await.ok();
+    assert_eq!(uploaded["results"][0]["tags"], answer["results"][0]["tags"]);
+}
+
+#[tokio::test]
+async fn label_sets_are_saved_used_and_deleted() {
+    let server = Server::new();
+    let set = json!({"labels": ["rain", {"name": "dog", "prompts": ["a dog barking"]}], "templates": ["the sound of {}"]});
+    assert_eq!(server.json(Method::PUT, "/v1/labelsets/my%20set", set.clone()).await.status, 201);
+    assert_eq!(server.json(Method::PUT, "/v1/labelsets/my%20set", set.clone()).await.status, 200);
+    let saved = server.get("/v1/labelsets/my%20set").await.ok();
+    assert_eq!((&saved["labels"], &saved["name"]), (&set["labels"], &json!("my set")));
+    assert_eq!(server.get("/v1/labelsets").await.ok()["total"], 1);
+    let id = server.clip("dog-barking.wav").await;
+    let answer = server.post("/v1/classify", json!({"clip_ids": [id], "label_set": "my set"})).await.ok();
+    assert_eq!(answer["results"][0]["label"], "dog");
+    assert_eq!(server.delete("/v1/labelsets/my%20set").await.status, 204);
+    server.get("/v1/labelsets/my%20set").await.problem(404);
+    server.delete("/v1/labelsets/my%20set").await.problem(404);
+}
+
+#[tokio::test]
+async fn embeddings_have_the_shape_that_clients_speak() {
+    let server = Server::new();
+    let answer =
+        server.post("/v1/embeddings", json!({"input": ["rain", "a dog"], "model": "mini"})).await.ok();
+    assert_eq!((&answer["object"], &answer["model"]), (&json!("list"), &json!("mini")));
+    let vector: Vec<f64> =
+        answer["data"][1]["embedding"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    assert_eq!((vector.len(), &answer["data"][1]["index"]), (521, &json!(1)));
+    assert!((vector.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-4);
+    let packed =
+        server.post("/v1/embeddings", json!({"input": "a dog", "encoding_format": "base64"})).await.ok();
+    // 521 floats of 4 bytes, in groups of 3 bytes as 4 characters.
+    assert_eq!(packed["data"][0]["embedding"].as_str().unwrap().len(), (521_usize * 4).div_ceil(3) * 4);
+    let sounds =
+        server.upload("/v1/embeddings", json!({}), &[("f", "r.flac", sound("weather/rain.flac"))]).await.ok();
+    assert_eq!(sounds["data"][0]["embedding"].as_array().unwrap().len(), 521);
+}
+
+#[tokio::test]
+async fn the_server_tells_of_itself() {
+    let server = Server::new();
+    let stats = server.get("/v1/stats").await.ok();
+    assert_eq!((&stats["clips"], &stats["model"], &stats["dim"]), (&json!(4), &json!("mini"), &json!(521)));
+    let models = server.get("/v1/models").await.ok();
+    let current: Vec<_> =
+        models["data"].as_array().unwrap().iter().filter(|m| m["current"] == true).collect();
+    assert!(current.len() == 1 && current[0]["id"] == "mini" && current[0]["state"] == "bundled");
+    let map = server.get("/v1/map").await.ok();
+    assert_eq!(map["points"].as_array().unwrap().len(), 4);
+    assert!(map["points"][0]["top_class"].is_string());
+    assert_eq!(server.get("/healthz").await.status, 200);
+    assert_eq!(server.get("/readyz").await.status, 200);
+    let metrics = server.get("/metrics").await;
+    assert!(metrics.text().contains("earmark_clips 4"), "{}", metrics.text());
+    assert!(metrics.text().contains("route=\"/v1/stats\",status=\"200\"} 1"), "{}", metrics.text());
+    let docs = server.get("/docs/").await;
+    assert!(docs.status == 200 && docs.text().contains("swagger"));
+    let page = server.get("/some/view").await;
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(server.get("/assets/none.js").await.status, 404);
+}

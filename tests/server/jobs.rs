@@ -1,0 +1,80 @@
+//! Indexing jobs over HTTP.
+
+use serde_json::{Value, json};
+
+use super::Server;
+
+/// The events of a job, to its end.
+async fn follow(server: &Server, id: &str) -> Vec<(String, Value)> {
+    let stream = server.get(&format!("/v1/jobs/{id}/events")).await;
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    let text = stream.text();
+    let events = text.split("\n\n").filter(|event| event.contains("data:"));
+    events
+        .map(|event| {
+            let line = |name: &str| {
+                event.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+            };
+            (line("event:"), serde_json::from_str(&line("data:")).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_job_tells_its_progress_and_what_failed() {
+    let server = Server::new();
+    std::fs::copy(crate::sandbox::sample("music/flute.opus"), server.sounds().join("flute.opus")).unwrap();
+    std::fs::write(server.sounds().join("broken.wav"), b"RIFF....WAVE").unwrap();
+    let started = server.post("/v1/jobs", json!({"root": "sounds", "tags": ["job"]})).await;
+    assert_eq!(started.status, 202);
+    let id = started.json()["id"].as_str().unwrap().to_owned();
+    let events = follow(&server, &id).await;
+    let (name, last) = events.last().unwrap();
+    assert_eq!((name.as_str(), &last["state"]), ("done", &json!("done")));
+    assert!(events[..events.len() - 1].iter().all(|(name, _)| name == "progress"));
+    assert_eq!((&last["report"]["added"], &last["report"]["failed"]), (&json!(1), &json!(1)));
+    assert_eq!(server.get(&format!("/v1/jobs/{id}")).await.ok()["state"], "done");
+    let failures = server.get(&format!("/v1/jobs/{id}/failures")).await.ok();
+    assert!(failures["items"][0]["path"].as_str().unwrap().ends_with("broken.wav"));
+    assert_eq!(server.get("/v1/failures").await.ok()["total"], 1);
+    assert_eq!(server.get("/v1/clips?tags=job").await.ok()["total"], 5);
+    assert_eq!(server.get("/v1/jobs").await.ok()["items"][0]["id"], id.as_str());
+    server.delete(&format!("/v1/jobs/{id}")).await.problem(409);
+}
+
+#[tokio::test]
+async fn jobs_wait_in_a_bounded_queue_and_can_be_cancelled() {
+    let server = Server::with(|config| config.limits.jobs = 1);
+    // One that takes a while: a minute of sound many times over.
+    for i in 0..30 {
+        let bytes = super::sound("events/dog-in-rain.wav");
+        // Different bytes at the end, which decoders pass over, so that each is encoded.
+        let bytes = [bytes, vec![0, i]].concat();
+        std::fs::write(server.sounds().join(format!("more-{i}.wav")), bytes).unwrap();
+    }
+    let start = async || server.post("/v1/jobs", json!({"root": "sounds", "force": true})).await;
+    let first = start().await.ok()["id"].as_str().unwrap().to_owned();
+    let mut waiting = Vec::new();
+    let refused = loop {
+        let answer = start().await;
+        if answer.status != 202 {
+            break answer;
+        }
+        waiting.push(answer.json()["id"].as_str().unwrap().to_owned());
+        assert!(waiting.len() < 5, "the queue has no end");
+    };
+    refused.problem(429);
+    assert!(!refused.header("retry-after").is_empty());
+    for id in waiting.iter().chain([&first]) {
+        let answer = server.delete(&format!("/v1/jobs/{id}")).await;
+        assert!(matches!(answer.status.as_u16(), 202 | 409), "{}", answer.text());
+    }
+    let last = follow(&server, waiting.last().unwrap()).await;
+    assert_eq!(last.last().unwrap().1["state"], "cancelled");
+    follow(&server, &first).await;
+    // Searching went on all the while, and the index is whole.
+    let hits = server.post("/v1/search", json!({"query": [{"text": "rain"}]})).await.ok();
+    assert!(!hits["hits"].as_array().unwrap().is_empty());
+    server.app.shut_down();
+    server.post("/v1/jobs", json!({"root": "sounds"})).await.problem(503);
+}

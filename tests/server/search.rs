@@ -1,0 +1,91 @@
+//! `/v1/search` and its neighbours.
+
+use serde_json::{Value, json};
+
+use super::{Server, sound};
+
+fn names(answer: &Value) -> Vec<&str> {
+    answer["hits"].as_array().unwrap().iter().map(|hit| hit["clip"]["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn words_examples_and_clips_find_and_keep_away() {
+    let server = Server::new();
+    let search = async |body: Value| server.post("/v1/search", body).await.ok();
+    let rain = search(json!({"query": [{"text": "rain"}]})).await;
+    assert_eq!(names(&rain)[0], "rain.flac");
+    assert!(rain["below_min_score"].as_u64() > Some(0), "{rain}");
+
+    let all = search(json!({"query": [{"text": "rain"}], "min_score": null})).await;
+    assert_eq!((names(&all).len(), &all["below_min_score"]), (4, &json!(0)));
+
+    let request = json!({"query": [{"upload": "mine"}, {"text": "dog", "weight": -1.0}], "min_score": null});
+    let file = ("mine", "x.wav", sound("events/dog-in-rain.wav"));
+    let found = server.upload("/v1/search", request, &[file]).await.ok();
+    assert_eq!(names(&found)[0], "rain.flac", "without the dog it is rain");
+
+    let id = server.clip("siren-wail.mp3").await;
+    let like = search(json!({"query": [{"clip_id": id}], "k": 1, "explain": true})).await;
+    assert_eq!(names(&like), ["siren-wail.mp3"]);
+    assert!(like["hits"][0]["score"].as_f64() > Some(0.999));
+    assert!(like["hits"][0]["shares"][0]["class"].is_string());
+
+    // The first two seconds of the dog in the rain are rain alone.
+    let mixed = server.clip("dog-in-rain.wav").await;
+    let start =
+        search(json!({"query": [{"clip_id": mixed, "start_s": 0.0, "end_s": 1.5}], "min_score": null,
+        "filter": {"path": "sounds/{rain,dog-barking}.*"}}))
+        .await;
+    assert_eq!(names(&start)[0], "rain.flac");
+    assert_eq!(start["clips_admitted"], 2);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gaps() {
+    let server = Server::new();
+    let body = |k: usize, cursor: Value| json!({"query": [{"text": "animal"}], "k": k, "min_score": null, "collapse": false, "cursor": cursor});
+    let whole = server.post("/v1/search", body(50, json!(null))).await.ok();
+    let mut paged: Vec<Value> = Vec::new();
+    let mut cursor = json!(null);
+    loop {
+        let page = server.post("/v1/search", body(2, cursor)).await.ok();
+        paged.extend(page["hits"].as_array().unwrap().iter().cloned());
+        cursor = page["next_cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(json!(paged), whole["hits"]);
+}
+
+#[tokio::test]
+async fn similar_clips_leave_out_the_clip_itself() {
+    let server = Server::new();
+    let id = server.clip("rain.flac").await;
+    let similar = server.get(&format!("/v1/clips/{id}/similar?k=1")).await.ok();
+    assert_eq!(names(&similar), ["dog-in-rain.wav"]);
+    let filtered = server.get(&format!("/v1/clips/{id}/similar?formats=mp3")).await.ok();
+    assert_eq!(names(&filtered), ["siren-wail.mp3"]);
+}
+
+#[tokio::test]
+async fn many_texts_at_once_get_each_its_own_answer() {
+    let server = std::sync::Arc::new(Server::new());
+    let texts = ["rain", "dog barking", "siren", "piano", "wind", "a bell"];
+    let tasks: Vec<_> = (0..60)
+        .map(|i| {
+            let (server, text) = (std::sync::Arc::clone(&server), texts[i % texts.len()]);
+            tokio::spawn(
+                async move { (text, server.post("/v1/embeddings", json!({"input": text})).await.ok()) },
+            )
+        })
+        .collect();
+    let mut known = std::collections::HashMap::new();
+    for task in tasks {
+        let (text, answer) = task.await.unwrap();
+        let vector = answer["data"][0]["embedding"].clone();
+        let first = known.entry(text).or_insert_with(|| vector.clone());
+        assert_eq!(*first, vector, "{text}");
+    }
+    assert_eq!(known.len(), texts.len());
+}

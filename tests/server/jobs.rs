@@ -54,6 +54,9 @@ async fn jobs_wait_in_a_bounded_queue_and_can_be_cancelled() {
     }
     let start = async || server.post("/v1/jobs", json!({"root": "sounds", "force": true})).await;
     let first = start().await.ok()["id"].as_str().unwrap().to_owned();
+    while server.get(&format!("/v1/jobs/{first}")).await.ok()["state"] == "queued" {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     let mut waiting = Vec::new();
     let refused = loop {
         let answer = start().await;

@@ -194,7 +194,7 @@ async fn run(
     plan: Plan,
 ) -> ApiResult<SearchAnswer> {
     let Plan { k, offset, min_score, begun, .. } = plan;
-    if offset + k > DEEPEST {
+    if offset.saturating_add(k) > DEEPEST {
         return Err(ApiError::field("cursor", format!("only the first {DEEPEST} hits can be paged through")));
     }
     let filter = plan.filter.into_filter()?;

@@ -38,6 +38,7 @@ pub(crate) struct ClipPage {
 pub(crate) struct ListQuery {
     /// Part of the path, ignoring case.
     q: Option<String>,
+    #[param(inline)]
     sort: SortDto,
 }
 

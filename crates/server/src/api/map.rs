@@ -24,6 +24,7 @@ const POINTS: usize = 20_000;
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MapQuery {
+    #[param(inline)]
     method: MethodDto,
     /// At most so many clips; of more, an even selection.
     #[param(minimum = 1, maximum = 20000, default = 5000)]

@@ -10,5 +10,6 @@ mod models;
 mod recovery;
 mod reembed;
 mod search;
+mod serve;
 mod spaces;
 mod transfer;

@@ -57,9 +57,16 @@ async fn what_makes_no_sense_is_refused_by_its_field() {
     }
     let labels: Vec<String> = (0..5000).map(|i| format!("label {i}")).collect();
     server.post("/v1/classify", json!({"clip_ids": [id], "labels": labels})).await.problem(400);
-    for query in
-        ["limit=0", "limit=501", "limit=x", "cursor=x", "sort=size", "min_duration_s=long", "path=[a"]
-    {
+    for query in [
+        "limit=0",
+        "limit=501",
+        "limit=",
+        "limit=x",
+        "cursor=x",
+        "sort=size",
+        "min_duration_s=long",
+        "path=[a",
+    ] {
         server.get(&format!("/v1/clips?{query}")).await.problem(400);
     }
     for path in ["peaks?points=0", "spectrogram.png?width=1", "similar?k=0"] {

@@ -183,21 +183,27 @@ fn parse_since(text: &str) -> ApiResult<i64> {
 }
 
 /// How many items and from where.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// At most so many items.
     #[param(minimum = 1, maximum = 500, default = 50)]
-    pub(crate) limit: Option<usize>,
+    pub(crate) limit: usize,
     /// `next_cursor` of the page before.
     pub(crate) cursor: Option<String>,
+}
+
+impl Default for PageQuery {
+    fn default() -> Self {
+        Self { limit: 50, cursor: None }
+    }
 }
 
 impl PageQuery {
     /// The number of items wanted, within bounds.
     pub(crate) fn limit(&self, most: usize) -> ApiResult<usize> {
-        bounded("limit", self.limit.unwrap_or(50), 1, most)
+        bounded("limit", self.limit, 1, most)
     }
 
     /// The place that the cursor stands for; the first where there is none.

@@ -101,7 +101,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// The router. What others put in front of it is theirs; it limits and guards itself.
-#[must_use]
 pub fn router(app: App) -> Router {
     let guarded = |routes: OpenApiRouter<App>, scope: Scope| {
         routes.route_layer(from_fn_with_state((app.clone(), scope), authorise))

@@ -65,6 +65,8 @@ async fn what_makes_no_sense_is_refused_by_its_field() {
         "cursor=x",
         "sort=size",
         "min_duration_s=long",
+        "min_duration_s=",
+        "max_duration_s=NaN",
         "path=[a",
     ] {
         server.get(&format!("/v1/clips?{query}")).await.problem(400);

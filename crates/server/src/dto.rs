@@ -125,11 +125,20 @@ pub(crate) struct FilterQuery {
     /// One of these containers; may be repeated.
     formats: Vec<String>,
     /// Seconds, inclusive.
+    #[serde(deserialize_with = "number")]
     min_duration_s: Option<f64>,
     /// Seconds, inclusive.
+    #[serde(deserialize_with = "number")]
     max_duration_s: Option<f64>,
     /// RFC 3339, a date, or how long ago: `7d`, `12h`.
     indexed_since: Option<String>,
+}
+
+/// A number in a query string. Blank is no number, though forms send it for a field that is left empty.
+pub(crate) fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    number.map(Some).ok_or_else(|| serde::de::Error::custom(format!("expected a number, got `{text}`")))
 }
 
 impl From<FilterQuery> for FilterDto {

@@ -11,7 +11,7 @@ use earmark_index::{Hit, SearchMode, SearchRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::dto::{ClipDto, FilterDto, FilterQuery, HitDto, ShareDto, bounded, cursor, offset};
+use crate::dto::{ClipDto, FilterDto, FilterQuery, HitDto, ShareDto, bounded, cursor, number, offset};
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiId, ApiQuery};
 use crate::state::{App, Open};
@@ -376,8 +376,10 @@ pub(crate) struct SimilarQuery {
     #[param(minimum = 1, maximum = 500, default = 10)]
     k: usize,
     /// Seconds.
+    #[serde(deserialize_with = "number")]
     start_s: Option<f64>,
     /// Seconds.
+    #[serde(deserialize_with = "number")]
     end_s: Option<f64>,
     /// Name the sound classes that each hit shares with the clip.
     explain: bool,

@@ -18,7 +18,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Scripts, styles and data come from here and nowhere else. Pictures and sounds may be made in the page, styles set on
 /// elements; the page's graphs use a worker.
 const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
-                   media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; \
+                   media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self' blob:; object-src 'none'; \
                    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The outermost layer: gives the request its id, writes problem documents, logs and counts.

@@ -202,7 +202,10 @@ async fn a_full_queue_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up() {
-    let server = Server::with(|config| config.limits.request_s = 0.000_001);
-    let (detail, _) = server.get("/v1/clips").await.problem(503);
+    let server = Server::with(|config| config.limits.request_s = 0.05);
+    // A client that says it has something to send, and never does.
+    let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let request = Request::post("/v1/search").header("content-type", "application/json").body(body).unwrap();
+    let (detail, _) = server.send(request).await.problem(503);
     assert!(detail.contains("too long"), "{detail}");
 }

@@ -67,6 +67,8 @@ pub struct Bounds {
     pub searches: usize,
     /// Requests that may wait, for each of the two.
     pub queue: usize,
+    /// Connections at a time; further ones wait to be taken.
+    pub connections: usize,
     /// Longest time for a request, seconds.
     pub request_s: f64,
     /// Requests a second and key.
@@ -110,6 +112,7 @@ impl Default for Bounds {
             encodes: cores,
             searches: cores * 2,
             queue: 64,
+            connections: 1024,
             request_s: 120.0,
             requests_per_s: 100.0,
             jobs: 16,

@@ -1,14 +1,22 @@
 //! The listener: from its first connection to its last.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 
 use crate::router::router;
 use crate::state::{App, Library};
 
 /// How long requests may go on once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// How long a client may take to say what it wants, and a connection may be idle.
+const HEAD: Duration = Duration::from_secs(30);
 
 /// Listens and answers until Ctrl-C or SIGTERM, then finishes what was begun; a second signal ends the process. The library is opened by `open`, on a thread of
 /// its own, while the server answers 503; `ready` is told the address at once.
@@ -48,12 +56,8 @@ async fn run(
         }
         opened
     });
-    let (quit, quitting) = tokio::sync::watch::channel(false);
-    let drained = |mut quitting: tokio::sync::watch::Receiver<bool>| async move {
-        let _ = quitting.wait_for(|quit| *quit).await;
-    };
-    let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(drained(quitting.clone()));
-    let mut server = tokio::spawn(async move { server.await });
+    let (quit, quitting) = watch::channel(false);
+    let mut server = tokio::spawn(answer(listener, app.clone(), quitting));
     let mut outcome = Ok(());
     let stop = signal();
     tokio::pin!(stop);
@@ -61,7 +65,7 @@ async fn run(
     loop {
         tokio::select! {
             () = &mut stop => break,
-            ended = &mut server => return ended.map_err(|e| e.to_string())?.map_err(|e| e.to_string()),
+            ended = &mut server => return ended.map_err(|e| e.to_string()),
             opened = &mut opening, if is_opening => {
                 is_opening = false;
                 outcome = opened.map_err(|e| e.to_string()).and_then(|opened| opened);
@@ -88,6 +92,46 @@ async fn run(
     }
     let _ = jobs.await;
     outcome
+}
+
+/// Takes connections until told to quit, then lets those there are finish what they ask.
+async fn answer(listener: TcpListener, app: App, mut quitting: watch::Receiver<bool>) {
+    let places =
+        Arc::new(Semaphore::new(app.inner.config.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let router = router(app);
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let open = GracefulShutdown::new();
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            _ = quitting.wait_for(|quit| *quit) => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                // As when there are no more file descriptors; some will be free again.
+                tracing::warn!(error = %e, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Answers and events are written whole; there is nothing to wait for.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(e) = connection.await {
+                tracing::debug!(error = %e, "connection");
+            }
+            drop(place);
+        });
+    }
+    open.shutdown().await;
 }
 
 /// Ctrl-C, or SIGTERM where there is one.

@@ -86,6 +86,9 @@ export const clips = (values: T.Filter & { q?: string; sort?: string; cursor?: s
 export const clip = (clipId: string) => json<T.Clip>(`v1/clips/${id(clipId)}`);
 export const setTags = (clipId: string, tags: string[]) => json<T.Clip>(`v1/clips/${id(clipId)}`, body('PATCH', { tags }));
 
+/** Puts a file under the server's upload root and into the index. */
+export const addClip = (file: File) => post<T.Clip>('v1/clips', {}, { file });
+
 const peaksCache = new Map<string, Promise<T.Peaks>>();
 /** Peaks of a clip's waveform, kept for the 300 last clips. */
 export function peaks(clipId: string, points = 400): Promise<T.Peaks> {

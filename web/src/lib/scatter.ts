@@ -14,7 +14,7 @@ interface On {
 
 /** How near the pointer must be to a dot, CSS pixels. */
 const REACH = 14;
-const RADIUS = 4;
+const RADIUS = 5;
 
 export class Scatter {
   #plot: uPlot;

@@ -14,6 +14,8 @@ export default defineConfig({
     // No data: addresses for scripts and styles, and no inline script: the server's CSP forbids them.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Licences of what is bundled, beside it.
+    license: { fileName: 'licences.md' },
     reportCompressedSize: false,
   },
   server: { proxy: { '/v1': server, '/healthz': server, '/readyz': server } },

@@ -199,6 +199,8 @@ test.describe('errors', () => {
       return authorization === 'Bearer secret' ? route.continue({ headers }) : route.fallback();
     });
     await open(page, 'search');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await accessible(page);
     await page.getByLabel('API key').fill('secret');
     await page.getByRole('button', { name: 'Use this key' }).click();
     await expect(rows(page).first()).toBeVisible();

@@ -83,7 +83,8 @@ function labelEvents(
     while (first > 0 && row[first - 1]! >= options.release) first--;
     let last = i;
     while (last + 1 < row.length && row[last + 1]! >= options.release) last++;
-    const score = Math.max(...row.slice(first, last + 1));
+    let score = 0;
+    for (let j = first; j <= last; j++) score = Math.max(score, row[j]!);
     const onset_s = stretches[first]![0];
     const offset_s = stretches[last]![1];
     const before = events.at(-1);

@@ -14,11 +14,16 @@ interface On {
 
 /** How near the pointer must be to a dot, CSS pixels. */
 const REACH = 14;
+/** Radius of a dot, CSS pixels; smaller where there are many. */
 const RADIUS = 5;
+const RADIUS_OF_MANY = 3.2;
+const MANY = 1500;
 
 export class Scatter {
   #plot: uPlot;
   #colours: string[] = [];
+  /** Dots in the order they are drawn. */
+  #order: number[] = [];
   #mark: string = '#000';
   #chosen: number | null = null;
   #sizes: ResizeObserver;
@@ -57,8 +62,11 @@ export class Scatter {
     this.#listen();
   }
 
-  paint(colours: string[], mark: string): void {
+  /** Colours the dots; those in `back` are drawn first, so that the others lie upon them. */
+  paint(colours: string[], back: string, mark: string): void {
     this.#colours = colours;
+    const all = colours.map((_, i) => i);
+    this.#order = [...all.filter((i) => colours[i] === back), ...all.filter((i) => colours[i] !== back)];
     this.#mark = mark;
     this.#plot.redraw(false);
   }
@@ -125,15 +133,16 @@ export class Scatter {
 
   #draw(): void {
     const { ctx } = this.#plot;
-    const radius = RADIUS * devicePixelRatio;
+    const radius = (this.points.length > MANY ? RADIUS_OF_MANY : RADIUS) * devicePixelRatio;
     ctx.save();
     ctx.globalAlpha = 0.85;
-    this.points.forEach((p, i) => {
+    for (const i of this.#order) {
+      const p = this.points[i]!;
       ctx.fillStyle = this.#colours[i] ?? this.#mark;
       ctx.beginPath();
       ctx.arc(this.#plot.valToPos(p.x, 'x', true), this.#plot.valToPos(p.y, 'y', true), radius, 0, 2 * Math.PI);
       ctx.fill();
-    });
+    }
     const chosen = this.#chosen === null ? undefined : this.points[this.#chosen];
     if (chosen) {
       ctx.globalAlpha = 1;

@@ -29,7 +29,16 @@ export const theme = new Theme();
 
 /** A colour of the style sheet as the canvas takes it. Depends on the theme. */
 export function cssColour(name: string): string {
-  void theme.dark;
+  const key = `${name} ${theme.dark}`;
+  let colour = colours.get(key);
+  if (!colour) colours.set(key, (colour = resolved(name)));
+  return colour;
+}
+
+const colours = new Map<string, string>();
+
+/** light-dark() and var() are worked out by the browser only where they are used. */
+function resolved(name: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${name})`;
   document.body.append(probe);

@@ -34,5 +34,11 @@ export default defineConfig({
   },
   ...(process.env.EARMARK_URL
     ? {}
-    : { webServer: { command: `node mock/server.mjs ${port}`, url: `http://127.0.0.1:${port}/healthz`, reuseExistingServer: true } }),
+    : {
+        webServer: {
+          command: `node mock/server.mjs ${port}`,
+          url: `http://127.0.0.1:${port}/healthz`,
+          reuseExistingServer: true,
+        },
+      }),
 });

@@ -16,7 +16,11 @@ function decode({ name, data }) {
   return data.toString('latin1', 0, 4) === 'RIFF' ? (data.length - 44) / 2 / data.readUInt32LE(24) : 5;
 }
 
-const words = (text) => text.toLowerCase().split(/\W+/).filter((w) => w.length > 2);
+const words = (text) =>
+  text
+    .toLowerCase()
+    .split(/\W+/)
+    .filter((w) => w.length > 2);
 const shared = (a, b) => a.filter((w) => b.some((v) => v.startsWith(w) || w.startsWith(v))).length;
 
 /** 0 to 1: how well an entry fits a text. */
@@ -34,7 +38,8 @@ export function search(candidates, request, find) {
     request.query.reduce((sum, part) => {
       const weight = part.weight ?? 1;
       if (part.text) return sum + weight * fit(entry, part.text);
-      if (part.upload) return sum + weight * (entry.words.includes('dog') ? 0.8 : entry.words.includes('animal') ? 0.4 : 0.05);
+      if (part.upload)
+        return sum + weight * (entry.words.includes('dog') ? 0.8 : entry.words.includes('animal') ? 0.4 : 0.05);
       const like = find(part.clip_id);
       return sum + weight * (like === entry ? 0.98 : like.clip.folder === entry.clip.folder ? 0.55 : 0.04);
     }, 0);
@@ -48,7 +53,12 @@ export function search(candidates, request, find) {
       score,
       start_s: clip.duration_s > 6 ? 2.5 : 0,
       end_s: clip.duration_s > 6 ? 5.5 : clip.duration_s,
-      shares: request.explain ? [{ class: top, share: 0.62 }, { class: 'Inside, small room', share: 0.11 }] : undefined,
+      shares: request.explain
+        ? [
+            { class: top, share: 0.62 },
+            { class: 'Inside, small room', share: 0.11 },
+          ]
+        : undefined,
     })),
     next_cursor: to < fine.length ? String(to) : null,
     below_min_score: all.length - fine.length,
@@ -63,18 +73,40 @@ export function classify({ request, files }, find) {
   const one = (source, entry) => {
     const raw = labels.map((label) => fit(entry, label));
     const sum = raw.reduce((s, r) => s + Math.exp(8 * r), Math.exp(1.6));
-    const scores = labels.map((label, i) => ({ label, cosine: raw[i], probability: request.multi ? raw[i] : Math.exp(8 * raw[i]) / sum }));
+    const scores = labels.map((label, i) => ({
+      label,
+      cosine: raw[i],
+      probability: request.multi ? raw[i] : Math.exp(8 * raw[i]) / sum,
+    }));
     const best = scores.reduce((a, b) => (b.probability > a.probability ? b : a));
     const none = Math.exp(1.6) / sum;
-    const accepted = request.multi ? scores.filter((s) => s.probability >= (request.threshold ?? 0.5)).map((s) => s.label) : best.probability > none ? [best.label] : [];
-    return { source, label: accepted[0] ?? null, accepted, none_probability: request.multi ? null : none, calibrated: true, scores };
+    const accepted = request.multi
+      ? scores.filter((s) => s.probability >= (request.threshold ?? 0.5)).map((s) => s.label)
+      : best.probability > none
+        ? [best.label]
+        : [];
+    return {
+      source,
+      label: accepted[0] ?? null,
+      accepted,
+      none_probability: request.multi ? null : none,
+      calibrated: true,
+      scores,
+    };
   };
   const uploads = Object.values(files).map((file) => {
     try {
       decode(file);
       return one(file.name, library.find((e) => words(file.name).some((w) => e.words.includes(w))) ?? library[0]);
     } catch (error) {
-      return { source: file.name, label: null, accepted: [], calibrated: true, scores: [], error: { title: error.title, status: error.status, detail: error.message } };
+      return {
+        source: file.name,
+        label: null,
+        accepted: [],
+        calibrated: true,
+        scores: [],
+        error: { title: error.title, status: error.status, detail: error.message },
+      };
     }
   });
   return { results: [...uploads, ...(request.clip_ids ?? []).map((id) => one(id, find(id)))] };
@@ -90,7 +122,10 @@ export function events({ request, files }, find) {
     const when = sceneLabels.filter((s) => shared(words(label), words(s.label)));
     return times.map((t) => {
       const near = Math.max(0, ...when.map((s) => Math.min(1, 1.2 - 2.2 * Math.max(0, s.from - t, t - s.to))));
-      return Math.min(0.97, Math.max(0.02, near * (0.85 + 0.08 * Math.sin(t * 9 + n)) + 0.04 + 0.03 * Math.sin(t * 5 + n)));
+      return Math.min(
+        0.97,
+        Math.max(0.02, near * (0.85 + 0.08 * Math.sin(t * 9 + n)) + 0.04 + 0.03 * Math.sin(t * 5 + n)),
+      );
     });
   });
   return { duration_s, labels, calibrated: true, events: [], tracks: { times, rows } };

@@ -21,7 +21,8 @@ const KINDS = {
   gusts: (t, r) => r() * (0.2 + 0.3 * Math.abs(tone(0.3, t))),
   siren: (t) => tone(700 + 250 * tone(0.5, t) * 0.1, t) * 0.5,
   beeps: (t) => (t % 0.5 < 0.2 ? tone(2000, t) * 0.5 : 0),
-  voice: (t, r) => (tone(130, t) + tone(390, t) * 0.7 + tone(1170, t) * 0.3 + r() * 0.1) * Math.abs(tone(2.2, t)) * 0.35,
+  voice: (t, r) =>
+    (tone(130, t) + tone(390, t) * 0.7 + tone(1170, t) * 0.3 + r() * 0.1) * Math.abs(tone(2.2, t)) * 0.35,
   ticks: (t, r) => (t % 0.5 < 0.02 ? r() * 0.7 : 0),
   melody: (t) => tone([262, 330, 392, 523][Math.floor(t * 3) % 4], t) * decay(t, 1 / 3, 4) * 0.5,
 };
@@ -113,8 +114,17 @@ function entry(path, data, top, words, tags, i) {
 }
 
 export const library = [
-  ...TABLE.map(([path, kind, seconds, top, words, tags], i) => entry(path, samples(seconds, KINDS[kind]), top, words, tags, i)),
-  entry('events/evening-at-home.wav', scene(), 'Room', 'room evening telephone bell siren speech', ['scene'], TABLE.length),
+  ...TABLE.map(([path, kind, seconds, top, words, tags], i) =>
+    entry(path, samples(seconds, KINDS[kind]), top, words, tags, i),
+  ),
+  entry(
+    'events/evening-at-home.wav',
+    scene(),
+    'Room',
+    'room evening telephone bell siren speech',
+    ['scene'],
+    TABLE.length,
+  ),
 ];
 
 export const sceneLabels = SCENE.map(([, from, to, label]) => ({ from, to, label }));

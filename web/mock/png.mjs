@@ -26,7 +26,10 @@ export function spectrogram(loudness, width, height) {
     for (let x = 0; x < width; x++) {
       const band = Math.exp(-(((y / height - 0.65) * 3) ** 2)) * (0.6 + 0.4 * Math.cos(y / 5));
       const v = Math.min(1, Math.sqrt(loudness[Math.floor((x * loudness.length) / width)]) * band * 1.4);
-      rows.set([Math.round(255 * v ** 0.8), Math.round(200 * v ** 1.6), Math.round(60 + 120 * v * (1 - v) * 2)], y * (width * 3 + 1) + 1 + x * 3);
+      rows.set(
+        [Math.round(255 * v ** 0.8), Math.round(200 * v ** 1.6), Math.round(60 + 120 * v * (1 - v) * 2)],
+        y * (width * 3 + 1) + 1 + x * 3,
+      );
     }
   }
   const head = Buffer.alloc(13);

@@ -17,13 +17,31 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 export const CSP =
   "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; " +
   "object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
 
 const jobs = [];
-const labelSets = new Map([['house', { name: 'house', labels: ['knock', 'clock', 'doorbell', 'vacuum cleaner'], templates: ['the sound of a {}'] }]]);
+const labelSets = new Map([
+  [
+    'house',
+    { name: 'house', labels: ['knock', 'clock', 'doorbell', 'vacuum cleaner'], templates: ['the sound of a {}'] },
+  ],
+]);
 const failed = [
-  { path: '/srv/sounds/broken/cut-off.flac', kind: 'malformed', reason: 'flac: the stream ends within a frame (4 096 of 60 000 bytes)' },
-  { path: '/srv/sounds/broken/notes.wav', kind: 'unsupported', reason: 'not a sound: the file begins like plain text' },
+  {
+    path: '/srv/sounds/broken/cut-off.flac',
+    kind: 'malformed',
+    reason: 'flac: the stream ends within a frame (4 096 of 60 000 bytes)',
+  },
+  {
+    path: '/srv/sounds/broken/notes.wav',
+    kind: 'unsupported',
+    reason: 'not a sound: the file begins like plain text',
+  },
 ];
 
 const find = (id) => {
@@ -36,7 +54,7 @@ const find = (id) => {
 function multipart(body, boundary) {
   const parts = { request: {}, files: {} };
   const marker = Buffer.from(`--${boundary}`);
-  for (let at = body.indexOf(marker); at >= 0; ) {
+  for (let at = body.indexOf(marker); at >= 0;) {
     const next = body.indexOf(marker, at + marker.length);
     if (next < 0) break;
     const part = body.subarray(at + marker.length + 2, next - 2);
@@ -66,7 +84,15 @@ async function read(request) {
 }
 
 function filtered(f) {
-  const glob = f.path && new RegExp(`^${f.path.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*').replace(/\?/g, '.')}$`, 'i');
+  const glob =
+    f.path &&
+    new RegExp(
+      `^${f.path
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replace(/\*+/g, '.*')
+        .replace(/\?/g, '.')}$`,
+      'i',
+    );
   const split = (v) => (Array.isArray(v) ? v : v ? v.split(',') : []);
   return library.filter(
     ({ clip }) =>
@@ -85,10 +111,21 @@ function page(all, cursor, limit = 50) {
 }
 
 function startJob({ root }) {
-  if (!root || root.includes('..') || !root.startsWith('sounds')) throw new Problem(403, 'Forbidden', `${root} is not below an allowed root.`, 'root');
+  if (!root || root.includes('..') || !root.startsWith('sounds'))
+    throw new Problem(403, 'Forbidden', `${root} is not below an allowed root.`, 'root');
   const job = {
-    id: `job-${jobs.length + 1}`, state: 'running', root, started_at: new Date().toISOString(), finished_at: null,
-    files: 60, done: 0, failed: 0, bytes: 60e6, bytes_done: 0, audio_s: 0, error: null,
+    id: `job-${jobs.length + 1}`,
+    state: 'running',
+    root,
+    started_at: new Date().toISOString(),
+    finished_at: null,
+    files: 60,
+    done: 0,
+    failed: 0,
+    bytes: 60e6,
+    bytes_done: 0,
+    audio_s: 0,
+    error: null,
   };
   jobs.unshift(job);
   const timer = setInterval(() => {
@@ -123,7 +160,11 @@ function audio({ audio }, request, response) {
   const from = Number(range[1]);
   const to = range[2] ? Number(range[2]) : audio.length - 1;
   response
-    .writeHead(206, { ...head, 'content-range': `bytes ${from}-${to}/${audio.length}`, 'content-length': to - from + 1 })
+    .writeHead(206, {
+      ...head,
+      'content-range': `bytes ${from}-${to}/${audio.length}`,
+      'content-length': to - from + 1,
+    })
     .end(audio.subarray(from, to + 1));
 }
 
@@ -132,7 +173,10 @@ const stats = () => ({
   segments: library.reduce((n, e) => n + e.clip.segments, 0),
   duration_s: library.reduce((s, e) => s + e.clip.duration_s, 0),
   bytes: library.reduce((s, e) => s + e.clip.size, 0),
-  disk_bytes: 1_300_000, dim: 521, model: 'mini', failures: failed.length,
+  disk_bytes: 1_300_000,
+  dim: 521,
+  model: 'mini',
+  failures: failed.length,
 });
 
 /** Answers, by method and path; what a function returns is sent as JSON. */
@@ -140,33 +184,109 @@ const ROUTES = [
   ['POST', /^\/v1\/search$/, async ({ body }) => search(filtered(body.request.filter ?? {}), body.request, find)],
   ['POST', /^\/v1\/classify$/, async ({ body }) => classify(body, find)],
   ['POST', /^\/v1\/events$/, async ({ body }) => events(body, find)],
-  ['GET', /^\/v1\/clips$/, ({ q }) => page(filtered(q).map((e) => e.clip).sort((a, b) => (a.path < b.path ? -1 : 1)), q.cursor, q.limit)],
+  [
+    'GET',
+    /^\/v1\/clips$/,
+    ({ q }) =>
+      page(
+        filtered(q)
+          .map((e) => e.clip)
+          .sort((a, b) => (a.path < b.path ? -1 : 1)),
+        q.cursor,
+        q.limit,
+      ),
+  ],
   ['GET', /^\/v1\/clips\/([^/]+)$/, ({ id }) => find(id).clip],
   ['PATCH', /^\/v1\/clips\/([^/]+)$/, ({ id, body }) => Object.assign(find(id).clip, { tags: body.request.tags })],
   ['GET', /^\/v1\/clips\/([^/]+)\/audio$/, ({ id, request, response }) => void audio(find(id), request, response)],
   ['GET', /^\/v1\/clips\/([^/]+)\/peaks$/, ({ id, q }) => peaks(find(id).data, Number(q.points ?? 800))],
-  ['GET', /^\/v1\/clips\/([^/]+)\/spectrogram\.png$/, ({ id, q, response }) => {
-    const width = Number(q.width ?? 800);
-    response.writeHead(200, { 'content-type': 'image/png' }).end(spectrogram(peaks(find(id).data, width).max, width, Number(q.height ?? 128)));
-  }],
+  [
+    'GET',
+    /^\/v1\/clips\/([^/]+)\/spectrogram\.png$/,
+    ({ id, q, response }) => {
+      const width = Number(q.width ?? 800);
+      response
+        .writeHead(200, { 'content-type': 'image/png' })
+        .end(spectrogram(peaks(find(id).data, width).max, width, Number(q.height ?? 128)));
+    },
+  ],
   ['GET', /^\/v1\/jobs$/, () => ({ items: jobs, next_cursor: null })],
   ['POST', /^\/v1\/jobs$/, ({ body }) => [202, startJob(body.request)]],
   ['GET', /^\/v1\/jobs\/([^/]+)$/, ({ id }) => jobs.find((j) => j.id === id)],
-  ['DELETE', /^\/v1\/jobs\/([^/]+)$/, ({ id }) => Object.assign(jobs.find((j) => j.id === id), { state: 'cancelled', finished_at: new Date().toISOString() })],
-  ['GET', /^\/v1\/jobs\/([^/]+)\/events$/, ({ id, request, response }) => void follow(jobs.find((j) => j.id === id), request, response)],
+  [
+    'DELETE',
+    /^\/v1\/jobs\/([^/]+)$/,
+    ({ id }) =>
+      Object.assign(
+        jobs.find((j) => j.id === id),
+        { state: 'cancelled', finished_at: new Date().toISOString() },
+      ),
+  ],
+  [
+    'GET',
+    /^\/v1\/jobs\/([^/]+)\/events$/,
+    ({ id, request, response }) =>
+      void follow(
+        jobs.find((j) => j.id === id),
+        request,
+        response,
+      ),
+  ],
   ['GET', /^\/v1\/(?:jobs\/([^/]+)\/)?failures$/, () => page(failed)],
   ['GET', /^\/v1\/roots$/, () => [{ name: 'sounds', path: '/srv/sounds', writable: false }]],
   ['GET', /^\/v1\/labelsets$/, () => ({ items: [...labelSets.values()] })],
-  ['PUT', /^\/v1\/labelsets\/([^/]+)$/, ({ id, body }) => (labelSets.set(id, { ...body.request, name: id }), labelSets.get(id))],
-  ['DELETE', /^\/v1\/labelsets\/([^/]+)$/, ({ id, response }) => void (labelSets.delete(id), response.writeHead(204).end())],
-  ['GET', /^\/v1\/models$/, () => ({ object: 'list', data: [
-    { id: 'mini', object: 'model', kind: 'joint', dim: 521, licence: 'Apache-2.0', state: 'ready', current: true },
-    { id: 'clap-htsat-unfused', object: 'model', kind: 'joint', dim: 512, licence: 'Apache-2.0', state: 'not installed', current: false },
-  ] })],
+  [
+    'PUT',
+    /^\/v1\/labelsets\/([^/]+)$/,
+    ({ id, body }) => (labelSets.set(id, { ...body.request, name: id }), labelSets.get(id)),
+  ],
+  [
+    'DELETE',
+    /^\/v1\/labelsets\/([^/]+)$/,
+    ({ id, response }) => void (labelSets.delete(id), response.writeHead(204).end()),
+  ],
+  [
+    'GET',
+    /^\/v1\/models$/,
+    () => ({
+      object: 'list',
+      data: [
+        {
+          id: 'mini',
+          object: 'model',
+          kind: 'joint',
+          dim: 521,
+          licence: 'Apache-2.0',
+          state: 'ready',
+          current: true,
+        },
+        {
+          id: 'clap-htsat-unfused',
+          object: 'model',
+          kind: 'joint',
+          dim: 512,
+          licence: 'Apache-2.0',
+          state: 'not installed',
+          current: false,
+        },
+      ],
+    }),
+  ],
   ['GET', /^\/v1\/stats$/, stats],
-  ['GET', /^\/v1\/map$/, () => ({ method: 'pca', points: library.map(({ clip, top }, i) => ({
-    clip_id: clip.id, name: clip.name, top_class: top, x: Math.cos(i * 2.4) * Math.sqrt(i) + (clip.path.length % 3) * 0.2, y: Math.sin(i * 2.4) * Math.sqrt(i),
-  })) })],
+  [
+    'GET',
+    /^\/v1\/map$/,
+    () => ({
+      method: 'pca',
+      points: library.map(({ clip, top }, i) => ({
+        clip_id: clip.id,
+        name: clip.name,
+        top_class: top,
+        x: Math.cos(i * 2.4) * Math.sqrt(i) + (clip.path.length % 3) * 0.2,
+        y: Math.sin(i * 2.4) * Math.sqrt(i),
+      })),
+    }),
+  ],
   ['GET', /^\/(healthz|readyz)$/, () => ({ status: 'ok' })],
 ];
 
@@ -175,10 +295,20 @@ async function answer(request, response) {
   const path = decodeURIComponent(url.pathname);
   const fits = (r) => r[0] === request.method && r[1].exec(path);
   const route = ROUTES.find(fits);
-  if (!route) return path.startsWith('/v1/') ? fail(response, new Problem(404, 'Not found', `Nothing at ${path}.`)) : file(path, response);
-  if (key && path.startsWith('/v1/') && request.headers.authorization !== `Bearer ${key}`) throw new Problem(401, 'Unauthorized', 'This server needs an API key.');
+  if (!route)
+    return path.startsWith('/v1/')
+      ? fail(response, new Problem(404, 'Not found', `Nothing at ${path}.`))
+      : file(path, response);
+  if (key && path.startsWith('/v1/') && request.headers.authorization !== `Bearer ${key}`)
+    throw new Problem(401, 'Unauthorized', 'This server needs an API key.');
   const body = request.method === 'GET' ? {} : await read(request);
-  const found = await route[2]({ request, response, body, id: fits(route)[1], q: Object.fromEntries(url.searchParams) });
+  const found = await route[2]({
+    request,
+    response,
+    body,
+    id: fits(route)[1],
+    q: Object.fromEntries(url.searchParams),
+  });
   if (response.headersSent || found === undefined) return;
   const [status, value] = Array.isArray(found) && typeof found[0] === 'number' ? found : [200, found];
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
@@ -186,18 +316,30 @@ async function answer(request, response) {
 
 function fail(response, error) {
   const known = error instanceof Problem ? error : new Problem(500, 'Internal error', String(error.stack));
-  response
-    .writeHead(known.status, { 'content-type': 'application/problem+json', 'x-request-id': 'mock' })
-    .end(JSON.stringify({ type: 'about:blank', title: known.title, status: known.status, detail: known.message, field: known.field, request_id: 'mock' }));
+  response.writeHead(known.status, { 'content-type': 'application/problem+json', 'x-request-id': 'mock' }).end(
+    JSON.stringify({
+      type: 'about:blank',
+      title: known.title,
+      status: known.status,
+      detail: known.message,
+      field: known.field,
+      request_id: 'mock',
+    }),
+  );
 }
 
 function file(path, response) {
   const wanted = join(dist, normalize(path));
   const found = existsSync(wanted) && statSync(wanted).isFile() ? wanted : join(dist, 'index.html');
-  response.writeHead(200, { 'content-type': TYPES[extname(found)] ?? 'application/octet-stream', 'content-security-policy': CSP });
+  response.writeHead(200, {
+    'content-type': TYPES[extname(found)] ?? 'application/octet-stream',
+    'content-security-policy': CSP,
+  });
   createReadStream(found).pipe(response);
 }
 
-createServer((request, response) => answer(request, response).catch((error) => fail(response, error))).listen(port, '127.0.0.1', () =>
-  console.log(`mock on http://127.0.0.1:${port}`),
+createServer((request, response) => answer(request, response).catch((error) => fail(response, error))).listen(
+  port,
+  '127.0.0.1',
+  () => console.log(`mock on http://127.0.0.1:${port}`),
 );

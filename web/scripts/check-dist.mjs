@@ -21,9 +21,15 @@ await build({ root: web, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: 
 const [now, then] = [read(fresh), read(join(web, 'dist'))];
 rmSync(fresh, { recursive: true });
 
-const different = [...new Set([...now.keys(), ...then.keys()])].filter((name) => !now.get(name)?.equals(then.get(name) ?? Buffer.alloc(0))).sort();
+const different = [...new Set([...now.keys(), ...then.keys()])]
+  .filter((name) => !now.get(name)?.equals(then.get(name) ?? Buffer.alloc(0)))
+  .sort();
 if (different.length) {
-  console.error(`web/dist is not what web/ builds: ${different.join(', ')}. Run \`npm run build\` in web/ and commit web/dist.`);
+  console.error(
+    `web/dist is not what web/ builds: ${different.join(', ')}. Run \`npm run build\` in web/ and commit web/dist.`,
+  );
   process.exit(1);
 }
-console.log(`web/dist is current: ${now.size} files, ${[...now.values()].reduce((sum, file) => sum + file.length, 0)} bytes.`);
+console.log(
+  `web/dist is current: ${now.size} files, ${[...now.values()].reduce((sum, file) => sum + file.length, 0)} bytes.`,
+);

@@ -17,7 +17,10 @@ function found(row: number[], options: EventOptions, reach_s = 0, hop = 0.1): nu
 }
 
 test('hysteresis bridges a dip and ends below the release', () => {
-  expect(found([0, 0.4, 0.6, 0.4, 0.7, 0.3, 0.6], RAW)).toEqual([[0.1, 0.5], [0.6, 0.7]]);
+  expect(found([0, 0.4, 0.6, 0.4, 0.7, 0.3, 0.6], RAW)).toEqual([
+    [0.1, 0.5],
+    [0.6, 0.7],
+  ]);
 });
 
 test('close events merge and short ones vanish', () => {
@@ -26,7 +29,10 @@ test('close events merge and short ones vanish', () => {
 });
 
 test('edges are drawn in but not at the ends of the recording', () => {
-  expect(found([0.9, 0.9, 0, 0, 0.9, 0.9, 0.9, 0.9, 0, 0], RAW, 0.75, 1)).toEqual([[0, 1.5], [4.75, 7.25]]);
+  expect(found([0.9, 0.9, 0, 0, 0.9, 0.9, 0.9, 0.9, 0, 0], RAW, 0.75, 1)).toEqual([
+    [0, 1.5],
+    [4.75, 7.25],
+  ]);
 });
 
 test('the median removes a spike and keeps an edge', () => {
@@ -36,6 +42,10 @@ test('the median removes a spike and keeps an edge', () => {
 });
 
 test('cells cover the sound and meet', () => {
-  expect(cells([0.5, 1, 1.5], 1.8)).toEqual([[0, 0.75], [0.75, 1.25], [1.25, 1.8]]);
+  expect(cells([0.5, 1, 1.5], 1.8)).toEqual([
+    [0, 0.75],
+    [0.75, 1.25],
+    [1.25, 1.8],
+  ]);
   expect(cells([0.5], 0.1)).toEqual([[0, 0.1]]);
 });

@@ -27,7 +27,10 @@ export function SOUND(name: string, seconds = 2): { name: string; mimeType: stri
   for (let i = 0; i < n; i++) {
     const t = i / rate;
     const loud = t % 0.5 < 0.2 ? Math.exp(-(t % 0.5) * 9) : 0;
-    buffer.writeInt16LE(Math.round(20_000 * loud * Math.sin(2 * Math.PI * 420 * t + 3 * Math.sin(2 * Math.PI * 170 * t))), 44 + i * 2);
+    buffer.writeInt16LE(
+      Math.round(20_000 * loud * Math.sin(2 * Math.PI * 420 * t + 3 * Math.sin(2 * Math.PI * 170 * t))),
+      44 + i * 2,
+    );
   }
   return { name, mimeType: 'audio/wav', buffer };
 }

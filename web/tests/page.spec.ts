@@ -29,8 +29,15 @@ async function ask(page: Page, text: string): Promise<void> {
 /** Whether some sound is playing: its button says so. */
 const pauseButtons = (page: Page) => page.getByRole('button', { name: /^Pause / });
 
-const refuse = (status: number, detail: string, headers: Record<string, string> = {}) => (route: Route) =>
-  route.fulfill({ status, headers, contentType: 'application/problem+json', body: JSON.stringify({ title: 'No', status, detail }) });
+const refuse =
+  (status: number, detail: string, headers: Record<string, string> = {}) =>
+  (route: Route) =>
+    route.fulfill({
+      status,
+      headers,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ title: 'No', status, detail }),
+    });
 
 test.describe('search', () => {
   test('answers while words are typed, and the address can be shared', async ({ page }) => {
@@ -47,11 +54,14 @@ test.describe('search', () => {
   test('plays from the match by button and by a click on the wave', async ({ page }) => {
     await open(page, 'search');
     await ask(page, 'church bell');
-    const row = rows(page).filter({ hasText: /\.(wav|flac|ogg|mp3)/ }).first();
+    const row = rows(page)
+      .filter({ hasText: /\.(wav|flac|ogg|mp3)/ })
+      .first();
     await row.getByRole('button', { name: /^Play / }).click();
     await expect(pauseButtons(page)).toHaveCount(1);
     const shown = async () => (await row.textContent())!;
-    const seconds = (text: string | undefined) => (text ?? '0:0').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+    const seconds = (text: string | undefined) =>
+      (text ?? '0:0').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
     const from = seconds(/match ([\d:.]+)/.exec(await shown())?.[1]);
     await expect.poll(async () => seconds(/(\d+:[\d.]+) \/ /.exec(await shown())?.[1])).toBeGreaterThanOrEqual(from);
     await pauseButtons(page).click();
@@ -93,14 +103,24 @@ test.describe('search', () => {
     await ask(page, 'siren');
     const first = await rows(page).first().getByRole('heading').textContent();
     const sent = page.waitForRequest((r) => r.url().endsWith('/v1/search'));
-    await rows(page).first().getByRole('button', { name: /^Less like/ }).click();
+    await rows(page)
+      .first()
+      .getByRole('button', { name: /^Less like/ })
+      .click();
     const body = (await sent).postDataJSON();
     expect(body.query).toHaveLength(2);
     expect(body.query[1].weight).toBeLessThan(0);
     await expect(page.getByTestId('chip')).toContainText(first!);
-    await page.getByRole('button', { name: `Remove ${first}` }).or(page.getByRole('button', { name: /^Remove / })).first().click();
+    await page
+      .getByRole('button', { name: `Remove ${first}` })
+      .or(page.getByRole('button', { name: /^Remove / }))
+      .first()
+      .click();
     await expect(page.getByTestId('chip')).toHaveCount(0);
-    await rows(page).first().getByRole('button', { name: /^Similar to/ }).click();
+    await rows(page)
+      .first()
+      .getByRole('button', { name: /^Similar to/ })
+      .click();
     await expect(box(page)).toHaveValue('');
     await expect(rows(page).first()).toBeVisible();
   });
@@ -133,8 +153,14 @@ test.describe('search', () => {
     await expect(row.getByText('page-test', { exact: true })).toBeVisible();
     await page.reload();
     await expect(rows(page).first().getByText('page-test', { exact: true })).toBeVisible();
-    await rows(page).first().getByRole('button', { name: /^(Edit|Add) tags of/ }).click();
-    await rows(page).first().getByLabel(/^Tags of/).fill(before);
+    await rows(page)
+      .first()
+      .getByRole('button', { name: /^(Edit|Add) tags of/ })
+      .click();
+    await rows(page)
+      .first()
+      .getByLabel(/^Tags of/)
+      .fill(before);
     await rows(page).first().getByRole('button', { name: 'Save' }).click();
     await expect(page.getByText('Tags saved')).toBeVisible();
   });
@@ -144,7 +170,10 @@ test.describe('search', () => {
     await rows(page).nth(0).getByRole('checkbox').check();
     await rows(page).nth(1).getByRole('checkbox').check();
     const text = async (button: string) => {
-      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button, exact: true }).click()]);
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: button, exact: true }).click(),
+      ]);
       const chunks = [];
       for await (const chunk of await download.createReadStream()) chunks.push(chunk);
       return Buffer.concat(chunks).toString();
@@ -190,13 +219,12 @@ test.describe('errors', () => {
   });
 
   test('a key is asked for, once, and sent', async ({ page }) => {
-    await page.route('**/v1/**', (route) =>
-      route.request().headers().authorization === 'Bearer secret' ? route.fallback() : refuse(401, 'This server needs an API key.')(route),
-    );
-    // The server behind has no keys, or its own: what it gets is without.
-    await page.route('**/v1/clips?**', (route) => {
+    // The server behind has no keys: what it gets is without.
+    await page.route('**/v1/**', (route) => {
       const { authorization, ...headers } = route.request().headers();
-      return authorization === 'Bearer secret' ? route.continue({ headers }) : route.fallback();
+      return authorization === 'Bearer secret'
+        ? route.continue({ headers })
+        : refuse(401, 'This server needs an API key.')(route);
     });
     await open(page, 'search');
     await expect(page.getByRole('dialog')).toBeVisible();
@@ -205,6 +233,13 @@ test.describe('errors', () => {
     await page.getByRole('button', { name: 'Use this key' }).click();
     await expect(rows(page).first()).toBeVisible();
     await expect(page.getByRole('dialog')).toBeHidden();
+    // The sound itself cannot carry a key: it is fetched, and played from memory.
+    await rows(page)
+      .filter({ hasText: /\.(wav|flac|mp3)/ })
+      .first()
+      .getByRole('button', { name: /^Play / })
+      .click();
+    await expect(pauseButtons(page)).toHaveCount(1);
   });
 
   test('a busy server is asked again after its time', async ({ page }) => {
@@ -222,7 +257,11 @@ test.describe('errors', () => {
 
   test('a file that is no sound', async ({ page }) => {
     await open(page, 'events');
-    await page.getByLabel('Sound file').setInputFiles({ name: 'notes.wav', mimeType: 'audio/wav', buffer: Buffer.from('These are notes, not a sound. '.repeat(20)) });
+    await page.getByLabel('Sound file').setInputFiles({
+      name: 'notes.wav',
+      mimeType: 'audio/wav',
+      buffer: Buffer.from('These are notes, not a sound. '.repeat(20)),
+    });
     await page.getByLabel('Labels, one a line').fill('rain');
     await expect(page.getByRole('alert')).toContainText(/cannot be read|not a kind of file/i);
   });
@@ -231,7 +270,10 @@ test.describe('errors', () => {
 test('classify: a bar for each label, for dropped files and for clips', async ({ page }) => {
   await open(page, 'search');
   await ask(page, 'dog barking');
-  await rows(page).first().getByRole('link', { name: /^Classify/ }).click();
+  await rows(page)
+    .first()
+    .getByRole('link', { name: /^Classify/ })
+    .click();
   await page.getByLabel('Labels, one a line').fill('dog barking\nrain\npiano');
   await expect(page.getByTestId('result')).toHaveCount(1);
   await expect(page.getByTestId('result').locator('.verdict')).toHaveText('dog barking');
@@ -240,7 +282,9 @@ test('classify: a bar for each label, for dropped files and for clips', async ({
   await expect(page.getByTestId('result')).toHaveCount(2);
   await page.getByLabel('Several labels may fit at once').check();
   await expect(page.getByTestId('result').first().locator('dt')).toHaveCount(3);
-  await page.getByLabel('Sound files').setInputFiles({ name: 'broken.wav', mimeType: 'audio/wav', buffer: Buffer.from('not a sound '.repeat(20)) });
+  await page
+    .getByLabel('Sound files')
+    .setInputFiles({ name: 'broken.wav', mimeType: 'audio/wav', buffer: Buffer.from('not a sound '.repeat(20)) });
   await expect(page.getByRole('alert').first()).toBeVisible();
 });
 
@@ -273,7 +317,10 @@ test('events: regions, sliders that answer at once, exports', async ({ page }) =
   await expect(page.getByAltText('Spectrogram of the recording')).toBeVisible();
   // With the server's own settings the page finds what the server found.
   if (answer.events.length) await expect(table.locator('tbody tr')).toHaveCount(answer.events.length);
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Audacity labels' }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Audacity labels' }).click(),
+  ]);
   expect(download.suggestedFilename()).toBe('evening-at-home.txt');
   // No request goes out when a slider moves.
   let asked = 0;
@@ -283,7 +330,10 @@ test('events: regions, sliders that answer at once, exports', async ({ page }) =
   await page.getByRole('button', { name: 'Reset' }).click();
   await expect(table).toContainText('church bell');
   expect(asked).toBe(0);
-  await table.getByRole('button', { name: /^Play from/ }).first().click();
+  await table
+    .getByRole('button', { name: /^Play from/ })
+    .first()
+    .click();
   await expect(pauseButtons(page)).toHaveCount(1);
 });
 
@@ -302,7 +352,9 @@ test('index: a job with progress to its end', async ({ page }) => {
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   const job = page.getByTestId('job').first();
   await expect(job.getByTestId('state')).toHaveText(/Running|Waiting|Done/);
+  const refreshed = page.waitForRequest(/\/v1\/stats$/, { timeout: 25_000 });
   await expect(job.getByTestId('state')).toHaveText('Done', { timeout: 25_000 });
+  await refreshed;
   await expect(job).toContainText(/\d+ of \d+ files/);
 });
 
@@ -346,7 +398,10 @@ for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
       if (name === 'search') {
         await ask(page, 'dog');
         await page.getByRole('button', { name: 'Filters' }).click();
-        await rows(page).first().getByRole('button', { name: /^More like/ }).click();
+        await rows(page)
+          .first()
+          .getByRole('button', { name: /^More like/ })
+          .click();
         await expect(page.getByTestId('status')).toHaveText(/in \d+ ms/);
         await rows(page).first().getByRole('checkbox').check();
       } else if (name === 'classify') {
@@ -381,7 +436,9 @@ test.describe('phone', () => {
         await expect(page.getByTestId('lane')).toBeVisible();
       }
       await page.waitForTimeout(300);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const over = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       expect(over).toBeLessThanOrEqual(0);
     });
   }
@@ -398,5 +455,6 @@ async function drop(page: Page, name: string, seconds = 2): Promise<void> {
     },
     [bytes, name],
   );
-  for (const type of ['dragenter', 'dragover', 'drop']) await page.dispatchEvent('body', type, { dataTransfer: transfer });
+  for (const type of ['dragenter', 'dragover', 'drop'])
+    await page.dispatchEvent('body', type, { dataTransfer: transfer });
 }

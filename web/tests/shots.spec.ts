@@ -21,7 +21,11 @@ for (const [look, options] of Object.entries(LOOKS)) {
           await page.getByLabel('Describe a sound').fill('animal noise at night');
           await page.getByRole('button', { name: 'Filters' }).click();
           await page.waitForTimeout(1200);
-          if (look !== 'phone') await page.getByRole('checkbox', { name: /Select/ }).first().check();
+          if (look !== 'phone')
+            await page
+              .getByRole('checkbox', { name: /Select/ })
+              .first()
+              .check();
         } else if (name === 'classify') {
           await page.getByLabel('Sound files').setInputFiles([SOUND('dog-barking.wav'), SOUND('rain.wav')]);
           await page.getByLabel('Labels, one a line').fill('dog barking\nrain\nspeech\nmusic\nsiren');

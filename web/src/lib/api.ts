@@ -81,10 +81,13 @@ export const audioPath = (clip: string) => `v1/clips/${id(clip)}/audio`;
 export const search = (request: T.SearchRequest, files: Record<string, File>, signal?: AbortSignal) =>
   post<T.SearchResponse>('v1/search', request, files, signal);
 
-export const clips = (values: T.Filter & { q?: string; sort?: string; cursor?: string; limit?: number }, signal?: AbortSignal) =>
-  json<T.Page<T.Clip>>(`v1/clips${query({ ...values })}`, { signal: signal ?? null });
+export const clips = (
+  values: T.Filter & { q?: string; sort?: string; cursor?: string; limit?: number },
+  signal?: AbortSignal,
+) => json<T.Page<T.Clip>>(`v1/clips${query({ ...values })}`, { signal: signal ?? null });
 export const clip = (clipId: string) => json<T.Clip>(`v1/clips/${id(clipId)}`);
-export const setTags = (clipId: string, tags: string[]) => json<T.Clip>(`v1/clips/${id(clipId)}`, body('PATCH', { tags }));
+export const setTags = (clipId: string, tags: string[]) =>
+  json<T.Clip>(`v1/clips/${id(clipId)}`, body('PATCH', { tags }));
 
 /** Puts a file under the server's upload root and into the index. */
 export const addClip = (file: File) => post<T.Clip>('v1/clips', {}, { file });
@@ -129,7 +132,8 @@ export const labelSets = async () => listOf<T.LabelSet>(await json('v1/labelsets
 export const saveLabelSet = (set: T.LabelSet) => send(`v1/labelsets/${id(set.name)}`, body('PUT', set));
 export const deleteLabelSet = (name: string) => send(`v1/labelsets/${id(name)}`, { method: 'DELETE' });
 
-const listOf = <R>(value: R[] | { items?: R[]; data?: R[] }): R[] => (Array.isArray(value) ? value : (value.items ?? value.data ?? []));
+const listOf = <R>(value: R[] | { items?: R[]; data?: R[] }): R[] =>
+  Array.isArray(value) ? value : (value.items ?? value.data ?? []);
 
 export const roots = async () => listOf<T.Root>(await json('v1/roots'));
 export const jobs = async () => listOf<T.Job>(await json('v1/jobs'));

@@ -14,12 +14,23 @@ export function save(name: string, type: string, text: string): void {
 
 /** One CSV line (RFC 4180). */
 const csvLine = (fields: (string | number)[]): string =>
-  fields.map((field) => (/[",\r\n]/.test(String(field)) ? `"${String(field).replaceAll('"', '""')}"` : field)).join(',') + '\r\n';
+  fields
+    .map((field) => (/[",\r\n]/.test(String(field)) ? `"${String(field).replaceAll('"', '""')}"` : field))
+    .join(',') + '\r\n';
 
 export const hitsCsv = (hits: Hit[]): string =>
   csvLine(['path', 'score', 'start_s', 'end_s', 'duration_s', 'tags']) +
   hits
-    .map((h) => csvLine([h.clip.path, h.score.toFixed(4), h.start_s.toFixed(2), h.end_s.toFixed(2), h.clip.duration_s.toFixed(2), h.clip.tags.join(';')]))
+    .map((h) =>
+      csvLine([
+        h.clip.path,
+        h.score.toFixed(4),
+        h.start_s.toFixed(2),
+        h.end_s.toFixed(2),
+        h.clip.duration_s.toFixed(2),
+        h.clip.tags.join(';'),
+      ]),
+    )
     .join('');
 
 /** Extended M3U. A path with a line end cannot be written in this format and is left out. */
@@ -34,7 +45,9 @@ export const hitsJson = (hits: Hit[]): string => JSON.stringify(hits, null, 2) +
 
 /** Audacity's label track: onset, end and label, parted by tabs. */
 export const audacity = (events: SoundEvent[]): string =>
-  events.map((e) => `${e.onset_s.toFixed(6)}\t${e.offset_s.toFixed(6)}\t${e.label.replace(/[\t\r\n]/g, ' ')}\n`).join('');
+  events
+    .map((e) => `${e.onset_s.toFixed(6)}\t${e.offset_s.toFixed(6)}\t${e.label.replace(/[\t\r\n]/g, ' ')}\n`)
+    .join('');
 
 export const eventsCsv = (events: SoundEvent[]): string =>
   csvLine(['onset_s', 'offset_s', 'label', 'score']) +

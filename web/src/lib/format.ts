@@ -31,7 +31,8 @@ export const hertz = (n: number): string => `${(n / 1000).toLocaleString('en', {
 
 export const percent = (p: number): string => (p > 0 && p < 0.01 ? '< 1 %' : `${Math.round(p * 100)} %`);
 
-export const count = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+export const count = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
 export const channels = (n: number): string => (n === 1 ? 'mono' : n === 2 ? 'stereo' : `${n} channels`);
 
@@ -42,4 +43,11 @@ export function when(iso: string | null | undefined): string {
 }
 
 /** Words parted by commas or line ends, each once. */
-export const list = (text: string): string[] => [...new Set(text.split(/[,\n]/).map((t) => t.trim()).filter(Boolean))];
+export const list = (text: string): string[] => [
+  ...new Set(
+    text
+      .split(/[,\n]/)
+      .map((t) => t.trim())
+      .filter(Boolean),
+  ),
+];

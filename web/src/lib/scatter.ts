@@ -50,7 +50,17 @@ export class Scatter {
         axes: [{ show: false }, { show: false }],
         padding: [0, 0, 0, 0],
         scales: { x: { time: false, auto: false, range: [x0, x1] }, y: { auto: false, range: [y0, y1] } },
-        series: [{}, { facets: [{ scale: 'x', auto: false }, { scale: 'y', auto: false }], paths: () => null, points: { show: false } }],
+        series: [
+          {},
+          {
+            facets: [
+              { scale: 'x', auto: false },
+              { scale: 'y', auto: false },
+            ],
+            paths: () => null,
+            points: { show: false },
+          },
+        ],
         hooks: { draw: [() => this.#draw()] },
       } as unknown as uPlot.Options,
       [null, [xs, ys]] as unknown as uPlot.AlignedData,
@@ -149,7 +159,13 @@ export class Scatter {
       ctx.strokeStyle = this.#mark;
       ctx.lineWidth = 2 * devicePixelRatio;
       ctx.beginPath();
-      ctx.arc(this.#plot.valToPos(chosen.x, 'x', true), this.#plot.valToPos(chosen.y, 'y', true), 2 * radius, 0, 2 * Math.PI);
+      ctx.arc(
+        this.#plot.valToPos(chosen.x, 'x', true),
+        this.#plot.valToPos(chosen.y, 'y', true),
+        2 * radius,
+        0,
+        2 * Math.PI,
+      );
       ctx.stroke();
     }
     ctx.restore();
@@ -182,34 +198,42 @@ export class Scatter {
       this.zoom(Math.exp(Math.max(-100, Math.min(100, e.deltaY)) / 250), place(e));
     };
     box.addEventListener('wheel', wheel, { ...options, passive: false });
-    box.addEventListener('pointerdown', (e) => {
-      down.set(e.pointerId, place(e));
-      moved = down.size > 1;
-      box.setPointerCapture(e.pointerId);
-    }, options);
-    box.addEventListener('pointermove', (e) => {
-      const to = place(e);
-      const from = down.get(e.pointerId);
-      if (!from) {
-        const i = this.#nearest(to.left, to.top);
-        if (i !== hovered) this.on.hover((hovered = i));
-        return;
-      }
-      if (Math.hypot(to.left - from.left, to.top - from.top) < 4 && !moved) return;
-      moved = true;
-      const other = [...down].find(([id]) => id !== e.pointerId)?.[1];
-      if (other) {
-        const before = Math.hypot(from.left - other.left, from.top - other.top);
-        const after = Math.hypot(to.left - other.left, to.top - other.top);
-        if (after > 0) this.zoom(before / after, other);
-      } else {
-        const [x0, x1, y0, y1] = this.#now();
-        const dx = ((from.left - to.left) / box.clientWidth) * (x1 - x0);
-        const dy = ((to.top - from.top) / box.clientHeight) * (y1 - y0);
-        this.#show(x0 + dx, x1 + dx, y0 + dy, y1 + dy);
-      }
-      down.set(e.pointerId, to);
-    }, options);
+    box.addEventListener(
+      'pointerdown',
+      (e) => {
+        down.set(e.pointerId, place(e));
+        moved = down.size > 1;
+        box.setPointerCapture(e.pointerId);
+      },
+      options,
+    );
+    box.addEventListener(
+      'pointermove',
+      (e) => {
+        const to = place(e);
+        const from = down.get(e.pointerId);
+        if (!from) {
+          const i = this.#nearest(to.left, to.top);
+          if (i !== hovered) this.on.hover((hovered = i));
+          return;
+        }
+        if (Math.hypot(to.left - from.left, to.top - from.top) < 4 && !moved) return;
+        moved = true;
+        const other = [...down].find(([id]) => id !== e.pointerId)?.[1];
+        if (other) {
+          const before = Math.hypot(from.left - other.left, from.top - other.top);
+          const after = Math.hypot(to.left - other.left, to.top - other.top);
+          if (after > 0) this.zoom(before / after, other);
+        } else {
+          const [x0, x1, y0, y1] = this.#now();
+          const dx = ((from.left - to.left) / box.clientWidth) * (x1 - x0);
+          const dy = ((to.top - from.top) / box.clientHeight) * (y1 - y0);
+          this.#show(x0 + dx, x1 + dx, y0 + dy, y1 + dy);
+        }
+        down.set(e.pointerId, to);
+      },
+      options,
+    );
     const up = (e: PointerEvent) => {
       down.delete(e.pointerId);
       if (moved || e.type !== 'pointerup') return;

@@ -69,6 +69,7 @@ class Search {
   }
 
   add(name: string, part: QueryPart, less = false, file?: File): void {
+    this.show_below = false;
     if (part.clip_id) {
       const same = this.chips.find((c) => c.part.clip_id === part.clip_id && c.part.start_s === part.start_s);
       if (same) {
@@ -79,6 +80,7 @@ class Search {
     this.chips.push({ id: this.#nextChip++, name, part, less, ...(file ? { file } : {}) });
   }
   remove(id: number): void {
+    this.show_below = false;
     this.chips = this.chips.filter((c) => c.id !== id);
   }
   clear(): void {
@@ -129,9 +131,21 @@ class Search {
       }
       query.push(part);
     }
-    const min_score = this.show_below ? { min_score: null } : this.filters.min_score !== null ? { min_score: this.filters.min_score } : {};
+    const min_score = this.show_below
+      ? { min_score: null }
+      : this.filters.min_score !== null
+        ? { min_score: this.filters.min_score }
+        : {};
     const answer = await api.search(
-      { query, filter: this.filter(), k: PAGE, collapse: !this.filters.every_segment, explain: true, ...min_score, ...(cursor ? { cursor } : {}) },
+      {
+        query,
+        filter: this.filter(),
+        k: PAGE,
+        collapse: !this.filters.every_segment,
+        explain: true,
+        ...min_score,
+        ...(cursor ? { cursor } : {}),
+      },
       files,
       signal,
     );
@@ -145,7 +159,10 @@ class Search {
   }
 
   async #browse(cursor: string | undefined, signal: AbortSignal): Promise<void> {
-    const answer = await api.clips({ ...this.filter(), sort: 'path', limit: PAGE, ...(cursor ? { cursor } : {}) }, signal);
+    const answer = await api.clips(
+      { ...this.filter(), sort: 'path', limit: PAGE, ...(cursor ? { cursor } : {}) },
+      signal,
+    );
     if (signal.aborted) return;
     const rows = answer.items.map(wholeClip);
     this.hits = cursor ? [...this.hits, ...rows] : rows;
@@ -182,21 +199,35 @@ class Search {
     this.clear();
     this.clearFilters();
     this.text = params.get('q') ?? '';
-    for (const [name, less] of [['and', false], ['not', true]] as const) {
+    for (const [name, less] of [
+      ['and', false],
+      ['not', true],
+    ] as const) {
       for (const text of params.getAll(name)) this.add(text, { text }, less);
     }
-    for (const [name, less] of [['like', false], ['unlike', true]] as const) {
+    for (const [name, less] of [
+      ['like', false],
+      ['unlike', true],
+    ] as const) {
       for (const value of params.getAll(name)) {
         const [clip_id = '', place] = value.split('@', 2);
         const [start_s, end_s] = (place ?? '').split('-').map(Number);
-        this.add(clip_id, { clip_id, ...(start_s !== undefined && end_s !== undefined ? { start_s, end_s } : {}) }, less);
+        this.add(
+          clip_id,
+          { clip_id, ...(start_s !== undefined && end_s !== undefined ? { start_s, end_s } : {}) },
+          less,
+        );
         const chip = this.chips.at(-1)!;
-        api.clip(clip_id).then((clip) => (chip.name = clip.name), () => {});
+        api.clip(clip_id).then(
+          (clip) => (chip.name = clip.name),
+          () => {},
+        );
       }
     }
     const f = this.filters;
     for (const name of ['path', 'tags', 'formats', 'indexed_since'] as const) f[name] = params.get(name) ?? '';
-    for (const name of ['min_duration_s', 'max_duration_s', 'min_score'] as const) f[name] = params.has(name) ? Number(params.get(name)) : null;
+    for (const name of ['min_duration_s', 'max_duration_s', 'min_score'] as const)
+      f[name] = params.has(name) ? Number(params.get(name)) : null;
     f.every_segment = params.get('every_segment') === 'true';
   }
 }

@@ -19,7 +19,8 @@ class Sounds {
     this.items = [...this.items, ...files.map((file) => ({ id: this.#next++, name: file.name, file }))];
   }
   addClip(clip: Clip): void {
-    if (!this.items.some((s) => s.clip?.id === clip.id)) this.items = [...this.items, { id: this.#next++, name: clip.name, clip }];
+    if (!this.items.some((s) => s.clip?.id === clip.id))
+      this.items = [...this.items, { id: this.#next++, name: clip.name, clip }];
   }
   remove(id: number): void {
     this.items = this.items.filter((s) => s.id !== id);

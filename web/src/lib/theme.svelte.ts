@@ -16,12 +16,16 @@ class Theme {
     return this.choice === 'system' ? this.#systemDark : this.choice === 'dark';
   }
   toggle(): void {
-    this.choice = this.dark ? 'light' : 'dark';
+    const dark = !this.dark;
+    // Back at what the system says, its changes are followed again.
+    this.choice = dark === this.#systemDark ? 'system' : dark ? 'dark' : 'light';
     localStorage.setItem(STORE, this.choice);
     this.#apply();
   }
   #apply(): void {
-    if (this.choice !== 'system') document.documentElement.dataset.theme = this.choice;
+    const { dataset } = document.documentElement;
+    if (this.choice === 'system') delete dataset.theme;
+    else dataset.theme = this.choice;
   }
 }
 

@@ -8,13 +8,15 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { classify, events, Problem, search } from './answers.mjs';
+import { page, read } from './http.mjs';
+import { follow, jobs, startJob } from './jobs.mjs';
 import { library, peaks } from './library.mjs';
 import { spectrogram } from './png.mjs';
 
 const port = Number(process.argv[2] ?? 4681);
 const key = process.env.MOCK_KEY;
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
-export const CSP =
+const CSP =
   "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; " +
   "object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 const TYPES = {
@@ -24,7 +26,6 @@ const TYPES = {
   '.svg': 'image/svg+xml',
 };
 
-const jobs = [];
 const labelSets = new Map([
   [
     'house',
@@ -50,39 +51,6 @@ const find = (id) => {
   return found;
 };
 
-/** The parts of a multipart body: `request` as JSON, the rest as files. */
-function multipart(body, boundary) {
-  const parts = { request: {}, files: {} };
-  const marker = Buffer.from(`--${boundary}`);
-  for (let at = body.indexOf(marker); at >= 0;) {
-    const next = body.indexOf(marker, at + marker.length);
-    if (next < 0) break;
-    const part = body.subarray(at + marker.length + 2, next - 2);
-    const split = part.indexOf('\r\n\r\n');
-    const head = part.subarray(0, split).toString();
-    const name = /name="([^"]*)"/.exec(head)?.[1];
-    const data = part.subarray(split + 4);
-    if (name === 'request') parts.request = JSON.parse(data.toString());
-    else parts.files[name] = { name: /filename="([^"]*)"/.exec(head)?.[1] ?? name, data };
-    at = next;
-  }
-  return parts;
-}
-
-async function read(request) {
-  const chunks = [];
-  for await (const chunk of request) chunks.push(chunk);
-  const body = Buffer.concat(chunks);
-  const type = request.headers['content-type'] ?? '';
-  const boundary = /boundary=(.+)$/.exec(type)?.[1];
-  if (boundary) return multipart(body, boundary);
-  try {
-    return { request: body.length ? JSON.parse(body.toString()) : {}, files: {} };
-  } catch {
-    throw new Problem(400, 'Bad request', 'The body is not JSON.');
-  }
-}
-
 function filtered(f) {
   const glob =
     f.path &&
@@ -102,55 +70,6 @@ function filtered(f) {
       clip.duration_s >= Number(f.min_duration_s ?? 0) &&
       clip.duration_s <= Number(f.max_duration_s ?? Infinity),
   );
-}
-
-function page(all, cursor, limit = 50) {
-  const from = Number(cursor ?? 0);
-  const to = from + Number(limit);
-  return { items: all.slice(from, to), next_cursor: to < all.length ? String(to) : null, total: all.length };
-}
-
-function startJob({ root }) {
-  if (!root || root.includes('..') || !root.startsWith('sounds'))
-    throw new Problem(403, 'Forbidden', `${root} is not below an allowed root.`, 'root');
-  const job = {
-    id: `job-${jobs.length + 1}`,
-    state: 'running',
-    root,
-    started_at: new Date().toISOString(),
-    finished_at: null,
-    files: 60,
-    done: 0,
-    failed: 0,
-    bytes: 60e6,
-    bytes_done: 0,
-    audio_s: 0,
-    error: null,
-  };
-  jobs.unshift(job);
-  const timer = setInterval(() => {
-    if (job.state !== 'running') return clearInterval(timer);
-    const n = job.done + job.failed + 3;
-    job.failed = n > 30 ? 2 : 0;
-    job.done = n - job.failed;
-    job.bytes_done = n * 1e6;
-    job.audio_s = n * 6.5;
-    if (n >= job.files) Object.assign(job, { state: 'done', finished_at: new Date().toISOString() });
-  }, 100);
-  return job;
-}
-
-function follow(job, request, response) {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-  const timer = setInterval(() => {
-    const running = job.state === 'running';
-    response.write(`event: ${running ? 'progress' : 'done'}\ndata: ${JSON.stringify(job)}\n\n`);
-    if (!running) {
-      clearInterval(timer);
-      response.end();
-    }
-  }, 100);
-  request.on('close', () => clearInterval(timer));
 }
 
 function audio({ audio }, request, response) {

@@ -1,5 +1,46 @@
-import { expect, type Page } from '@playwright/test';
+import { expect, test as base, type Locator, type Page, type Route } from '@playwright/test';
 import type { PageName } from '../src/lib/router.svelte';
+
+/** A test fails where the browser refuses something by the Content-Security-Policy, or an error goes unseen. */
+export const test = base.extend<{ complaints: void }>({
+  complaints: [
+    async ({ page }, use) => {
+      const heard: string[] = [];
+      page.on('pageerror', (error) => heard.push(String(error)));
+      page.on('console', (message) => {
+        if (/Content Security Policy|Uncaught/.test(message.text())) heard.push(message.text());
+      });
+      await use();
+      expect(heard).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
+
+export const rows = (page: Page): Locator => page.getByTestId('results').getByRole('article');
+export const box = (page: Page): Locator => page.getByLabel('Describe a sound');
+
+/** Whether some sound is playing: its button says so. */
+export const pauseButtons = (page: Page): Locator => page.getByRole('button', { name: /^Pause / });
+
+/** Searches by words and waits for the answer. */
+export async function ask(page: Page, text: string): Promise<void> {
+  await box(page).fill(text);
+  await expect(page.getByTestId('status')).toHaveText(/match(es)? in \d+ ms/);
+}
+
+/** Answers in the server's place with an error. */
+export const refuse =
+  (status: number, detail: string, headers: Record<string, string> = {}) =>
+  (route: Route): Promise<void> =>
+    route.fulfill({
+      status,
+      headers,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ title: 'No', status, detail }),
+    });
 
 /** Opens a page of the application and waits until it stands. */
 export async function open(page: Page, name: PageName, query = ''): Promise<void> {
@@ -33,4 +74,19 @@ export function SOUND(name: string, seconds = 2): { name: string; mimeType: stri
     );
   }
   return { name, mimeType: 'audio/wav', buffer };
+}
+
+/** Drops a file made here on the page, as a file manager does. */
+export async function drop(page: Page, name: string, seconds = 2): Promise<void> {
+  const bytes = SOUND(name, seconds).buffer.toString('base64');
+  const transfer = await page.evaluateHandle(
+    ([bytes, name]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(bytes!), (c) => c.charCodeAt(0))], name!, { type: 'audio/wav' }));
+      return data;
+    },
+    [bytes, name],
+  );
+  for (const type of ['dragenter', 'dragover', 'drop'])
+    await page.dispatchEvent('body', type, { dataTransfer: transfer });
 }

@@ -150,7 +150,7 @@ class Search {
       signal,
     );
     if (signal.aborted) return;
-    this.hits = cursor ? [...this.hits, ...answer.hits] : answer.hits;
+    this.hits = cursor ? joined(this.hits, answer.hits) : answer.hits;
     this.next = answer.next_cursor;
     this.below = answer.below_min_score;
     this.took_ms = answer.took_ms;
@@ -165,7 +165,7 @@ class Search {
     );
     if (signal.aborted) return;
     const rows = answer.items.map(wholeClip);
-    this.hits = cursor ? [...this.hits, ...rows] : rows;
+    this.hits = cursor ? joined(this.hits, rows) : rows;
     this.next = answer.next_cursor;
     this.total = answer.total ?? null;
     this.below = 0;
@@ -234,6 +234,15 @@ class Search {
 
 /** People write a part of a path; a pattern is meant only where it has a star or question mark. */
 const globOf = (text: string): string => (/[*?[{]/.test(text) ? text : `**${text}**`);
+
+/** Names a row: a clip may be there more than once, with different stretches. */
+export const rowKey = (hit: Hit): string => `${hit.clip.id} ${hit.start_s}`;
+
+/** The next page after those before; what moved between the pages is not shown twice. */
+function joined(before: Hit[], next: Hit[]): Hit[] {
+  const there = new Set(before.map(rowKey));
+  return [...before, ...next.filter((hit) => !there.has(rowKey(hit)))];
+}
 
 const wholeClip = (clip: Clip): Hit => ({ clip, score: NaN, start_s: 0, end_s: clip.duration_s });
 

@@ -61,3 +61,45 @@ test('a file that is no sound', async ({ page }) => {
   await page.getByLabel('Labels, one a line').fill('rain');
   await expect(page.getByRole('alert')).toContainText(/cannot be read|not a kind of file/i);
 });
+
+test('a server that is still loading is asked again', async ({ page }) => {
+  let calls = 0;
+  await page.route('**/v1/clips?**', (route) =>
+    calls++ === 0 ? refuse(503, 'The model is being loaded.', { 'retry-after': '1' })(route) : route.continue(),
+  );
+  await open(page, 'search');
+  await expect(page.getByRole('alert')).toContainText('still loading');
+  await expect(rows(page).first()).toBeVisible();
+});
+
+test('an empty library says what to do', async ({ page }) => {
+  await page.route('**/v1/clips?**', (route) => route.fulfill({ json: { items: [], next_cursor: null, total: 0 } }));
+  await open(page, 'search');
+  await expect(page.getByText('The library is empty')).toBeVisible();
+  await page.getByRole('link', { name: 'Index a folder of sounds' }).click();
+  await expect(page.getByRole('heading', { name: 'Index', exact: true })).toBeVisible();
+});
+
+test('a sound that the browser cannot play says so', async ({ page }) => {
+  await page.route('**/audio', (route) => route.fulfill({ contentType: 'audio/x-aiff', body: 'FORM' }));
+  await open(page, 'search');
+  await page
+    .getByRole('button', { name: /^Play / })
+    .first()
+    .click();
+  await expect(page.getByRole('alert')).toContainText('cannot play this file');
+});
+
+test('a job is followed without its stream, too', async ({ page }) => {
+  await page.route('**/v1/jobs/*/events', (route) => route.abort());
+  await open(page, 'index');
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await expect(page.getByTestId('job').first().getByTestId('state')).toHaveText('Done', { timeout: 25_000 });
+});
+
+test('a job that the server refuses says why', async ({ page }) => {
+  await open(page, 'index');
+  await page.getByLabel('Folder below it').fill('../../etc');
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await expect(page.getByRole('status').filter({ hasText: /etc|root|allowed/ })).toBeVisible();
+});

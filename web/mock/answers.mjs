@@ -109,7 +109,7 @@ export function classify({ request, files }, find) {
       };
     }
   });
-  return { results: [...uploads, ...(request.clip_ids ?? []).map((id) => one(id, find(id)))] };
+  return { results: [...(request.clip_ids ?? []).map((id) => one(id, find(id))), ...uploads] };
 }
 
 export function events({ request, files }, find) {
@@ -128,5 +128,17 @@ export function events({ request, files }, find) {
       );
     });
   });
-  return { duration_s, labels, calibrated: true, events: [], tracks: { times, rows } };
+  return {
+    duration_s,
+    labels,
+    calibrated: true,
+    events: [],
+    tracks: { times: middles(times, duration_s), rows, reach_s: 0.195 },
+  };
+}
+
+/** The middle of the stretch that each window's centre stands for: to halfway to its neighbours. */
+function middles(centres, duration_s) {
+  const edge = (i) => (i === 0 ? 0 : i === centres.length ? duration_s : (centres[i - 1] + centres[i]) / 2);
+  return centres.map((_, i) => (edge(i) + edge(i + 1)) / 2);
 }

@@ -51,20 +51,22 @@ const find = (id) => {
   return found;
 };
 
+/** A glob as the index reads it: without a slash it speaks of the file's name. */
+function globbed(glob) {
+  const source = glob.replace(/\*\*\/|\/\*\*|[*?{},]|[.+^$()|[\]\\]/g, (part) => {
+    const known = { '**/': '(?:.*/)?', '/**': '/.*', '*': '[^/]*', '?': '[^/]', '{': '(?:', '}': ')', ',': '|' };
+    return known[part] ?? `\\${part}`;
+  });
+  const pattern = new RegExp(`^${glob.includes('/') && !glob.startsWith('/') ? '(?:.*/)?' : ''}${source}$`);
+  return ({ clip }) => pattern.test(glob.includes('/') ? clip.path : clip.name);
+}
+
 function filtered(f) {
-  const glob =
-    f.path &&
-    new RegExp(
-      `^${f.path
-        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replace(/\*+/g, '.*')
-        .replace(/\?/g, '.')}$`,
-      'i',
-    );
-  const split = (v) => (Array.isArray(v) ? v : v ? v.split(',') : []);
+  const path = f.path ? globbed(f.path) : () => true;
+  const split = (v) => (Array.isArray(v) ? v : v ? [v] : []);
   return library.filter(
     ({ clip }) =>
-      (!glob || glob.test(clip.path)) &&
+      path({ clip }) &&
       split(f.tags).every((t) => clip.tags.includes(t)) &&
       (!split(f.formats).length || split(f.formats).includes(clip.format)) &&
       clip.duration_s >= Number(f.min_duration_s ?? 0) &&
@@ -226,7 +228,11 @@ async function answer(request, response) {
     response,
     body,
     id: fits(route)[1],
-    q: Object.fromEntries(url.searchParams),
+    q: {
+      ...Object.fromEntries(url.searchParams),
+      tags: url.searchParams.getAll('tags'),
+      formats: url.searchParams.getAll('formats'),
+    },
   });
   if (response.headersSent || found === undefined) return;
   const [status, value] = Array.isArray(found) && typeof found[0] === 'number' ? found : [200, found];

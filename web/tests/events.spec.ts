@@ -42,10 +42,10 @@ test('the median removes a spike and keeps an edge', () => {
 });
 
 test('cells cover the sound and meet', () => {
-  expect(cells([0.5, 1, 1.5], 1.8)).toEqual([
+  expect(cells([0.375, 1, 1.525], 1.8)).toEqual([
     [0, 0.75],
     [0.75, 1.25],
     [1.25, 1.8],
   ]);
-  expect(cells([0.5], 0.1)).toEqual([[0, 0.1]]);
+  expect(cells([0.05], 0.1)).toEqual([[0, 0.1]]);
 });

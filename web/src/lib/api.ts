@@ -68,7 +68,7 @@ export function query(values: Record<string, string | number | boolean | string[
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined || value === null || value === '') continue;
     if (Array.isArray(value)) {
-      if (value.length) pairs.set(name, value.join(','));
+      for (const one of value) pairs.append(name, one);
     } else pairs.set(name, String(value));
   }
   const text = pairs.toString();
@@ -129,7 +129,8 @@ export const events = (request: EventsRequest, file: File | null, signal?: Abort
 const numbered = (files: File[]) => Object.fromEntries(files.map((file, i) => [`file${i}`, file]));
 
 export const labelSets = async () => listOf<T.LabelSet>(await json('v1/labelsets'));
-export const saveLabelSet = (set: T.LabelSet) => send(`v1/labelsets/${id(set.name)}`, body('PUT', set));
+export const saveLabelSet = (set: T.LabelSet) =>
+  send(`v1/labelsets/${id(set.name)}`, body('PUT', { labels: set.labels, templates: set.templates ?? [] }));
 export const deleteLabelSet = (name: string) => send(`v1/labelsets/${id(name)}`, { method: 'DELETE' });
 
 const listOf = <R>(value: R[] | { items?: R[]; data?: R[] }): R[] =>

@@ -25,13 +25,17 @@ export const DEFAULTS: EventOptions = {
   merge_gap_s: 0.3,
 };
 
-/** Stretches that meet halfway between centres; the first begins and the last ends with the sound. */
+/**
+ * The stretches that the columns stand for, from their middles: they begin with the sound, meet, and end with it. So
+ * each is as long to the right of its middle as to the left.
+ */
 export function cells(times: number[], duration_s: number): [number, number][] {
-  const halfway = (i: number) => Math.min((times[i - 1]! + times[i]!) / 2, duration_s);
-  return times.map((_, i) => {
-    const start = i === 0 ? 0 : halfway(i);
-    const end = i + 1 === times.length ? duration_s : halfway(i + 1);
-    return [start, Math.max(end, start)];
+  let start = 0;
+  return times.map((middle, i) => {
+    const end = i + 1 === times.length ? duration_s : Math.min(2 * middle - start, duration_s);
+    const cell: [number, number] = [start, Math.max(end, start)];
+    start = cell[1];
+    return cell;
   });
 }
 
@@ -62,10 +66,8 @@ export function findEvents(
   options: EventOptions,
 ): SoundEvent[] {
   const stretches = cells(tracks.times, duration_s);
-  // A window hears a sound a fifth of its length too early and too late; the first window's centre is half its length.
-  const reach = tracks.reach_s ?? 0.4 * (tracks.times[0] ?? 0);
   return rows
-    .flatMap((row, i) => labelEvents(labels[i]!, row, stretches, reach, options))
+    .flatMap((row, i) => labelEvents(labels[i]!, row, stretches, tracks.reach_s, options))
     .sort((a, b) => a.onset_s - b.onset_s || labels.indexOf(a.label) - labels.indexOf(b.label));
 }
 

@@ -232,8 +232,12 @@ class Search {
   }
 }
 
-/** People write a part of a path; a pattern is meant only where it has a star or question mark. */
-const globOf = (text: string): string => (/[*?[{]/.test(text) ? text : `**${text}**`);
+/** People write a part of a path; a pattern is meant only where it has a star or the like. */
+function globOf(text: string): string {
+  if (/[*?[{]/.test(text)) return text;
+  const part = text.replace(/[\\\],!}]/g, '\\$&');
+  return `{**/*${part}*,**/*${part}*/**}`;
+}
 
 /** Names a row: a clip may be there more than once, with different stretches. */
 export const rowKey = (hit: Hit): string => `${hit.clip.id} ${hit.start_s}`;

@@ -90,12 +90,12 @@ export interface SoundEvent {
   score: number;
 }
 
-/** Independent probabilities over time: `rows[label][i]` belongs to the window whose centre is `times[i]`. */
+/** Independent probabilities over time: `rows[label][i]` belongs to the stretch whose middle is `times[i]`. */
 export interface Tracks {
   times: number[];
   rows: number[][];
   /** How far high scores reach beyond a sound at each end. */
-  reach_s?: number;
+  reach_s: number;
 }
 
 export interface EventsResponse {

@@ -15,7 +15,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // Licences of what is bundled, beside it.
-    license: { fileName: 'licences.md' },
+    license: { fileName: 'licences.txt' },
     reportCompressedSize: false,
   },
   server: { proxy: { '/v1': server, '/healthz': server, '/readyz': server } },

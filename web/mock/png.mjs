@@ -1,4 +1,4 @@
-// A picture that stands for a spectrogram: bands whose brightness follows the loudness.
+// A picture that stands for a spectrogram: grey bands whose brightness follows the loudness.
 
 import { deflateSync } from 'node:zlib';
 
@@ -21,21 +21,18 @@ function chunk(type, data) {
 }
 
 export function spectrogram(loudness, width, height) {
-  const rows = Buffer.alloc((width * 3 + 1) * height);
+  const rows = Buffer.alloc((width + 1) * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const band = Math.exp(-(((y / height - 0.65) * 3) ** 2)) * (0.6 + 0.4 * Math.cos(y / 5));
       const v = Math.min(1, Math.sqrt(loudness[Math.floor((x * loudness.length) / width)]) * band * 1.4);
-      rows.set(
-        [Math.round(255 * v ** 0.8), Math.round(200 * v ** 1.6), Math.round(60 + 120 * v * (1 - v) * 2)],
-        y * (width * 3 + 1) + 1 + x * 3,
-      );
+      rows[y * (width + 1) + 1 + x] = Math.round(255 * v);
     }
   }
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
-  head.set([8, 2, 0, 0, 0], 8);
+  head.set([8, 0, 0, 0, 0], 8);
   return Buffer.concat([
     Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
     chunk('IHDR', head),

@@ -121,6 +121,7 @@ export interface Job {
   root: string;
   started_at?: string | null;
   finished_at?: string | null;
+  /** Files that need a look; of these, `done` have had it, with success or without. */
   files: number;
   done: number;
   failed: number;
@@ -151,9 +152,9 @@ export interface LabelSet {
 
 export interface Model {
   id: string;
-  kind: string;
-  dim: number;
-  licence: string;
+  kind: string | null;
+  dim: number | null;
+  licence: string | null;
   state: string;
   current: boolean;
 }

@@ -92,13 +92,26 @@ export const setTags = (clipId: string, tags: string[]) =>
 /** Puts a file under the server's upload root and into the index. */
 export const addClip = (file: File) => post<T.Clip>('v1/clips', {}, { file });
 
+/** Asks again, three times at most, where the server is busy: nobody waits for a drawing with a button to press. */
+async function patiently<R>(ask: () => Promise<R>): Promise<R> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const busy = error instanceof ApiError && (error.status === 429 || error.status === 503);
+      if (!busy || tries === 3) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter ?? 1)));
+    }
+  }
+}
+
 const peaksCache = new Map<string, Promise<T.Peaks>>();
 /** Peaks of a clip's waveform, kept for the 300 last clips. */
 export function peaks(clipId: string, points = 400): Promise<T.Peaks> {
   const path = `v1/clips/${id(clipId)}/peaks${query({ points })}`;
   let found = peaksCache.get(path);
   if (!found) {
-    found = json<T.Peaks>(path);
+    found = patiently(() => json<T.Peaks>(path));
     found.catch(() => peaksCache.delete(path));
     peaksCache.set(path, found);
     if (peaksCache.size > 300) peaksCache.delete(peaksCache.keys().next().value!);

@@ -2,7 +2,9 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
 // `npm run dev` speaks to the mock, or to a real server named by EARMARK_URL.
-const server = process.env.EARMARK_URL ?? 'http://127.0.0.1:4681';
+const target = process.env.EARMARK_URL ?? 'http://127.0.0.1:4681';
+// The server refuses what seems to come from another site: it must see the name that the browser asked for.
+const server = { target, changeOrigin: false };
 
 export default defineConfig({
   plugins: [svelte()],

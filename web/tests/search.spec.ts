@@ -35,6 +35,7 @@ test('plays from the match by button and by a click on the wave', async ({ page 
 
 test('one sound plays at a time', async ({ page }) => {
   await open(page, 'search');
+  await expect(rows(page).nth(5)).toBeVisible();
   const play = page.getByRole('button', { name: /^Play .*\.(wav|flac|mp3)$/ });
   const names = await play.evaluateAll((all) => all.slice(0, 2).map((b) => b.getAttribute('aria-label')!.slice(5)));
   expect(names).toHaveLength(2);

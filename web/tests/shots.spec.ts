@@ -32,7 +32,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
         } else if (name === 'events') {
           await page.goto('about:blank');
           await open(page, 'search');
-          await page.getByLabel('Describe a sound').fill('evening telephone bell siren');
+          await page.getByLabel('Describe a sound').fill('telephone ringing');
           await page.getByRole('link', { name: /Find events in evening/ }).click();
           await page.getByLabel('Labels, one a line').fill('telephone ringing\nchurch bell\nsiren\nspeech');
           await page.getByTestId('events').waitFor();
@@ -45,7 +45,10 @@ for (const [look, options] of Object.entries(LOOKS)) {
           await page.keyboard.press('ArrowRight');
         }
         await page.waitForTimeout(1200);
-        await page.screenshot({ path: `shots/${name}-${look}.png`, fullPage: look === 'phone' });
+        await page.screenshot({
+          path: `${process.env.SHOTS_TO ?? 'shots'}/${name}-${look}.png`,
+          fullPage: look === 'phone',
+        });
       });
     }
   });

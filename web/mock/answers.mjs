@@ -55,8 +55,8 @@ export function search(candidates, request, find) {
       end_s: clip.duration_s > 6 ? 5.5 : clip.duration_s,
       shares: request.explain
         ? [
-            { class: top, share: 0.62 },
-            { class: 'Inside, small room', share: 0.11 },
+            { class: top, share: score * 0.7 },
+            { class: 'Inside, small room', share: score * 0.1 },
           ]
         : undefined,
     })),

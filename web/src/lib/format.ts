@@ -1,4 +1,6 @@
-// Numbers as people read them, with units.
+// Numbers as people read them, with units, which no line end parts from them.
+
+const NBSP = '\u00a0';
 
 /** `m:ss.s`, or `h:mm:ss.s` from an hour on. */
 export function time(seconds: number): string {
@@ -9,12 +11,12 @@ export function time(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${s}`;
 }
 
-/** A long stretch of time in words: `3 h 12 min`. */
+/** A long stretch of time in words: `3 h 12${NBSP}min`. */
 export function span(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)}${NBSP}s`;
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60).toLocaleString('en')} h ${minutes % 60} min`;
+  if (minutes < 60) return `${minutes}${NBSP}min`;
+  return `${Math.floor(minutes / 60).toLocaleString('en')}${NBSP}h ${minutes % 60}${NBSP}min`;
 }
 
 export function bytes(n: number): string {
@@ -24,12 +26,14 @@ export function bytes(n: number): string {
     n /= 1000;
     i++;
   }
-  return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[i]}`;
+  return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)}${NBSP}${units[i]}`;
 }
 
-export const hertz = (n: number): string => `${(n / 1000).toLocaleString('en', { maximumFractionDigits: 1 })} kHz`;
+export const hertz = (n: number): string =>
+  `${(n / 1000).toLocaleString('en', { maximumFractionDigits: 1 })}${NBSP}kHz`;
 
-export const percent = (p: number): string => (p > 0 && p < 0.01 ? '< 1 %' : `${Math.round(p * 100)} %`);
+export const percent = (p: number): string =>
+  p > 0 && p < 0.01 ? `<${NBSP}1${NBSP}%` : `${Math.round(p * 100)}${NBSP}%`;
 
 export const count = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString('en')} ${n === 1 ? one : many}`;

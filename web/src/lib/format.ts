@@ -11,7 +11,7 @@ export function time(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${s}`;
 }
 
-/** A long stretch of time in words: `3 h 12${NBSP}min`. */
+/** A long stretch of time in words: `3 h 12 min`. */
 export function span(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)}${NBSP}s`;
   const minutes = Math.round(seconds / 60);

@@ -1,0 +1,253 @@
+// What the search page knows. It outlives the page, so that coming back shows the same results.
+
+import * as api from './api';
+import { list } from './format';
+import type { Clip, Filter, Hit, QueryPart } from './types';
+
+/** A part of the query that stands as a chip. */
+export interface Chip {
+  id: number;
+  /** Less like this, not more. */
+  less: boolean;
+  name: string;
+  part: QueryPart;
+  file?: File;
+}
+
+/** Weight of "less like this": strong enough to push a sound away, too weak to become the aim. */
+const LESS = -0.7;
+const PAGE = 20;
+
+export interface FilterForm {
+  path: string;
+  tags: string;
+  formats: string;
+  min_duration_s: number | null;
+  max_duration_s: number | null;
+  indexed_since: string;
+  min_score: number | null;
+  /** Every matching segment of a clip, not the best one alone. */
+  every_segment: boolean;
+}
+
+const noFilters = (): FilterForm => ({
+  path: '',
+  tags: '',
+  formats: '',
+  min_duration_s: null,
+  max_duration_s: null,
+  indexed_since: '',
+  min_score: null,
+  every_segment: false,
+});
+
+class Search {
+  text = $state('');
+  chips = $state<Chip[]>([]);
+  filters = $state<FilterForm>(noFilters());
+  hits = $state<Hit[]>([]);
+  /** Whether the rows are answers to a query; without one they are the library. */
+  answered = $state(false);
+  loading = $state(false);
+  error = $state<unknown>(null);
+  next = $state<string | null>(null);
+  total = $state<number | null>(null);
+  took_ms = $state(0);
+  below = $state(0);
+  selected = $state<Record<string, Hit>>({});
+  /** The minimum score is lifted for this query: the user asked to see what lies below it. */
+  show_below = $state(false);
+
+  #nextChip = 0;
+  #running: AbortController | null = null;
+
+  get asks(): boolean {
+    return this.text.trim() !== '' || this.chips.length > 0;
+  }
+  get filtered(): boolean {
+    return Object.keys(this.filter()).length > 0;
+  }
+
+  add(name: string, part: QueryPart, less = false, file?: File): void {
+    this.show_below = false;
+    if (part.clip_id) {
+      const same = this.chips.find((c) => c.part.clip_id === part.clip_id && c.part.start_s === part.start_s);
+      if (same) {
+        same.less = less;
+        return;
+      }
+    }
+    this.chips.push({ id: this.#nextChip++, name, part, less, ...(file ? { file } : {}) });
+  }
+  remove(id: number): void {
+    this.show_below = false;
+    this.chips = this.chips.filter((c) => c.id !== id);
+  }
+  clear(): void {
+    this.text = '';
+    this.chips = [];
+  }
+  clearFilters(): void {
+    this.filters = noFilters();
+  }
+
+  filter(): Filter {
+    const f = this.filters;
+    const filter: Filter = {};
+    if (f.path.trim()) filter.path = globOf(f.path.trim());
+    if (list(f.tags).length) filter.tags = list(f.tags);
+    if (list(f.formats).length) filter.formats = list(f.formats).map((t) => t.toLowerCase());
+    if (f.min_duration_s !== null) filter.min_duration_s = f.min_duration_s;
+    if (f.max_duration_s !== null) filter.max_duration_s = f.max_duration_s;
+    if (f.indexed_since) filter.indexed_since = f.indexed_since;
+    return filter;
+  }
+
+  /** Asks the server; a newer call puts an older one off. `more` appends the next page. */
+  async run(more = false): Promise<void> {
+    this.#running?.abort();
+    const control = (this.#running = new AbortController());
+    const cursor = more ? (this.next ?? undefined) : undefined;
+    this.loading = true;
+    this.error = null;
+    try {
+      if (this.asks) await this.#search(cursor, control.signal);
+      else await this.#browse(cursor, control.signal);
+    } catch (error) {
+      if (!control.signal.aborted) this.error = error;
+    } finally {
+      if (this.#running === control) this.loading = false;
+    }
+  }
+
+  async #search(cursor: string | undefined, signal: AbortSignal): Promise<void> {
+    const files: Record<string, File> = {};
+    const query: QueryPart[] = this.text.trim() ? [{ text: this.text.trim() }] : [];
+    for (const chip of this.chips) {
+      const part = { ...chip.part, weight: chip.less ? LESS : 1 };
+      if (chip.file) {
+        part.upload = `upload${chip.id}`;
+        files[part.upload] = chip.file;
+      }
+      query.push(part);
+    }
+    const min_score = this.show_below
+      ? { min_score: null }
+      : this.filters.min_score !== null
+        ? { min_score: this.filters.min_score }
+        : {};
+    const answer = await api.search(
+      {
+        query,
+        filter: this.filter(),
+        k: PAGE,
+        collapse: !this.filters.every_segment,
+        explain: true,
+        ...min_score,
+        ...(cursor ? { cursor } : {}),
+      },
+      files,
+      signal,
+    );
+    if (signal.aborted) return;
+    this.hits = cursor ? joined(this.hits, answer.hits) : answer.hits;
+    this.next = answer.next_cursor;
+    this.below = answer.below_min_score;
+    this.took_ms = answer.took_ms;
+    this.total = null;
+    this.answered = true;
+  }
+
+  async #browse(cursor: string | undefined, signal: AbortSignal): Promise<void> {
+    const answer = await api.clips(
+      { ...this.filter(), sort: 'path', limit: PAGE, ...(cursor ? { cursor } : {}) },
+      signal,
+    );
+    if (signal.aborted) return;
+    const rows = answer.items.map(wholeClip);
+    this.hits = cursor ? joined(this.hits, rows) : rows;
+    this.next = answer.next_cursor;
+    this.total = answer.total ?? null;
+    this.below = 0;
+    this.answered = false;
+  }
+
+  /** Puts a changed clip in the place of the old one. */
+  update(clip: Clip): void {
+    for (const hit of this.hits) if (hit.clip.id === clip.id) hit.clip = clip;
+    for (const hit of Object.values(this.selected)) if (hit.clip.id === clip.id) hit.clip = clip;
+  }
+
+  toParams(): URLSearchParams {
+    const params = new URLSearchParams();
+    if (this.text.trim()) params.set('q', this.text.trim());
+    for (const { part, less } of this.chips) {
+      if (part.text) params.append(less ? 'not' : 'and', part.text);
+      else if (part.clip_id) {
+        const place = part.start_s !== undefined && part.end_s !== undefined ? `@${part.start_s}-${part.end_s}` : '';
+        params.append(less ? 'unlike' : 'like', part.clip_id + place);
+      }
+    }
+    for (const [name, value] of Object.entries(this.filters)) {
+      if (value !== '' && value !== null && value !== false) params.set(name, String(value));
+    }
+    return params;
+  }
+
+  /** Takes the query of an address over; names of clips are asked for. Uploaded sounds cannot be in an address. */
+  fromParams(params: URLSearchParams): void {
+    this.clear();
+    this.clearFilters();
+    this.text = params.get('q') ?? '';
+    for (const [name, less] of [
+      ['and', false],
+      ['not', true],
+    ] as const) {
+      for (const text of params.getAll(name)) this.add(text, { text }, less);
+    }
+    for (const [name, less] of [
+      ['like', false],
+      ['unlike', true],
+    ] as const) {
+      for (const value of params.getAll(name)) {
+        const [clip_id = '', place] = value.split('@', 2);
+        const [start_s, end_s] = (place ?? '').split('-').map(Number);
+        this.add(
+          clip_id,
+          { clip_id, ...(start_s !== undefined && end_s !== undefined ? { start_s, end_s } : {}) },
+          less,
+        );
+        const chip = this.chips.at(-1)!;
+        api.clip(clip_id).then(
+          (clip) => (chip.name = clip.name),
+          () => {},
+        );
+      }
+    }
+    const f = this.filters;
+    for (const name of ['path', 'tags', 'formats', 'indexed_since'] as const) f[name] = params.get(name) ?? '';
+    for (const name of ['min_duration_s', 'max_duration_s', 'min_score'] as const)
+      f[name] = params.has(name) ? Number(params.get(name)) : null;
+    f.every_segment = params.get('every_segment') === 'true';
+  }
+}
+
+/** People write a part of a path; a pattern is meant only where it has a star or the like. */
+function globOf(text: string): string {
+  if (/[*?[{]/.test(text)) return text;
+  const part = text.replace(/[\\\],!}]/g, '\\$&');
+  return `{**/*${part}*,**/*${part}*/**}`;
+}
+
+/** Names a row: a clip may be there more than once, with different stretches. */
+export const rowKey = (hit: Hit): string => `${hit.clip.id} ${hit.start_s}`;
+
+/** The next page after those before; what moved between the pages is not shown twice. */
+function joined(before: Hit[], next: Hit[]): Hit[] {
+  const there = new Set(before.map(rowKey));
+  return [...before, ...next.filter((hit) => !there.has(rowKey(hit)))];
+}
+
+const wholeClip = (clip: Clip): Hit => ({ clip, score: NaN, start_s: 0, end_s: clip.duration_s });
+
+export const search = new Search();

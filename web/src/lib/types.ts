@@ -1,0 +1,171 @@
+// The shapes of the HTTP API (its OpenAPI document is the authority). Times are seconds.
+
+export interface Clip {
+  id: string;
+  path: string;
+  name: string;
+  folder: string;
+  duration_s: number;
+  sample_rate: number;
+  channels: number;
+  format: string;
+  size: number;
+  tags: string[];
+  indexed_at: string;
+  segments: number;
+}
+
+export interface Hit {
+  clip: Clip;
+  score: number;
+  start_s: number;
+  end_s: number;
+  shares?: { class: string; share: number }[];
+}
+
+export interface Filter {
+  path?: string;
+  tags?: string[];
+  formats?: string[];
+  min_duration_s?: number;
+  max_duration_s?: number;
+  indexed_since?: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+  total?: number;
+}
+
+export interface QueryPart {
+  text?: string;
+  clip_id?: string;
+  start_s?: number;
+  end_s?: number;
+  upload?: string;
+  weight?: number;
+}
+
+export interface SearchRequest {
+  query: QueryPart[];
+  filter?: Filter;
+  k?: number;
+  min_score?: number | null;
+  collapse?: boolean;
+  explain?: boolean;
+  cursor?: string;
+}
+
+export interface SearchResponse {
+  hits: Hit[];
+  next_cursor: string | null;
+  below_min_score: number;
+  model: string;
+  took_ms: number;
+}
+
+export interface Problem {
+  title: string;
+  status: number;
+  detail?: string;
+  field?: string;
+  request_id?: string;
+}
+
+export interface ClassifyResult {
+  source: string;
+  label: string | null;
+  accepted: string[];
+  none_probability?: number | null;
+  calibrated: boolean;
+  scores: { label: string; probability: number; cosine: number }[];
+  error?: Problem | null;
+}
+
+export interface SoundEvent {
+  onset_s: number;
+  offset_s: number;
+  label: string;
+  score: number;
+}
+
+/** Independent probabilities over time: `rows[label][i]` belongs to the stretch whose middle is `times[i]`. */
+export interface Tracks {
+  times: number[];
+  rows: number[][];
+  /** How far high scores reach beyond a sound at each end. */
+  reach_s: number;
+}
+
+export interface EventsResponse {
+  duration_s: number;
+  labels: string[];
+  calibrated: boolean;
+  events: SoundEvent[];
+  tracks?: Tracks | null;
+}
+
+export interface Peaks {
+  duration_s: number;
+  points: number;
+  min: number[];
+  max: number[];
+}
+
+export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+
+export interface Job {
+  id: string;
+  state: JobState;
+  root: string;
+  started_at?: string | null;
+  finished_at?: string | null;
+  /** Files that need a look; of these, `done` have had it, with success or without. */
+  files: number;
+  done: number;
+  failed: number;
+  bytes: number;
+  bytes_done: number;
+  audio_s: number;
+  report?: Record<string, unknown> | null;
+  error?: string | null;
+}
+
+export interface Failure {
+  path: string;
+  kind: string;
+  reason: string;
+}
+
+export interface Root {
+  name: string;
+  path: string;
+  writable: boolean;
+}
+
+export interface LabelSet {
+  name: string;
+  labels: (string | { name: string; prompts: string[] })[];
+  templates?: string[];
+}
+
+export interface Model {
+  id: string;
+  kind: string | null;
+  dim: number | null;
+  licence: string | null;
+  state: string;
+  current: boolean;
+}
+
+export interface MapPoint {
+  clip_id: string;
+  name: string;
+  x: number;
+  y: number;
+  top_class?: string | null;
+}
+
+/** Numbers by name; which ones there are depends on the server's version. */
+export type Stats = Record<string, unknown>;

@@ -1,0 +1,68 @@
+// Themes, accessibility and the width of a phone.
+// Against the mock or a real server that has indexed index-data/sounds: only what both libraries have is named.
+
+import { accessible } from './axe';
+import { ask, drop, expect, open, rows, SOUND, test } from './helpers';
+
+test('the theme is switched and kept', async ({ page }) => {
+  await open(page, 'search');
+  const before = await page.evaluate(() => getComputedStyle(document.body).color);
+  await page.getByRole('button', { name: 'Use the dark theme' }).click();
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Use the light theme' })).toBeVisible();
+  expect(await page.evaluate(() => getComputedStyle(document.body).color)).not.toBe(before);
+});
+
+for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`${name} in ${colorScheme} passes axe`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await open(page, name);
+      if (name === 'search') {
+        await ask(page, 'dog');
+        await page.getByRole('button', { name: 'Filters' }).click();
+        await rows(page)
+          .first()
+          .getByRole('button', { name: /^More like/ })
+          .click();
+        await expect(page.getByTestId('status')).toHaveText(/in \d+ ms/);
+        await rows(page).first().getByRole('checkbox').check();
+      } else if (name === 'classify') {
+        await drop(page, 'mine.wav');
+        await page.getByLabel('Labels, one a line').fill('dog\nrain');
+        await expect(page.getByTestId('result')).toBeVisible();
+      } else if (name === 'events') {
+        await drop(page, 'mine.wav', 6);
+        await page.getByLabel('Labels, one a line').fill('dog barking\nrain');
+        await expect(page.getByTestId('lane').first()).toBeVisible();
+      } else if (name === 'map') {
+        await page.getByTestId('map').focus();
+        await page.keyboard.press('ArrowRight');
+      } else await expect(page.getByTestId('stats')).toBeVisible();
+      await page.waitForTimeout(300);
+      await accessible(page);
+    });
+  }
+}
+
+test.describe('phone', () => {
+  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true });
+  for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
+    test(`${name} fits the width`, async ({ page }) => {
+      await open(page, name);
+      if (name === 'search') {
+        await ask(page, 'rain');
+        await page.getByRole('button', { name: 'Filters' }).click();
+      } else if (name === 'events') {
+        await page.getByLabel('Sound file').setInputFiles(SOUND('scene.wav', 6));
+        await page.getByLabel('Labels, one a line').fill('dog barking');
+        await expect(page.getByTestId('lane')).toBeVisible();
+      }
+      await page.waitForTimeout(300);
+      const over = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(over).toBeLessThanOrEqual(0);
+    });
+  }
+});

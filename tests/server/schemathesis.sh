@@ -18,5 +18,7 @@ address=127.0.0.1:7798
 server=$!
 trap 'kill $server; rm -rf "$work"' EXIT
 sleep 3
+# It keeps notes of its own where it runs.
+cd "$work"
 st run "http://$address/openapi.json" --url "http://$address" --request-timeout 20 --max-examples "${2:-50}" \
     --exclude-checks positive_data_acceptance --exclude-path-regex 'jobs/.*/events' --continue-on-failure

@@ -33,7 +33,12 @@ impl Mount {
 
     pub(crate) fn remount(&self, options: &str) {
         let args = ["-o", &format!("remount,{options}")];
-        assert!(Command::new("mount").args(args).arg(self.path()).status().unwrap().success());
+        // Busy while sled's threads still hold files that they were writing.
+        let remounted = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            Command::new("mount").args(args).arg(self.path()).output().unwrap().status.success()
+        });
+        assert!(remounted, "the disk stays busy");
     }
 }
 

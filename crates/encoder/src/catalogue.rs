@@ -209,6 +209,18 @@ fn is_downloadable(name: &str, manifest: &Manifest) -> bool {
 mod tests {
     use super::*;
 
+    /// `mini` as a model of the user's own in `models/mine`, with its manifest edited.
+    fn copy_of_mini(models: &Path, edit: impl FnOnce(String) -> String) -> PathBuf {
+        let folder = models.join("mine");
+        std::fs::create_dir(&folder).unwrap();
+        for (name, bytes) in bundled::files("mini") {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+        let manifest = std::fs::read_to_string(folder.join("manifest.toml")).unwrap();
+        std::fs::write(folder.join("manifest.toml"), edit(manifest)).unwrap();
+        folder
+    }
+
     #[test]
     fn an_unknown_model_is_refused_with_the_names_there_are() {
         let e = Catalogue::default().open("huge").unwrap_err().to_string();
@@ -230,14 +242,9 @@ mod tests {
     #[test]
     fn a_model_in_a_folder_of_another_name_is_found_by_the_id_of_one_that_is_not_here() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("mine");
-        std::fs::create_dir(&folder).unwrap();
-        for (name, bytes) in bundled::files("mini") {
-            std::fs::write(folder.join(name), bytes).unwrap();
-        }
-        let manifest = std::fs::read_to_string(folder.join("manifest.toml")).unwrap();
-        let manifest = manifest.replace("id = \"mini\"", "id = \"clap-htsat-fused\"");
-        std::fs::write(folder.join("manifest.toml"), manifest).unwrap();
+        let folder = copy_of_mini(dir.path(), |manifest| {
+            manifest.replace("id = \"mini\"", "id = \"clap-htsat-fused\"")
+        });
         let catalogue = Catalogue::new(Some(dir.path().to_path_buf()), None);
         let model = catalogue.open("clap-htsat-fused").unwrap();
         assert_eq!(model.files(), &ModelFiles::Folder(folder));
@@ -248,15 +255,10 @@ mod tests {
     #[test]
     fn a_manifest_without_checksums_is_listed_but_not_opened() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("mine");
-        std::fs::create_dir(&folder).unwrap();
-        for (name, bytes) in bundled::files("mini") {
-            std::fs::write(folder.join(name), bytes).unwrap();
-        }
-        let manifest = std::fs::read_to_string(folder.join("manifest.toml")).unwrap();
-        let lines = manifest.replace("id = \"mini\"", "id = \"mine\"");
-        let unpinned: Vec<&str> = lines.lines().filter(|l| !l.starts_with("sha256")).collect();
-        std::fs::write(folder.join("manifest.toml"), unpinned.join("\n")).unwrap();
+        copy_of_mini(dir.path(), |manifest| {
+            let renamed = manifest.replace("id = \"mini\"", "id = \"mine\"");
+            renamed.lines().filter(|l| !l.starts_with("sha256")).collect::<Vec<_>>().join("\n")
+        });
         let catalogue = Catalogue::new(Some(dir.path().to_path_buf()), None);
         assert!(catalogue.entries().iter().any(|e| e.name == "mine" && e.model.is_ok()));
         let e = catalogue.open("mine").unwrap_err().to_string();

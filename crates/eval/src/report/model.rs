@@ -1,0 +1,250 @@
+//! The content of a report; its JSON form is what `earmark eval --json` prints.
+
+use serde::{Deserialize, Serialize};
+
+/// A figure in `0..=1` with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// The figure.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// A run's whole outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalReport {
+    /// How the figures came about.
+    pub protocol: Protocol,
+    /// The figures.
+    pub results: Results,
+    /// The same clips under other prompts, best first; empty unless asked for.
+    pub prompts: Vec<PromptResult>,
+    /// Files that were not evaluated, each with the reason.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Everything needed to run it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// earmark's version.
+    pub earmark: String,
+    /// The dataset's name: its folder or file.
+    pub dataset: String,
+    /// Its layout, such as `esc50`.
+    pub layout: String,
+    /// The split evaluated, where the dataset has splits.
+    pub split: Option<String>,
+    /// The model's id.
+    pub model: String,
+    /// Hash of all that decides vectors.
+    pub manifest_hash: String,
+    /// Templates labels were put into; several are averaged.
+    pub prompts: Vec<String>,
+    /// How windows become a clip's vector.
+    pub pooling: String,
+    /// Which part of each clip is heard: window and hop, in words.
+    pub crop: String,
+    /// Number format of weights and arithmetic.
+    pub precision: String,
+    /// Clips evaluated.
+    pub clips: usize,
+    /// Clips whose vectors came from an index.
+    pub from_index: usize,
+    /// Clips of the dataset, evaluated or not.
+    pub clips_in_dataset: usize,
+    /// Seed of the sample, if only a sample was evaluated.
+    pub seed: Option<u64>,
+    /// Folds that fitted scores were cross-validated over; `None` where nothing was fitted.
+    pub folds: Option<usize>,
+    /// What was fitted, in words; `None` for zero-shot.
+    pub fitted: Option<String>,
+}
+
+/// The figures of one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Results {
+    /// One label a clip.
+    Classification(Classification),
+    /// Any number of labels a clip.
+    MultiLabel(MultiLabel),
+    /// Captions: retrieval both ways.
+    Retrieval(Retrieval),
+    /// When something is heard.
+    Events(EventDetection),
+}
+
+/// One label a clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// Accuracy over all clips.
+    pub accuracy: Accuracy,
+    /// Mean of the classes' recalls.
+    pub balanced_accuracy: f64,
+    /// A row a class, in the order of the confusion matrix.
+    pub classes: Vec<ClassResult>,
+    /// `[true class][predicted class]`, clips.
+    pub confusion: Vec<Vec<u32>>,
+    /// How far probabilities can be believed.
+    pub calibration: Calibration,
+    /// Accuracy in each fold, where folds were used.
+    pub folds: Vec<f64>,
+    /// The clips with the least probability of their own label, worst first.
+    pub worst: Vec<ClipResult>,
+}
+
+/// Top-1 and top-5 with Wilson's 95 % intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// The first label is right.
+    pub top1: Interval,
+    /// The right label is among the first five; `None` with five classes or fewer.
+    pub top5: Option<Interval>,
+}
+
+/// One class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassResult {
+    /// Its name, as it was asked for.
+    pub name: String,
+    /// Clips of it.
+    pub support: usize,
+    /// Right ones among those called so; 0 where none was.
+    pub precision: f64,
+    /// Those called so among its clips.
+    pub recall: f64,
+    /// Harmonic mean of the two.
+    pub f1: f64,
+    /// Average precision of ranking all clips by this class.
+    pub average_precision: Option<f64>,
+    /// Area under the ROC curve.
+    pub auc: Option<f64>,
+}
+
+/// One clip, as listed for listening.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClipResult {
+    /// The file, absolute.
+    pub path: String,
+    /// Its label or labels.
+    pub expected: String,
+    /// The best label.
+    pub predicted: String,
+    /// Probability of the best label.
+    pub probability: f64,
+    /// Probability of its own label.
+    pub expected_probability: f64,
+}
+
+/// Reliability of probabilities.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Expected calibration error over the bins.
+    pub ece: f64,
+    /// Brier score.
+    pub brier: f64,
+    /// Mean negative log likelihood, nats.
+    pub nll: f64,
+    /// Equal-width bins of the best label's probability; empty bins are left out.
+    pub bins: Vec<ReliabilityBin>,
+}
+
+/// Clips whose probability falls into one bin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReliabilityBin {
+    /// Mean probability.
+    pub confidence: f64,
+    /// Share that was right.
+    pub accuracy: f64,
+    /// Clips in it.
+    pub count: usize,
+}
+
+/// Any number of labels a clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MultiLabel {
+    /// Mean of the classes' average precisions, with a bootstrap interval over clips.
+    pub macro_map: Interval,
+    /// Mean of the classes' areas under the ROC curve.
+    pub macro_auc: f64,
+    /// d' = sqrt(2) probit(AUC), of the mean AUC (AudioSet's convention).
+    pub d_prime: f64,
+    /// A row a class; those without a positive clip have no figures.
+    pub classes: Vec<ClassResult>,
+    /// Reliability of independent probabilities.
+    pub calibration: Calibration,
+    /// The clips whose own labels rank lowest, worst first.
+    pub worst: Vec<ClipResult>,
+}
+
+/// Captions and clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retrieval {
+    /// A caption finds its clip.
+    pub text_to_audio: RetrievalDirection,
+    /// A clip finds one of its captions.
+    pub audio_to_text: RetrievalDirection,
+    /// Captions.
+    pub captions: usize,
+    /// The clips their captions find last, worst first; `predicted` is the caption.
+    pub worst: Vec<ClipResult>,
+}
+
+/// Retrieval one way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetrievalDirection {
+    /// Recall at 1.
+    pub r1: Interval,
+    /// Recall at 5.
+    pub r5: Interval,
+    /// Recall at 10.
+    pub r10: Interval,
+    /// Mean average precision at 10.
+    pub map10: f64,
+    /// Median rank of the first right answer, from 1.
+    pub median_rank: f64,
+    /// Queries asked.
+    pub queries: usize,
+}
+
+/// When something is heard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventDetection {
+    /// Event-based F1, micro, onset and offset collars as in the protocol of sed_eval.
+    pub event_f1: f64,
+    /// Event-based F1, mean over classes.
+    pub event_f1_macro: f64,
+    /// Segment-based F1, micro, segments of one second.
+    pub segment_f1: f64,
+    /// Segment-based F1, mean over classes.
+    pub segment_f1_macro: f64,
+    /// Segment-based error rate.
+    pub error_rate: f64,
+    /// A row a class, event-based.
+    pub classes: Vec<ClassResult>,
+    /// The recordings with the lowest segment-based F1, worst first.
+    pub worst: Vec<ClipResult>,
+}
+
+/// The same clips under other prompts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PromptResult {
+    /// The templates; several are averaged.
+    pub templates: Vec<String>,
+    /// What the figure is, such as `top-1` or `macro mAP`.
+    pub metric: String,
+    /// The figure.
+    pub value: Interval,
+}
+
+/// A file that was not evaluated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The file, or the row of the dataset's table.
+    pub path: String,
+    /// Why, and what to do.
+    pub reason: String,
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::EvalError;
 
-use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, names};
+use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, files, names};
 
 /// The split that means all of them.
 const ALL: &str = "all";
@@ -88,6 +88,13 @@ impl Builder {
         id
     }
 
+    /// The sound files under `folder`; what cannot be read on the way is noted.
+    pub(super) fn sounds(&mut self, folder: &Path) -> Result<Vec<PathBuf>, EvalError> {
+        let walked = files::sounds(folder)?;
+        walked.errors.iter().for_each(|(path, reason)| self.note(path, reason.as_str()));
+        Ok(walked.files)
+    }
+
     /// Adds a clip, or a problem where the file is not there.
     pub(super) fn add(&mut self, path: PathBuf, mut truth: Truth, fold: Option<u32>) {
         if let Truth::Captions(texts) = &mut truth {
@@ -111,9 +118,18 @@ impl Builder {
         }
     }
 
-    /// Notes what cannot be evaluated.
+    /// Notes a clip, or the row of one, that cannot be evaluated.
     pub(super) fn problem(&mut self, path: String, reason: impl Into<String>) {
-        self.problems.push(Problem { path, reason: reason.into() });
+        self.problems.push(Problem { path, reason: reason.into(), is_clip: true });
+    }
+
+    /// Notes what is beside the dataset's clips.
+    pub(super) fn note(&mut self, path: &Path, reason: impl Into<String>) {
+        self.problems.push(Problem {
+            path: path.display().to_string(),
+            reason: reason.into(),
+            is_clip: false,
+        });
     }
 
     /// The dataset, checked.

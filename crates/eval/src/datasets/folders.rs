@@ -20,10 +20,7 @@ pub(super) fn load_with(
 ) -> Result<(), EvalError> {
     builder.ask(Task::SingleLabel);
     for folder in folders(root)? {
-        let (files, errors) = sounds(&folder)?;
-        for (path, reason) in errors {
-            builder.problem(path.display().to_string(), reason);
-        }
+        let files = builder.sounds(&folder)?;
         if files.is_empty() {
             continue;
         }
@@ -33,8 +30,8 @@ pub(super) fn load_with(
             builder.add(path, Truth::Labels(vec![class]), None);
         }
     }
-    for path in sounds(root)?.0.iter().filter(|path| path.parent() == Some(root)) {
-        builder.problem(path.display().to_string(), "in no class's folder; move it into one");
+    for path in sounds(root)?.files.iter().filter(|path| path.parent() == Some(root)) {
+        builder.note(path, "in no class's folder; move it into one");
     }
     Ok(())
 }

@@ -93,7 +93,10 @@ pub(super) fn protocol_rows(p: &Protocol) -> Vec<(&'static str, String)> {
         "method",
         p.fitted.clone().unwrap_or_else(|| "zero-shot: labels in words, nothing fitted".to_owned()),
     ));
-    rows.extend(p.folds.map(|folds| ("folds", format!("{folds}, each scored by what the others taught"))));
+    rows.extend(p.folds.map(|folds| match p.fitted {
+        Some(_) => ("folds", format!("{folds}, each scored by what the others taught")),
+        None => ("folds", folds.to_string()),
+    }));
     if !p.prompts.is_empty() {
         rows.push(("prompt", p.prompts.join(" | ")));
     }
@@ -121,23 +124,23 @@ pub(super) fn missing(report: &EvalReport) -> Option<String> {
     })
 }
 
-/// Two classes that are taken for each other.
-pub(super) struct Confused<'a> {
-    pub(super) expected: &'a str,
-    pub(super) predicted: &'a str,
+/// Two classes that are taken for each other, by their numbers.
+pub(super) struct Confused {
+    pub(super) expected: usize,
+    pub(super) predicted: usize,
     pub(super) clips: u32,
     /// Of the clips of the expected class.
     pub(super) share: f64,
 }
 
 /// Pairs of classes by the number of clips of the one that were called the other, most first.
-pub(super) fn most_confused(r: &Classification) -> Vec<Confused<'_>> {
+pub(super) fn most_confused(r: &Classification) -> Vec<Confused> {
     let mut pairs = Vec::new();
-    for (row, class) in r.confusion.iter().zip(&r.classes) {
-        for (&clips, other) in row.iter().zip(&r.classes) {
-            if clips > 0 && !std::ptr::eq(class, other) {
+    for (expected, (row, class)) in r.confusion.iter().zip(&r.classes).enumerate() {
+        for (predicted, &clips) in row.iter().enumerate() {
+            if clips > 0 && predicted != expected {
                 let share = f64::from(clips) / class.support.max(1) as f64;
-                pairs.push(Confused { expected: &class.name, predicted: &other.name, clips, share });
+                pairs.push(Confused { expected, predicted, clips, share });
             }
         }
     }

@@ -27,8 +27,9 @@ pub fn table(report: &EvalReport) -> String {
             }
             weak_classes(&mut out, &report.results, false);
             let pairs = most_confused(r);
-            let row = |p: &super::figures::Confused<'_>| {
-                vec![p.expected.to_owned(), p.predicted.to_owned(), p.clips.to_string(), percent(p.share)]
+            let row = |p: &super::figures::Confused| {
+                let name = |class: usize| r.classes[class].name.clone();
+                vec![name(p.expected), name(p.predicted), p.clips.to_string(), percent(p.share)]
             };
             let head = ["is", "called", "clips", "of the class"];
             listed(&mut out, "Most confused", &head, &[false, false, true, true], &pairs, row);

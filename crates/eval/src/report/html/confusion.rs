@@ -19,17 +19,15 @@ pub(super) fn part(r: &Classification) -> Part {
     let all = r.classes.len();
     let shown = shown(r);
     let note = if shown.len() < all {
-        format!(
-            "<p>The {} of {all} classes that are confused most. Clips called by the name of another class are in the table of classes.</p>\n",
-            shown.len()
-        )
+        format!("<p>{} of {all} classes: those of the pairs that are confused most.</p>\n", shown.len())
     } else {
         String::new()
     };
     let body = format!(
-        "{note}<p class=\"note\">A row is what the clips are, a column what they were called; colour is the share of the row: \
-         <span class=\"key right\"></span>right<span class=\"key wrong\"></span>wrong. Point at a cell, or tap it.</p>\n\
-         <div class=\"scroll\">{}</div>\n<p class=\"readout\" aria-live=\"polite\"></p>\n{}",
+        "{note}<p class=\"note\">A row is what the clips are, a column what they were called; colour is the share of \
+         the row: <span class=\"key right\"></span>right <span class=\"whole\"><span class=\"key wrong\"></span>wrong.</span> Point at a cell, or tap it.</p>\n\
+         <div class=\"beside\"><div><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Matrix\">{}</div>\n<p class=\"readout\" aria-live=\"polite\"></p></div>\n\
+         <div>{}</div></div>\n",
         heat_map(r, &shown),
         pairs(r)
     );
@@ -41,16 +39,14 @@ fn shown(r: &Classification) -> Vec<usize> {
     if r.classes.len() <= MOST {
         return (0..r.classes.len()).collect();
     }
-    let wrong = |class: usize| {
-        let row: u32 = r.confusion[class].iter().sum();
-        let column: u32 = r.confusion.iter().map(|row| row[class]).sum();
-        (row - r.confusion[class][class]) + (column - r.confusion[class][class])
-    };
-    let mut classes: Vec<usize> = (0..r.classes.len()).collect();
-    classes.sort_by_key(|&class| std::cmp::Reverse(wrong(class)));
-    classes.truncate(SHOWN);
-    classes.sort_unstable();
-    classes
+    let mut classes = std::collections::BTreeSet::new();
+    for pair in most_confused(r) {
+        if classes.len() + 2 > SHOWN {
+            break;
+        }
+        classes.extend([pair.expected, pair.predicted]);
+    }
+    classes.into_iter().collect()
 }
 
 fn heat_map(r: &Classification, shown: &[usize]) -> String {
@@ -110,13 +106,14 @@ fn heat_map(r: &Classification, shown: &[usize]) -> String {
                 r.classes[predicted].name,
                 100.0 * share
             );
-            // Even one clip of many must be seen.
+            // Even one clip of many must be seen, so low shares are raised.
+            let opacity = 0.15 + 0.85 * share.powf(0.7);
             out += &format!(
                 "<g><rect class=\"cell {}\" x=\"{}\" y=\"{}\" width=\"{w}\" height=\"{w}\" fill-opacity=\"{:.2}\"><title>{}</title></rect>",
                 if expected == predicted { "right" } else { "wrong" },
                 left + 1,
                 top + 1,
-                0.15 + 0.85 * share,
+                opacity,
                 escape(&says),
                 w = cell - 2,
             );
@@ -125,7 +122,11 @@ fn heat_map(r: &Classification, shown: &[usize]) -> String {
                     "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" pointer-events=\"none\"{}>{clips}</text>",
                     left + cell / 2,
                     top + cell / 2 + 4,
-                    if share > 0.55 { " class=\"strong\"" } else { "" }
+                    match opacity {
+                        o if o > 0.8 => " class=\"strong\"",
+                        o if o > 0.55 => " class=\"middling\"",
+                        _ => "",
+                    }
                 );
             }
             out += "</g>\n";
@@ -153,8 +154,8 @@ fn pairs(r: &Classification) -> String {
         .map(|p| {
             format!(
                 "<tr><td class=\"name\">{}</td><td class=\"name\">{}</td><td class=\"number\">{}</td>{}</tr>\n",
-                escape(p.expected),
-                escape(p.predicted),
+                escape(&r.classes[p.expected].name),
+                escape(&r.classes[p.predicted].name),
                 p.clips,
                 share_cell(Some(p.share))
             )

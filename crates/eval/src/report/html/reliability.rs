@@ -7,10 +7,10 @@ use crate::report::figures::confidence;
 use crate::report::text::{counted, percent};
 
 /// Size of the plot, and of the counts below it.
-const SIZE: f64 = 280.0;
+const SIZE: f64 = 300.0;
 const COUNTS: f64 = 50.0;
 /// Where the plot begins.
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 60.0;
 const TOP: f64 = 10.0;
 
 pub(super) fn part(c: &Calibration, independent: bool) -> Option<Part> {
@@ -53,7 +53,7 @@ pub(super) fn part(c: &Calibration, independent: bool) -> Option<Part> {
 }
 
 fn diagram(c: &Calibration, case: &str) -> String {
-    let (width, height) = (LEFT + SIZE + 12.0, TOP + SIZE + COUNTS + 44.0);
+    let (width, height) = (LEFT + SIZE + 24.0, TOP + SIZE + COUNTS + 44.0);
     let x = |v: f64| LEFT + SIZE * v.clamp(0.0, 1.0);
     let y = |v: f64| TOP + SIZE * (1.0 - v.clamp(0.0, 1.0));
     let bottom = TOP + SIZE + COUNTS + 8.0;

@@ -149,7 +149,7 @@ pub(super) fn most_confused(r: &Classification) -> Vec<Confused> {
     pairs
 }
 
-/// Classes by what they are judged by, worst first; those without a clip last.
+/// Classes by what they are judged by, worst first, of equal ones those with more clips; those without a clip last.
 pub(super) fn weakest(results: &Results) -> Vec<&ClassResult> {
     let (classes, quality): (_, fn(&ClassResult) -> f64) = match results {
         Results::Classification(r) => (&r.classes, |c| c.f1),
@@ -158,7 +158,10 @@ pub(super) fn weakest(results: &Results) -> Vec<&ClassResult> {
         Results::Retrieval(_) => return Vec::new(),
     };
     let mut order: Vec<&ClassResult> = classes.iter().collect();
-    order.sort_by(|a, b| (a.support == 0).cmp(&(b.support == 0)).then(quality(a).total_cmp(&quality(b))));
+    order.sort_by(|a, b| {
+        let absent = (a.support == 0).cmp(&(b.support == 0));
+        absent.then(quality(a).total_cmp(&quality(b))).then(b.support.cmp(&a.support))
+    });
     order
 }
 

@@ -1,7 +1,7 @@
 //! Reports of made-up runs.
 
 use earmark_eval::metrics::{self, Caption, Event, Recording};
-use earmark_eval::report::{EvalReport, Interval, PromptResult, Protocol, Results, Skipped};
+use earmark_eval::report::{ClipResult, EvalReport, Interval, PromptResult, Protocol, Results, Skipped};
 
 /// Numbers in `0..1` that look random and are always the same.
 fn noise(i: usize, j: usize) -> f64 {
@@ -181,10 +181,15 @@ pub(crate) fn hostile() -> EvalReport {
     if let Results::Classification(r) = &mut report.results {
         r.classes.iter_mut().for_each(|c| c.name.push_str(evil));
         r.confusion[0][1] += 1;
-        r.worst[0].path = "/sounds/a\" onplay=\"x&y<#?>%.wav".to_owned();
-        r.worst[1].path = "/sounds/\u{fffd}\u{fffd}.wav".to_owned();
-        r.worst[2].expected = evil.to_owned();
-        r.worst[2].predicted = evil.to_owned();
+        let clip = |path: &str| ClipResult {
+            path: path.to_owned(),
+            expected: evil.to_owned(),
+            predicted: evil.to_owned(),
+            probability: 0.5,
+            expected_probability: 0.25,
+        };
+        r.worst =
+            vec![clip("/sounds/a\" onplay=\"x&y<#?>%.wav"), clip("/sounds/\u{fffd}\u{fffd}.wav"), clip(evil)];
     }
     report.prompts[0].templates = vec![evil.to_owned()];
     report.prompts[0].metric = evil.to_owned();

@@ -18,14 +18,17 @@ pub(super) fn part(worst: &[ClipResult], which: &str) -> Option<Part> {
 }
 
 fn item(clip: &ClipResult) -> String {
+    let called = if clip.predicted == clip.expected {
+        "<dt></dt><dd class=\"note\">rightly called, but not sure</dd><dd></dd>".to_owned()
+    } else {
+        let (label, probability) = (escape(&clip.predicted), percent(clip.probability));
+        format!("<dt>called</dt><dd>{label}</dd><dd class=\"number\">{probability}</dd>")
+    };
     format!(
-        "<li>{}<dl class=\"facts\"><dt>is</dt><dd>{}</dd><dd class=\"number\">{}</dd>\
-         <dt>called</dt><dd>{}</dd><dd class=\"number\">{}</dd></dl>{}</li>\n",
+        "<li>{}<dl class=\"facts\"><dt>is</dt><dd>{}</dd><dd class=\"number\">{}</dd>{called}</dl>{}</li>\n",
         file(&clip.path),
         escape(&clip.expected),
         percent(clip.expected_probability),
-        escape(&clip.predicted),
-        percent(clip.probability),
         player(&clip.path)
     )
 }

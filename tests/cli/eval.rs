@@ -174,7 +174,7 @@ fn prompts_are_compared_on_the_same_clips_best_first() {
     let sandbox = Sandbox::new();
     sandbox.write(
         "prompts.txt",
-        "the sound of {}\nthe sound of {} | a recording of {}\nxyzzy, but not at all {}, no\n",
+        "the sound of {}\nthe sound of {} | a recording of {}\na church bell tolls, {}\n",
     );
     let captions = repo().join("index-data/captions.csv");
     let args = ["eval", captions.to_str().unwrap(), "--task", "label", "--prompts", "prompts.txt", "--json"];

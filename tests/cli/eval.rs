@@ -267,6 +267,22 @@ fn the_committed_mapping_names_sounds_and_reports_are_written() {
 }
 
 #[test]
+fn a_model_without_words_is_evaluated_by_what_is_fitted_to_it() {
+    let sandbox = Sandbox::new();
+    sandbox.add_tiny("tiny-whisper");
+    for (place, name) in [("dog/1.wav", DOG), ("dog/2.wav", "events/dog-in-rain.wav"), ("bell/1.flac", BELL)]
+    {
+        put(&sandbox, place, name);
+    }
+    let report = sandbox.json(["eval", "set", "--model", "tiny-whisper", "--folds", "2", "--json"]);
+    assert_eq!(
+        (&report["protocol"]["model"], &report["prompts"]),
+        (&"tiny-whisper".into(), &serde_json::json!([]))
+    );
+    assert!(sandbox.fails(1, ["eval", "set", "--model", "tiny-whisper"]).contains("no text side"));
+}
+
+#[test]
 fn nothing_to_evaluate_is_an_error_that_says_why() {
     let sandbox = Sandbox::new();
     broken(&sandbox, "dog/1.wav");

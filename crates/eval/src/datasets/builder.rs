@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use earmark_engine::absolute_path;
+
 use crate::EvalError;
 
 use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, files, names};
@@ -103,6 +105,8 @@ impl Builder {
                 return self.problem(path.display().to_string(), "the dataset's table gives it no caption");
             }
         }
+        // As indexes name it, whatever the table says.
+        let path = absolute_path(&path).unwrap_or(path);
         if path.is_file() {
             self.clips.push(Item { path, truth, fold });
         } else {

@@ -277,7 +277,13 @@ fn tables_say_labels_captions_or_events() {
     };
     let plain = LoadOptions::default();
 
-    let single = table("File,Label,fold\na.wav,dog,1\nsub/b.wav,rain,2\nc.wav,rain,1\n", &plain).unwrap();
+    let single =
+        table("File,Label,fold\n./sub/../a.wav,dog,1\nsub/b.wav,rain,2\nc.wav,rain,1\n", &plain).unwrap();
+    assert_eq!(
+        single.clips[0].path,
+        tree.path().canonicalize().unwrap().join("a.wav"),
+        "as an index names it"
+    );
     assert_eq!(clips(&single), named(&[("a.wav", &["dog"]), ("b.wav", &["rain"])]));
     assert_eq!((single.task, single.clips[1].fold), (Task::SingleLabel, Some(2)));
     only_problem(&single, "c.wav");

@@ -1,57 +1,35 @@
-//! The plane in which vectors vary most: principal components by orthogonal iteration.
+//! The plane in which vectors vary most: their first two principal components, by nalgebra's symmetric eigenvalues.
 
-/// Rounds of iteration. Directions of nearly equal variance turn into each other slowly, and either will do.
-const ROUNDS: usize = 60;
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+
+/// Rows that are widened to double precision at a time.
+const CHUNK: usize = 512;
 
 /// Places of `rows` `[n][dim]` in the plane of their first two principal components, scaled to -1..1 (both axes alike).
 pub(crate) fn plane(rows: &[Vec<f32>]) -> Vec<(f32, f32)> {
     let Some(dim) = rows.first().map(Vec::len) else { return Vec::new() };
-    let n = rows.len() as f64;
-    let mut mean = vec![0.0_f64; dim];
+    let mut mean = DVector::<f64>::zeros(dim);
     for row in rows {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / n);
+        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / rows.len() as f64);
     }
-    // Something that is the same every time, and not orthogonal to anything likely.
-    let start = |phase: f64| (0..dim).map(|i| (i as f64 * 0.7 + phase).sin() + 0.1).collect::<Vec<f64>>();
-    let (mut a, mut b) = (start(0.3), start(1.9));
-    for _ in 0..ROUNDS {
-        (a, b) = (covariance_times(rows, &mean, &a), covariance_times(rows, &mean, &b));
-        normalise(&mut a);
-        let along = dot(&a, &b);
-        b.iter_mut().zip(&a).for_each(|(b, a)| *b -= along * a);
-        normalise(&mut b);
+    let centred =
+        |chunk: &[Vec<f32>]| DMatrix::from_fn(chunk.len(), dim, |i, j| f64::from(chunk[i][j]) - mean[j]);
+    let mut covariance = DMatrix::<f64>::zeros(dim, dim);
+    for chunk in rows.chunks(CHUNK) {
+        let x = centred(chunk);
+        covariance.gemm_tr(1.0, &x, &x, 1.0);
     }
-    let project = |row: &Vec<f32>, axis: &[f64]| -> f64 {
-        row.iter().zip(&mean).zip(axis).map(|((v, m), a)| (f64::from(*v) - m) * a).sum()
-    };
-    let places: Vec<(f64, f64)> = rows.iter().map(|row| (project(row, &a), project(row, &b))).collect();
+    let eigen = SymmetricEigen::new(covariance);
+    let mut order: Vec<usize> = (0..dim).collect();
+    order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
+    // With one dimension there is no second direction: everything lies on the first.
+    let axes = DMatrix::from_fn(dim, 2, |i, j| order.get(j).map_or(0.0, |k| eigen.eigenvectors[(i, *k)]));
+    let mut places: Vec<(f64, f64)> = Vec::with_capacity(rows.len());
+    for chunk in rows.chunks(CHUNK) {
+        places.extend((centred(chunk) * &axes).row_iter().map(|place| (place[0], place[1])));
+    }
     let reach = places.iter().fold(1e-12_f64, |reach, (x, y)| reach.max(x.abs()).max(y.abs()));
     places.into_iter().map(|(x, y)| ((x / reach) as f32, (y / reach) as f32)).collect()
-}
-
-/// The covariance matrix times a vector, without making the matrix.
-fn covariance_times(rows: &[Vec<f32>], mean: &[f64], vector: &[f64]) -> Vec<f64> {
-    let offset = dot(mean, vector);
-    let mut product = vec![0.0; vector.len()];
-    let mut total = 0.0;
-    for row in rows {
-        let along = row.iter().zip(vector).map(|(v, x)| f64::from(*v) * x).sum::<f64>() - offset;
-        total += along;
-        product.iter_mut().zip(row).for_each(|(p, v)| *p += along * f64::from(*v));
-    }
-    product.iter_mut().zip(mean).for_each(|(p, m)| *p -= total * m);
-    product
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn normalise(vector: &mut [f64]) {
-    let norm = dot(vector, vector).sqrt();
-    if norm > 1e-12 {
-        vector.iter_mut().for_each(|v| *v /= norm);
-    }
 }
 
 #[cfg(test)]
@@ -74,7 +52,8 @@ mod tests {
     #[test]
     fn few_or_equal_vectors_are_no_trouble() {
         assert!(plane(&[]).is_empty());
-        let same = plane(&[vec![0.5, 0.5], vec![0.5, 0.5]]);
-        assert!(same.iter().all(|p| p.0.is_finite() && p.1.is_finite()));
+        for rows in [vec![vec![0.5, 0.5]; 2], vec![vec![1.0]; 3], vec![vec![0.1, 0.2, 0.3]]] {
+            assert!(plane(&rows).iter().all(|p| p.0.is_finite() && p.1.is_finite()), "{rows:?}");
+        }
     }
 }

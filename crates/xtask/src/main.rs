@@ -1,14 +1,17 @@
 //! `cargo xtask`: the chores of this repository, each one a module. Not part of the product.
 
+mod api;
 mod demo;
 mod digest;
 mod lint;
 mod model;
 mod notices;
 mod package;
+mod page;
 mod platform;
 mod python;
 mod rules;
+mod served;
 mod setup;
 mod shell;
 mod test;
@@ -62,6 +65,23 @@ classifies, and finds events. Each command is shown before it runs and can be co
 Examples in the documentation first, then all other tests with cargo-nextest, or with cargo test where it is not
 installed; the summary comes last. With arguments (a filter, -p PACKAGE, …) the documentation is left out.",
         run: test::test,
+    },
+    Chore {
+        name: "page",
+        about: "check the page and use it in a browser; arguments go to Playwright",
+        help: "\
+Needs Node with npm, and Chromium: /usr/bin/chromium or the one CHROMIUM names; on Debian, as root, it is installed.
+Installs web/'s packages, checks formatting, types and that web/dist is what web/ builds, then runs web/tests against
+earmark serve on the sample sounds.",
+        run: page::page,
+    },
+    Chore {
+        name: "api",
+        about: "call every operation of the API with generated requests",
+        help: "\
+Runs schemathesis (installed with pip into target/) against earmark serve on the sample sounds: any 5xx and any answer
+that the OpenAPI document does not allow is a failure. An argument says how many requests an operation gets (50).",
+        run: api::api,
     },
     Chore {
         name: "lint",

@@ -1,13 +1,11 @@
 //! `cargo xtask model NAME`: rebuilds a model's files from its recipe, in a Python environment made for it.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::digest;
-use crate::python::Python;
+use crate::python;
 use crate::shell::{Repo, run};
 
 pub(crate) fn model(repo: &Repo, args: &[String]) -> Result<()> {
@@ -20,7 +18,8 @@ pub(crate) fn model(repo: &Repo, args: &[String]) -> Result<()> {
     if name.contains(['/', '\\']) || !repo.root.join(&recipe).is_file() {
         bail!("there is no recipe for a model {name:?}. Those with one: {known}");
     }
-    let python = environment(repo, name)?;
+    let requirements = format!("models/{name}/requirements.txt");
+    let python = python::environment(repo, &Path::new("model-venv").join(name), &requirements)?;
     let mut command = repo.command(python);
     command.arg(recipe).args(["--out", &format!("models/{name}")]);
     command.args(["--fixtures", &format!("tests/fixtures/{name}")]).args(args);
@@ -36,28 +35,6 @@ fn with_recipe(models: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// The interpreter of a virtual environment with the model's requirements; made anew when they change.
-fn environment(repo: &Repo, name: &str) -> Result<PathBuf> {
-    let venv = repo.target.join("model-venv").join(name);
-    let python = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
-    let python = python.join(format!("python{}", env::consts::EXE_SUFFIX));
-    let requirements = format!("models/{name}/requirements.txt");
-    let wanted = digest::sha256(&repo.root.join(&requirements))
-        .with_context(|| format!("cannot read {requirements}"))?;
-    let stamp = venv.join("requirements.sha256");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    let mut make = Python::default().interpreter()?;
-    run(make.args(["-m", "venv", "--clear"]).arg(&venv))
-        .context("cannot make a virtual environment (Debian and Ubuntu: apt install python3-venv)")?;
-    let mut install = repo.command(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", &requirements]);
-    run(&mut install)?;
-    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
-    Ok(python)
 }
 
 #[cfg(test)]

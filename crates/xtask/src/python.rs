@@ -1,13 +1,16 @@
 //! Python and pip: the package client that the pinned downloads come through, so that a mirror, a proxy or a
 //! folder of wheels that is configured for pip holds here too. No host is named anywhere.
 
+use std::env;
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::shell;
+use crate::digest;
+use crate::shell::{self, Repo, run};
 
 /// How to reach Python and pip on this machine. Tests put programs of their own here.
 #[derive(Clone)]
@@ -82,6 +85,28 @@ with zipfile.ZipFile(archive) as z:
                 anyhow::anyhow!("cannot unpack {}: {reason}", archive.display())
             })
     }
+}
+
+/// The interpreter of a virtual environment, `place` under the build folder, with the packages that `requirements` (a
+/// path from the root) pins; made anew when they change.
+pub(crate) fn environment(repo: &Repo, place: &Path, requirements: &str) -> Result<PathBuf> {
+    let venv = repo.target.join(place);
+    let python = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    let python = python.join(format!("python{}", env::consts::EXE_SUFFIX));
+    let wanted = digest::sha256(&repo.root.join(requirements))
+        .with_context(|| format!("cannot read {requirements}"))?;
+    let stamp = venv.join("requirements.sha256");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let mut make = Python::default().interpreter()?;
+    run(make.args(["-m", "venv", "--clear"]).arg(&venv))
+        .context("cannot make a virtual environment (Debian and Ubuntu: apt install python3-venv)")?;
+    let mut install = repo.command(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+    run(&mut install)?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(python)
 }
 
 #[cfg(test)]

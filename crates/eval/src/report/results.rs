@@ -112,7 +112,7 @@ pub struct ReliabilityBin {
 pub struct MultiLabel {
     /// Mean of the classes' average precisions, with a bootstrap interval over clips.
     pub macro_map: Interval,
-    /// Mean of the classes' areas under the ROC curve; `None` where every clip has every label it could have.
+    /// Mean of the classes' areas under the ROC curve; `None` where no class has clips with it and clips without.
     pub macro_auc: Option<f64>,
     /// d' = sqrt(2) probit(AUC), of the mean AUC (AudioSet's convention); `None` where that is not finite.
     pub d_prime: Option<f64>,

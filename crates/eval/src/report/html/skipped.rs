@@ -1,7 +1,7 @@
 //! What was not evaluated, and why.
 
 use super::Part;
-use super::markup::escape;
+use super::markup::{escape, table};
 use crate::report::text::count;
 use crate::report::{EvalReport, Skipped};
 
@@ -27,9 +27,7 @@ pub(super) fn part(report: &EvalReport) -> Option<Part> {
     } else {
         String::new()
     };
-    let body = format!(
-        "<p class=\"note\">These take no part in any figure.</p>\n<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Files not evaluated\"><table><thead><tr><th>file</th><th>why</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n{rest}"
-    );
+    let table = table(&[("file", false), ("why", false)], &rows, Some("Files not evaluated"));
+    let body = format!("<p class=\"note\">These take no part in any figure.</p>\n{table}{rest}");
     Some(Part::new("skipped", format!("Not evaluated ({})", count(skipped.len())), body))
 }

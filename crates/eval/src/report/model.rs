@@ -24,8 +24,10 @@ pub struct EvalReport {
     pub results: Results,
     /// The same clips under other prompts, best first; empty unless asked for.
     pub prompts: Vec<PromptResult>,
-    /// Files that were not evaluated, each with the reason.
+    /// Clips of the dataset that were not evaluated, each with the reason.
     pub skipped: Vec<Skipped>,
+    /// What lies beside the dataset's clips, such as sounds that its tables do not name.
+    pub beside: Vec<Skipped>,
 }
 
 /// Everything needed to run it again.

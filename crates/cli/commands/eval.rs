@@ -23,6 +23,7 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
         layout: args.kind,
         task: args.task.map(Into::into),
         split: args.split,
+        audio: args.audio,
         mapping: args.mapping,
         names: args.names,
     };

@@ -89,7 +89,7 @@ pub fn run(
         return Err(EvalError::Setting {
             setting: "--folds",
             expected: "a dataset with one label a clip".to_owned(),
-            received: format!("{} ({:?})", dataset.name, dataset.task),
+            received: format!("{}, which has {}", dataset.name, dataset.task.as_str()),
         });
     }
     let mut evaluated = if dataset.task == Task::Events {
@@ -114,7 +114,7 @@ pub fn run(
             return Err(nothing(dataset, &skipped));
         }
         let mut evaluated = match dataset.task {
-            Task::Captions => captions::evaluate(engine, dataset, &there, options)?,
+            Task::Captions => captions::evaluate(engine, &there, options)?,
             _ => classes::evaluate(engine, dataset, &there, options)?,
         };
         evaluated.from_index = from_index;

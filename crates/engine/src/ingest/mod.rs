@@ -19,6 +19,8 @@ use crate::{Engine, EngineError};
 use plan::{Known, Plan, plan, prepare};
 use writer::Writer;
 
+pub use plan::is_unchanged;
+
 /// How to ingest.
 #[derive(Debug, Clone, Default)]
 pub struct IngestOptions {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use earmark_audio::Limits;
-use earmark_index::{ClipId, Failure, Index};
+use earmark_index::{ClipId, ClipMeta, Failure, Index};
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
@@ -57,6 +57,12 @@ impl Known {
         let hashes = clips.values().map(|c| c.hash).collect();
         Ok(Self { clips, failures: failures.into_iter().map(|f| (f.path.clone(), f)).collect(), hashes })
     }
+}
+
+/// Whether a clip's file still has the size and modification time that it had when it was indexed.
+#[must_use]
+pub fn is_unchanged(clip: &ClipMeta) -> bool {
+    fs::metadata(&clip.path).is_ok_and(|file| (file.len(), mtime_ns(&file)) == (clip.size, clip.mtime_ns))
 }
 
 /// A file that needs a look.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use earmark_eval::datasets::{Layout, Task};
+use earmark_eval::run::folds::FoldChoice;
 
 use crate::units::{
-    parse_count, parse_format, parse_limit, parse_probability, parse_root, parse_score, parse_seconds,
-    parse_since, parse_tag, parse_weight,
+    parse_count, parse_folds, parse_format, parse_limit, parse_probability, parse_root, parse_score,
+    parse_seconds, parse_since, parse_tag, parse_weight,
 };
 
 /// Find and label sounds by describing them.
@@ -62,6 +64,7 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     Events(EventsArgs),
     Tag(TagArgs),
+    Eval(EvalArgs),
     Info(InfoArgs),
     List(ListArgs),
     Remove(RemoveArgs),
@@ -368,6 +371,90 @@ pub(crate) struct TagArgs {
     pub(crate) windows: bool,
     #[command(flatten)]
     pub(crate) format: RowFormatArgs,
+}
+
+/// Measure how good a model is on labelled sounds
+///
+/// Knows the layouts of ESC-50, UrbanSound8K, GTZAN, VocalSound, Speech Commands, AudioSet, FSD50K, AudioCaps and Clotho; a folder a
+/// class; a CSV or TSV table with a column `file` and `label`, `labels` (joined by `;`), `caption`, or `onset`, `offset` and
+/// `label`. Missing and broken files are named in the report. Vectors come from the index where it has the file unchanged;
+/// others are kept in the cache folder, so that Ctrl-C loses nothing and the next run is quick.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  earmark eval ~/ESC-50 --out report
+  earmark eval ~/my-sounds --prompts templates.txt
+  earmark eval ~/UrbanSound8K --folds own --json
+  earmark eval ~/samples --mapping names.csv")]
+pub(crate) struct EvalArgs {
+    /// The dataset: its folder, or a table
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Its layout: esc50, esc10, urbansound8k, gtzan, vocalsound, speech-commands, audioset, fsd50k, audiocaps, clotho, folders, csv,
+    /// mapping or text-files (a caption in a .txt beside each sound) [default: told by what is there]
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) kind: Option<Layout>,
+    /// What to ask, of a table that says several things
+    #[arg(long, value_enum, value_name = "TASK")]
+    pub(crate) task: Option<EvalTask>,
+    /// Its split, or `all` [default: the one that the field reports]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+    /// Labels or captions by file name: a table as above whose `file` is a pattern, as in `bd_*`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Texts for classes: a name, a tab and a text on each line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
+    /// Put labels and captions into this text, `{}` standing for them (may be repeated: their vectors are averaged)
+    #[arg(long = "template", value_name = "TEXT")]
+    pub(crate) templates: Vec<String>,
+    /// Compare templates on the same clips: one a line; several joined by ` | ` are averaged
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prompts: Option<PathBuf>,
+    /// Instead of asking in words, fit class means to labelled clips and score each clip by a fit that has not seen it: over
+    /// so many random folds, or the dataset's `own`
+    #[arg(long, value_name = "N|own", value_parser = parse_folds)]
+    pub(crate) folds: Option<FoldChoice>,
+    /// Evaluate a random sample of so many clips
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) limit: Option<usize>,
+    /// Decides the sample and the random folds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Write report.html and report.json into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The report as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit with 3 if anything could not be evaluated
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// What is asked of each clip.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum EvalTask {
+    /// One label a clip
+    Label,
+    /// Any number of labels a clip
+    Labels,
+    /// Captions: retrieval both ways
+    Captions,
+    /// When something is heard
+    Events,
+}
+
+impl From<EvalTask> for Task {
+    fn from(task: EvalTask) -> Self {
+        match task {
+            EvalTask::Label => Self::SingleLabel,
+            EvalTask::Labels => Self::MultiLabel,
+            EvalTask::Captions => Self::Captions,
+            EvalTask::Events => Self::Events,
+        }
+    }
 }
 
 /// Say what is in the index, or what a sound file is

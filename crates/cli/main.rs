@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Classify(args) => commands::classify::run(&global, args),
         Command::Events(args) => commands::events::run(&global, args),
         Command::Tag(args) => commands::tag::run(&global, &args),
+        Command::Eval(args) => commands::eval::run(&global, args),
         Command::Info(args) => commands::info::run(&global, args),
         Command::List(args) => commands::list::run(&global, args),
         Command::Remove(args) => commands::remove::run(&global, args),

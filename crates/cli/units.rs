@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use earmark_eval::run::folds::FoldChoice;
+
 /// Seconds from `12`, `12s`, `250ms`, `1m30s`, `2h`, `1:30` or `1:02:03.5`.
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let expected = || format!("expected a time such as 12s, 250ms, 1m30s or 1:30, got `{text}`");
@@ -46,6 +48,15 @@ fn parse_with_units(text: &str) -> Option<f64> {
 /// A count of at least one.
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("expected 1 or more, got `{text}`"))
+}
+
+/// Folds: how many, two at least, or `own`.
+pub(crate) fn parse_folds(text: &str) -> Result<FoldChoice, String> {
+    match text.parse() {
+        _ if text == "own" => Ok(FoldChoice::Own),
+        Ok(folds) if folds >= 2 => Ok(FoldChoice::Random(folds)),
+        _ => Err(format!("expected 2 or more, or `own`, got `{text}`")),
+    }
 }
 
 /// A cosine, -1 to 1.

@@ -2,6 +2,7 @@
 
 pub(crate) mod classify;
 pub(crate) mod completions;
+pub(crate) mod eval;
 pub(crate) mod events;
 pub(crate) mod index;
 pub(crate) mod info;

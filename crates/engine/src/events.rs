@@ -140,8 +140,9 @@ pub fn detect(
     Ok((find_events(&track, options), encoded))
 }
 
-/// The hop in samples: a whole number of the front end's frames, so that overlapping windows share them.
-fn hop_samples(engine: &Engine, hop_s: Option<f64>) -> usize {
+/// The hop of `hop_s` seconds (`None` for the default) in samples at the model's rate: a whole number of the front end's frames, so that overlapping windows share them.
+#[must_use]
+pub fn hop_samples(engine: &Engine, hop_s: Option<f64>) -> usize {
     let manifest = engine.model().manifest();
     let wanted = match hop_s {
         Some(seconds) => (seconds * f64::from(manifest.front_end.sample_rate())) as usize,

@@ -1,7 +1,16 @@
 //! How good earmark is on labelled sounds: the layouts of the field's benchmarks, its metrics, and reports.
 //!
+//! - [`datasets`]: labelled sounds, from the layouts in which benchmarks come
+//! - [`run`]: vectors, scores and results of a dataset
 //! - [`metrics`]: pure functions from scores and truth to figures
 //! - [`report`]: what a run found, as a table, as JSON and as one HTML page
 
+pub mod datasets;
 pub mod metrics;
 pub mod report;
+pub mod run;
+
+mod error;
+mod random;
+
+pub use error::EvalError;

@@ -3,6 +3,7 @@
 mod model;
 
 pub use model::{
-    Accuracy, Calibration, ClassResult, Classification, ClipResult, EvalReport, EventDetection, Interval,
-    MultiLabel, PromptResult, Protocol, ReliabilityBin, Results, Retrieval, RetrievalDirection, Skipped,
+    Accuracy, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EvalReport,
+    EventDetection, HeardEvent, Interval, MultiLabel, PromptResult, Protocol, RecordingResult,
+    ReliabilityBin, Results, Retrieval, RetrievalDirection, Skipped,
 };

@@ -110,11 +110,11 @@ pub struct Accuracy {
 pub struct ClassResult {
     /// Its name, as it was asked for.
     pub name: String,
-    /// Clips of it.
+    /// Clips, or events, of it.
     pub support: usize,
     /// Right ones among those called so; 0 where none was.
     pub precision: f64,
-    /// Those called so among its clips.
+    /// Those called so among its clips; 0 where it has none.
     pub recall: f64,
     /// Harmonic mean of the two.
     pub f1: f64,
@@ -144,11 +144,13 @@ pub struct ClipResult {
 pub struct Calibration {
     /// Expected calibration error over the bins.
     pub ece: f64,
-    /// Brier score.
+    /// Brier score: mean squared distance of the probabilities from the truth; 0 to 2 with one label a clip, 0 to 1
+    /// for independent probabilities.
     pub brier: f64,
     /// Mean negative log likelihood, nats.
     pub nll: f64,
-    /// Equal-width bins of the best label's probability; empty bins are left out.
+    /// Equal-width bins: with one label a clip of the best label's probability, else of every independent
+    /// probability. Empty bins are left out.
     pub bins: Vec<ReliabilityBin>,
 }
 
@@ -168,13 +170,15 @@ pub struct ReliabilityBin {
 pub struct MultiLabel {
     /// Mean of the classes' average precisions, with a bootstrap interval over clips.
     pub macro_map: Interval,
-    /// Mean of the classes' areas under the ROC curve.
-    pub macro_auc: f64,
-    /// d' = sqrt(2) probit(AUC), of the mean AUC (AudioSet's convention).
-    pub d_prime: f64,
-    /// A row a class; those without a positive clip have no figures.
+    /// Mean of the classes' areas under the ROC curve; `None` where every clip has every label it could have.
+    pub macro_auc: Option<f64>,
+    /// d' = sqrt(2) probit(AUC), of the mean AUC (AudioSet's convention); `None` where that is not finite.
+    pub d_prime: Option<f64>,
+    /// From which independent probability a label counts as given, in the rows of the classes.
+    pub threshold: f64,
+    /// A row a class; those without a positive clip take no part in the means.
     pub classes: Vec<ClassResult>,
-    /// Reliability of independent probabilities.
+    /// Reliability of independent probabilities: each pair of clip and class is one case.
     pub calibration: Calibration,
     /// The clips whose own labels rank lowest, worst first.
     pub worst: Vec<ClipResult>,
@@ -189,8 +193,21 @@ pub struct Retrieval {
     pub audio_to_text: RetrievalDirection,
     /// Captions.
     pub captions: usize,
-    /// The clips their captions find last, worst first; `predicted` is the caption.
-    pub worst: Vec<ClipResult>,
+    /// The captions that find their clip last, worst first.
+    pub worst: Vec<CaptionResult>,
+}
+
+/// One caption, as listed for listening.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaptionResult {
+    /// The caption.
+    pub caption: String,
+    /// The file it describes, absolute.
+    pub path: String,
+    /// At which place it was found, from 1.
+    pub rank: usize,
+    /// The file found first, absolute.
+    pub first: String,
 }
 
 /// Retrieval one way.
@@ -204,7 +221,7 @@ pub struct RetrievalDirection {
     pub r10: Interval,
     /// Mean average precision at 10.
     pub map10: f64,
-    /// Median rank of the first right answer, from 1.
+    /// Median rank of the first right answer, from 1; between two ranks, their mean.
     pub median_rank: f64,
     /// Queries asked.
     pub queries: usize,
@@ -221,12 +238,37 @@ pub struct EventDetection {
     pub segment_f1: f64,
     /// Segment-based F1, mean over classes.
     pub segment_f1_macro: f64,
-    /// Segment-based error rate.
+    /// Segment-based error rate: substitutions, deletions and insertions for each active segment of the truth; may
+    /// exceed 1.
     pub error_rate: f64,
-    /// A row a class, event-based.
+    /// A row a class, event-based; those without an event in the truth take no part in the means.
     pub classes: Vec<ClassResult>,
     /// The recordings with the lowest segment-based F1, worst first.
-    pub worst: Vec<ClipResult>,
+    pub worst: Vec<RecordingResult>,
+}
+
+/// One recording, as listed for listening.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordingResult {
+    /// The file, absolute.
+    pub path: String,
+    /// Its own segment-based F1, micro.
+    pub segment_f1: f64,
+    /// What is heard in it.
+    pub expected: Vec<HeardEvent>,
+    /// What was found.
+    pub found: Vec<HeardEvent>,
+}
+
+/// A class from one time to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeardEvent {
+    /// The class's name.
+    pub class: String,
+    /// Start, seconds.
+    pub onset_s: f64,
+    /// End, seconds.
+    pub offset_s: f64,
 }
 
 /// The same clips under other prompts.

@@ -1,0 +1,114 @@
+//! `earmark eval`
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use earmark_engine::Engine;
+use earmark_eval::datasets::{Dataset, LoadOptions, load};
+use earmark_eval::report::{self, EvalReport};
+use earmark_eval::run::folds::{Fit, FoldChoice, Prototypes};
+use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
+use earmark_index::{Collection, Error, Index, OpenOptions};
+use etcetera::BaseStrategy as _;
+
+use crate::args::{EvalArgs, Global};
+use crate::output::note;
+use crate::progress::{Progress, stop_on_ctrl_c};
+use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
+
+pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
+    let load_options = LoadOptions {
+        layout: args.kind,
+        task: args.task.map(Into::into),
+        split: args.split,
+        mapping: args.mapping,
+        names: args.names,
+    };
+    // First of all, so that a typing error does not wait for the model.
+    let dataset = load(&args.path, &load_options)?;
+    let compared = args.prompts.as_deref().map(prompts::read).transpose()?.unwrap_or_default();
+    let engine = context::engine(global, context::model(global)?)?;
+    let index = users_index(global, &engine);
+    let kept = kept_index(&engine)?;
+    let options = RunOptions {
+        limit: args.limit,
+        seed: args.seed,
+        templates: args.templates,
+        prompts: compared,
+        fit: args.folds.map(|choice: FoldChoice| (&Prototypes as &dyn Fit, choice)),
+    };
+    let stop = stop_on_ctrl_c()?;
+    let mut progress = Progress::new(global.quiet);
+    let stores = Stores { index: index.as_ref(), kept: &kept };
+    let outcome = evaluate(&engine, &dataset, &stores, &options, &stop, |event| progress.tell(event));
+    progress.finish();
+    let report = match outcome? {
+        Outcome::Report(report) => report,
+        Outcome::Interrupted => {
+            note!("interrupted; what was finished is kept, and the same command goes on from here");
+            return Ok(ExitCode::from(EXIT_INTERRUPTED));
+        }
+    };
+    if args.json {
+        output::json(&report)?;
+    } else {
+        print!("{}", report::table(&report));
+    }
+    if let Some(out) = &args.out {
+        write(out, &report).with_context(|| format!("writing the report to {}", out.display()))?;
+        if !global.quiet {
+            note!("report: {}", out.join("report.html").display());
+        }
+    }
+    context::tell_uncalibrated(&engine, global);
+    tell_skipped(global, &dataset, &report);
+    let failed = args.strict && !report.skipped.is_empty();
+    Ok(if failed { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// The user's index, if it has vectors of the engine's model. An evaluation can do without, so whatever is wrong with it is
+/// only told.
+fn users_index(global: &Global, engine: &Engine) -> Option<Index> {
+    let opened = || -> Result<Option<Index>> {
+        let collection = match Collection::open(&context::db_dir(global)?, &OpenOptions::default()) {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            collection => collection?,
+        };
+        let _hold = collection.hold()?;
+        let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
+        Ok(Some(Index::open_read_only(&space.path, Some(&engine.identity()), collection.options())?))
+    };
+    opened().unwrap_or_else(|e| {
+        if !global.quiet {
+            note!("the index's vectors are not used: {}", output::chain(&e));
+        }
+        None
+    })
+}
+
+/// What evaluations keep for their next run, in the cache folder: vectors of the engine's model. Nothing searches it, so it gets
+/// no graph.
+fn kept_index(engine: &Engine) -> Result<Index> {
+    let base =
+        etcetera::choose_base_strategy().context("no home folder to keep vectors in; set XDG_CACHE_HOME")?;
+    let options = OpenOptions { graph_min_rows: usize::MAX, ..OpenOptions::default() };
+    let collection = Collection::open_or_new(&base.cache_dir().join("earmark").join("eval"), &options)?;
+    let space = collection.make(&engine.identity())?;
+    let _hold = collection.hold()?;
+    Ok(Index::open(&space.path, Some(&engine.identity()), &options)?)
+}
+
+fn write(folder: &Path, report: &EvalReport) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("report.json"), serde_json::to_vec_pretty(report)?)?;
+    std::fs::write(folder.join("report.html"), report::html(report))?;
+    Ok(())
+}
+
+fn tell_skipped(global: &Global, dataset: &Dataset, report: &EvalReport) {
+    if !report.skipped.is_empty() && !global.quiet {
+        let count = report.skipped.len();
+        note!("{count} of {} could not be evaluated; the report says which and why", dataset.name);
+    }
+}

@@ -1,0 +1,184 @@
+//! What loaders add clips to. Files are looked for here, so that a missing one is named whatever the layout.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use crate::EvalError;
+
+use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, names};
+
+/// The split that means all of them.
+const ALL: &str = "all";
+
+/// A dataset being loaded.
+pub(super) struct Builder {
+    task: Option<Task>,
+    task_wanted: Option<Task>,
+    split: Option<String>,
+    splits_seen: BTreeSet<String>,
+    split_from_user: bool,
+    names: Option<PathBuf>,
+    classes: Vec<Class>,
+    ids: HashMap<String, usize>,
+    keep_order: bool,
+    clips: Vec<Item>,
+    problems: Vec<Problem>,
+}
+
+impl Builder {
+    pub(super) fn new(options: &LoadOptions) -> Self {
+        Self {
+            task: None,
+            task_wanted: options.task,
+            split: options.split.clone(),
+            splits_seen: BTreeSet::new(),
+            split_from_user: options.split.is_some(),
+            names: options.names.clone(),
+            classes: Vec::new(),
+            ids: HashMap::new(),
+            keep_order: false,
+            clips: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The task that the user asked for.
+    pub(super) fn task_wanted(&self) -> Option<Task> {
+        self.task_wanted
+    }
+
+    /// Says what is asked of the clips.
+    pub(super) fn ask(&mut self, task: Task) {
+        self.task = Some(task);
+    }
+
+    /// The split that the field reports, taken where the user named none.
+    pub(super) fn default_split(&mut self, name: &str) {
+        if self.split.is_none() {
+            self.split = Some(name.to_owned());
+        }
+    }
+
+    /// Whether clips of this split are wanted.
+    pub(super) fn takes(&mut self, split: &str) -> bool {
+        if !self.splits_seen.contains(split) {
+            self.splits_seen.insert(split.to_owned());
+        }
+        self.split.as_deref().is_none_or(|wanted| wanted == ALL || wanted == split)
+    }
+
+    /// Keeps the classes in the order they are first named in; otherwise they are sorted by name.
+    pub(super) fn keep_class_order(&mut self) {
+        self.keep_order = true;
+    }
+
+    /// The class of this name.
+    pub(super) fn class(&mut self, name: &str) -> usize {
+        self.class_called(name, &names::text_of(name))
+    }
+
+    /// The class of this name, asked for in these words.
+    pub(super) fn class_called(&mut self, name: &str, text: &str) -> usize {
+        if let Some(&id) = self.ids.get(name) {
+            return id;
+        }
+        let id = self.classes.len();
+        self.classes.push(Class { name: name.to_owned(), text: text.to_owned() });
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+
+    /// Adds a clip, or a problem where the file is not there.
+    pub(super) fn add(&mut self, path: PathBuf, mut truth: Truth, fold: Option<u32>) {
+        if let Truth::Captions(texts) = &mut truth {
+            texts.retain(|text| !text.trim().is_empty());
+            if texts.is_empty() {
+                return self.problem(path.display().to_string(), "the dataset's table gives it no caption");
+            }
+        }
+        if path.is_file() {
+            self.clips.push(Item { path, truth, fold });
+        } else {
+            self.problem(path.display().to_string(), "no such file; the dataset's table names it");
+        }
+    }
+
+    /// Adds a clip found by name, or a problem where there is none.
+    pub(super) fn add_found(&mut self, found: Option<&Path>, name: &str, truth: Truth, fold: Option<u32>) {
+        match found {
+            Some(path) => self.add(path.to_path_buf(), truth, fold),
+            None => self.problem(name.to_owned(), "no file of this name; the dataset's table names it"),
+        }
+    }
+
+    /// Notes what cannot be evaluated.
+    pub(super) fn problem(&mut self, path: String, reason: impl Into<String>) {
+        self.problems.push(Problem { path, reason: reason.into() });
+    }
+
+    /// The dataset, checked.
+    pub(super) fn finish(mut self, root: PathBuf, layout: Layout) -> Result<Dataset, EvalError> {
+        let split = self.split.take().filter(|split| split != ALL);
+        if let Some(split) = &split
+            && !self.splits_seen.contains(split)
+            && self.split_from_user
+        {
+            let seen: Vec<&str> = self.splits_seen.iter().map(String::as_str).collect();
+            let expected = if seen.is_empty() {
+                "no split, since the dataset has none".to_owned()
+            } else {
+                format!("all, {}", seen.join(", "))
+            };
+            return Err(EvalError::Setting { setting: "--split", expected, received: split.clone() });
+        }
+        // Where a folder has only some of a benchmark's splits, the default one may not be among them.
+        if self.clips.is_empty() && self.problems.is_empty() {
+            let reason = match &split {
+                Some(split) => format!("split `{split}` is empty; --split names another one"),
+                None => "no labelled sound in it".to_owned(),
+            };
+            return Err(EvalError::Nothing { path: root, reason });
+        }
+        if !self.keep_order {
+            self.sort_classes();
+        }
+        if let Some(file) = &self.names {
+            names::rename(file, &mut self.classes)?;
+        }
+        let task = self.task.unwrap_or_else(|| task_of(&self.clips));
+        let name =
+            root.file_name().map_or_else(|| root.display().to_string(), |n| n.to_string_lossy().into());
+        let Self { classes, clips, problems, .. } = self;
+        Ok(Dataset { name, root, layout, task, split, classes, clips, problems })
+    }
+
+    fn sort_classes(&mut self) {
+        let mut order: Vec<usize> = (0..self.classes.len()).collect();
+        order.sort_by(|&a, &b| self.classes[a].name.cmp(&self.classes[b].name));
+        let mut place = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
+        self.classes = order.iter().map(|&old| self.classes[old].clone()).collect();
+        for clip in &mut self.clips {
+            match &mut clip.truth {
+                Truth::Labels(labels) => {
+                    labels.iter_mut().for_each(|label| *label = place[*label]);
+                    labels.sort_unstable();
+                }
+                Truth::Events(events) => events.iter_mut().for_each(|event| event.class = place[event.class]),
+                Truth::Captions(_) => {}
+            }
+        }
+    }
+}
+
+/// What clips with this truth can be asked.
+fn task_of(clips: &[Item]) -> Task {
+    match clips.first().map(|clip| &clip.truth) {
+        Some(Truth::Captions(_)) => Task::Captions,
+        Some(Truth::Events(_)) => Task::Events,
+        _ => {
+            let single = |clip: &Item| matches!(&clip.truth, Truth::Labels(labels) if labels.len() == 1);
+            if clips.iter().all(single) { Task::SingleLabel } else { Task::MultiLabel }
+        }
+    }
+}

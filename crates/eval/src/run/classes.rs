@@ -1,0 +1,103 @@
+//! Classes asked for in words: one a clip, or any number.
+
+use earmark_encoder::Embedding;
+use earmark_engine::Engine;
+use earmark_engine::classify::{Decision, decide, independent};
+use earmark_engine::labels::{EncodedLabels, Label, LabelSet};
+
+use crate::EvalError;
+use crate::datasets::{Class, Dataset, Item, Task, Truth};
+use crate::metrics::{accuracy, classification, macro_map, multi_label};
+use crate::report::{Interval, PromptResult, Results};
+
+use super::folds::{self, Folded};
+use super::{Evaluated, RunOptions, paths};
+
+/// Probability from which a label counts as given, as `classify --multi` has it.
+const THRESHOLD: f32 = 0.5;
+
+pub(super) fn evaluate(
+    engine: &Engine,
+    dataset: &Dataset,
+    clips: &[(&Item, Embedding)],
+    options: &RunOptions<'_>,
+) -> Result<Evaluated, EvalError> {
+    let names: Vec<String> = dataset.classes.iter().map(|class| class.name.clone()).collect();
+    let paths = paths(clips.iter().map(|(clip, _)| *clip));
+    let vectors: Vec<&Embedding> = clips.iter().map(|(_, vector)| vector).collect();
+    let truth: Vec<Vec<usize>> = clips.iter().map(|(clip, _)| labels_of(clip)).collect();
+    let first: Vec<usize> = truth.iter().map(|labels| labels.first().copied().unwrap_or_default()).collect();
+    let zero_shot = |templates: &[String]| -> Result<Vec<Vec<f32>>, EvalError> {
+        let labels = encode(engine, &dataset.classes, templates)?;
+        Ok(vectors.iter().map(|vector| probabilities(engine, &labels, vector, dataset.task)).collect())
+    };
+    let figure = |probabilities: &[Vec<f32>]| -> Result<Interval, EvalError> {
+        Ok(match dataset.task {
+            Task::MultiLabel => macro_map(probabilities, &truth)?,
+            _ => accuracy(probabilities, &first)?.top1,
+        })
+    };
+    let metric = if dataset.task == Task::MultiLabel { "macro mAP" } else { "top-1" };
+    let mut prompts = Vec::new();
+    if !options.prompts.is_empty() {
+        for templates in super::prompts::with_own(engine, &options.templates, &options.prompts) {
+            let value = figure(&zero_shot(&templates)?)?;
+            prompts.push(PromptResult { templates, metric: metric.to_owned(), value });
+        }
+    }
+    let mut folded = None;
+    let results = match (&options.fit, dataset.task) {
+        (_, Task::MultiLabel) => {
+            let probabilities = zero_shot(&options.templates)?;
+            Results::MultiLabel(multi_label(&names, &paths, &probabilities, &truth, THRESHOLD)?)
+        }
+        (None, _) => {
+            let probabilities = zero_shot(&options.templates)?;
+            Results::Classification(classification(&names, &paths, &probabilities, &first, None)?)
+        }
+        (Some((fit, choice)), _) => {
+            // What the fit is held against: the same clips, asked in words.
+            if engine.model().manifest().has_text() && prompts.is_empty() {
+                let templates = super::prompts::own(engine, &options.templates);
+                let value = figure(&zero_shot(&options.templates)?)?;
+                prompts.push(PromptResult { templates, metric: format!("{metric}, zero-shot"), value });
+            }
+            let items: Vec<&Item> = clips.iter().map(|(clip, _)| *clip).collect();
+            let of_clips = folds::assign(&items, &first, *choice, options.seed)?;
+            let Folded { probabilities, folds } =
+                folds::scores_by_fold(*fit, engine, &vectors, &first, names.len(), &of_clips)?;
+            folded = Some(folds);
+            Results::Classification(classification(&names, &paths, &probabilities, &first, Some(&of_clips))?)
+        }
+    };
+    Ok(Evaluated { results, prompts, clips: clips.len(), from_index: 0, folds: folded, skipped: Vec::new() })
+}
+
+fn labels_of(clip: &Item) -> Vec<usize> {
+    match &clip.truth {
+        Truth::Labels(labels) => labels.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Classes in the model's space.
+pub(super) fn encode(
+    engine: &Engine,
+    classes: &[Class],
+    templates: &[String],
+) -> Result<EncodedLabels, EvalError> {
+    let label = |class: &Class| Label { name: class.name.clone(), prompts: vec![class.text.clone()] };
+    Ok(LabelSet::new(classes.iter().map(label).collect())?.encode(engine, templates)?)
+}
+
+/// Probability of each class, in the classes' order: as `classify` gives it, where "none of these" takes its part, or with `--multi`.
+fn probabilities(engine: &Engine, labels: &EncodedLabels, vector: &Embedding, task: Task) -> Vec<f32> {
+    let scores = &engine.model().manifest().scores;
+    let cosines: Vec<f32> = labels.vectors.iter().map(|label| vector.cosine(label)).collect();
+    if task == Task::MultiLabel {
+        return cosines.iter().map(|&cosine| independent(scores, cosine)).collect();
+    }
+    let mut row = vec![0.0; cosines.len()];
+    decide(scores, &cosines, Decision::Single).scores.iter().for_each(|s| row[s.label] = s.probability);
+    row
+}

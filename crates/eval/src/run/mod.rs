@@ -1,0 +1,149 @@
+//! A dataset's clips into vectors, scores and a report.
+//!
+//! - [`run`]: all of it
+//! - `vectors`: one vector a clip, from the user's index, from what earlier runs kept, or encoded now
+//! - `classes`: single labels and several, zero-shot; `captions`: retrieval both ways; `events`: when something is heard
+//! - [`folds`]: scores of what is fitted to labelled clips, each clip scored by a fit that has not seen it
+//! - [`prompts`]: templates to compare
+//! - `protocol`: how the figures came about, in words
+
+mod captions;
+mod classes;
+mod events;
+pub mod folds;
+pub mod prompts;
+mod protocol;
+mod vectors;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use earmark_encoder::Embedding;
+use earmark_engine::Engine;
+use earmark_engine::ingest::IngestEvent;
+use earmark_index::Index;
+
+use crate::EvalError;
+use crate::datasets::{Dataset, Item, Task};
+use crate::random::sample;
+use crate::report::{EvalReport, PromptResult, Results, Skipped};
+use folds::{Fit, FoldChoice};
+
+/// Where vectors come from.
+pub struct Stores<'a> {
+    /// The user's index, if it has a space of the engine's model. It is only read.
+    pub index: Option<&'a Index>,
+    /// What evaluations keep for their next run: an index of its own, of the engine's model.
+    pub kept: &'a Index,
+}
+
+/// How to evaluate.
+#[derive(Default)]
+pub struct RunOptions<'a> {
+    /// Evaluate a sample of so many clips.
+    pub limit: Option<usize>,
+    /// Decides the sample, and folds that the dataset does not bring.
+    pub seed: u64,
+    /// Templates for labels and captions, averaged; the model's own prompt if empty.
+    pub templates: Vec<String>,
+    /// Ensembles of templates to compare on the same clips.
+    pub prompts: Vec<Vec<String>>,
+    /// What to fit, cross-validated, instead of asking in words.
+    pub fit: Option<(&'a dyn Fit, FoldChoice)>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The report.
+    Report(Box<EvalReport>),
+    /// It was stopped. Vectors that were finished are kept, and the same run goes on from there.
+    Interrupted,
+}
+
+/// What a task makes of its clips.
+struct Evaluated {
+    results: Results,
+    prompts: Vec<PromptResult>,
+    clips: usize,
+    from_index: usize,
+    folds: Option<usize>,
+    skipped: Vec<Skipped>,
+}
+
+/// Evaluates `dataset` with `engine`'s model. `observe` is told how the encoding goes.
+///
+/// # Errors
+/// [`EvalError::Nothing`] when no clip is left; [`EvalError::Setting`] for options that do not fit the dataset; those of the
+/// model and of the stores. A clip's own failure is in the report.
+pub fn run(
+    engine: &Engine,
+    dataset: &Dataset,
+    stores: &Stores<'_>,
+    options: &RunOptions<'_>,
+    stop: &AtomicBool,
+    mut observe: impl FnMut(IngestEvent<'_>),
+) -> Result<Outcome, EvalError> {
+    let chosen = sample(dataset.clips.len(), options.limit.unwrap_or(usize::MAX), options.seed);
+    let clips: Vec<&Item> = chosen.iter().map(|&i| &dataset.clips[i]).collect();
+    if options.fit.is_some() && dataset.task != Task::SingleLabel {
+        return Err(EvalError::Setting {
+            setting: "--folds",
+            expected: "a dataset with one label a clip".to_owned(),
+            received: format!("{} ({:?})", dataset.name, dataset.task),
+        });
+    }
+    let mut evaluated = if dataset.task == Task::Events {
+        match events::evaluate(engine, dataset, &clips, options, stop)? {
+            Some(evaluated) => evaluated,
+            None => return Ok(Outcome::Interrupted),
+        }
+    } else {
+        let vectors = vectors::of_clips(engine, stores, &clips, stop, &mut observe)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Outcome::Interrupted);
+        }
+        let from_index = vectors.from_index;
+        let (mut there, mut skipped): (Vec<(&Item, Embedding)>, _) = (Vec::new(), Vec::new());
+        for (clip, vector) in clips.iter().zip(vectors.vectors) {
+            match vector {
+                Ok(vector) => there.push((clip, vector)),
+                Err(reason) => skipped.push(Skipped { path: clip.path.display().to_string(), reason }),
+            }
+        }
+        if there.is_empty() {
+            return Err(nothing(dataset, &skipped));
+        }
+        let mut evaluated = match dataset.task {
+            Task::Captions => captions::evaluate(engine, dataset, &there, options)?,
+            _ => classes::evaluate(engine, dataset, &there, options)?,
+        };
+        evaluated.from_index = from_index;
+        evaluated.skipped = skipped;
+        evaluated
+    };
+    evaluated.prompts.sort_by(|a, b| b.value.value.total_cmp(&a.value.value));
+    let listed = dataset.problems.iter().map(|p| Skipped { path: p.path.clone(), reason: p.reason.clone() });
+    let skipped: Vec<Skipped> = listed.chain(evaluated.skipped.drain(..)).collect();
+    let protocol = protocol::of(engine, dataset, options, &evaluated);
+    let Evaluated { results, prompts, .. } = evaluated;
+    Ok(Outcome::Report(Box::new(EvalReport { protocol, results, prompts, skipped })))
+}
+
+/// The error for a dataset of which no clip could be used.
+fn nothing(dataset: &Dataset, skipped: &[Skipped]) -> EvalError {
+    let missing = dataset.problems.first().map(|p| (&p.path, &p.reason));
+    let first = skipped.first().map(|s| (&s.path, &s.reason)).or(missing);
+    let reason = match first {
+        Some((path, reason)) => {
+            let count = skipped.len() + dataset.problems.len();
+            format!("none of its clips can be used; the first of {count}: {path}: {reason}")
+        }
+        None => "it has no clips".to_owned(),
+    };
+    EvalError::Nothing { path: dataset.root.clone(), reason }
+}
+
+/// Paths of clips, for reports.
+fn paths<'a>(clips: impl IntoIterator<Item = &'a Item>) -> Vec<String> {
+    clips.into_iter().map(|clip| clip.path.display().to_string()).collect()
+}

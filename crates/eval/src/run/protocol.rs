@@ -1,0 +1,54 @@
+//! How the figures came about, in words.
+
+use earmark_engine::Engine;
+use earmark_engine::events::hop_samples;
+
+use crate::datasets::{Dataset, Task};
+use crate::report::Protocol;
+
+use super::{Evaluated, RunOptions, prompts};
+
+pub(super) fn of(
+    engine: &Engine,
+    dataset: &Dataset,
+    options: &RunOptions<'_>,
+    evaluated: &Evaluated,
+) -> Protocol {
+    let model = engine.model();
+    let manifest = model.manifest();
+    let (window_s, rate) = (manifest.window_s(), f64::from(manifest.front_end.sample_rate()));
+    let hop_s = manifest.window.hop_samples as f64 / rate;
+    let windows = |hop_s: f64| format!("windows of {window_s:.3} s every {hop_s:.3} s over the whole file");
+    let (crop, pooling) = if dataset.task == Task::Events {
+        (
+            windows(hop_samples(engine, None) as f64 / rate),
+            "none: each window has a score, smoothed by a median over 0.36 s".to_owned(),
+        )
+    } else {
+        let pooling = format!(
+            "{:?} over the windows of a segment of {}, then the mean of the segments by length, as `classify --indexed`",
+            manifest.audio.pooling, manifest.segment.windows
+        );
+        (windows(hop_s), pooling.to_lowercase())
+    };
+    let sampled = options.limit.is_some_and(|limit| limit < dataset.clips.len());
+    let random_folds = matches!(options.fit, Some((_, super::FoldChoice::Random(_))));
+    Protocol {
+        earmark: env!("CARGO_PKG_VERSION").to_owned(),
+        dataset: dataset.name.clone(),
+        layout: dataset.layout.to_string(),
+        split: dataset.split.clone(),
+        model: manifest.id.clone(),
+        manifest_hash: model.vector_hash().to_owned(),
+        prompts: prompts::own(engine, &options.templates),
+        pooling,
+        crop,
+        precision: "float32 arithmetic and vectors; weights as the model's files have them".to_owned(),
+        clips: evaluated.clips,
+        from_index: evaluated.from_index,
+        clips_in_dataset: dataset.clips.len() + dataset.problems.len(),
+        seed: (sampled || random_folds).then_some(options.seed),
+        folds: evaluated.folds,
+        fitted: options.fit.as_ref().map(|(fit, _)| fit.describe()),
+    }
+}

@@ -194,6 +194,8 @@ async fn embeddings_have_the_shape_that_clients_speak() {
     let answer =
         server.post("/v1/embeddings", json!({"input": ["rain", "a dog"], "model": "mini"})).await.ok();
     assert_eq!((&answer["object"], &answer["model"]), (&json!("list"), &json!("mini")));
+    // `[CLS] rain [SEP]` and `[CLS] a dog [SEP]`.
+    assert_eq!(answer["usage"], json!({"prompt_tokens": 7, "total_tokens": 7}));
     let vector: Vec<f64> =
         answer["data"][1]["embedding"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
     assert_eq!((vector.len(), &answer["data"][1]["index"]), (521, &json!(1)));

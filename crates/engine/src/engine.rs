@@ -99,12 +99,18 @@ impl Engine {
     /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
     pub fn embed_descriptions(&self, texts: &[&str]) -> Result<Vec<Embedding>, EngineError> {
         self.with_text(|encoder| {
-            let prompt =
-                |text: &&str| if text.trim().is_empty() { String::new() } else { encoder.prompt(text) };
-            let prompts: Vec<String> = texts.iter().map(prompt).collect();
+            let prompts: Vec<String> = texts.iter().map(|text| prompted(encoder, text)).collect();
             let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
             Ok(encoder.embed(&prompts)?)
         })
+    }
+
+    /// How many tokens a description is, in the model's prompt and with special tokens.
+    ///
+    /// # Errors
+    /// Those of [`Engine::embed_descriptions`].
+    pub fn count_tokens(&self, text: &str) -> Result<usize, EngineError> {
+        self.with_text(|encoder| Ok(encoder.tokens(&prompted(encoder, text))?.len()))
     }
 
     /// Encodes sounds on all cores; results are in the order of `sources`.
@@ -158,6 +164,11 @@ impl Engine {
         let rows: Vec<f32> = encoded.spans.iter().flat_map(|s| s.vector.iter().copied()).collect();
         Ok(self.model().pool(&rows, name)?)
     }
+}
+
+/// A description in the model's prompt; nothing stays nothing, so that it can be refused.
+fn prompted(encoder: &TextEncoder, text: &str) -> String {
+    if text.trim().is_empty() { String::new() } else { encoder.prompt(text) }
 }
 
 /// What an index made with `model` says of its vectors.

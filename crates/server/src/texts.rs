@@ -11,9 +11,15 @@ use tokio::sync::oneshot;
 use crate::error::{ApiError, ApiResult};
 
 /// Texts encoded in one go at most.
-const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 
-type Answer = ApiResult<Arc<Embedding>>;
+/// A description's vector, and how many tokens it took.
+pub(crate) struct Encoded {
+    pub(crate) vector: Embedding,
+    pub(crate) tokens: usize,
+}
+
+type Answer = ApiResult<Arc<Encoded>>;
 
 struct Question {
     text: String,
@@ -23,7 +29,7 @@ struct Question {
 /// The text encoder's desk.
 pub(crate) struct Texts {
     questions: SyncSender<Question>,
-    cache: Arc<Cache<String, Arc<Embedding>>>,
+    cache: Arc<Cache<String, Arc<Encoded>>>,
 }
 
 impl Texts {
@@ -36,7 +42,7 @@ impl Texts {
         Ok(Self { questions, cache })
     }
 
-    /// The vector of a description.
+    /// The vector of a description, and its tokens.
     pub(crate) async fn embed(&self, text: &str) -> Answer {
         if let Some(known) = self.cache.get(text) {
             return Ok(known);
@@ -55,7 +61,7 @@ impl Texts {
     }
 }
 
-fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<Embedding>>) {
+fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<Encoded>>) {
     while let Ok(first) = desk.recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -67,7 +73,9 @@ fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<Em
         batch.retain(|question| !question.answer.is_closed());
         let texts: Vec<&str> = batch.iter().map(|q| q.text.as_str()).collect();
         let vectors: Vec<Answer> = match engine.embed_descriptions(&texts) {
-            Ok(vectors) => vectors.into_iter().map(|v| Ok(Arc::new(v))).collect(),
+            Ok(vectors) => {
+                vectors.into_iter().zip(&texts).map(|(v, text)| counted(engine, text, v)).collect()
+            }
             // One text that is refused must not take the others with it.
             Err(_) => texts.iter().map(|text| embed_one(engine, text)).collect(),
         };
@@ -83,5 +91,9 @@ fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<Em
 fn embed_one(engine: &Engine, text: &str) -> Answer {
     let vector = engine.embed_descriptions(&[text])?.pop();
     let none = || EngineError::Query("the text gave no vector".to_owned());
-    Ok(Arc::new(vector.ok_or_else(none)?))
+    counted(engine, text, vector.ok_or_else(none)?)
+}
+
+fn counted(engine: &Engine, text: &str, vector: Embedding) -> Answer {
+    Ok(Arc::new(Encoded { vector, tokens: engine.count_tokens(text)? }))
 }

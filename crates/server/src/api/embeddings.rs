@@ -7,13 +7,15 @@ use axum::extract::State;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use earmark_encoder::Embedding;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::search::{check_text, text_vector};
+use crate::api::search::check_text;
 use crate::dto::bounded;
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::state::App;
+use crate::texts;
 use crate::uploads::WithFiles;
 
 /// Texts of one request.
@@ -84,7 +86,7 @@ pub(crate) enum VectorDto {
     Base64(String),
 }
 
-/// What clients want to see; nothing is counted here.
+/// Tokens of the texts, each in the model's prompt; sounds have none.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Usage)]
 pub(crate) struct UsageDto {
@@ -116,6 +118,7 @@ pub(crate) async fn embeddings(
         return Err(ApiError::field("model", format!("this server embeds with `{own}`, not with `{model}`")));
     }
     let mut vectors: Vec<Embedding> = Vec::new();
+    let mut tokens = 0;
     match (request.input, files.is_empty()) {
         (Some(input), true) => {
             let texts = match input {
@@ -124,8 +127,15 @@ pub(crate) async fn embeddings(
             };
             bounded("input", texts.len(), 1, INPUTS)?;
             texts.iter().try_for_each(|text| check_text(&app, "input", text))?;
-            for text in &texts {
-                vectors.push(text_vector(&app, &open, "input", text).await?);
+            // As many at a time as go through the encoder together.
+            let embed = |text: String| {
+                let open = Arc::clone(&open);
+                async move { open.texts.embed(text.trim()).await }
+            };
+            let mut encoded = stream::iter(texts).map(embed).buffered(texts::BATCH);
+            while let Some(text) = encoded.try_next().await? {
+                tokens += text.tokens;
+                vectors.push(text.vector.clone());
             }
         }
         (None, false) => {
@@ -154,6 +164,6 @@ pub(crate) async fn embeddings(
         .enumerate()
         .map(|(index, vector)| EmbeddingDto { object: "embedding", index, embedding: written(vector) })
         .collect();
-    let usage = UsageDto { prompt_tokens: 0, total_tokens: 0 };
+    let usage = UsageDto { prompt_tokens: tokens, total_tokens: tokens };
     Ok(Json(EmbeddingsAnswer { object: "list", data, model: own.clone(), usage }))
 }

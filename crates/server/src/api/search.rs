@@ -274,7 +274,8 @@ async fn vectors(
                 if range.is_some() {
                     return Err(ApiError::field(field, "a text has no `start_s` and `end_s`"));
                 }
-                text_vector(app, open, &format!("{field}.text"), &text).await?
+                check_text(app, &format!("{field}.text"), &text)?;
+                open.texts.embed(text.trim()).await?.vector.clone()
             }
             (None, Some(id), None) => {
                 let id = clip_id(&format!("{field}.clip_id"), &id)?;
@@ -307,12 +308,6 @@ async fn vectors(
         vectors.push((vector, part.weight));
     }
     Ok(vectors)
-}
-
-/// The vector of a text, whose length is bounded.
-pub(crate) async fn text_vector(app: &App, open: &Open, field: &str, text: &str) -> ApiResult<Embedding> {
-    check_text(app, field, text)?;
-    Ok(open.texts.embed(text.trim()).await?.as_ref().clone())
 }
 
 /// Refuses texts that are empty or too long.

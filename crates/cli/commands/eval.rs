@@ -9,7 +9,7 @@ use earmark_eval::datasets::{Dataset, LoadOptions, load};
 use earmark_eval::report::{self, EvalReport};
 use earmark_eval::run::folds::{Fit, FoldChoice, Prototypes};
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
-use earmark_index::{Collection, Error, Index, OpenOptions};
+use earmark_index::{Collection, Index, OpenOptions};
 use etcetera::BaseStrategy as _;
 
 use crate::args::{EvalArgs, Global};
@@ -29,7 +29,7 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     let dataset = load(&args.path, &load_options)?;
     let compared = args.prompts.as_deref().map(prompts::read).transpose()?.unwrap_or_default();
     let engine = context::engine(global, context::model(global)?)?;
-    let index = users_index(global, &engine);
+    let index = context::index_of(global, &engine);
     let kept = kept_index(&engine)?;
     let options = RunOptions {
         limit: args.limit,
@@ -61,30 +61,10 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
             note!("report: {}", out.join("report.html").display());
         }
     }
-    context::tell_uncalibrated(&engine, global);
+    context::tell_uncalibrated(&engine, engine.model().manifest().scores.calibrated, global);
     tell_skipped(global, &dataset, &report);
     let failed = args.strict && !report.skipped.is_empty();
     Ok(if failed { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
-}
-
-/// The user's index, if it has vectors of the engine's model. An evaluation can do without, so whatever is wrong with it is
-/// only told.
-fn users_index(global: &Global, engine: &Engine) -> Option<Index> {
-    let opened = || -> Result<Option<Index>> {
-        let collection = match Collection::open(&context::db_dir(global)?, &OpenOptions::default()) {
-            Err(Error::NotFound { .. }) => return Ok(None),
-            collection => collection?,
-        };
-        let _hold = collection.hold()?;
-        let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
-        Ok(Some(Index::open_read_only(&space.path, Some(&engine.identity()), collection.options())?))
-    };
-    opened().unwrap_or_else(|e| {
-        if !global.quiet {
-            note!("the index's vectors are not used: {}", output::chain(&e));
-        }
-        None
-    })
 }
 
 /// What evaluations keep for their next run, in the cache folder: vectors of the engine's model. Nothing searches it, so it gets

@@ -18,15 +18,15 @@ use crate::EngineError;
 use crate::labels::EncodedLabels;
 use crate::readout::Line;
 
-/// Clips that a place must have: fewer say little about it.
-pub const FEWEST_CLIPS: usize = 10;
+/// Pieces of sound that a place must have: fewer say little about it.
+pub const FEWEST_PIECES: usize = 10;
 
-/// Where the clips of a place lie in a model's space.
+/// Where the sounds of a place lie in a model's space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// How many there were.
-    pub clips: usize,
+    pub pieces: usize,
     /// Mean of their vectors, `[dim]`.
     pub mean: Vec<f32>,
     /// Standard deviation of their vectors, `[dim]`.
@@ -49,17 +49,17 @@ impl Place {
             parts.for_each(|((s, &v), m)| *s += (f64::from(v) - m).powi(2) / n);
         }
         let spread = square.iter().map(|s| s.sqrt() as f32).collect();
-        Self { clips: clips.len(), mean: mean.iter().map(|&m| m as f32).collect(), spread }
+        Self { pieces: clips.len(), mean: mean.iter().map(|&m| m as f32).collect(), spread }
     }
 
     /// As [`Place::of`], of a place to adapt to.
     ///
     /// # Errors
-    /// [`EngineError::Labels`] with fewer than [`FEWEST_CLIPS`].
+    /// [`EngineError::Labels`] with fewer than [`FEWEST_PIECES`].
     pub fn heard(clips: &[Embedding]) -> Result<Self, EngineError> {
-        if clips.len() < FEWEST_CLIPS {
+        if clips.len() < FEWEST_PIECES {
             return Err(EngineError::Labels(format!(
-                "expected at least {FEWEST_CLIPS} clips of the place to adapt to, got {}; cut long recordings into pieces",
+                "expected at least {FEWEST_PIECES} pieces of about five seconds from the place to adapt to, got {}",
                 clips.len()
             )));
         }
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn a_moved_label_reads_a_clip_as_the_corrected_clip_would_be_read() {
-        let here = Place { clips: 9, mean: vec![0.1, 0.2, 0.0], spread: vec![0.2, 0.4, 0.0] };
-        let there = Place { clips: 9, mean: vec![0.3, -0.1, 0.2], spread: vec![0.1, 0.6, 0.3] };
+        let here = Place { pieces: 9, mean: vec![0.1, 0.2, 0.0], spread: vec![0.2, 0.4, 0.0] };
+        let there = Place { pieces: 9, mean: vec![0.3, -0.1, 0.2], spread: vec![0.1, 0.6, 0.3] };
         let label = unit(&[1.0, -2.0, 0.5]);
         let line =
             Line { scale: 7.0, bias: 0.3, independent_scale: 5.0, independent_bias: -2.0, threshold: 0.4 };

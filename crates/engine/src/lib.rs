@@ -7,6 +7,7 @@
 //! - [`classify`]: clips against any set of labels, whose cosines are read as [`readout`] says
 //! - [`events`]: when something is heard
 //! - [`fit`]: a head for labels from a few labelled clips; [`adapt`]: a label set in another place, from unlabelled ones
+//! - [`clip_vectors`]: vectors of files, from the index or encoded
 //! - [`label_sets`]: label sets kept under names, fitted or not
 //! - [`tag`]: a tagger's own classes
 //! - [`transfer`]: an index out to JSON Lines and NumPy, and back

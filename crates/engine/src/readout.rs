@@ -82,6 +82,12 @@ impl Readout {
         }
     }
 
+    /// Whether it was fitted to labelled clips.
+    #[must_use]
+    pub fn is_fitted(&self) -> bool {
+        self.none == NoneOfThese::BelowThreshold
+    }
+
     /// The softmax over labels and, where it takes part, "none of these", whose probability comes second.
     #[must_use]
     pub fn softmax(&self, cosines: &[f32]) -> (Vec<f32>, Option<f32>) {

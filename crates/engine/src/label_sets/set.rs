@@ -146,10 +146,10 @@ pub struct FitSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdaptSummary {
-    /// Where its clips came from.
+    /// Where they came from, in words.
     pub from: String,
-    /// How many there were.
-    pub clips: usize,
+    /// How many pieces of sound were heard, about five seconds each.
+    pub pieces: usize,
 }
 
 /// The numbers of what was made.

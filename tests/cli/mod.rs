@@ -3,6 +3,7 @@
 mod bad_input;
 mod clap;
 mod classify;
+mod eval;
 mod events;
 mod index;
 mod kinds;

@@ -1,5 +1,6 @@
 //! `earmark eval`
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -53,7 +54,9 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     if args.json {
         output::json(&report)?;
     } else {
-        print!("{}", report::table(&report));
+        let mut out = output::stdout();
+        out.write_all(report::table(&report).as_bytes())?;
+        out.flush()?;
     }
     if let Some(out) = &args.out {
         write(out, &report).with_context(|| format!("writing the report to {}", out.display()))?;

@@ -140,7 +140,8 @@ pub fn detect(
     Ok((find_events(&track, options), encoded))
 }
 
-/// The hop of `hop_s` seconds (`None` for the default) in samples at the model's rate: a whole number of the front end's frames, so that overlapping windows share them.
+/// The hop of `hop_s` seconds (`None` for the default) in samples at the model's rate: a whole number of the front end's frames,
+/// so that overlapping windows share them.
 #[must_use]
 pub fn hop_samples(engine: &Engine, hop_s: Option<f64>) -> usize {
     let manifest = engine.model().manifest();

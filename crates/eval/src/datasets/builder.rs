@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use earmark_engine::absolute_path;
+
 use crate::EvalError;
 
-use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, names};
+use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, files, names};
 
 /// The split that means all of them.
 const ALL: &str = "all";
@@ -88,6 +90,13 @@ impl Builder {
         id
     }
 
+    /// The sound files under `folder`; what cannot be read on the way is noted.
+    pub(super) fn sounds(&mut self, folder: &Path) -> Result<Vec<PathBuf>, EvalError> {
+        let walked = files::sounds(folder)?;
+        walked.errors.iter().for_each(|(path, reason)| self.note(path, reason.as_str()));
+        Ok(walked.files)
+    }
+
     /// Adds a clip, or a problem where the file is not there.
     pub(super) fn add(&mut self, path: PathBuf, mut truth: Truth, fold: Option<u32>) {
         if let Truth::Captions(texts) = &mut truth {
@@ -96,6 +105,8 @@ impl Builder {
                 return self.problem(path.display().to_string(), "the dataset's table gives it no caption");
             }
         }
+        // As indexes name it, whatever the table says.
+        let path = absolute_path(&path).unwrap_or(path);
         if path.is_file() {
             self.clips.push(Item { path, truth, fold });
         } else {
@@ -111,9 +122,18 @@ impl Builder {
         }
     }
 
-    /// Notes what cannot be evaluated.
+    /// Notes a clip, or the row of one, that cannot be evaluated.
     pub(super) fn problem(&mut self, path: String, reason: impl Into<String>) {
-        self.problems.push(Problem { path, reason: reason.into() });
+        self.problems.push(Problem { path, reason: reason.into(), is_clip: true });
+    }
+
+    /// Notes what is beside the dataset's clips.
+    pub(super) fn note(&mut self, path: &Path, reason: impl Into<String>) {
+        self.problems.push(Problem {
+            path: path.display().to_string(),
+            reason: reason.into(),
+            is_clip: false,
+        });
     }
 
     /// The dataset, checked.

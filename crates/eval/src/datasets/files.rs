@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use earmark_engine::{WalkOptions, walk};
+use earmark_engine::{WalkOptions, Walked, walk};
 
 use crate::EvalError;
 
 /// The sound files under `folder`, and what could not be read on the way.
-pub(super) fn sounds(folder: &Path) -> Result<(Vec<PathBuf>, Vec<(PathBuf, String)>), EvalError> {
-    let walked = walk(&[folder.to_path_buf()], &WalkOptions::default())?;
-    Ok((walked.files, walked.errors))
+pub(super) fn sounds(folder: &Path) -> Result<Walked, EvalError> {
+    Ok(walk(&[folder.to_path_buf()], &WalkOptions::default())?)
 }
 
 /// The folders in `folder`, hidden ones left out, by name.
@@ -46,7 +45,7 @@ pub(super) fn files_in(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf
 pub(super) fn has_class_folders(root: &Path) -> Result<bool, EvalError> {
     let mut with_sounds = 0;
     for folder in folders(root)? {
-        with_sounds += usize::from(!sounds(&folder)?.0.is_empty());
+        with_sounds += usize::from(!sounds(&folder)?.files.is_empty());
         if with_sounds == 2 {
             return Ok(true);
         }
@@ -74,7 +73,7 @@ impl Files {
     pub(super) fn under(folder: &Path) -> Result<Self, EvalError> {
         let mut by_name: HashMap<String, Vec<PathBuf>> = HashMap::new();
         if folder.is_dir() {
-            for path in sounds(folder)?.0 {
+            for path in sounds(folder)?.files {
                 let (name, stem) = (file_name(&path).to_owned(), stem(&path).to_owned());
                 by_name.entry(name).or_default().push(path.clone());
                 by_name.entry(stem).or_default().push(path);

@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::EvalError;
 
 use super::builder::Builder;
-use super::files::{file_name, folders, sounds};
 use super::{Task, Truth, names};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
@@ -19,22 +18,16 @@ pub(super) fn load_with(
     text_of: impl Fn(&str) -> String,
 ) -> Result<(), EvalError> {
     builder.ask(Task::SingleLabel);
-    for folder in folders(root)? {
-        let (files, errors) = sounds(&folder)?;
-        for (path, reason) in errors {
-            builder.problem(path.display().to_string(), reason);
+    for path in builder.sounds(root)? {
+        let mut inside = path.strip_prefix(root).unwrap_or(&path).components();
+        let (first, rest) = (inside.next(), inside.next());
+        match (first.and_then(|folder| folder.as_os_str().to_str()), rest) {
+            (Some(name), Some(_)) => {
+                let class = builder.class_called(name, &text_of(name));
+                builder.add(path, Truth::Labels(vec![class]), None);
+            }
+            _ => builder.note(&path, "in no class's folder; move it into one, named in UTF-8"),
         }
-        if files.is_empty() {
-            continue;
-        }
-        let name = file_name(&folder);
-        let class = builder.class_called(name, &text_of(name));
-        for path in files {
-            builder.add(path, Truth::Labels(vec![class]), None);
-        }
-    }
-    for path in sounds(root)?.0.iter().filter(|path| path.parent() == Some(root)) {
-        builder.problem(path.display().to_string(), "in no class's folder; move it into one");
     }
     Ok(())
 }

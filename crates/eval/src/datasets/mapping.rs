@@ -11,7 +11,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use crate::EvalError;
 
 use super::builder::Builder;
-use super::files::{file_name, sounds};
+use super::files::file_name;
 use super::rows::{Said, read, truth};
 use super::table::Table;
 use super::text_files::caption_beside;
@@ -47,10 +47,7 @@ pub(super) fn load(root: &Path, mapping: Option<&Path>, builder: &mut Builder) -
     for rule in &rules {
         truth(builder, task, &rule.said);
     }
-    let (files, errors) = sounds(root)?;
-    for (path, reason) in errors {
-        builder.problem(path.display().to_string(), reason);
-    }
+    let files = builder.sounds(root)?;
     let (mut unnamed, mut without_text) = (0_usize, 0_usize);
     for path in files {
         let inside = path.strip_prefix(root).unwrap_or(&path);
@@ -85,12 +82,17 @@ pub(super) fn load(root: &Path, mapping: Option<&Path>, builder: &mut Builder) -
         (without_text, "have no text file with a caption beside them"),
     ] {
         if count > 0 {
-            builder.problem(root.display().to_string(), format!("{count} sounds {what}"));
+            builder.note(root, format!("{count} sounds {what}"));
         }
     }
     for rule in rules.iter().filter(|rule| !rule.used) {
-        builder
-            .problem(root.join(&rule.said.file).display().to_string(), "no such file; the mapping names it");
+        let path = root.join(&rule.said.file);
+        let reason = "no such file; the mapping names it";
+        if rule.said.file.contains(['*', '?', '[', '{']) {
+            builder.note(&path, reason);
+        } else {
+            builder.problem(path.display().to_string(), reason);
+        }
     }
     Ok(())
 }

@@ -90,6 +90,8 @@ pub struct Problem {
     pub path: String,
     /// Why.
     pub reason: String,
+    /// Whether it stands for a clip of the dataset's.
+    pub is_clip: bool,
 }
 
 /// Labelled sounds.

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::EvalError;
 
 use super::builder::Builder;
-use super::files::{file_name, folders, sounds};
+use super::files::{file_name, folders};
 use super::{Task, Truth};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
@@ -22,10 +22,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             continue;
         }
         let class = builder.class(word);
-        let (files, errors) = sounds(&folder)?;
-        for (path, reason) in errors {
-            builder.problem(path.display().to_string(), reason);
-        }
+        let files = builder.sounds(&folder)?;
         for path in files {
             let name = format!("{word}/{}", file_name(&path));
             let split = split_of(&name, &test, &validation);

@@ -6,15 +6,11 @@ use std::path::Path;
 use crate::EvalError;
 
 use super::builder::Builder;
-use super::files::sounds;
 use super::{Task, Truth};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
     builder.ask(Task::Captions);
-    let (files, errors) = sounds(root)?;
-    for (path, reason) in errors {
-        builder.problem(path.display().to_string(), reason);
-    }
+    let files = builder.sounds(root)?;
     let mut without = 0_usize;
     for path in files {
         match caption_beside(&path)? {
@@ -23,10 +19,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
         }
     }
     if without > 0 {
-        builder.problem(
-            root.display().to_string(),
-            format!("{without} sounds have no text file with a caption beside them"),
-        );
+        builder.note(root, format!("{without} sounds have no text file with a caption beside them"));
     }
     Ok(())
 }

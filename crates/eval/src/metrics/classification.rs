@@ -69,8 +69,11 @@ pub fn classification(
         .collect();
     let present: Vec<f64> = rows.iter().filter(|c| c.support > 0).map(|c| c.recall).collect();
     let own = |clip: usize| f64::from(probabilities[clip][truth[clip]]);
-    let listed = worst(0..clips.len(), own).into_iter().map(|clip| {
-        let best = first_highest(&probabilities[clip]);
+    let best = |clip: usize| first_highest(&probabilities[clip]);
+    // Clips that were rightly called with better than even odds are no news.
+    let doubtful = (0..clips.len()).filter(|&clip| best(clip) != truth[clip] || own(clip) < 0.5);
+    let listed = worst(doubtful, own).into_iter().map(|clip| {
+        let best = best(clip);
         ClipResult {
             path: clips[clip].clone(),
             expected: classes[truth[clip]].clone(),

@@ -2,11 +2,10 @@
 
 use crate::report::{ClassResult, ClipResult, Interval, MultiLabel};
 
-use super::bootstrap::percentile_interval;
 use super::classification::class_result;
 use super::ranking::{Ranking, average_precision, d_prime, roc_auc};
 use super::rows::{check, first_highest, in_range, same_length, worst};
-use super::{MetricError, calibration};
+use super::{MetricError, bootstrap, calibration};
 
 /// Macro mAP with its bootstrap interval over clips. `scores`: a row a clip, a column a class; `truth`: the classes
 /// of each clip. Classes without a positive clip take no part, in the figure and in each resample.
@@ -21,8 +20,7 @@ pub fn macro_map(scores: &[Vec<f32>], truth: &[Vec<usize>]) -> Result<Interval, 
     let figure =
         |weight: &dyn Fn(usize) -> f64| mean(rankings.iter().filter_map(|r| r.average_precision(weight)));
     let value = figure(&|_| 1.0).ok_or(MetricError::Empty("no clip has a label"))?;
-    let cost = scores.len() * columns.classes;
-    Ok(percentile_interval(value, scores.len(), cost, |drawn| figure(&|clip| f64::from(drawn[clip]))))
+    Ok(bootstrap::interval(value, scores.len(), |drawn| figure(&|clip| f64::from(drawn[clip]))))
 }
 
 /// All figures of several labels a clip.

@@ -1,9 +1,19 @@
 //! What a run found, and how it is shown.
+//!
+//! - [`EvalReport`]: the content; its serde form is the JSON that is printed and saved
+//! - [`table`]: plain text for a terminal
+//! - [`html`]: one page that needs nothing else but the sound files it plays
 
+mod figures;
+mod html;
 mod model;
+mod table;
+mod text;
 
+pub use html::html;
 pub use model::{
     Accuracy, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EvalReport,
     EventDetection, HeardEvent, Interval, MultiLabel, PromptResult, Protocol, RecordingResult,
     ReliabilityBin, Results, Retrieval, RetrievalDirection, Skipped,
 };
+pub use table::table;

@@ -92,7 +92,8 @@ pub struct Classification {
     pub calibration: Calibration,
     /// Accuracy in each fold, where folds were used.
     pub folds: Vec<f64>,
-    /// The clips with the least probability of their own label, worst first.
+    /// The clips with the least probability of their own label, worst first; without those that were rightly called
+    /// with better than even odds.
     pub worst: Vec<ClipResult>,
 }
 

@@ -10,7 +10,7 @@ use crate::datasets::{Class, Dataset, Item, Task, Truth};
 use crate::metrics::{accuracy, classification, macro_map, multi_label};
 use crate::report::{Interval, PromptResult, Results};
 
-use super::folds::{self, Folded};
+use super::folds::{self, Examples, Folded};
 use super::{Evaluated, RunOptions, paths};
 
 /// Probability from which a label counts as given, as `classify --multi` has it.
@@ -64,8 +64,18 @@ pub(super) fn evaluate(
             }
             let items: Vec<&Item> = clips.iter().map(|(clip, _)| *clip).collect();
             let of_clips = folds::assign(&items, &first, *choice, options.seed)?;
-            let Folded { probabilities, folds } =
-                folds::scores_by_fold(*fit, engine, &vectors, &first, names.len(), &of_clips)?;
+            let texts = if engine.model().manifest().has_text() {
+                Some(encode(engine, &dataset.classes, &options.templates)?.vectors)
+            } else {
+                None
+            };
+            let all = Examples {
+                vectors: vectors.clone(),
+                truth: first.clone(),
+                names: &names,
+                texts: texts.as_deref(),
+            };
+            let Folded { probabilities, folds } = folds::scores_by_fold(*fit, engine, &all, &of_clips)?;
             folded = Some(folds);
             Results::Classification(classification(&names, &paths, &probabilities, &first, Some(&of_clips))?)
         }

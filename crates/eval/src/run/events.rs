@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_engine::events::{Event as Found, EventOptions, detect, find_events, score_track};
+use earmark_engine::ingest::IngestEvent;
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Engine, Source};
 
@@ -22,6 +23,7 @@ pub(super) fn evaluate(
     clips: &[&Item],
     options: &RunOptions<'_>,
     stop: &AtomicBool,
+    observe: &mut dyn FnMut(IngestEvent<'_>),
 ) -> Result<Option<Evaluated>, EvalError> {
     let settings = EventOptions::default();
     let labels = classes::encode(engine, &dataset.classes, &options.templates)?;
@@ -36,6 +38,9 @@ pub(super) fn evaluate(
     let mut recordings = Vec::new();
     let mut of_others: Vec<Vec<Recording>> = compared.iter().map(|_| Vec::new()).collect();
     let mut skipped = Vec::new();
+    let size = |clip: &Item| std::fs::metadata(&clip.path).map_or(0, |file| file.len());
+    observe(IngestEvent::Planned { files: clips.len(), bytes: clips.iter().map(|clip| size(clip)).sum() });
+    let mut audio_s = 0.0;
     for clip in clips {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
@@ -49,6 +54,9 @@ pub(super) fn evaluate(
         };
         match detect(engine, Source::Path(clip.path.clone()), &name, &labels, &settings) {
             Ok((found, encoded)) => {
+                audio_s += encoded.duration_s;
+                observe(IngestEvent::Decoded { audio_s });
+                observe(IngestEvent::File { path: &name, bytes: size(clip), failed: None });
                 recordings.push(recording(&found));
                 for (labels, recordings) in others.iter().zip(&mut of_others) {
                     let track = score_track(engine, &encoded, labels, &name)?;
@@ -57,6 +65,7 @@ pub(super) fn evaluate(
             }
             Err(e) => {
                 let reason = e.to_string();
+                observe(IngestEvent::File { path: &name, bytes: size(clip), failed: Some(&reason) });
                 let reason = reason.strip_prefix(&format!("{name}: ")).unwrap_or(&reason).to_owned();
                 skipped.push(Skipped { path: name, reason });
             }

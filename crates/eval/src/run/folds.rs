@@ -12,21 +12,29 @@ use crate::random::Random;
 /// Probability of each class for one clip.
 pub type Scorer = Box<dyn Fn(&Embedding) -> Vec<f32>>;
 
+/// Labelled clips to learn from.
+#[derive(Debug, Clone)]
+pub struct Examples<'a> {
+    /// One a clip.
+    pub vectors: Vec<&'a Embedding>,
+    /// The class of each clip, by its place in `names`. A class may have none.
+    pub truth: Vec<usize>,
+    /// Names of the classes.
+    pub names: &'a [String],
+    /// What the classes are in words, one a class; where the model has a text side.
+    pub texts: Option<&'a [Embedding]>,
+}
+
 /// Something that learns classes from labelled clips.
 pub trait Fit {
     /// What it is, for the protocol.
     fn describe(&self) -> String;
 
-    /// Learns from `clips`, each with its class, one of `0..classes`; a class may have none.
+    /// Learns from `examples`.
     ///
     /// # Errors
     /// What cannot be learned from.
-    fn fit(
-        &self,
-        engine: &Engine,
-        clips: &[(&Embedding, usize)],
-        classes: usize,
-    ) -> Result<Scorer, EngineError>;
+    fn fit(&self, engine: &Engine, examples: &Examples<'_>) -> Result<Scorer, EngineError>;
 }
 
 /// How clips are parted.
@@ -87,23 +95,26 @@ fn random(truth: &[usize], folds: usize, seed: u64) -> Vec<usize> {
     assigned
 }
 
-/// Scores each clip by a fit on the clips of all other folds. `vectors`, `truth` and `folds`: one a clip.
+/// Scores each clip by a fit on the clips of all other folds. `folds`: one a clip of `all`.
 pub(super) fn scores_by_fold(
     fit: &dyn Fit,
     engine: &Engine,
-    vectors: &[&Embedding],
-    truth: &[usize],
-    classes: usize,
+    all: &Examples<'_>,
     folds: &[usize],
 ) -> Result<Folded, EvalError> {
     let names: BTreeSet<usize> = folds.iter().copied().collect();
-    let mut probabilities = vec![Vec::new(); vectors.len()];
+    let mut probabilities = vec![Vec::new(); folds.len()];
     for &held_out in &names {
-        let seen = (0..vectors.len()).filter(|&clip| folds[clip] != held_out);
-        let seen: Vec<(&Embedding, usize)> = seen.map(|clip| (vectors[clip], truth[clip])).collect();
-        let score = fit.fit(engine, &seen, classes)?;
-        for clip in (0..vectors.len()).filter(|&clip| folds[clip] == held_out) {
-            probabilities[clip] = score(vectors[clip]);
+        let (unseen, seen): (Vec<usize>, Vec<usize>) =
+            (0..folds.len()).partition(|&clip| folds[clip] == held_out);
+        let examples = Examples {
+            vectors: seen.iter().map(|&clip| all.vectors[clip]).collect(),
+            truth: seen.iter().map(|&clip| all.truth[clip]).collect(),
+            ..all.clone()
+        };
+        let score = fit.fit(engine, &examples)?;
+        for clip in unseen {
+            probabilities[clip] = score(all.vectors[clip]);
         }
     }
     Ok(Folded { probabilities, folds: names.len() })
@@ -118,16 +129,11 @@ impl Fit for Prototypes {
             .to_owned()
     }
 
-    fn fit(
-        &self,
-        engine: &Engine,
-        clips: &[(&Embedding, usize)],
-        classes: usize,
-    ) -> Result<Scorer, EngineError> {
+    fn fit(&self, engine: &Engine, examples: &Examples<'_>) -> Result<Scorer, EngineError> {
         let manifest = engine.model().manifest();
-        let mut sums = vec![vec![0.0_f32; manifest.dim]; classes];
-        for (vector, class) in clips {
-            sums[*class].iter_mut().zip(vector.as_slice()).for_each(|(sum, v)| *sum += v);
+        let mut sums = vec![vec![0.0_f32; manifest.dim]; examples.names.len()];
+        for (vector, &class) in examples.vectors.iter().zip(&examples.truth) {
+            sums[class].iter_mut().zip(vector.as_slice()).for_each(|(sum, v)| *sum += v);
         }
         // A class without clips has no direction, and is never the answer.
         let means: Vec<Option<Embedding>> =

@@ -93,7 +93,7 @@ pub fn run(
         });
     }
     let mut evaluated = if dataset.task == Task::Events {
-        match events::evaluate(engine, dataset, &clips, options, stop)? {
+        match events::evaluate(engine, dataset, &clips, options, stop, &mut observe)? {
             Some(evaluated) => evaluated,
             None => return Ok(Outcome::Interrupted),
         }

@@ -46,7 +46,7 @@ pub(super) fn of(
         precision: "float32 arithmetic and vectors; weights as the model's files have them".to_owned(),
         clips: evaluated.clips,
         from_index: evaluated.from_index,
-        clips_in_dataset: dataset.clips.len() + dataset.problems.len(),
+        clips_in_dataset: dataset.clips.len() + dataset.problems.iter().filter(|p| p.is_clip).count(),
         seed: (sampled || random_folds).then_some(options.seed),
         folds: evaluated.folds,
         fitted: options.fit.as_ref().map(|(fit, _)| fit.describe()),

@@ -1,0 +1,54 @@
+//! A row a class, to be sorted.
+
+use super::Part;
+use super::markup::{escape, share_cell};
+use crate::report::figures::weakest;
+use crate::report::text::percent;
+use crate::report::{ClassResult, Results};
+
+/// Rows from which a table scrolls in itself.
+const TALL: usize = 25;
+
+pub(super) fn part(results: &Results) -> Part {
+    let rows = weakest(results);
+    let ranked = rows.iter().any(|c| c.average_precision.is_some() || c.auc.is_some());
+    let note = match results {
+        Results::MultiLabel(r) => format!(
+            "Weakest first. Recall, precision and F1 take a label as given from a probability of {}; AP and AUC need no threshold.",
+            percent(r.threshold)
+        ),
+        Results::Events(_) => {
+            "Weakest first. Event-based: onset and offset must be within the collars.".to_owned()
+        }
+        _ => "Weakest first. AP and AUC rank all clips by the class.".to_owned(),
+    };
+    let heads =
+        ["recall", "precision", "F1"].into_iter().chain(if ranked { vec!["AP", "AUC"] } else { vec![] });
+    let heads: String =
+        heads.map(|h| format!("<th class=\"number\"><button type=\"button\">{h}</button></th>")).collect();
+    let of = if matches!(results, Results::Events(_)) { "events" } else { "clips" };
+    let body: String = rows.iter().map(|c| row(c, ranked)).collect();
+    let tall = if rows.len() > TALL { " tall" } else { "" };
+    Part::new(
+        "classes",
+        "Classes",
+        format!(
+            "<p class=\"note\">{note}</p>\n<div class=\"scroll{tall}\" tabindex=\"0\" role=\"region\" aria-label=\"Classes\">\
+             <table><thead><tr><th><button type=\"button\">class</button></th>\
+             <th class=\"number\"><button type=\"button\">{of}</button></th>{heads}</tr></thead><tbody>\n{body}</tbody></table></div>\n"
+        ),
+    )
+}
+
+fn row(c: &ClassResult, ranked: bool) -> String {
+    let known = |v: f64| share_cell((c.support > 0).then_some(v));
+    let curves = if ranked { share_cell(c.average_precision) + &share_cell(c.auc) } else { String::new() };
+    format!(
+        "<tr><td class=\"name\">{}</td><td class=\"number\" data-v=\"{s}\">{s}</td>{}{}{}{curves}</tr>\n",
+        escape(&c.name),
+        known(c.recall),
+        known(c.precision),
+        known(c.f1),
+        s = c.support,
+    )
+}

@@ -5,6 +5,9 @@ use super::rows::{Rows, dot, softmax};
 /// Bounds within which the factor on logits is looked for.
 const FACTORS: (f64, f64) = (1e-3, 1e3);
 
+/// What is probable from here on is likelier than not.
+const HALF: f64 = 0.5;
+
 /// Newton's steps for [`platt`]; a handful is usual.
 const NEWTON: usize = 100;
 
@@ -111,29 +114,35 @@ pub(super) fn platt(scores: &[f64], positive: &[bool]) -> Option<Sigmoid> {
     (at.slope > 0.0).then_some(at)
 }
 
-/// The score from which calling clips the class gives the best F1: midway between two scores. Of equal ones the middle
-/// one is taken. `None` where no clip is positive.
-pub(super) fn best_f1(scores: &[f64], positive: &[bool]) -> Option<f64> {
+/// Between which scores the limit may lie from which calling clips the class gives the best F1: `(below, above)`, ranges
+/// that hold no score, from the highest on. None where no clip is positive.
+pub(super) fn best_f1(scores: &[f64], positive: &[bool]) -> Vec<(f64, f64)> {
     let of_class = positive.iter().filter(|&&p| p).count();
-    if of_class == 0 {
-        return None;
-    }
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let mut hits = 0;
-    let mut best: (f64, Vec<f64>) = (-1.0, Vec::new());
+    let (mut hits, mut best, mut ranges) = (0, 0.0, Vec::new());
     for (called, pair) in order.windows(2).enumerate() {
         hits += usize::from(positive[pair[0]]);
         let (above, below) = (scores[pair[0]], scores[pair[1]]);
-        if above == below {
+        // Halved, and a number of whole clips, so that equals are equal.
+        let f1 = hits as f64 / (called + 1 + of_class) as f64;
+        if above == below || hits == 0 || f1 < best {
             continue;
         }
-        let f1 = 2.0 * hits as f64 / (called + 1 + of_class) as f64;
-        if f1 > best.0 + 1e-12 {
-            best = (f1, vec![f64::midpoint(above, below)]);
-        } else if f1 > best.0 - 1e-12 {
-            best.1.push(f64::midpoint(above, below));
+        if f1 > best {
+            (best, ranges) = (f1, Vec::new());
         }
+        ranges.push((below, above));
     }
-    best.1.get(best.1.len() / 2).copied()
+    ranges
+}
+
+/// The probability from which a clip is called the class: 0.5, unless the held-out clips speak against it; then the middle
+/// of the range of best F1 that is nearest.
+pub(super) fn threshold(sigmoid: Sigmoid, ranges: &[(f64, f64)]) -> Option<f64> {
+    let in_probability =
+        ranges.iter().map(|&(low, high)| (sigmoid.probability(low), sigmoid.probability(high)));
+    let distance = |&(low, high): &(f64, f64)| (HALF.clamp(low, high) - HALF).abs();
+    let (low, high) = in_probability.min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+    Some(if (low..=high).contains(&HALF) { HALF } else { f64::midpoint(low, high) })
 }

@@ -1,6 +1,6 @@
 //! Which candidate is best on clips that it has not seen, and how its logits are to be read.
 
-use super::calibrate::{Sigmoid, best_f1, log_loss, platt, softmax_factor};
+use super::calibrate::{Sigmoid, best_f1, log_loss, platt, softmax_factor, threshold};
 use super::candidate::{Candidate, Material};
 use super::folds;
 use super::rows::Rows;
@@ -83,14 +83,14 @@ fn reading(logits: &Rows, truth: &[usize], classes: usize, factor: f64) -> Readi
     let (all_scores, all_positive) = (scores.concat(), positive.concat());
     let rate = (1.0 / classes as f64 / (1.0 - 1.0 / classes as f64)).ln();
     let common = platt(&all_scores, &all_positive).unwrap_or(Sigmoid { slope: 0.0, bias: rate });
-    let common_threshold = best_f1(&all_scores, &all_positive).map_or(0.5, |score| common.probability(score));
+    let common_threshold = threshold(common, &best_f1(&all_scores, &all_positive)).unwrap_or(0.5);
     let (sigmoids, thresholds) = (0..classes)
         .map(|class| {
             let enough = positive[class].iter().filter(|&&p| p).count() >= OWN_SIGMOID;
             match platt(&scores[class], &positive[class]).filter(|_| enough) {
                 Some(own) => {
-                    let threshold = best_f1(&scores[class], &positive[class]);
-                    (own, threshold.map_or(common_threshold, |score| own.probability(score)))
+                    let limit = threshold(own, &best_f1(&scores[class], &positive[class]));
+                    (own, limit.unwrap_or(common_threshold))
                 }
                 None => (common, common_threshold),
             }

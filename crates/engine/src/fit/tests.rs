@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::calibrate::{best_f1, log_loss, platt, softmax_factor};
+use super::calibrate::{best_f1, log_loss, platt, softmax_factor, threshold};
 use super::logistic::{Linear, Problem, train};
 use super::rows::{Rows, softmax};
 use super::*;
@@ -108,11 +108,23 @@ fn calibration_is_that_of_scikit_learn() {
     let positive: Vec<bool> = reference.truth.iter().map(|&class| class == 0).collect();
     let sigmoid = platt(&scores, &positive).unwrap();
     close(&[sigmoid.slope, sigmoid.bias], &[reference.platt.slope, reference.platt.bias], 1e-4);
-    let threshold = best_f1(&scores, &positive).unwrap();
-    let called = |i: &usize| scores[*i] >= threshold;
+    let ranges = best_f1(&scores, &positive);
+    let called = |i: &usize| scores[*i] >= f64::midpoint(ranges[0].0, ranges[0].1);
     let hits = (0..scores.len()).filter(called).filter(|&i| positive[i]).count();
     let all = (0..scores.len()).filter(called).count() + positive.iter().filter(|&&p| p).count();
     assert!((2.0 * hits as f64 / all as f64 - reference.best_f1).abs() < 1e-9);
+}
+
+#[test]
+fn a_threshold_is_a_half_unless_the_clips_speak_against_it() {
+    let sigmoid = calibrate::Sigmoid { slope: 1.0, bias: 0.0 };
+    let positive = [true, true, false, false];
+    let ranges = best_f1(&[3.0, 1.0, -1.0, -2.0], &positive);
+    assert_eq!(ranges, [(-1.0, 1.0)]);
+    assert_eq!(threshold(sigmoid, &ranges), Some(0.5));
+    let low = threshold(sigmoid, &best_f1(&[-1.0, -2.0, -3.0, -4.0], &positive)).unwrap();
+    assert!(sigmoid.probability(-3.0) < low && low < sigmoid.probability(-2.0), "{low}");
+    assert_eq!(threshold(sigmoid, &best_f1(&[1.0, 2.0], &[false, false])), None);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) struct FitArgs {
     /// Save the label set under this name, beside the index; a set of that name is replaced [default: only tell]
     #[arg(long, value_name = "NAME")]
     pub(crate) save: Option<String>,
-    /// auto (whichever does better on held-out clips), prototypes or linear
+    /// auto (prototypes, unless linear does clearly better on held-out clips), prototypes or linear
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = ["auto", "prototypes", "linear"])]
     pub(crate) method: String,
     /// How much the words count, 0 to 1 [default: what does best on held-out clips]

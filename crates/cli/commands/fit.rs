@@ -74,6 +74,8 @@ struct Doubtful {
     probability: f32,
     rather: String,
     rather_probability: f32,
+    /// Whether that is usual for clips so labelled; else the clip may just be hard.
+    confident: bool,
 }
 
 #[derive(Serialize)]
@@ -148,6 +150,14 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
         note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
     }
     if !global.quiet {
+        let right = |figures: Option<Figures>| figures.map(|f| f.accuracy.value);
+        if let (Some(fitted), Some(words)) = (right(report.fitted), right(report.zero_shot))
+            && fitted < words
+        {
+            note!(
+                "on clips that it has not heard, the fit does worse than the words alone; more clips may help"
+            );
+        }
         match &args.save {
             Some(name) => note!("saved; `earmark classify FILE --label-set {name}` uses it"),
             None => note!("nothing is saved; --save NAME keeps it"),
@@ -224,6 +234,7 @@ fn report(
         probability: suspect.given_probability,
         rather: names[suspect.rather].clone(),
         rather_probability: suspect.rather_probability,
+        confident: suspect.confident,
     };
     let suspects = || fit::suspects(held_out, &clips.truth, names.len());
     Ok(Report {
@@ -299,10 +310,12 @@ fn print(report: &Report) -> Result<()> {
     let rows: Vec<Vec<String>> = std::iter::once(header).chain(report.labels.iter().map(row)).collect();
     output::table(&mut out, &[false, true, true, true], &rows)?;
     if let Some(doubtful) = &report.doubtful {
-        writeln!(out, "\n{} of the labels are doubtful", doubtful.len())?;
+        let confident = doubtful.iter().filter(|d| d.confident).count();
+        writeln!(out, "\n{} labels are doubtful, {confident} of them very", doubtful.len())?;
         let row = |d: &Doubtful| {
             let label = |name: &str, p: f32| format!("{} {p:.2}", output::printable(name));
-            let rather = format!("rather {}", label(&d.rather, d.rather_probability));
+            let how = if d.confident { "rather" } else { "perhaps" };
+            let rather = format!("{how} {}", label(&d.rather, d.rather_probability));
             vec![label(&d.label, d.probability), rather, output::short(&d.file)]
         };
         let rows: Vec<Vec<String>> = doubtful.iter().take(LISTED).map(row).collect();

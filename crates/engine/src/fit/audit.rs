@@ -16,10 +16,12 @@ pub struct Suspect {
     pub rather: usize,
     /// Probability of that one.
     pub rather_probability: f32,
+    /// Whether that is as probable as it is on average for clips so labelled; else the clip may just be hard.
+    pub confident: bool,
 }
 
-/// The clips whose own class is less probable than it is on average for clips so labelled, while another class is at
-/// least as probable as that is on average for clips labelled with it; the least probable label first.
+/// The clips for which another class is the most probable, and their own less so than on average for clips so labelled; the
+/// least probable label first. `truth`: the class that each clip is labelled with.
 #[must_use]
 pub fn suspects(held_out: &[OutOfFold], truth: &[usize], classes: usize) -> Vec<Suspect> {
     let mut sums = vec![(0.0_f64, 0_u32); classes];
@@ -34,18 +36,15 @@ pub fn suspects(held_out: &[OutOfFold], truth: &[usize], classes: usize) -> Vec<
     let doubted = |one: &OutOfFold| {
         let given = truth[one.clip];
         let probability = |class: usize| one.probabilities[class];
-        let passes = |&class: &usize| class != given && f64::from(probability(class)) >= usual[class];
-        let rather =
-            (0..classes).filter(passes).max_by(|&a, &b| probability(a).total_cmp(&probability(b)))?;
-        (f64::from(probability(given)) < usual[given] && probability(rather) > probability(given)).then(
-            || Suspect {
-                clip: one.clip,
-                given,
-                given_probability: probability(given),
-                rather,
-                rather_probability: probability(rather),
-            },
-        )
+        let rather = (0..classes).max_by(|&a, &b| probability(a).total_cmp(&probability(b)))?;
+        (rather != given && f64::from(probability(given)) < usual[given]).then(|| Suspect {
+            clip: one.clip,
+            given,
+            given_probability: probability(given),
+            rather,
+            rather_probability: probability(rather),
+            confident: f64::from(probability(rather)) >= usual[rather],
+        })
     };
     let mut suspects: Vec<Suspect> = held_out.iter().filter_map(doubted).collect();
     suspects.sort_by(|a, b| a.given_probability.total_cmp(&b.given_probability).then(a.clip.cmp(&b.clip)));

@@ -40,15 +40,15 @@ pub(super) fn softmax_factor(logits: &Rows, truth: &[usize], weights: &[f64]) ->
     f64::midpoint(low, high).exp()
 }
 
-/// Mean negative log likelihood of the clips' own classes under `factor * logits`, nats.
-pub(super) fn log_loss(logits: &Rows, truth: &[usize], weights: &[f64], factor: f64) -> f64 {
-    let total: f64 = weights.iter().sum();
+/// Negative log likelihood of each clip's own class under `factor * logits`, nats, times its weight; weights are 1 on
+/// average.
+pub(super) fn losses(logits: &Rows, truth: &[usize], weights: &[f64], factor: f64) -> Vec<f64> {
     let of_clip = |(i, row): (usize, &[f64])| {
         let mut scaled: Vec<f64> = row.iter().map(|z| factor * z).collect();
         let own = scaled[truth[i]];
         weights[i] * (softmax(&mut scaled) - own)
     };
-    logits.iter().enumerate().map(of_clip).sum::<f64>() / total
+    logits.iter().enumerate().map(of_clip).collect()
 }
 
 /// `sigmoid(slope * score + bias)` is the probability that a clip is of a class.

@@ -3,7 +3,8 @@
 //!
 //! Two kinds of head are tried. *Prototypes*: each class at the mean of its clips, mixed with its text. *Linear*:
 //! logistic regression, shrunk towards nothing or towards the text's own head. Cross-validation chooses the kind, how
-//! much the text counts and how strong the penalty is, by the log-likelihood of clips that were held out; their logits
+//! much the text counts and how strong the penalty is, by the log-likelihood of clips that were held out (a linear head
+//! must be clearly better than prototypes); their logits
 //! also give the softmax's temperature, each class's sigmoid and threshold. The figures that come out are of clips on
 //! which none of this was decided: the whole of it is done again without each fold.
 //!
@@ -45,7 +46,7 @@ pub use head::Head;
 /// Which kind of head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
-    /// Whichever does better on held-out clips.
+    /// Prototypes, unless a linear head does clearly better on held-out clips.
     #[default]
     Auto,
     /// Means of clips, mixed with the text.

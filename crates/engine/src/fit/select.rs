@@ -1,6 +1,6 @@
 //! Which candidate is best on clips that it has not seen, and how its logits are to be read.
 
-use super::calibrate::{Sigmoid, best_f1, log_loss, platt, softmax_factor, threshold};
+use super::calibrate::{Sigmoid, best_f1, losses, platt, softmax_factor, threshold};
 use super::candidate::{Candidate, Material};
 use super::folds;
 use super::rows::Rows;
@@ -66,11 +66,42 @@ pub(super) fn select(
     let weights: Vec<f64> = held_out.iter().map(|&clip| weights[clip]).collect();
     let judged = candidates.iter().zip(&logits).map(|(&candidate, logits)| {
         let factor = softmax_factor(logits, &truth, &weights);
-        (log_loss(logits, &truth, &weights, factor), factor, candidate, logits)
+        Judged { candidate, logits, factor, losses: losses(logits, &truth, &weights, factor) }
     });
-    // The first of equals, which is the simplest.
-    let (_, factor, candidate, logits) = judged.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some((candidate, reading(logits, &truth, material.classes, factor)))
+    let (linear, prototypes): (Vec<Judged<'_>>, Vec<Judged<'_>>) =
+        judged.partition(|judged| matches!(judged.candidate, Candidate::Linear { .. }));
+    let best = match (best(prototypes), best(linear)) {
+        (Some(prototypes), Some(linear)) if !linear.is_clearly_better(&prototypes) => prototypes,
+        (prototypes, linear) => linear.or(prototypes)?,
+    };
+    Some((best.candidate, reading(best.logits, &truth, material.classes, best.factor)))
+}
+
+/// A candidate on held-out clips.
+struct Judged<'a> {
+    candidate: Candidate,
+    logits: &'a Rows,
+    factor: f64,
+    /// One a clip.
+    losses: Vec<f64>,
+}
+
+impl Judged<'_> {
+    /// By more than one standard error, as Breiman, Friedman, Olshen and Stone have it ("Classification and regression
+    /// trees", 1984). Short of that the simpler head is taken, which tells what is none of its classes better.
+    fn is_clearly_better(&self, other: &Self) -> bool {
+        let n = self.losses.len() as f64;
+        let gains: Vec<f64> = other.losses.iter().zip(&self.losses).map(|(other, own)| other - own).collect();
+        let mean = gains.iter().sum::<f64>() / n;
+        let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
+        mean > (variance / n).sqrt()
+    }
+}
+
+/// The one with the least loss; the first of equals, which is the simplest.
+fn best(judged: Vec<Judged<'_>>) -> Option<Judged<'_>> {
+    let total = |judged: &Judged<'_>| judged.losses.iter().sum::<f64>();
+    judged.into_iter().min_by(|a, b| total(a).total_cmp(&total(b)))
 }
 
 /// Sigmoids and thresholds from the logits of clips that were held out.

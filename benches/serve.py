@@ -90,10 +90,13 @@ async def load(args):
     assert last < 1.1 * first + 20, "memory grows"
 
 
+def percentile(seconds, share):
+    return sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))]
+
+
 def describe(seconds):
-    seconds = sorted(seconds)
-    at = lambda q: seconds[min(len(seconds) - 1, int(q * len(seconds)))] * 1000
-    return f"n {len(seconds)}, ms: p50 {at(0.5):.1f}, p90 {at(0.9):.1f}, p99 {at(0.99):.1f}, most {seconds[-1] * 1000:.1f}"
+    at = lambda share: percentile(seconds, share) * 1000
+    return f"n {len(seconds)}, ms: p50 {at(0.5):.1f}, p90 {at(0.9):.1f}, p99 {at(0.99):.1f}, most {max(seconds) * 1000:.1f}"
 
 
 async def latency(args):
@@ -137,6 +140,9 @@ async def latency(args):
 
         busy = await searches(session, while_working)
         print("beside a job", describe(busy))
+        ratio = percentile(busy, 0.99) / percentile(idle, 0.99)
+        print(f"p99 beside a job is {ratio:.1f} times the idle one")
+        assert ratio < 3, "searches must stay responsive beside a job"
 
 
 def main():

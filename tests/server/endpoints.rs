@@ -99,10 +99,31 @@ async fn audio_comes_whole_or_in_ranges_and_is_not_sent_again() {
     let range = server.send(get("range", "bytes=100-199".to_owned())).await;
     assert_eq!((range.status.as_u16(), &range.bytes[..]), (206, &bytes[100..200]));
     assert_eq!(range.header("content-range"), format!("bytes 100-199/{}", bytes.len()));
-    assert_eq!(server.send(get("range", "bytes=999999999-".to_owned())).await.status, 416);
+    let beyond = server.send(get("range", "bytes=999999999-".to_owned())).await;
+    beyond.problem(416);
+    assert_eq!(beyond.header("content-range"), format!("bytes */{}", bytes.len()));
+    let last = server.send(get("range", "bytes=-10".to_owned())).await;
+    assert_eq!((last.status.as_u16(), &last.bytes[..]), (206, &bytes[bytes.len() - 10..]));
+    let clamped = server.send(get("range", "bytes=9-99999999999999999999999".to_owned())).await;
+    assert_eq!((clamped.status.as_u16(), &clamped.bytes[..]), (206, &bytes[9..]));
+    // What is no range, or several, is answered with the whole file.
+    for range in ["bytes=abc", "items=0-3", "bytes=5-2", "bytes=0-0,5-9", "bytes=-"] {
+        let answer = server.send(get("range", range.to_owned())).await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, bytes.len()), "{range}");
+    }
+    let both = |tag: &str| {
+        let request = Request::get(path.as_str()).header("range", "bytes=0-3").header("if-range", tag);
+        request.body(Body::empty()).unwrap()
+    };
+    assert_eq!(server.send(both("\"stale\"")).await.status, 200);
+    assert_eq!(server.send(both(whole.header("etag"))).await.status, 206);
     let same = server.send(get("if-none-match", whole.header("etag").to_owned())).await;
     assert_eq!((same.status.as_u16(), same.bytes.len()), (304, 0));
-    std::fs::remove_file(server.sounds().join("dog-barking.wav")).unwrap();
+    // Another file in its place is other content, though the index has not seen it yet.
+    let file = server.sounds().join("dog-barking.wav");
+    std::fs::write(&file, sound("weather/rain.flac")).unwrap();
+    assert_eq!(server.send(get("if-none-match", whole.header("etag").to_owned())).await.status, 200);
+    std::fs::remove_file(file).unwrap();
     server.get(&path).await.problem(404);
 }
 
@@ -120,6 +141,8 @@ async fn peaks_and_pictures_are_drawn_once() {
     assert_eq!(&picture.bytes[..8], b"\x89PNG\r\n\x1a\n");
     let again = server.get(&format!("/v1/clips/{id}/spectrogram.png?width=200&height=50")).await;
     assert_eq!(again.bytes, picture.bytes);
+    let known = Request::get(format!("/v1/clips/{id}/peaks")).header("if-none-match", again.header("etag"));
+    assert_eq!(server.send(known.body(Body::empty()).unwrap()).await.status, 304);
 }
 
 #[tokio::test]
@@ -272,6 +295,8 @@ async fn embeddings_have_the_shape_that_clients_speak() {
     assert!((vector.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-4);
     let packed =
         server.post("/v1/embeddings", json!({"input": "a dog", "encoding_format": "base64"})).await.ok();
+    let short = server.post("/v1/embeddings", json!({"input": "a dog", "dimensions": 8})).await;
+    assert_eq!(short.problem(400).1, "dimensions");
     // 521 floats of 4 bytes, in groups of 3 bytes as 4 characters.
     assert_eq!(packed["data"][0]["embedding"].as_str().unwrap().len(), (521_usize * 4).div_ceil(3) * 4);
     let sounds =

@@ -125,9 +125,25 @@ async fn bodies_of_another_kind_or_size_are_refused() {
     server.post("/v1/search", json).await.problem(413);
     let many: Vec<_> = (0..40).map(|_| ("f", "a.wav", vec![0_u8; 10])).collect();
     server.upload("/v1/classify", json!({"labels": ["a"]}), &many).await.problem(413);
+    let long = json!({"query": [{"text": "x".repeat(2 << 20)}]});
+    server.upload("/v1/search", long, &[]).await.problem(413);
+    // A body in which no part ever begins is cut off long before it is all in memory.
+    let mut endless = multipart("/v1/search", &request, &[]);
+    *endless.body_mut() = Body::from(vec![b'x'; 20 << 20]);
+    let (detail, _) = server.send(endless).await.problem(413);
+    assert!(detail.contains("too much"), "{detail}");
     let mut broken = multipart("/v1/search", &request, &[]);
     *broken.body_mut() = Body::from("--xYzZy\r\nnonsense");
     server.send(broken).await.problem(400);
+}
+
+#[tokio::test]
+async fn a_glob_that_cannot_be_compiled_is_refused() {
+    let server = Server::new();
+    let deep = format!("/v1/clips?path={}a{}", "%7B".repeat(500), "%7D".repeat(500));
+    assert_eq!(server.get(&deep).await.problem(400).1, "filter");
+    let long = json!({"query": [{"text": "rain"}], "filter": {"path": "*a".repeat(100_000)}});
+    assert_eq!(server.post("/v1/search", long).await.problem(400).1, "filter");
 }
 
 #[tokio::test]
@@ -195,9 +211,15 @@ async fn a_full_queue_says_when_to_come_back() {
         }
     }
     assert!(served >= 1 && busy >= 1, "{served} served, {busy} refused");
-    let small = Server::with(|config| config.limits.upload_bytes_total = 1 << 10);
-    let file = ("f", "a.wav", bytes);
-    small.upload("/v1/events", json!({"labels": ["dog"]}), &[file]).await.problem(429);
+    // There is memory for one body at a time.
+    let room = bytes.len() as u64 + (16 << 10);
+    let small = Server::with(|config| {
+        (config.limits.upload_bytes, config.limits.upload_bytes_total) = (room, room);
+    });
+    let file = [("f", "a.wav", bytes)];
+    let send = async || small.upload("/v1/events", json!({"labels": ["dog"]}), &file).await.status.as_u16();
+    let (first, second) = tokio::join!(send(), send());
+    assert_eq!((first.min(second), first.max(second)), (200, 429));
 }
 
 #[tokio::test]

@@ -43,6 +43,33 @@ async fn a_job_tells_its_progress_and_what_failed() {
 }
 
 #[tokio::test]
+async fn what_users_change_during_a_job_stays_changed() {
+    let server = Server::new();
+    for i in 0..30 {
+        let bytes = [super::sound("events/dog-in-rain.wav"), vec![0, i]].concat();
+        std::fs::write(server.sounds().join(format!("more-{i}.wav")), bytes).unwrap();
+    }
+    let start = async |body: Value| {
+        let job = server.post("/v1/jobs", body).await.ok();
+        job["id"].as_str().unwrap().to_owned()
+    };
+    let first = start(json!({"root": "sounds", "tags": ["old"]})).await;
+    follow(&server, &first).await;
+    // The last in order: the job, which does all again and gives a new tag, gets to them after the changes.
+    let (edited, deleted) = (server.clip("siren-wail.mp3").await, server.clip("rain.flac").await);
+    let second = start(json!({"root": "sounds", "force": true, "tags": ["new"]})).await;
+    while server.get(&format!("/v1/jobs/{second}")).await.ok()["done"] == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    let path = format!("/v1/clips/{edited}");
+    server.json(axum::http::Method::PATCH, &path, json!({"tags": ["mine"]})).await.ok();
+    assert_eq!(server.delete(&format!("/v1/clips/{deleted}")).await.status, 204);
+    let events = follow(&server, &second).await;
+    assert_eq!(events.last().unwrap().1["state"], "done", "{events:?}");
+    assert_eq!(server.get(&path).await.ok()["tags"], json!(["mine", "new"]));
+}
+
+#[tokio::test]
 async fn jobs_wait_in_a_bounded_queue_and_can_be_cancelled() {
     let server = Server::with(|config| config.limits.jobs = 1);
     // One that takes a while: a minute of sound many times over.
@@ -74,6 +101,7 @@ async fn jobs_wait_in_a_bounded_queue_and_can_be_cancelled() {
     }
     let last = follow(&server, waiting.last().unwrap()).await;
     assert_eq!(last.last().unwrap().1["state"], "cancelled");
+    assert_eq!(start().await.status, 202, "cancelled jobs leave their places");
     follow(&server, &first).await;
     // Searching went on all the while, and the index is whole.
     let hits = server.post("/v1/search", json!({"query": [{"text": "rain"}]})).await.ok();

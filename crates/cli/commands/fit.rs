@@ -311,7 +311,7 @@ fn print(report: &Report) -> Result<()> {
     output::table(&mut out, &[false, true, true, true], &rows)?;
     if let Some(doubtful) = &report.doubtful {
         let confident = doubtful.iter().filter(|d| d.confident).count();
-        writeln!(out, "\n{} labels are doubtful, {confident} of them very", doubtful.len())?;
+        writeln!(out, "\ndoubtful labels: {}, {confident} of them very doubtful", doubtful.len())?;
         let row = |d: &Doubtful| {
             let label = |name: &str, p: f32| format!("{} {p:.2}", output::printable(name));
             let how = if d.confident { "rather" } else { "perhaps" };

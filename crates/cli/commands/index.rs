@@ -19,6 +19,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
         hidden: args.hidden,
         exclude: args.exclude,
         missing_ok: args.prune,
+        within: None,
     };
     // First of all, so that a typing error does not leave an empty index.
     let walked = walk(&args.paths, &walk_options)?;

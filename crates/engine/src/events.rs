@@ -122,6 +122,16 @@ pub fn detect(
     labels: &EncodedLabels,
     options: &EventOptions,
 ) -> Result<(Vec<Event>, Encoded), EngineError> {
+    let encoded = windows(engine, source, options)?;
+    let track = score_track(engine, &encoded, labels, name)?;
+    Ok((find_events(&track, options), encoded))
+}
+
+/// A sound's windows at the options' hop, for [`score_track`].
+///
+/// # Errors
+/// A setting out of range; those of decoding and encoding the sound.
+pub fn windows(engine: &Engine, source: Source, options: &EventOptions) -> Result<Encoded, EngineError> {
     options.validate()?;
     let window_s = engine.model().manifest().window_s();
     if let Some(hop_s) = options.hop_s.filter(|hop| *hop > window_s) {
@@ -135,9 +145,7 @@ pub fn detect(
         hop_samples: Some(hop_samples(engine, options.hop_s)),
         ..engine.pipeline_options(Keep::Windows)
     };
-    let encoded = engine.encode_one(source, &pipeline)?;
-    let track = score_track(engine, &encoded, labels, name)?;
-    Ok((find_events(&track, options), encoded))
+    engine.encode_one(source, &pipeline)
 }
 
 /// The hop of `hop_s` seconds (`None` for the default) in samples at the model's rate: a whole number of the front end's frames,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
@@ -21,6 +22,9 @@ const SOUND_EXTENSIONS: &[&str] = &[
 /// not: large sounds are often kept out of git and yet wanted here.
 const IGNORE_FILES: &[&str] = &[".earmarkignore", ".ignore"];
 
+/// Said of a link that is not followed.
+const LEADS_OUT: &str = "a link that leads out of the allowed roots";
+
 /// What to leave out and take in.
 #[derive(Debug, Clone, Default)]
 pub struct WalkOptions {
@@ -32,6 +36,8 @@ pub struct WalkOptions {
     pub exclude: Vec<String>,
     /// Pass over paths that do not exist, as pruning does, instead of failing.
     pub missing_ok: bool,
+    /// Links that lead out of these folders (real paths) are not followed but reported; `None` follows all.
+    pub within: Option<Vec<PathBuf>>,
 }
 
 /// `path` as indexes keep it: absolute, without `.` and `..`, so that a file has one name wherever it is named from.
@@ -138,6 +144,20 @@ fn walk_folder(
     for name in IGNORE_FILES {
         builder.add_custom_ignore_filename(name);
     }
+    let outside = Arc::new(Mutex::new(Vec::new()));
+    if let Some(within) = options.within.clone() {
+        let outside = Arc::clone(&outside);
+        builder.filter_entry(move |entry| {
+            // Only a link can lead out, and what lies behind one is looked at only if it may be.
+            let leads_out = entry.path_is_symlink()
+                && std::fs::canonicalize(entry.path())
+                    .is_ok_and(|real| !within.iter().any(|root| real.starts_with(root)));
+            if leads_out {
+                outside.lock().unwrap_or_else(PoisonError::into_inner).push(entry.path().to_path_buf());
+            }
+            !leads_out
+        });
+    }
     for entry in builder.build() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -156,6 +176,8 @@ fn walk_folder(
             walked.files.push(entry.into_path());
         }
     }
+    let outside = std::mem::take(&mut *outside.lock().unwrap_or_else(PoisonError::into_inner));
+    walked.errors.extend(outside.into_iter().map(|link| (link, LEADS_OUT.to_owned())));
 }
 
 /// What is to be told of an error on the way. Nothing of a link that leads back up, since all it leads to is walked

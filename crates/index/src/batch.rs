@@ -49,7 +49,23 @@ impl<'a> Batch<'a> {
             Change::Put { meta, segments } => self.put(meta, segments),
             Change::Move { id, meta } => self.move_clip(id, meta),
             Change::Remove(id) => self.remove(id),
-            Change::SetTags { id, tags } => self.set_tags(id, tags),
+            Change::RemoveAt(path) => match self.id_at(&path)? {
+                Some(id) => self.erase(id),
+                None => Ok(()),
+            },
+            Change::SetTags { id, tags } => {
+                let record = self.clip(id)?;
+                self.ids.push(id);
+                self.set_tags(id, record, tags)
+            }
+            Change::AddTags { path, tags } => match self.id_at(&path)? {
+                Some(id) => {
+                    let record = self.clip(id)?;
+                    let tags = with_tags(&record.meta.tags, tags);
+                    self.set_tags(id, record, tags)
+                }
+                None => Ok(()),
+            },
             Change::Fail(failure) => self.fail(&failure),
             Change::ClearFailure(path) => {
                 self.clear(codec::failure_key(&path));
@@ -68,9 +84,7 @@ impl<'a> Batch<'a> {
         let id = match self.id_at(&meta.path)? {
             Some(id) => {
                 let old = self.clip(id)?;
-                if meta.tags.is_empty() {
-                    meta.tags.clone_from(&old.meta.tags);
-                }
+                meta.tags = with_tags(&old.meta.tags, meta.tags);
                 self.drop_segments(id, &old);
                 self.clear(codec::hash_key(&old.meta.content_hash, id));
                 id
@@ -96,19 +110,18 @@ impl<'a> Batch<'a> {
 
     fn move_clip(&mut self, id: ClipId, mut meta: ClipMeta) -> Result<()> {
         check_meta(&meta)?;
-        let old = self.clip(id)?;
+        self.ids.push(id);
+        // Somebody removed it meanwhile; whoever found its file elsewhere could not know.
+        let Some(old) = self.record::<ClipRecord>(&codec::clip_key(id))? else { return Ok(()) };
         if let Some(other) = self.id_at(&meta.path)?.filter(|other| *other != id) {
             self.erase(other)?;
         }
-        if meta.tags.is_empty() {
-            meta.tags.clone_from(&old.meta.tags);
-        }
+        meta.tags = with_tags(&old.meta.tags, meta.tags);
         self.clear(codec::path_key(&old.meta.path));
         self.clear(codec::hash_key(&old.meta.content_hash, id));
         self.clear(codec::failure_key(&meta.path));
         self.write_clip(id, &ClipRecord { meta: meta.clone(), ..old })?;
         self.effects.push(Effect::Meta { id, meta });
-        self.ids.push(id);
         Ok(())
     }
 
@@ -118,12 +131,10 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn set_tags(&mut self, id: ClipId, tags: Vec<String>) -> Result<()> {
-        let mut record = self.clip(id)?;
+    fn set_tags(&mut self, id: ClipId, mut record: ClipRecord, tags: Vec<String>) -> Result<()> {
         record.meta.tags = tags;
         self.write_clip(id, &record)?;
         self.effects.push(Effect::Meta { id, meta: record.meta });
-        self.ids.push(id);
         Ok(())
     }
 
@@ -179,6 +190,17 @@ impl<'a> Batch<'a> {
     fn clip(&self, id: ClipId) -> Result<ClipRecord> {
         self.record(&codec::clip_key(id))?.ok_or(Error::UnknownClip { id })
     }
+}
+
+/// The tags a clip has, and those it is given that it has not.
+fn with_tags(old: &[String], new: Vec<String>) -> Vec<String> {
+    let mut tags = old.to_vec();
+    for tag in new {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
 }
 
 fn check_path(path: &str) -> Result<()> {

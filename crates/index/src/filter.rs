@@ -1,14 +1,17 @@
 //! A [`Filter`] made ready to test clips.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
 use crate::types::{ClipMeta, Filter};
 
+/// Longest glob, bytes: a path is at most so long, and compiling takes time and memory by the length.
+const MAX_GLOB_BYTES: usize = 4096;
+
 /// A filter whose glob is compiled and whose ranges are checked.
 pub(crate) struct Matcher<'a> {
     filter: &'a Filter,
-    glob: Option<GlobMatcher>,
+    glob: Option<GlobSet>,
     /// The glob has no `/`, so that it speaks of file names.
     by_name: bool,
 }
@@ -17,13 +20,7 @@ impl<'a> Matcher<'a> {
     pub(crate) fn new(filter: &'a Filter) -> Result<Self> {
         let glob = match &filter.path_glob {
             None => None,
-            Some(pattern) => Some(
-                GlobBuilder::new(pattern)
-                    .literal_separator(true)
-                    .build()
-                    .map_err(|e| Error::BadFilter { pattern: pattern.clone(), reason: e.kind().to_string() })?
-                    .compile_matcher(),
-            ),
+            Some(pattern) => Some(compile(pattern)?),
         };
         for (name, bound) in
             [("min_duration_s", filter.min_duration_s), ("max_duration_s", filter.max_duration_s)]
@@ -70,6 +67,21 @@ impl<'a> Matcher<'a> {
     }
 }
 
+/// A set of one: unlike a lone matcher, it says so when a glob is too large or too deep instead of panicking.
+fn compile(pattern: &str) -> Result<GlobSet> {
+    let bad = |reason: String| {
+        let pattern = pattern.chars().take(100).collect();
+        Error::BadFilter { pattern, reason }
+    };
+    if pattern.len() > MAX_GLOB_BYTES {
+        return Err(bad(format!("{} bytes, at most {MAX_GLOB_BYTES} are allowed", pattern.len())));
+    }
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    let glob = glob.map_err(|e| bad(e.kind().to_string()))?;
+    let set = GlobSetBuilder::new().add(glob).build();
+    set.map_err(|_| bad("too deeply nested or too large".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +125,14 @@ mod tests {
         assert!(!admits(Filter { min_duration_s: Some(3.1), ..all.clone() }, "/a/b.wav"));
         assert!(!admits(Filter { max_duration_s: Some(2.9), ..all.clone() }, "/a/b.wav"));
         assert!(!admits(Filter { indexed_since_unix_s: Some(101), ..all }, "/a/b.wav"));
+    }
+
+    #[test]
+    fn a_glob_too_deep_or_too_long_is_refused() {
+        for glob in ["{".repeat(500) + "a" + &"}".repeat(500), "*a".repeat(1_000_000)] {
+            let filter = Filter { path_glob: Some(glob), ..Filter::default() };
+            assert!(matches!(Matcher::new(&filter), Err(Error::BadFilter { .. })));
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Index {
     }
 
     /// Makes all the changes, in order, or none of them; on return they are on disk. Gives the id of the clip
-    /// that each change spoke of, in order ([`Change::Fail`] and [`Change::ClearFailure`] give none).
+    /// that each change spoke of, in order (those that name a path only give none).
     ///
     /// # Errors
     /// [`Error::UnknownClip`], [`Error::DimMismatch`], [`Error::NotUnit`], [`Error::NonFinite`],

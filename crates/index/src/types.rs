@@ -110,16 +110,16 @@ pub struct Failure {
 /// One step of a batch; see [`crate::Index::apply`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Adds a clip, or replaces the clip at the same path: its id stays, and its tags too unless new ones are
-    /// given. Forgets a failure remembered at the path.
+    /// Adds a clip, or replaces the clip at the same path: its id stays, and the tags given are added to those it
+    /// has. Forgets a failure remembered at the path.
     Put {
         /// What is known of it.
         meta: ClipMeta,
         /// Its segments, in order. May be empty.
         segments: Vec<Segment>,
     },
-    /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; empty `tags` keep
-    /// the old ones. Another clip at the new path is removed: its file was overwritten.
+    /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; the tags given are added to
+    /// those it has. Another clip at the new path is removed: its file was overwritten. A clip that is gone is passed over.
     Move {
         /// Which clip.
         id: ClipId,
@@ -128,11 +128,20 @@ pub enum Change {
     },
     /// Removes a clip with all its segments.
     Remove(ClipId),
+    /// Removes the clip at a path, if there is one.
+    RemoveAt(String),
     /// Replaces a clip's tags.
     SetTags {
         /// Which clip.
         id: ClipId,
         /// The new tags, possibly none.
+        tags: Vec<String>,
+    },
+    /// Adds tags to the clip at a path, if there is one.
+    AddTags {
+        /// The clip's path.
+        path: String,
+        /// Those it has already stay, in their places.
         tags: Vec<String>,
     },
     /// Remembers a bad file. A clip at the same path stays as it is.

@@ -7,6 +7,7 @@ use earmark_audio::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Key;
+use crate::roots::UPLOADS;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,6 +191,51 @@ impl Config {
                 let (expected, received) = ("more than 0, less than a year of seconds", value.to_string());
                 return Err(ConfigError::Value { setting, expected, received });
             }
+        }
+        self.limits.validate()?;
+        for (i, root) in self.roots.iter().enumerate() {
+            let is_taken = self.roots[..i].iter().any(|other| other.name == root.name)
+                || root.name == UPLOADS && self.upload_root.is_some();
+            if is_taken {
+                let (expected, received) =
+                    ("each name once; `uploads` is --upload-root's", root.name.clone());
+                return Err(ConfigError::Value { setting: "roots", expected, received });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Bounds {
+    /// Far more than makes sense is refused, so that nothing overflows or takes all memory by itself.
+    fn validate(&self) -> Result<(), ConfigError> {
+        for (setting, value, least, most) in [
+            ("upload_bytes", self.upload_bytes, 1, 1 << 36),
+            ("upload_bytes_total", self.upload_bytes_total, 1, 1 << 40),
+            ("files", self.files as u64, 1, 10_000),
+            ("label_texts", self.label_texts as u64, 1, 1_000_000),
+            ("text_chars", self.text_chars as u64, 1, 1_000_000),
+            ("results", self.results as u64, 1, 1_000_000),
+            ("encodes", self.encodes as u64, 1, 4096),
+            ("searches", self.searches as u64, 1, 4096),
+            ("queue", self.queue as u64, 0, 100_000),
+            ("connections", self.connections as u64, 1, 1_000_000),
+            ("jobs", self.jobs as u64, 1, 100_000),
+            ("job_threads", self.job_threads as u64, 0, 4096),
+            ("label_sets", self.label_sets as u64, 0, 100_000),
+            ("cache_bytes", self.cache_bytes, 0, 1 << 40),
+        ] {
+            if !(least..=most).contains(&value) {
+                let expected = if value < least { "1 or more" } else { "a number that makes sense" };
+                return Err(ConfigError::Value { setting, expected, received: value.to_string() });
+            }
+        }
+        if self.upload_bytes_total < self.upload_bytes {
+            return Err(ConfigError::Value {
+                setting: "upload_bytes_total",
+                expected: "at least upload_bytes, or no body of that size is ever taken",
+                received: self.upload_bytes_total.to_string(),
+            });
         }
         Ok(())
     }

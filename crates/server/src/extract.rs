@@ -13,8 +13,9 @@ use crate::uploads::too_large;
 /// A JSON body.
 pub(crate) struct ApiJson<T>(pub(crate) T);
 
-/// Most bytes of a JSON body: texts and ids are short.
-const JSON_BYTES: usize = 4 << 20;
+/// Most bytes of JSON, as a body or a part of one: texts and ids are short, and what they are read into is several
+/// times as large.
+pub(crate) const JSON_BYTES: usize = 1 << 20;
 
 impl<T: DeserializeOwned> FromRequest<App> for ApiJson<T> {
     type Rejection = ApiError;
@@ -31,7 +32,7 @@ impl<T: DeserializeOwned> FromRequest<App> for ApiJson<T> {
             usize::try_from(app.inner.config.limits.upload_bytes).unwrap_or(usize::MAX).min(JSON_BYTES);
         let bytes = to_bytes(request.into_body(), limit).await.map_err(|e| {
             if format!("{e:?}").contains("LengthLimit") {
-                too_large(app)
+                too_large("JSON", limit as u64)
             } else {
                 ApiError::field("body", e.to_string())
             }

@@ -1,10 +1,9 @@
 //! Indexing jobs: one at a time on a thread of its own, others waiting, each with progress that can be watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
@@ -85,15 +84,39 @@ impl Job {
 
 /// All jobs.
 pub(crate) struct Jobs {
-    list: Arc<Mutex<List>>,
-    desk: Mutex<Option<SyncSender<Arc<Job>>>>,
+    desk: Arc<Desk>,
+    /// How many may wait.
+    queue: usize,
     worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Where jobs lie, and the worker waits for them.
+#[derive(Default)]
+struct Desk {
+    list: Mutex<List>,
+    changed: Condvar,
 }
 
 #[derive(Default)]
 struct List {
     jobs: BTreeMap<u64, Arc<Job>>,
+    waiting: VecDeque<Arc<Job>>,
     last: u64,
+    is_closed: bool,
+}
+
+impl Desk {
+    /// The next job that is due; `None` once the desk is closed.
+    fn next(&self) -> Option<Arc<Job>> {
+        let mut list = lock(&self.list);
+        while !list.is_closed {
+            if let Some(job) = list.waiting.pop_front() {
+                return Some(job);
+            }
+            list = self.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
 }
 
 /// What a job is started with.
@@ -106,19 +129,24 @@ pub(crate) struct Order {
 
 impl Jobs {
     pub(crate) fn start(engine: Engine, index: Arc<Index>, queue: usize) -> std::io::Result<Self> {
-        let (desk, orders) = sync_channel(queue);
+        let desk = Arc::<Desk>::default();
+        let orders = Arc::clone(&desk);
         let worker = std::thread::Builder::new()
             .name("jobs".to_owned())
             .spawn(move || work(&engine, &index, &orders))?;
-        Ok(Self { list: Arc::default(), desk: Mutex::new(Some(desk)), worker: Mutex::new(Some(worker)) })
+        Ok(Self { desk, queue, worker: Mutex::new(Some(worker)) })
     }
 
     pub(crate) fn add(&self, order: Order) -> ApiResult<Arc<Job>> {
-        let desk = lock(&self.desk);
-        let Some(desk) = desk.as_ref() else {
+        let mut list = lock(&self.desk.list);
+        if list.is_closed {
             return Err(ApiError::unavailable("the server is shutting down"));
-        };
-        let mut list = lock(&self.list);
+        }
+        // What was cancelled while it waited has no place any more.
+        list.waiting.retain(|job| job.status.borrow().stage == Stage::Queued);
+        if list.waiting.len() >= self.queue {
+            return Err(ApiError::busy("too many jobs are waiting", 30));
+        }
         list.last += 1;
         let status = Status {
             stage: Stage::Queued,
@@ -143,7 +171,8 @@ impl Jobs {
             stop: AtomicBool::new(false),
             status: watch::Sender::new(status),
         });
-        desk.try_send(Arc::clone(&job)).map_err(|_| ApiError::busy("too many jobs are waiting", 30))?;
+        list.waiting.push_back(Arc::clone(&job));
+        self.desk.changed.notify_one();
         list.jobs.insert(job.id, Arc::clone(&job));
         let is_over = |job: &Job| !matches!(job.status.borrow().stage, Stage::Queued | Stage::Running);
         let over: Vec<u64> = list.jobs.values().filter(|job| is_over(job)).map(|job| job.id).collect();
@@ -154,24 +183,25 @@ impl Jobs {
     }
 
     pub(crate) fn get(&self, id: u64) -> ApiResult<Arc<Job>> {
-        lock(&self.list).jobs.get(&id).cloned().ok_or_else(|| ApiError::not_found("job", id))
+        lock(&self.desk.list).jobs.get(&id).cloned().ok_or_else(|| ApiError::not_found("job", id))
     }
 
     /// The latest first.
     pub(crate) fn all(&self) -> Vec<Arc<Job>> {
-        lock(&self.list).jobs.values().rev().cloned().collect()
+        lock(&self.desk.list).jobs.values().rev().cloned().collect()
     }
 
     /// How many run or wait.
     pub(crate) fn unfinished(&self) -> usize {
         let is_unfinished =
             |job: &Arc<Job>| matches!(job.status.borrow().stage, Stage::Queued | Stage::Running);
-        lock(&self.list).jobs.values().filter(|job| is_unfinished(job)).count()
+        lock(&self.desk.list).jobs.values().filter(|job| is_unfinished(job)).count()
     }
 
     /// Stops all jobs, and waits for the one at work to write what it has.
     pub(crate) fn shut_down(&self) {
-        lock(&self.desk).take();
+        lock(&self.desk.list).is_closed = true;
+        self.desk.changed.notify_all();
         for job in self.all() {
             job.cancel();
         }
@@ -187,8 +217,8 @@ impl Drop for Jobs {
     }
 }
 
-fn work(engine: &Engine, index: &Index, orders: &Receiver<Arc<Job>>) {
-    while let Ok(job) = orders.recv() {
+fn work(engine: &Engine, index: &Index, orders: &Desk) {
+    while let Some(job) = orders.next() {
         let mut is_due = false;
         job.status.send_modify(|status| {
             is_due = status.stage == Stage::Queued;
@@ -239,16 +269,12 @@ fn for_client(e: &EngineError) -> String {
 }
 
 fn run(engine: &Engine, index: &Index, job: &Job) -> Result<IngestReport, EngineError> {
-    let options = WalkOptions { missing_ok: job.options.prune, ..WalkOptions::default() };
-    let mut walked = walk(std::slice::from_ref(&job.path), &options)?;
-    walked.files.retain(|file| {
-        let inside = std::fs::canonicalize(file)
-            .is_ok_and(|real| job.within.iter().any(|root| real.starts_with(root)));
-        if !inside {
-            walked.errors.push((file.clone(), "a link that leads out of the allowed roots".to_owned()));
-        }
-        inside
-    });
+    let options = WalkOptions {
+        missing_ok: job.options.prune,
+        within: Some(job.within.clone()),
+        ..WalkOptions::default()
+    };
+    let walked = walk(std::slice::from_ref(&job.path), &options)?;
     ingest(engine, index, walked, &job.options, &job.stop, |event| {
         job.status.send_modify(|status| match event {
             IngestEvent::Planned { files, bytes } => (status.files, status.bytes) = (files, bytes),

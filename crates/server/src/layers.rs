@@ -76,19 +76,20 @@ fn finish(mut response: Response, id: &str) -> Response {
         return error.respond(id);
     }
     let status = response.status();
-    // 416 and 304 belong to the file service, which says what is needed in headers.
     let is_theirs = status.is_client_error() || status.is_server_error();
-    if is_theirs && status != axum::http::StatusCode::RANGE_NOT_SATISFIABLE {
-        let allow = response.headers().get(header::ALLOW).cloned();
+    if is_theirs {
+        let kept =
+            [header::ALLOW, header::CONTENT_RANGE].map(|name| (response.headers().get(&name).cloned(), name));
         let kind = Kind::of_status(status);
         let detail = match kind {
+            Kind::NoSuchRange => "the file ends before the range begins",
             Kind::NotFound => "there is nothing at this path",
             Kind::MethodNotAllowed => "this path does not take this method",
             _ => status.canonical_reason().unwrap_or_default(),
         };
         let mut problem = ApiError::new(kind, detail).respond(id);
-        if let Some(allow) = allow {
-            problem.headers_mut().insert(header::ALLOW, allow);
+        for (value, name) in kept {
+            problem.headers_mut().extend(value.map(|value| (name, value)));
         }
         return problem;
     }

@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError, RootConfig};
 use crate::error::{ApiError, ApiResult, Kind};
 
 /// The name of the folder for uploads.
-const UPLOADS: &str = "uploads";
+pub(crate) const UPLOADS: &str = "uploads";
 
 /// A folder that may be used.
 #[derive(Debug, Clone)]

@@ -131,6 +131,8 @@ async fn answer(listener: TcpListener, app: App, mut quitting: watch::Receiver<b
             drop(place);
         });
     }
+    // Whoever comes now is refused at once instead of waiting for an answer that never comes.
+    drop(listener);
     open.shutdown().await;
 }
 

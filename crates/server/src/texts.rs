@@ -72,19 +72,24 @@ fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<En
         // Nobody waits any more for those whose client is gone.
         batch.retain(|question| !question.answer.is_closed());
         let texts: Vec<&str> = batch.iter().map(|q| q.text.as_str()).collect();
-        let vectors: Vec<Answer> = match engine.embed_descriptions(&texts) {
-            Ok(vectors) => {
-                vectors.into_iter().zip(&texts).map(|(v, text)| counted(engine, text, v)).collect()
-            }
-            // One text that is refused must not take the others with it.
-            Err(_) => texts.iter().map(|text| embed_one(engine, text)).collect(),
-        };
+        // A panic in the encoder must not end this thread, which all texts need.
+        let encode = std::panic::AssertUnwindSafe(|| embed(engine, &texts));
+        let broken = |_| texts.iter().map(|_| Err(ApiError::internal("the text encoder panicked"))).collect();
+        let vectors: Vec<Answer> = std::panic::catch_unwind(encode).unwrap_or_else(broken);
         for (question, answer) in batch.into_iter().zip(vectors) {
             if let Ok(vector) = &answer {
                 cache.insert(question.text, Arc::clone(vector));
             }
             let _ = question.answer.send(answer);
         }
+    }
+}
+
+fn embed(engine: &Engine, texts: &[&str]) -> Vec<Answer> {
+    match engine.embed_descriptions(texts) {
+        Ok(vectors) => vectors.into_iter().zip(texts).map(|(v, text)| counted(engine, text, v)).collect(),
+        // One text that is refused must not take the others with it.
+        Err(_) => texts.iter().map(|text| embed_one(engine, text)).collect(),
     }
 }
 

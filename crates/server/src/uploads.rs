@@ -1,17 +1,29 @@
 //! Bodies with files in them: multipart, within a budget of memory that all requests share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
 use earmark_engine::Source;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, ApiResult, Kind};
-use crate::extract::{ApiJson, from_json};
+use crate::extract::{ApiJson, JSON_BYTES, from_json};
 use crate::state::App;
+
+/// Most bytes of a multipart body that have come and belong to no part's content (yet): boundaries, headers, what is before
+/// the first part, and what came faster than it was taken.
+const AHEAD_BYTES: u64 = 8 << 20;
+
+const TOO_MUCH_AHEAD: &str = "too much between the parts, or before the first";
+
+/// Longest name that an uploaded file keeps, bytes; file systems take 255, and a number may be put after it.
+const NAME_BYTES: usize = 200;
 
 /// Bytes that bodies may take up at a time, counted in KiB.
 #[derive(Debug, Clone)]
@@ -69,6 +81,8 @@ impl<T: DeserializeOwned> FromRequest<App> for WithFiles<T> {
             let ApiJson(request) = ApiJson::from_request(request, app).await?;
             return Ok(Self { request, files: Vec::new() });
         }
+        let taken = Arc::<AtomicU64>::default();
+        let request = request.map(|body| watched(body, Arc::clone(&taken)));
         let mut parts = Multipart::from_request(request, app)
             .await
             .map_err(|e| ApiError::field("body", e.body_text()))?;
@@ -78,10 +92,18 @@ impl<T: DeserializeOwned> FromRequest<App> for WithFiles<T> {
         while let Some(field) = parts.next_field().await.map_err(from_multipart)? {
             let part = field.name().unwrap_or_default().to_owned();
             let name = file_name(field.file_name().unwrap_or(&part));
-            let (bytes, permit) = read(field, app, &mut left).await?;
             if part == "request" {
-                json = Some(bytes);
-            } else if files.len() == bounds.files {
+                if json.is_some() {
+                    return Err(ApiError::field("request", "given twice"));
+                }
+                let mut most = JSON_BYTES as u64;
+                let too_large = || too_large("part `request`", JSON_BYTES as u64);
+                json = Some(read(field, app, &mut most, &taken).await?.ok_or_else(too_large)?);
+                continue;
+            }
+            let read = read(field, app, &mut left, &taken).await?;
+            let (bytes, permit) = read.ok_or_else(|| too_large("body", bounds.upload_bytes))?;
+            if files.len() == bounds.files {
                 return Err(ApiError::new(
                     Kind::TooLarge,
                     format!("at most {} files a request", bounds.files),
@@ -90,20 +112,35 @@ impl<T: DeserializeOwned> FromRequest<App> for WithFiles<T> {
                 files.push(Upload { part, name, bytes, permit });
             }
         }
-        let request = from_json(json.as_deref().unwrap_or(b"{}"))?;
+        let request = from_json(json.as_ref().map_or(b"{}", |(bytes, _)| bytes.as_slice()))?;
         Ok(Self { request, files })
     }
 }
 
-/// Reads a part, so long as there is room for it.
-async fn read(
-    mut field: Field<'_>,
-    app: &App,
-    left: &mut u64,
-) -> ApiResult<(Vec<u8>, Option<OwnedSemaphorePermit>)> {
+/// The body, cut off when too much of it has come that is no part's content: the parser of multipart keeps all of that, and
+/// looks through it again each time more comes. `taken` counts the content that was handed on.
+fn watched(body: Body, taken: Arc<AtomicU64>) -> Body {
+    let mut come = 0_u64;
+    Body::from_stream(body.into_data_stream().map(move |chunk| {
+        let chunk = chunk.map_err(std::io::Error::other)?;
+        come += chunk.len() as u64;
+        if come > taken.load(Ordering::Relaxed) + AHEAD_BYTES {
+            return Err(std::io::Error::other(TOO_MUCH_AHEAD));
+        }
+        Ok(chunk)
+    }))
+}
+
+/// A part's bytes, and their place in the budget.
+type Read = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
+/// Reads a part, so long as there is room for it; `None` if it is larger than what is `left`.
+async fn read(mut field: Field<'_>, app: &App, left: &mut u64, taken: &AtomicU64) -> ApiResult<Option<Read>> {
     let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
     while let Some(chunk) = field.chunk().await.map_err(from_multipart)? {
-        *left = left.checked_sub(chunk.len() as u64).ok_or_else(|| too_large(app))?;
+        taken.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        let Some(rest) = left.checked_sub(chunk.len() as u64) else { return Ok(None) };
+        *left = rest;
         let permit = app.inner.uploads.take(chunk.len())?;
         match &mut held {
             Some(held) => held.merge(permit),
@@ -111,24 +148,44 @@ async fn read(
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok((bytes, held))
+    Ok(Some((bytes, held)))
 }
 
-pub(crate) fn too_large(app: &App) -> ApiError {
-    let limit = app.inner.config.limits.upload_bytes;
-    ApiError::new(Kind::TooLarge, format!("the body is larger than the limit of {limit} bytes"))
+pub(crate) fn too_large(what: &str, limit: u64) -> ApiError {
+    ApiError::new(Kind::TooLarge, format!("the {what} is larger than the limit of {limit} bytes"))
 }
 
 fn from_multipart(e: MultipartError) -> ApiError {
+    let mut cause: Option<&dyn std::error::Error> = Some(&e);
+    while let Some(error) = cause {
+        if error.to_string() == TOO_MUCH_AHEAD {
+            return ApiError::new(Kind::TooLarge, TOO_MUCH_AHEAD);
+        }
+        cause = error.source();
+    }
     ApiError::field("body", e.body_text())
 }
 
 /// The last part of a name, without anything that could be a path or hide in a log.
 fn file_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
-    let clean = clean.trim_matches(|c: char| c == '.' || c.is_whitespace()).to_owned();
-    if clean.is_empty() { "upload".to_owned() } else { clean }
+    let clean: String = last.chars().filter(|c| !c.is_control()).collect();
+    let clean = clean.trim_matches(|c: char| c == '.' || c.is_whitespace());
+    if clean.is_empty() {
+        return "upload".to_owned();
+    }
+    // The extension stays, so that jobs take the file up by its name as well.
+    match clean.rsplit_once('.') {
+        Some((stem, extension)) if extension.len() <= 8 => {
+            format!("{}.{extension}", shortened(stem, NAME_BYTES - 9))
+        }
+        _ => shortened(clean, NAME_BYTES).to_owned(),
+    }
+}
+
+/// At most so many bytes, in whole characters.
+fn shortened(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 #[cfg(test)]
@@ -148,5 +205,15 @@ mod tests {
         ] {
             assert_eq!(file_name(given), expected);
         }
+    }
+
+    #[test]
+    fn long_names_are_cut_in_bytes_and_keep_their_extension() {
+        for name in ["\u{1f389}".repeat(115) + ".wav", "a".repeat(5000) + ".wav"] {
+            let cut = file_name(&name);
+            assert!(cut.len() <= NAME_BYTES && cut.ends_with(".wav"), "{cut}");
+        }
+        assert_eq!(file_name(&"a.".repeat(500)).len(), NAME_BYTES - 9 + 2);
+        assert_eq!(file_name(&"é".repeat(500)).len(), NAME_BYTES);
     }
 }

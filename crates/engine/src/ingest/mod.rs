@@ -185,7 +185,7 @@ fn prune(index: &Index, roots: &[PathBuf]) -> Result<usize, EngineError> {
     for clip in index.clips()? {
         let clip = clip?;
         if is_gone(&clip.meta.path) {
-            changes.push(Change::Remove(clip.id));
+            changes.push(Change::RemoveAt(clip.meta.path));
         }
     }
     let pruned = changes.len();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use earmark_audio::Limits;
-use earmark_index::{ClipId, ClipMeta, Failure, Index};
+use earmark_index::{ClipMeta, Failure, Index};
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
@@ -31,11 +31,10 @@ pub(super) struct Known {
 
 #[derive(Debug, Clone)]
 pub(super) struct KnownClip {
-    pub(super) id: ClipId,
     size: u64,
     mtime_ns: i64,
     hash: [u8; 32],
-    pub(super) tags: Vec<String>,
+    tags: Vec<String>,
 }
 
 impl Known {
@@ -45,7 +44,6 @@ impl Known {
             let clip = clip?;
             let meta = clip.meta;
             let known = KnownClip {
-                id: clip.id,
                 size: meta.size,
                 mtime_ns: meta.mtime_ns,
                 hash: meta.content_hash,
@@ -91,8 +89,8 @@ pub(super) enum Settled {
 
 pub(super) struct Plan {
     pub(super) jobs: Vec<Job>,
-    /// Unchanged clips that lack a tag, with the tags they should have.
-    pub(super) retag: Vec<(ClipId, Vec<String>)>,
+    /// Paths of unchanged clips that lack a tag.
+    pub(super) retag: Vec<String>,
 }
 
 /// Decides what needs a look; the rest goes straight into the report.
@@ -129,9 +127,7 @@ pub(super) fn plan(
         {
             report.unchanged += 1;
             if options.tags.iter().any(|t| !clip.tags.contains(t)) {
-                let mut tags = clip.tags.clone();
-                tags.extend(options.tags.iter().filter(|t| !clip.tags.contains(t)).cloned());
-                plan.retag.push((clip.id, tags));
+                plan.retag.push(text.to_owned());
             }
             continue;
         }

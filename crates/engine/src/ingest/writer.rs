@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use earmark_index::{Change, Clip, ClipId, ClipMeta, Failure, Index, Segment};
+use earmark_index::{Change, Clip, ClipMeta, Failure, Index, Segment};
 
 use super::plan::{Job, Settled};
 use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
@@ -37,9 +37,10 @@ impl<'a> Writer<'a> {
         Self { index, tags, report, observe, batch: Vec::new(), batch_segments: 0, batch_begun }
     }
 
-    /// Gives clips their tags.
-    pub(super) fn retag(&mut self, retag: Vec<(ClipId, Vec<String>)>) -> Result<(), EngineError> {
-        retag.into_iter().try_for_each(|(id, tags)| self.push(Change::SetTags { id, tags }))
+    /// Gives the clips at these paths the new tags.
+    pub(super) fn retag(&mut self, paths: Vec<String>) -> Result<(), EngineError> {
+        let tags = self.tags.to_vec();
+        paths.into_iter().try_for_each(|path| self.push(Change::AddTags { path, tags: tags.clone() }))
     }
 
     /// Takes the outcome of a job; a job that must be run again goes to `again`.
@@ -89,7 +90,7 @@ impl<'a> Writer<'a> {
             sample_rate: encoded.info.sample_rate,
             channels: encoded.info.channels,
             format: encoded.info.format,
-            tags: self.tags_of(job),
+            tags: self.tags.to_vec(),
             indexed_unix_s: now_unix_s(),
         };
         let segments: Vec<Segment> = encoded
@@ -122,8 +123,8 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         // What is in the index is not what is in the file any more.
-        if let Some(known) = &job.known {
-            self.push(Change::Remove(known.id))?;
+        if job.known.is_some() {
+            self.push(Change::RemoveAt(job.path.clone()))?;
         }
         self.push(Change::Fail(Failure {
             path: job.path.clone(),
@@ -167,30 +168,19 @@ impl<'a> Writer<'a> {
         }
         self.done(&job, None);
         let segments = self.index.segments(clip.id)?;
-        let meta = ClipMeta { tags: self.tags_of(&job), ..self.meta_of(&job, clip) };
+        let meta = ClipMeta { indexed_unix_s: now_unix_s(), ..self.meta_of(&job, clip) };
         self.push(Change::Put { meta, segments })
     }
 
-    /// What is known of `clip`, for the file of `job`.
+    /// What is known of `clip`, for the file of `job`, with the tags that are to be added.
     fn meta_of(&self, job: &Job, clip: &Clip) -> ClipMeta {
         ClipMeta {
             path: job.path.clone(),
             mtime_ns: job.mtime_ns,
             size: job.size,
-            tags: self.with_tags(&clip.meta.tags),
+            tags: self.tags.to_vec(),
             ..clip.meta.clone()
         }
-    }
-
-    /// The tags for the clip at a job's path.
-    fn tags_of(&self, job: &Job) -> Vec<String> {
-        self.with_tags(job.known.as_ref().map_or(&[], |known| &known.tags))
-    }
-
-    /// The tags a clip has already, and those it is given now.
-    fn with_tags(&self, tags: &[String]) -> Vec<String> {
-        let new = self.tags.iter().filter(|t| !tags.contains(t));
-        tags.iter().chain(new).cloned().collect()
     }
 
     /// Passes an event on to whoever watches.

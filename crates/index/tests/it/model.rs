@@ -23,8 +23,10 @@ enum Op {
 enum Step {
     Put(usize, u8, Vec<Vec<f32>>),
     Remove(usize),
-    Move(usize, usize),
+    Move(usize, usize, u8),
     Tag(usize, u8),
+    AddTags(usize, u8),
+    RemoveAt(usize),
     Fail(usize),
     Clear(usize),
 }
@@ -43,8 +45,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (path.clone(), 0u8..4, prop::collection::vec(vector(), 0..60))
             .prop_map(|(path, tags, vectors)| Step::Put(path, tags, vectors)),
         2 => path.clone().prop_map(Step::Remove),
-        1 => (path.clone(), path.clone()).prop_map(|(from, to)| Step::Move(from, to)),
+        1 => path.clone().prop_map(Step::RemoveAt),
+        1 => (path.clone(), path.clone(), 0u8..4).prop_map(|(from, to, tags)| Step::Move(from, to, tags)),
         1 => (path.clone(), 0u8..4).prop_map(|(path, tags)| Step::Tag(path, tags)),
+        1 => (path.clone(), 0u8..4).prop_map(|(path, tags)| Step::AddTags(path, tags)),
         1 => path.clone().prop_map(Step::Fail),
         1 => path.prop_map(Step::Clear),
     ]
@@ -103,6 +107,11 @@ fn tag_list(bits: u8) -> Vec<String> {
     ["x", "y"].iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, t)| t.to_string()).collect()
 }
 
+fn union(old: &[String], new: &[String]) -> Vec<String> {
+    let new = new.iter().filter(|tag| !old.contains(tag));
+    old.iter().chain(new).cloned().collect()
+}
+
 fn meta(number: usize, tags: u8) -> ClipMeta {
     ClipMeta {
         tags: tag_list(tags),
@@ -137,8 +146,8 @@ impl Model {
                     self.next += 1;
                     self.next
                 });
-                if let Some((old, _)) = self.clips.get(&id).filter(|_| meta.tags.is_empty()) {
-                    meta.tags = old.tags.clone();
+                if let Some((old, _)) = self.clips.get(&id) {
+                    meta.tags = union(&old.tags, &meta.tags);
                 }
                 self.failures.remove(&meta.path);
                 self.clips.insert(id, (meta, vectors.clone()));
@@ -149,16 +158,31 @@ impl Model {
                 self.clips.remove(&id);
                 Some(Change::Remove(id))
             }
-            Step::Move(from, to) => {
-                let id = self.at(&path(*from))?;
-                let mut meta = meta(*to, 0);
+            Step::RemoveAt(number) => {
+                if let Some(id) = self.at(&path(*number)) {
+                    self.clips.remove(&id);
+                }
+                Some(Change::RemoveAt(path(*number)))
+            }
+            Step::AddTags(number, tags) => {
+                if let Some(id) = self.at(&path(*number)) {
+                    let meta = &mut self.clips.get_mut(&id).unwrap().0;
+                    meta.tags = union(&meta.tags, &tag_list(*tags));
+                }
+                Some(Change::AddTags { path: path(*number), tags: tag_list(*tags) })
+            }
+            Step::Move(from, to, tags) => {
+                let mut meta = meta(*to, *tags);
+                let Some(id) = self.at(&path(*from)) else {
+                    return Some(Change::Move { id: self.next + 1000, meta });
+                };
                 let change = Change::Move { id, meta: meta.clone() };
                 if let Some(other) = self.at(&meta.path).filter(|other| *other != id) {
                     self.clips.remove(&other);
                 }
                 self.failures.remove(&meta.path);
                 let clip = self.clips.get_mut(&id).unwrap();
-                meta.tags = clip.0.tags.clone();
+                meta.tags = union(&clip.0.tags, &meta.tags);
                 clip.0 = meta;
                 Some(change)
             }

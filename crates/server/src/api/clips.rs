@@ -226,6 +226,9 @@ pub(crate) async fn upload(
     app.inner.encodes.run(work).await
 }
 
+/// Numbers that are tried one after the other.
+const TRIED: usize = 50;
+
 /// Writes a file under a name that is free, whole or not at all.
 fn store(folder: &Path, name: &str, bytes: &[u8]) -> ApiResult<std::path::PathBuf> {
     let io = |e: std::io::Error| match e.kind() {
@@ -239,11 +242,16 @@ fn store(folder: &Path, name: &str, bytes: &[u8]) -> ApiResult<std::path::PathBu
     let (stem, extension) =
         name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
     for n in 1.. {
-        let name = if n == 1 { name.to_owned() } else { format!("{stem}-{n}{extension}") };
+        let name = match n {
+            1 => name.to_owned(),
+            2..TRIED => format!("{stem}-{n}{extension}"),
+            // Where so many have the name, a number that nobody has is quicker than the next.
+            _ => format!("{stem}-{:016x}{extension}", getrandom::u64().map_err(ApiError::internal)?),
+        };
         let path = folder.join(name);
         match file.persist_noclobber(&path) {
             Ok(_) => return Ok(path),
-            Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists && n < 10_000 => file = e.file,
+            Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists && n < 2 * TRIED => file = e.file,
             Err(e) => return Err(io(e.error)),
         }
     }

@@ -32,12 +32,15 @@ pub(crate) struct EmbeddingsBody {
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
-    encoding_format: FormatDto,
+    encoding_format: Option<FormatDto>,
+    /// Numbers a vector; only the model's own length can be had.
+    #[serde(default)]
+    dimensions: Option<usize>,
 }
 
 /// A text, or several.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text or a list of texts (tokens cannot be given)")]
 #[schema(as = EmbeddingsInput)]
 pub(crate) enum InputDto {
     One(String),
@@ -117,6 +120,13 @@ pub(crate) async fn embeddings(
     if let Some(model) = request.model.filter(|model| model != own) {
         return Err(ApiError::field("model", format!("this server embeds with `{own}`, not with `{model}`")));
     }
+    let dim = open.engine.model().manifest().dim;
+    if request.dimensions.is_some_and(|dimensions| dimensions != dim) {
+        return Err(ApiError::field(
+            "dimensions",
+            format!("vectors of `{own}` have {dim} numbers, no other length"),
+        ));
+    }
     let mut vectors: Vec<Embedding> = Vec::new();
     let mut tokens = 0;
     match (request.input, files.is_empty()) {
@@ -152,7 +162,7 @@ pub(crate) async fn embeddings(
         }
         _ => return Err(ApiError::field("input", "expected either `input` or files in a multipart request")),
     }
-    let written = |vector: Embedding| match request.encoding_format {
+    let written = |vector: Embedding| match request.encoding_format.unwrap_or_default() {
         FormatDto::Float => VectorDto::Float(vector.into_vec()),
         FormatDto::Base64 => {
             let bytes: Vec<u8> = vector.as_slice().iter().flat_map(|x| x.to_le_bytes()).collect();

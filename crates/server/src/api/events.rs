@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use earmark_engine::Source;
-use earmark_engine::events::{EventOptions, RELEASE_SHARE, detect, score_track};
+use earmark_engine::events::{EventOptions, RELEASE_SHARE, find_events, score_track, windows};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +15,9 @@ use crate::error::{ApiError, ApiResult, Problem};
 use crate::label_sets::LabelDto;
 use crate::state::App;
 use crate::uploads::WithFiles;
+
+/// Scores that one request may compute, labels times windows: some seconds of work.
+const SCORES: usize = 4_000_000;
 
 /// Numbers in the tracks of one answer.
 const TRACK_NUMBERS: usize = 2_000_000;
@@ -159,19 +162,18 @@ pub(crate) async fn events(
     let open = Arc::clone(&open);
     let work = move || {
         let name = source.name();
-        let (events, encoded) = detect(&open.engine, source, &name, &labels, &options)?;
-        let tracks = if request.tracks {
-            if encoded.spans.len() * labels.names.len() > TRACK_NUMBERS {
-                let detail =
-                    "the tracks of so long a sound with so many labels are too large; give a larger `hop_s`";
-                return Err(ApiError::field("tracks", detail));
-            }
-            let track = score_track(&open.engine, &encoded, &labels, &name)?;
+        let encoded = windows(&open.engine, source, &options)?;
+        let numbers = encoded.spans.len() * labels.names.len();
+        if numbers > SCORES || request.tracks && numbers > TRACK_NUMBERS {
+            let detail = "so many labels over so long a sound are too much; give fewer, or a larger `hop_s`";
+            return Err(ApiError::field("labels", detail));
+        }
+        let track = score_track(&open.engine, &encoded, &labels, &name)?;
+        let events = find_events(&track, &options);
+        let tracks = request.tracks.then(|| {
             let times = track.cells.iter().map(|(start, end)| f64::midpoint(*start, *end)).collect();
-            Some(TracksDto { times, rows: track.rows, reach_s: track.reach_s })
-        } else {
-            None
-        };
+            TracksDto { times, rows: track.rows, reach_s: track.reach_s }
+        });
         drop(permit);
         let event = |e: &earmark_engine::events::Event| EventDto {
             onset_s: to_millisecond(e.onset_s),

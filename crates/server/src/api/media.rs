@@ -1,8 +1,11 @@
 //! `/v1/clips/{id}/audio`: the file itself, whole or in ranges.
 
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -21,25 +24,36 @@ use crate::state::App;
         (status = 304, description = "Unchanged"),
         (status = 416, description = "There is no such range"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn audio(State(app): State<App>, ApiId(id): ApiId, request: Request) -> ApiResult<Response> {
+pub(crate) async fn audio(
+    State(app): State<App>,
+    ApiId(id): ApiId,
+    mut request: Request,
+) -> ApiResult<Response> {
     let open = app.library()?;
     let (roots, index) = (app.inner.roots.clone(), std::sync::Arc::clone(&open.index));
     let look = move || {
         let clip = find(&index, id)?;
-        Ok((roots.clip_file(&clip.meta.path)?, clip))
+        let path = roots.clip_file(&clip.meta.path)?;
+        Ok((etag(&path)?, path, clip))
     };
-    let (path, clip) = app.inner.searches.run(look).await?;
-    let etag = etag(&clip.meta.content_hash, clip.meta.mtime_ns);
-    let asked = request.headers().get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-    if asked.is_some_and(|asked| asked == "*" || asked.split(',').any(|tag| tag.trim() == etag)) {
+    let (etag, path, clip) = app.inner.searches.run(look).await?;
+    if is_known(request.headers(), &etag) {
         return Ok(with_tag(StatusCode::NOT_MODIFIED.into_response(), &etag));
     }
+    settle_range(request.headers_mut(), &etag);
     // What the file is named must not decide what the browser takes it for: it might be named `.html`.
     let mime = mime(&clip.meta.format).parse().map_err(ApiError::internal)?;
     let response =
         ServeFile::new_with_mime(&path, &mime).oneshot(request).await.map_err(ApiError::internal)?;
     if response.status() == StatusCode::NOT_FOUND {
         return Err(ApiError::new(Kind::NotFound, "the clip's file is gone"));
+    }
+    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        // Without the body and the type that belong to a file.
+        let length = response.headers().get(header::CONTENT_RANGE).cloned();
+        let mut refused = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+        refused.headers_mut().extend(length.map(|length| (header::CONTENT_RANGE, length)));
+        return Ok(refused);
     }
     let mut response = with_tag(response.map(Body::new), &etag);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -49,10 +63,47 @@ pub(crate) async fn audio(State(app): State<App>, ApiId(id): ApiId, request: Req
     Ok(response)
 }
 
-/// The content as it was indexed; what has changed since has another time.
-fn etag(hash: &[u8; 32], mtime_ns: i64) -> String {
-    let hex = blake3::Hash::from_bytes(*hash).to_hex();
-    format!("\"{}-{mtime_ns:x}\"", &hex[..24])
+/// The file's content as far as its size and time tell it: the index may not know yet that it has changed.
+pub(crate) fn etag(path: &Path) -> ApiResult<String> {
+    let metadata =
+        std::fs::metadata(path).map_err(|_| ApiError::new(Kind::NotFound, "the clip's file is gone"))?;
+    let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    Ok(format!("\"{:x}-{:x}\"", metadata.len(), modified.map_or(0, |t| t.as_nanos())))
+}
+
+/// Whether the client has this content already.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
+    let same = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
+    asked.is_some_and(|asked| asked == "*" || asked.split(',').any(same))
+}
+
+/// Leaves `Range` only where it is one plain range of this very content; without it the whole file is the right answer
+/// (RFC 9110, 13.1.5 and 14.2).
+fn settle_range(headers: &mut HeaderMap, etag: &str) {
+    let is_other = headers.remove(header::IF_RANGE).is_some_and(|known| known != etag);
+    let range = headers.remove(header::RANGE);
+    let plain = range.as_ref().and_then(|range| range.to_str().ok()).and_then(plain_range);
+    if let Some(value) = plain.filter(|_| !is_other).and_then(|range| HeaderValue::from_str(&range).ok()) {
+        headers.insert(header::RANGE, value);
+    }
+}
+
+/// One range of bytes; numbers that no file reaches are made as large as numbers get.
+fn plain_range(range: &str) -> Option<String> {
+    let (first, last) = range.strip_prefix("bytes=")?.trim().split_once('-')?;
+    let number = |digits: &str| {
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| digits.parse().unwrap_or(i64::MAX as u64).min(i64::MAX as u64))
+    };
+    match (first, last) {
+        ("", last) => Some(format!("bytes=-{}", number(last)?)),
+        (first, "") => Some(format!("bytes={}-", number(first)?)),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then(|| format!("bytes={first}-{last}"))
+        }
+    }
 }
 
 fn with_tag(mut response: Response, etag: &str) -> Response {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use earmark_audio::{AudioReader, Limits};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::clips::find;
+use crate::api::media::{etag, is_known};
 use crate::dto::bounded;
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiId, ApiQuery};
@@ -48,9 +49,11 @@ pub(crate) async fn peaks(
     State(app): State<App>,
     ApiId(id): ApiId,
     ApiQuery(query): ApiQuery<PeaksQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let points = bounded("points", query.points, 1, 10_000)?;
-    rendered(&app, id, &format!("peaks {points}"), "application/json", move |path, frames, limits| {
+    let what = format!("peaks {points}");
+    rendered(&app, id, &headers, &what, "application/json", move |path, frames, limits| {
         let mut reader = AudioReader::open(path, limits)?;
         let (mut min, mut max) = (vec![f32::INFINITY; points], vec![f32::NEG_INFINITY; points]);
         let (mut block, mut at) = (Vec::new(), 0_u64);
@@ -81,25 +84,30 @@ pub(crate) fn place(at: u64, frames: u64, parts: usize) -> usize {
 pub(crate) async fn rendered(
     app: &App,
     id: u64,
+    headers: &HeaderMap,
     what: &str,
     mime: &'static str,
     draw: impl FnOnce(&Path, u64, &Limits) -> ApiResult<Vec<u8>> + Send + 'static,
 ) -> ApiResult<Response> {
     let open = app.library()?;
     let index = std::sync::Arc::clone(&open.index);
-    let clip = app.inner.searches.run(move || find(&index, id)).await?;
-    // Of the content, so that a changed file has another picture.
-    let key = format!(
-        "{what} {} {}",
-        blake3::Hash::from_bytes(clip.meta.content_hash).to_hex(),
-        clip.meta.mtime_ns
-    );
+    let roots = app.inner.roots.clone();
+    let look = move || {
+        let clip = find(&index, id)?;
+        let path = roots.clip_file(&clip.meta.path)?;
+        Ok((etag(&path)?, path, clip))
+    };
+    let (etag, path, clip) = app.inner.searches.run(look).await?;
+    if is_known(headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    // A changed file has another picture.
+    let key = format!("{what} {} {etag}", path.display());
     let body = match app.inner.renders.get(&key) {
         Some(known) => known,
         None => {
             let inner = std::sync::Arc::clone(&app.inner);
             let work = move || {
-                let path = inner.roots.clip_file(&clip.meta.path)?;
                 let frames =
                     (clip.meta.duration_s * f64::from(clip.meta.sample_rate)).round().max(1.0) as u64;
                 let body = Bytes::from(draw(&path, frames, &inner.config.audio_limits())?);
@@ -109,7 +117,11 @@ pub(crate) async fn rendered(
             app.inner.encodes.run(work).await?
         }
     };
-    let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=3600")];
+    let headers = [
+        (header::CONTENT_TYPE, mime),
+        (header::ETAG, etag.as_str()),
+        (header::CACHE_CONTROL, "private, no-cache"),
+    ];
     Ok((StatusCode::OK, headers, body).into_response())
 }
 

@@ -1,6 +1,7 @@
 //! `/v1/clips/{id}/spectrogram.png`
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use earmark_audio::AudioReader;
 use realfft::RealFftPlanner;
@@ -52,10 +53,12 @@ pub(crate) async fn spectrogram(
     State(app): State<App>,
     ApiId(id): ApiId,
     ApiQuery(query): ApiQuery<PictureQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let width = bounded("width", query.width, 16, 4000)?;
     let height = bounded("height", query.height, 16, 1000)?;
-    rendered(&app, id, &format!("spectrogram {width}x{height}"), "image/png", move |path, frames, limits| {
+    let what = format!("spectrogram {width}x{height}");
+    rendered(&app, id, &headers, &what, "image/png", move |path, frames, limits| {
         let mut reader = AudioReader::open(path, limits)?;
         let mut picture = Picture::new(width, height, frames, reader.info().sample_rate);
         let mut block = Vec::new();

@@ -419,6 +419,9 @@ pub(crate) struct EvalArgs {
     /// Its split, or `all` [default: the one that the field reports]
     #[arg(long, value_name = "NAME")]
     pub(crate) split: Option<String>,
+    /// The folder that the paths of a table start from [default: the table's own]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) audio: Option<PathBuf>,
     /// Labels or captions by file name: a table as above whose `file` is a pattern, as in `bd_*`
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,

@@ -66,7 +66,7 @@ fn esc50_is_told_by_its_files_and_what_is_missing_or_broken_is_named() {
     // The second run knows that the file is bad, and still says so.
     assert_eq!(sandbox.json(["eval", "set", "--json"]), report);
     let told = sandbox.fails(3, ["eval", "set", "--strict"]);
-    assert!(told.contains("2 of set could not be evaluated"), "{told}");
+    assert!(told.contains("2 of the clips of set could not be evaluated"), "{told}");
 }
 
 #[test]

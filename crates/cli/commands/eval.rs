@@ -23,6 +23,7 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
         layout: args.kind,
         task: args.task.map(Into::into),
         split: args.split,
+        audio: args.audio,
         mapping: args.mapping,
         names: args.names,
     };
@@ -92,6 +93,9 @@ fn write(folder: &Path, report: &EvalReport) -> Result<()> {
 fn tell_skipped(global: &Global, dataset: &Dataset, report: &EvalReport) {
     if !report.skipped.is_empty() && !global.quiet {
         let count = report.skipped.len();
-        note!("{count} of {} could not be evaluated; the report says which and why", dataset.name);
+        note!(
+            "{count} of the clips of {} could not be evaluated; the report says which and why",
+            dataset.name
+        );
     }
 }

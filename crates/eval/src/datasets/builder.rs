@@ -19,6 +19,7 @@ pub(super) struct Builder {
     split: Option<String>,
     splits_seen: BTreeSet<String>,
     split_from_user: bool,
+    audio: Option<PathBuf>,
     names: Option<PathBuf>,
     classes: Vec<Class>,
     ids: HashMap<String, usize>,
@@ -35,6 +36,7 @@ impl Builder {
             split: options.split.clone(),
             splits_seen: BTreeSet::new(),
             split_from_user: options.split.is_some(),
+            audio: options.audio.clone(),
             names: options.names.clone(),
             classes: Vec::new(),
             ids: HashMap::new(),
@@ -47,6 +49,11 @@ impl Builder {
     /// The task that the user asked for.
     pub(super) fn task_wanted(&self) -> Option<Task> {
         self.task_wanted
+    }
+
+    /// The folder that the user says a table's paths start from.
+    pub(super) fn audio(&self) -> Option<&Path> {
+        self.audio.as_deref()
     }
 
     /// Says what is asked of the clips.

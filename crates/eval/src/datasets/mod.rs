@@ -52,6 +52,19 @@ pub enum Task {
     Events,
 }
 
+impl Task {
+    /// What its clips have, in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SingleLabel => "one label a clip",
+            Self::MultiLabel => "any number of labels a clip",
+            Self::Captions => "captions",
+            Self::Events => "events",
+        }
+    }
+}
+
 /// A class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
@@ -124,6 +137,8 @@ pub struct LoadOptions {
     pub task: Option<Task>,
     /// The split; `all` for all; the one that the field reports if `None`.
     pub split: Option<String>,
+    /// The folder that a table's paths start from; that of the table if `None`.
+    pub audio: Option<PathBuf>,
     /// A table of labels or captions by file name pattern, for a folder without a layout.
     pub mapping: Option<PathBuf>,
     /// A file of texts for classes: a name, a tab and a text on each line.

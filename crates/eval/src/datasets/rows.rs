@@ -1,11 +1,13 @@
 //! Any CSV or TSV table that says what is true of sound files.
 //!
-//! A column `file` (a path, relative to the table's folder), and one of: `onset`, `offset` and `label` for events; `caption`, or
+//! A column `file` (a path, relative to the table's folder or to the one that is named for it), and one of: `onset`, `offset` and `label` for events; `caption`, or
 //! several columns that begin so; `labels`, joined by `;`; `label`. Several rows of one file add up. Columns `fold` and
 //! `split` are heeded.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
 
 use crate::EvalError;
 use crate::metrics::Event;
@@ -44,7 +46,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             "expected one CSV or TSV table in this folder, got none or several; name the table itself",
         )
     })?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = builder.audio().or(path.parent()).unwrap_or(Path::new("/")).to_path_buf();
     let table = Table::read(&path)?;
     let (task, files) = read(&table, builder)?;
     for said in files {
@@ -56,42 +58,101 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
     Ok(())
 }
 
+/// Which columns of a table are heeded.
+struct Columns {
+    task: Task,
+    file: usize,
+    onset: Option<usize>,
+    offset: Option<usize>,
+    label: Option<usize>,
+    captions: Vec<usize>,
+    fold: Option<usize>,
+    split: Option<usize>,
+}
+
+const ONSET: [&str; 3] = ["onset", "onset_s", "start_s"];
+const OFFSET: [&str; 3] = ["offset", "offset_s", "end_s"];
+const LABEL: [&str; 4] = ["label", "event_label", "class", "category"];
+
+impl Columns {
+    /// The columns for the task that is wanted, or for the one that the table's columns make plain.
+    fn of(table: &Table, wanted: Option<Task>) -> Result<Self, EvalError> {
+        let (onset, offset) = (table.find(&ONSET), table.find(&OFFSET));
+        let (label, labels) = (table.find(&LABEL), table.find(&["labels"]));
+        let captions = table.columns_like("caption");
+        let task = wanted.unwrap_or(if onset.is_some() && offset.is_some() && label.is_some() {
+            Task::Events
+        } else if !captions.is_empty() {
+            Task::Captions
+        } else if labels.is_some() {
+            Task::MultiLabel
+        } else {
+            Task::SingleLabel
+        });
+        let columns = Self {
+            task,
+            file: table.column(&["file", "filename", "file_name", "fname", "path"])?,
+            onset,
+            offset,
+            label: if task == Task::Events { label } else { labels.or(label) },
+            captions,
+            fold: table.find(&["fold"]),
+            split: table.find(&["split"]),
+        };
+        // For their errors, where what the task needs is missing.
+        match task {
+            Task::Events => {
+                table.column(&ONSET)?;
+                table.column(&OFFSET)?;
+                table.column(&LABEL)?;
+            }
+            Task::Captions if columns.captions.is_empty() => {
+                table.column(&["caption"])?;
+            }
+            Task::SingleLabel | Task::MultiLabel if columns.label.is_none() => {
+                table.column(&["label", "labels"])?;
+            }
+            _ => {}
+        }
+        Ok(columns)
+    }
+
+    /// Adds what a row says; an error says what is wrong with it.
+    fn heed(&self, row: &StringRecord, said: &mut Said) -> Result<(), &'static str> {
+        let text = |column: Option<usize>| column.map_or("", |column| cell(row, column));
+        said.fold = text(self.fold).parse().ok().or(said.fold);
+        text(self.split).clone_into(&mut said.split);
+        let label = text(self.label);
+        match self.task {
+            Task::Captions => {
+                let texts =
+                    self.captions.iter().map(|&column| cell(row, column)).filter(|text| !text.is_empty());
+                said.captions.extend(texts.map(str::to_owned));
+            }
+            // A recording in which nothing is heard.
+            Task::Events if label.is_empty() => {}
+            Task::Events => match (text(self.onset).parse::<f64>(), text(self.offset).parse::<f64>()) {
+                (Ok(start), Ok(end)) if start >= 0.0 && end >= start && end.is_finite() => {
+                    said.events.push((start, end, label.to_owned()));
+                }
+                _ => return Err("expected onset and offset in seconds, in this order"),
+            },
+            Task::SingleLabel | Task::MultiLabel => {
+                let names = label.split(';').map(str::trim).filter(|name| !name.is_empty());
+                said.labels.extend(names.map(str::to_owned));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What `table` says of each file, in the order in which they are first named, and what can be asked of them.
 pub(super) fn read(table: &Table, builder: &mut Builder) -> Result<(Task, Vec<Said>), EvalError> {
-    let file = table.column(&["file", "filename", "file_name", "fname", "path"])?;
-    let onset = table.find(&["onset", "onset_s", "start_s"]);
-    let offset = table.find(&["offset", "offset_s", "end_s"]);
-    let label = table.find(&["label", "event_label", "class", "category"]);
-    let labels = table.find(&["labels"]);
-    let captions = table.columns_like("caption");
-    let (fold, split) = (table.find(&["fold"]), table.find(&["split"]));
-    let task = builder.task_wanted().unwrap_or(if onset.is_some() && offset.is_some() && label.is_some() {
-        Task::Events
-    } else if !captions.is_empty() {
-        Task::Captions
-    } else if labels.is_some() {
-        Task::MultiLabel
-    } else {
-        Task::SingleLabel
-    });
-    match task {
-        Task::Events => {
-            table.column(&["onset", "onset_s", "start_s"])?;
-            table.column(&["offset", "offset_s", "end_s"])?;
-            table.column(&["label", "event_label", "class", "category"])?;
-        }
-        Task::Captions if captions.is_empty() => drop(table.column(&["caption"])?),
-        Task::Captions => {}
-        Task::SingleLabel | Task::MultiLabel if labels.is_none() => {
-            table.column(&["label", "labels", "class", "category"])?;
-        }
-        Task::SingleLabel | Task::MultiLabel => {}
-    }
+    let columns = Columns::of(table, builder.task_wanted())?;
     let mut said: Vec<Said> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    let text = |row, column: Option<usize>| column.map_or("", |column| cell(row, column));
     for (line, row) in &table.rows {
-        let name = cell(row, file);
+        let name = cell(row, columns.file);
         if name.is_empty() {
             builder.problem(table.row_name(*line), "names no file");
             continue;
@@ -100,55 +161,23 @@ pub(super) fn read(table: &Table, builder: &mut Builder) -> Result<(Task, Vec<Sa
             said.push(Said { file: name.to_owned(), ..Said::default() });
             said.len() - 1
         });
-        let file = &mut said[place];
-        file.fold = text(row, fold).parse().ok().or(file.fold);
-        text(row, split).clone_into(&mut file.split);
-        match task {
-            Task::Captions => {
-                let texts = captions.iter().map(|&column| cell(row, column)).filter(|text| !text.is_empty());
-                file.captions.extend(texts.map(str::to_owned));
-            }
-            Task::Events if text(row, label).is_empty() => {}
-            Task::Events => {
-                let times = (text(row, onset).parse::<f64>(), text(row, offset).parse::<f64>());
-                match times {
-                    (Ok(start), Ok(end)) if start >= 0.0 && end >= start && end.is_finite() => {
-                        file.events.push((start, end, text(row, label).to_owned()));
-                    }
-                    _ => builder.problem(
-                        table.row_name(*line),
-                        "expected onset and offset in seconds, in this order",
-                    ),
-                }
-            }
-            Task::SingleLabel | Task::MultiLabel => {
-                let joined = if labels.is_some() { text(row, labels) } else { text(row, label) };
-                let names = joined.split(';').map(str::trim).filter(|name| !name.is_empty());
-                file.labels.extend(names.map(str::to_owned));
-            }
+        if let Err(reason) = columns.heed(row, &mut said[place]) {
+            builder.problem(table.row_name(*line), reason);
         }
     }
     // A table of single labels that gives some file two is one of several.
-    let several = said.iter().any(|file| file.labels.len() > 1);
-    let task = if task == Task::SingleLabel && several && builder.task_wanted().is_none() {
-        Task::MultiLabel
-    } else {
-        task
-    };
+    let several = builder.task_wanted().is_none() && said.iter().any(|file| file.labels.len() > 1);
+    let task = if columns.task == Task::SingleLabel && several { Task::MultiLabel } else { columns.task };
     if task == Task::SingleLabel {
-        // The first label counts where the user asks for one.
-        said.iter_mut().for_each(|file| file.labels.truncate(1));
+        said.retain_mut(|file| {
+            // The first label counts where the user asks for one.
+            file.labels.truncate(1);
+            if file.labels.is_empty() {
+                builder.problem(file.file.clone(), "the table gives it no label");
+            }
+            !file.labels.is_empty()
+        });
     }
-    said.retain(|file| {
-        let empty = match task {
-            Task::SingleLabel => file.labels.is_empty(),
-            _ => false,
-        };
-        if empty {
-            builder.problem(file.file.clone(), "the table gives it no label");
-        }
-        !empty
-    });
     builder.ask(task);
     Ok((task, said))
 }

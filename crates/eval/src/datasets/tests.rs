@@ -310,6 +310,10 @@ fn tables_say_labels_captions_or_events() {
     assert_eq!(clips(&events), named(&[("a.wav", &["dog 0.5-1", "rain 2-3"]), ("b.wav", &[])]));
     only_problem(&events, "line 5");
 
+    let elsewhere = "filename\tonset\toffset\tevent_label\nb.wav\t0\t1\tdog\n";
+    let options = LoadOptions { audio: Some(tree.path().join("sub")), ..LoadOptions::default() };
+    assert_eq!(clips(&table(elsewhere, &options).unwrap()), named(&[("b.wav", &["dog 0-1"])]));
+
     let error = table("name,label\na.wav,dog\n", &plain).unwrap_err().to_string();
     assert!(error.contains("`file`") && error.contains("name, label"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! Bootstrap intervals, seeded.
 
 use super::normal::Z_95;
+use crate::random::Random;
 use crate::report::Interval;
 
 /// Any fixed number: the same data has the same interval.
@@ -17,13 +18,13 @@ const RESAMPLES: usize = 200;
 /// figure itself.
 /// `figure` is given how often each clip was drawn, and is `None` where it is undefined; such resamples are left out.
 pub(super) fn interval(value: f64, clips: usize, figure: impl Fn(&[u32]) -> Option<f64>) -> Interval {
-    let mut state = SEED;
+    let mut random = Random::new(SEED);
     let mut drawn = vec![0_u32; clips];
     let figures: Vec<f64> = (0..RESAMPLES)
         .filter_map(|_| {
             drawn.fill(0);
             for _ in 0..clips {
-                drawn[below(&mut state, clips)] += 1;
+                drawn[random.below(clips)] += 1;
             }
             figure(&drawn)
         })
@@ -39,17 +40,6 @@ fn standard_deviation(values: &[f64]) -> f64 {
     }
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
-}
-
-/// A number below `bound`: splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-/// 2014), scaled by multiplication.
-fn below(state: &mut u64, bound: usize) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    ((u128::from(z) * bound as u128) >> 64) as usize
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@
 mod figures;
 mod html;
 mod model;
+mod results;
 mod table;
 mod text;
 
 pub use html::html;
-pub use model::{
-    Accuracy, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EvalReport,
-    EventDetection, HeardEvent, Interval, MultiLabel, PromptResult, Protocol, RecordingResult,
-    ReliabilityBin, Results, Retrieval, RetrievalDirection, Skipped,
+pub use model::{EvalReport, Interval, PromptResult, Protocol, Skipped};
+pub use results::{
+    Accuracy, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EventDetection,
+    HeardEvent, MultiLabel, RecordingResult, ReliabilityBin, Results, Retrieval, RetrievalDirection,
 };
 pub use table::table;

@@ -60,9 +60,12 @@ pub fn table(report: &EvalReport) -> String {
     if !report.prompts.is_empty() {
         section(&mut out, "Prompts", &[true, true], report.prompts.iter().map(prompt).collect());
     }
+    let row = |s: &super::Skipped| vec![s.path.clone(), s.reason.clone()];
     if let Some(missing) = missing(report) {
-        let row = |s: &super::Skipped| vec![s.path.clone(), s.reason.clone()];
         listed(&mut out, &missing, &[], &[], &report.skipped, row);
+    }
+    if !report.beside.is_empty() {
+        listed(&mut out, "Beside the dataset", &[], &[], &report.beside, row);
     }
     out
 }

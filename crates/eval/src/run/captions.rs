@@ -5,7 +5,7 @@ use earmark_engine::Engine;
 use earmark_engine::labels::{Label, LabelSet};
 
 use crate::EvalError;
-use crate::datasets::{Dataset, Item, Truth};
+use crate::datasets::{Item, Truth};
 use crate::metrics::{Caption, retrieval};
 use crate::report::{PromptResult, Results, Retrieval};
 
@@ -13,7 +13,6 @@ use super::{Evaluated, RunOptions, paths};
 
 pub(super) fn evaluate(
     engine: &Engine,
-    _dataset: &Dataset,
     clips: &[(&Item, Embedding)],
     options: &RunOptions<'_>,
 ) -> Result<Evaluated, EvalError> {

@@ -89,7 +89,7 @@ pub fn run(
         return Err(EvalError::Setting {
             setting: "--folds",
             expected: "a dataset with one label a clip".to_owned(),
-            received: format!("{} ({:?})", dataset.name, dataset.task),
+            received: format!("{}, which has {}", dataset.name, dataset.task.as_str()),
         });
     }
     let mut evaluated = if dataset.task == Task::Events {
@@ -114,7 +114,7 @@ pub fn run(
             return Err(nothing(dataset, &skipped));
         }
         let mut evaluated = match dataset.task {
-            Task::Captions => captions::evaluate(engine, dataset, &there, options)?,
+            Task::Captions => captions::evaluate(engine, &there, options)?,
             _ => classes::evaluate(engine, dataset, &there, options)?,
         };
         evaluated.from_index = from_index;
@@ -122,11 +122,15 @@ pub fn run(
         evaluated
     };
     evaluated.prompts.sort_by(|a, b| b.value.value.total_cmp(&a.value.value));
-    let listed = dataset.problems.iter().map(|p| Skipped { path: p.path.clone(), reason: p.reason.clone() });
-    let skipped: Vec<Skipped> = listed.chain(evaluated.skipped.drain(..)).collect();
+    let listed = |is_clip: bool| {
+        let problems = dataset.problems.iter().filter(move |p| p.is_clip == is_clip);
+        problems.map(|p| Skipped { path: p.path.clone(), reason: p.reason.clone() })
+    };
+    let skipped: Vec<Skipped> = listed(true).chain(evaluated.skipped.drain(..)).collect();
+    let beside = listed(false).collect();
     let protocol = protocol::of(engine, dataset, options, &evaluated);
     let Evaluated { results, prompts, .. } = evaluated;
-    Ok(Outcome::Report(Box::new(EvalReport { protocol, results, prompts, skipped })))
+    Ok(Outcome::Report(Box::new(EvalReport { protocol, results, prompts, skipped, beside })))
 }
 
 /// The error for a dataset of which no clip could be used.

@@ -1,7 +1,7 @@
 //! A row a class, to be sorted.
 
 use super::Part;
-use super::markup::{escape, share_cell};
+use super::markup::{escape, share_cell, table};
 use crate::report::figures::weakest;
 use crate::report::text::percent;
 use crate::report::{ClassResult, Results};
@@ -14,7 +14,9 @@ pub(super) fn part(results: &Results) -> Part {
     let ranked = rows.iter().any(|c| c.average_precision.is_some() || c.auc.is_some());
     let note = match results {
         Results::MultiLabel(r) => format!(
-            "Weakest first. Recall, precision and F1 take a label as given from a probability of {}; AP and AUC need no threshold.",
+            "Weakest first. Recall, precision and F1 take a label as given from a probability of {}; AP and AUC \
+             need no \
+             threshold.",
             percent(r.threshold)
         ),
         Results::Events(_) => {
@@ -22,22 +24,15 @@ pub(super) fn part(results: &Results) -> Part {
         }
         _ => "Weakest first. AP and AUC rank all clips by the class.".to_owned(),
     };
-    let heads =
-        ["recall", "precision", "F1"].into_iter().chain(if ranked { vec!["AP", "AUC"] } else { vec![] });
-    let heads: String =
-        heads.map(|h| format!("<th class=\"number\"><button type=\"button\">{h}</button></th>")).collect();
     let of = if matches!(results, Results::Events(_)) { "events" } else { "clips" };
+    let names = ["class", of, "recall", "precision", "F1", "AP", "AUC"];
+    let names = &names[..if ranked { 7 } else { 5 }];
+    let buttons: Vec<String> =
+        names.iter().map(|name| format!("<button type=\"button\">{name}</button>")).collect();
+    let heads: Vec<(&str, bool)> = buttons.iter().enumerate().map(|(i, b)| (b.as_str(), i > 0)).collect();
     let body: String = rows.iter().map(|c| row(c, ranked)).collect();
-    let tall = if rows.len() > TALL { " tall" } else { "" };
-    Part::new(
-        "classes",
-        "Classes",
-        format!(
-            "<p class=\"note\">{note}</p>\n<div class=\"scroll{tall}\" tabindex=\"0\" role=\"region\" aria-label=\"Classes\">\
-             <table><thead><tr><th><button type=\"button\">class</button></th>\
-             <th class=\"number\"><button type=\"button\">{of}</button></th>{heads}</tr></thead><tbody>\n{body}</tbody></table></div>\n"
-        ),
-    )
+    let table = table(&heads, &body, (rows.len() > TALL).then_some("Classes"));
+    Part::new("classes", "Classes", format!("<p class=\"note\">{note}</p>\n{table}"))
 }
 
 fn row(c: &ClassResult, ranked: bool) -> String {

@@ -1,7 +1,7 @@
 //! The confusion matrix as a heat map, and the pairs it is made of.
 
 use super::Part;
-use super::markup::{escape, share_cell};
+use super::markup::{escape, share_cell, table};
 use crate::report::Classification;
 use crate::report::figures::most_confused;
 use crate::report::text::counted;
@@ -25,8 +25,10 @@ pub(super) fn part(r: &Classification) -> Part {
     };
     let body = format!(
         "{note}<p class=\"note\">A row is what the clips are, a column what they were called; colour is the share of \
-         the row: <span class=\"key right\"></span>right <span class=\"whole\"><span class=\"key wrong\"></span>wrong.</span> Point at a cell, or tap it.</p>\n\
-         <div class=\"beside\"><div><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Matrix\">{}</div>\n<p class=\"readout\" aria-live=\"polite\"></p></div>\n\
+         the row: <span class=\"key right\"></span>right <span class=\"whole\"><span class=\"key wrong\">\
+         </span>wrong.</span> Point at a cell, or tap it.</p>\n\
+         <div class=\"beside\"><div><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Matrix\">{}\
+         </div>\n<p class=\"readout\" aria-live=\"polite\"></p></div>\n\
          <div>{}</div></div>\n",
         heat_map(r, &shown),
         pairs(r)
@@ -76,8 +78,10 @@ fn heat_map(r: &Classification, shown: &[usize]) -> String {
         let middle = margin + i * cell + cell / 2;
         let (full, name, before) = (escape(&r.classes[shown[i]].name), escape(name), margin - 5);
         out += &format!(
-            "<text x=\"{before}\" y=\"{}\" text-anchor=\"end\" style=\"font-size:{font}px\">{name}<title>{full}</title></text>\
-             <text transform=\"translate({} {before}) rotate(-90)\" style=\"font-size:{font}px\">{name}<title>{full}</title></text>\n",
+            "<text x=\"{before}\" y=\"{}\" text-anchor=\"end\" style=\"font-size:{font}px\">{name}<title>{full}\
+             </title></text>\
+             <text transform=\"translate({} {before}) rotate(-90)\" style=\"font-size:{font}px\">{name}\
+             <title>{full}</title></text>\n",
             middle + 4,
             middle + 4,
         );
@@ -109,7 +113,8 @@ fn heat_map(r: &Classification, shown: &[usize]) -> String {
             // Even one clip of many must be seen, so low shares are raised.
             let opacity = 0.15 + 0.85 * share.powf(0.7);
             out += &format!(
-                "<g><rect class=\"cell {}\" x=\"{}\" y=\"{}\" width=\"{w}\" height=\"{w}\" fill-opacity=\"{:.2}\"><title>{}</title></rect>",
+                "<g><rect class=\"cell {}\" x=\"{}\" y=\"{}\" width=\"{w}\" height=\"{w}\" fill-opacity=\"{:.2}\">\
+                 <title>{}</title></rect>",
                 if expected == predicted { "right" } else { "wrong" },
                 left + 1,
                 top + 1,
@@ -164,8 +169,6 @@ fn pairs(r: &Classification) -> String {
     let rest = pairs.len().saturating_sub(PAIRS);
     let rest =
         if rest > 0 { format!("<p class=\"note\">and {rest} more pairs</p>\n") } else { String::new() };
-    format!(
-        "<h3>Most confused</h3>\n<div class=\"scroll\"><table><thead><tr><th>is</th><th>called</th><th class=\"number\">clips</th>\
-         <th class=\"number\">of the class</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n{rest}"
-    )
+    let heads = [("is", false), ("called", false), ("clips", true), ("of the class", true)];
+    format!("<h3>Most confused</h3>\n{}{rest}", table(&heads, &rows, None))
 }

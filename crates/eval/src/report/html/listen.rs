@@ -11,7 +11,8 @@ pub(super) fn part(worst: &[ClipResult], which: &str) -> Option<Part> {
     }
     let items: String = worst.iter().map(item).collect();
     let body = format!(
-        "<p class=\"note\">The {} clips with {which}, worst first. Are they mislabelled, or hard?</p>\n<ol class=\"clips\">\n{items}</ol>\n",
+        "<p class=\"note\">The {} clips with {which}, worst first. Are they mislabelled, or hard?</p>\n<ol \
+         class=\"clips\">\n{items}</ol>\n",
         worst.len()
     );
     Some(Part::new("listen", "Listen", body))

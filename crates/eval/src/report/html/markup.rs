@@ -75,6 +75,21 @@ pub(super) fn share_cell(share: Option<f64>) -> String {
     }
 }
 
+/// A table; `heads` are names of columns, and whether they are of numbers. With a label it is a region that scrolls
+/// in itself.
+pub(super) fn table(heads: &[(&str, bool)], rows: &str, label: Option<&str>) -> String {
+    let head = |&(name, number): &(&str, bool)| {
+        let class = if number { " class=\"number\"" } else { "" };
+        format!("<th{class}>{name}</th>")
+    };
+    let heads: String = heads.iter().map(head).collect();
+    let scroll = match label {
+        Some(label) => format!("class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\""),
+        None => "class=\"scroll\"".to_owned(),
+    };
+    format!("<div {scroll}><table><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>\n")
+}
+
 /// A section with a heading; `id` is also where the list of contents leads.
 pub(super) fn section(id: &str, title: &str, body: &str) -> String {
     format!(

@@ -60,7 +60,7 @@ pub fn html(report: &EvalReport) -> String {
             parts.extend(events::part(r));
         }
     }
-    parts.extend(skipped::part(report));
+    parts.extend(skipped::parts(report));
 
     let links: String = parts.iter().map(|p| format!(r##"<a href="#{}">{}</a> "##, p.id, p.title)).collect();
     let sections: String = parts.iter().map(|p| markup::section(p.id, &p.title, &p.body)).collect();

@@ -1,7 +1,7 @@
 //! The same clips under other prompts.
 
 use super::Part;
-use super::markup::escape;
+use super::markup::{escape, table};
 use super::summary::track;
 use crate::report::PromptResult;
 use crate::report::text::{ends, percent};
@@ -16,20 +16,20 @@ pub(super) fn part(prompts: &[PromptResult]) -> Option<Part> {
         let templates: String =
             p.templates.iter().map(|t| format!("<code class=\"template\">{}</code>", escape(t))).collect();
         format!(
-            "<tr><td class=\"name\">{templates}</td><td class=\"number\" data-v=\"{:.6}\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
-            p.value.value,
+            "<tr><td class=\"name\">{templates}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>\
+             <td>{}</td></tr>\n",
             percent(p.value.value),
             ends(p.value),
             track(p.value, low, high)
         )
     };
     let rows: String = prompts.iter().map(row).collect();
+    let scale = format!("{} to {}", percent(low), percent(high));
+    let heads = [("templates", false), (metric.as_str(), true), ("95 %", true), (scale.as_str(), false)];
     let body = format!(
-        "<p class=\"note\">Several templates in a row are averaged. Where intervals overlap widely, the order may be chance.</p>\n\
-         <div class=\"scroll\"><table><thead><tr><th>templates</th><th class=\"number\">{metric}</th><th class=\"number\">95 %</th>\
-         <th>{} to {}</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n",
-        percent(low),
-        percent(high)
+        "<p class=\"note\">Several templates in a row are averaged. Where intervals overlap widely, the order may be \
+         chance.</p>\n{}",
+        table(&heads, &rows, None)
     );
     Some(Part::new("prompts", "Prompts", body))
 }

@@ -1,7 +1,7 @@
 //! The reliability diagram: what probabilities say against what is right.
 
 use super::Part;
-use super::markup::escape;
+use super::markup::{escape, table};
 use crate::report::Calibration;
 use crate::report::figures::confidence;
 use crate::report::text::{counted, percent};
@@ -41,13 +41,13 @@ pub(super) fn part(c: &Calibration, independent: bool) -> Option<Part> {
          <dt>ECE</dt><dd>{}: mean distance from the line</dd>\
          <dt>Brier</dt><dd>{:.4}: mean squared error of the probabilities</dd>\
          <dt>NLL</dt><dd>{:.4} nats a {case}</dd></dl>\n\
-         <details><summary>The bins as a table</summary><table><thead><tr><th class=\"number\">probability</th>\
-         <th class=\"number\">right</th><th class=\"number\">{case}s</th></tr></thead><tbody>\n{rows}</tbody></table></details></div></div>\n",
+         <details><summary>The bins as a table</summary>{}</details></div></div>\n",
         diagram(c, case),
         verdict.unwrap_or_default(),
         percent(c.ece),
         c.brier,
         c.nll,
+        table(&[("probability", true), ("right", true), (&format!("{case}s"), true)], &rows, None),
     );
     Some(Part::new("reliability", "Reliability", body))
 }
@@ -99,7 +99,8 @@ fn diagram(c: &Calibration, case: &str) -> String {
         );
     }
     out + &format!(
-        "<text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">probability, and how many {case}s have it</text>\
+        "<text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">probability, and how many {case}s have it\
+         </text>\
          <text class=\"axis\" transform=\"translate(11 {}) rotate(-90)\" text-anchor=\"middle\">right</text></svg>",
         LEFT + SIZE / 2.0,
         bottom + 30.0,

@@ -2,25 +2,34 @@
 
 use super::Part;
 use super::listen::file;
-use super::markup::{escape, player, share_cell};
+use super::markup::{escape, player, share_cell, table};
 use crate::report::text::{count, ends, percent};
 use crate::report::{CaptionResult, Interval, Retrieval, RetrievalDirection};
 
 pub(super) fn parts(r: &Retrieval) -> Vec<Part> {
     let rows = row("text to audio", &r.text_to_audio) + &row("audio to text", &r.audio_to_text);
+    let heads = [
+        ("", false),
+        ("R@1", true),
+        ("R@5", true),
+        ("R@10", true),
+        ("mAP@10", true),
+        ("median rank", true),
+        ("queries", true),
+    ];
     let body = format!(
-        "<p class=\"note\">{} captions. A caption looks for its one clip; a clip looks for its captions, and the best of them counts. \
-         Equal scores are ranked against the right answer.</p>\n\
-         <div class=\"scroll\"><table><thead><tr><th></th><th class=\"number\">R@1</th><th class=\"number\">R@5</th>\
-         <th class=\"number\">R@10</th><th class=\"number\">mAP@10</th><th class=\"number\">median rank</th>\
-         <th class=\"number\">queries</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n",
-        count(r.captions)
+        "<p class=\"note\">{} captions. A caption looks for its one clip; a clip looks for its captions, and the \
+         best of \
+         them counts. Equal scores are ranked against the right answer.</p>\n{}",
+        count(r.captions),
+        table(&heads, &rows, None)
     );
     let mut parts = vec![Part::new("retrieval", "Retrieval", body)];
     if !r.worst.is_empty() {
         let items: String = r.worst.iter().map(item).collect();
         let body = format!(
-            "<p class=\"note\">The {} captions that find their clip last, worst first.</p>\n<ol class=\"clips\">\n{items}</ol>\n",
+            "<p class=\"note\">The {} captions that find their clip last, worst first.</p>\n<ol \
+             class=\"clips\">\n{items}</ol>\n",
             r.worst.len()
         );
         parts.push(Part::new("listen", "Listen", body));

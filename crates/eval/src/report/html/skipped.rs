@@ -1,18 +1,28 @@
-//! What was not evaluated, and why.
+//! What was not evaluated, and why; what lies beside.
 
 use super::Part;
-use super::markup::escape;
+use super::markup::{escape, table};
 use crate::report::text::count;
 use crate::report::{EvalReport, Skipped};
 
 /// Rows on the page; the JSON has all.
 const MOST: usize = 1000;
 
-pub(super) fn part(report: &EvalReport) -> Option<Part> {
-    let skipped = &report.skipped;
-    if skipped.is_empty() {
-        return None;
+pub(super) fn parts(report: &EvalReport) -> Vec<Part> {
+    let mut parts = Vec::new();
+    if !report.skipped.is_empty() {
+        let title = format!("Not evaluated ({})", count(report.skipped.len()));
+        let (note, caption) = ("These take no part in any figure.", "Files not evaluated");
+        parts.push(Part::new("skipped", title, body(&report.skipped, note, caption)));
     }
+    if !report.beside.is_empty() {
+        let (note, caption) = ("No clips of the dataset, as it says itself.", "Beside the dataset");
+        parts.push(Part::new("beside", caption, body(&report.beside, note, caption)));
+    }
+    parts
+}
+
+fn body(skipped: &[Skipped], note: &str, caption: &str) -> String {
     let row = |s: &Skipped| {
         format!(
             "<tr><td class=\"name\"><code>{}</code></td><td>{}</td></tr>\n",
@@ -27,9 +37,6 @@ pub(super) fn part(report: &EvalReport) -> Option<Part> {
     } else {
         String::new()
     };
-    let body = format!(
-        "<p class=\"note\">These take no part in any figure.</p>\n<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Files not evaluated\"><table><thead><tr><th>file</th><th>why</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n{rest}"
-    );
-    Some(Part::new("skipped", format!("Not evaluated ({})", count(skipped.len())), body))
+    let table = table(&[("file", false), ("why", false)], &rows, Some(caption));
+    format!("<p class=\"note\">{note}</p>\n{table}{rest}")
 }

@@ -1,7 +1,7 @@
 //! What the page says first: figures and protocol.
 
 use super::Part;
-use super::markup::{escape, share_cell};
+use super::markup::{escape, share_cell, table};
 use crate::report::figures::{Figure, figures as main_figures, missing, protocol_rows};
 use crate::report::text::{count, ends};
 use crate::report::{Classification, EvalReport, Interval, Protocol, Results};
@@ -43,7 +43,8 @@ pub(super) fn figures(results: &Results) -> String {
             .interval
             .map(|i| format!("{}<span class=\"note\">95 %: {}</span>", track(i, 0.0, 1.0), ends(i)));
         format!(
-            "<div class=\"figure\"><dt>{}</dt><dd><span class=\"value\">{}</span>{}</dd><dd class=\"note\">{}</dd></div>\n",
+            "<div class=\"figure\"><dt>{}</dt><dd><span class=\"value\">{}</span>{}</dd><dd class=\"note\">{}</dd>\
+             </div>\n",
             f.name,
             f.value,
             interval.unwrap_or_default(),
@@ -59,7 +60,8 @@ pub(super) fn track(i: Interval, from: f64, to: f64) -> String {
     let place = |v: f64| 100.0 * ((v - from) / (to - from)).clamp(0.0, 1.0);
     let (low, high, dot) = (place(i.low), place(i.high), place(i.value));
     format!(
-        "<span class=\"interval\" aria-hidden=\"true\"><span class=\"span\" style=\"left:{low:.2}%;width:{:.2}%\"></span>\
+        "<span class=\"interval\" aria-hidden=\"true\"><span class=\"span\" style=\"left:{low:.2}%;width:{:.2}%\">\
+         </span>\
          <span class=\"dot\" style=\"left:{dot:.2}%\"></span></span>",
         high - low
     )
@@ -85,23 +87,22 @@ pub(super) fn folds(r: &Classification) -> Option<Part> {
     let n = r.folds.len() as f64;
     let mean = r.folds.iter().sum::<f64>() / n;
     let spread = (r.folds.iter().map(|f| (f - mean).powi(2)).sum::<f64>() / n).sqrt();
-    let heads: String = (1..=r.folds.len()).map(|i| format!("<th class=\"number\">{i}</th>")).collect();
+    let numbers: Vec<String> = (1..=r.folds.len()).map(|i| i.to_string()).collect();
+    let heads: Vec<(&str, bool)> = numbers.iter().map(|n| (n.as_str(), true)).collect();
     let cells: String = r.folds.iter().map(|&f| share_cell(Some(f))).collect();
-    Some(Part::new(
-        "folds",
-        "Folds",
-        format!(
-            "<p>Top-1 in each: mean {:.1} %, standard deviation {:.1} points.</p>\n\
-             <div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody><tr>{cells}</tr></tbody></table></div>\n",
-            100.0 * mean,
-            100.0 * spread
-        ),
-    ))
+    let body = format!(
+        "<p>Top-1 in each: mean {:.1} %, standard deviation {:.1} points.</p>\n{}",
+        100.0 * mean,
+        100.0 * spread,
+        table(&heads, &format!("<tr>{cells}</tr>\n"), None)
+    );
+    Some(Part::new("folds", "Folds", body))
 }
 
 pub(super) fn footer(p: &Protocol) -> String {
     format!(
-        "<footer><p>Made by <code>earmark eval</code> {}. Vectors of {}, manifest <code>{}</code>. Sounds are played from \
+        "<footer><p>Made by <code>earmark eval</code> {}. Vectors of {}, manifest <code>{}</code>. Sounds are \
+         played from \
          where they lie; the page holds none of them.</p></footer>\n",
         escape(&p.earmark),
         escape(&p.model),

@@ -2,103 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod reference;
+
 use earmark_eval::metrics::{self, Caption, Event, MetricError, Recording};
 use earmark_eval::report::{ClassResult, Interval, ReliabilityBin, RetrievalDirection};
-use serde::Deserialize;
-
-/// What reference.py writes.
-#[derive(Deserialize)]
-struct Reference {
-    single: Vec<Single>,
-    multi: Vec<Multi>,
-    retrieval: Vec<Retrieval>,
-    events: Vec<Detection>,
-    probit: Vec<(f64, f64)>,
-}
-
-#[derive(Deserialize)]
-struct Class {
-    support: usize,
-    precision: f64,
-    recall: f64,
-    f1: f64,
-    average_precision: Option<f64>,
-    auc: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Single {
-    probabilities: Vec<Vec<f32>>,
-    truth: Vec<usize>,
-    folds: Vec<usize>,
-    top1: Interval,
-    top5: Option<Interval>,
-    balanced_accuracy: f64,
-    confusion: Vec<Vec<u32>>,
-    classes: Vec<Class>,
-    fold_accuracies: Vec<f64>,
-    brier: f64,
-    nll: f64,
-    ece: f64,
-    bins: Vec<ReliabilityBin>,
-}
-
-#[derive(Deserialize)]
-struct Multi {
-    probabilities: Vec<Vec<f32>>,
-    truth: Vec<Vec<usize>>,
-    threshold: f32,
-    classes: Vec<Class>,
-    macro_map: f64,
-    macro_auc: Option<f64>,
-    d_prime: Option<f64>,
-    label_ranking: Vec<f64>,
-    brier: f64,
-    nll: f64,
-    ece: f64,
-    bins: Vec<ReliabilityBin>,
-}
-
-#[derive(Deserialize)]
-struct Retrieval {
-    clips: usize,
-    owner: Vec<usize>,
-    scores: Vec<Vec<f32>>,
-    text_to_audio: Direction,
-    audio_to_text: Direction,
-}
-
-#[derive(Deserialize)]
-struct Direction {
-    r1: f64,
-    r5: f64,
-    r10: f64,
-    map10: f64,
-    median_rank: f64,
-    queries: usize,
-}
-
-#[derive(Deserialize)]
-struct Detection {
-    recordings: Vec<Scene>,
-    classes: Vec<Class>,
-    event_f1: f64,
-    event_f1_macro: f64,
-    segment_f1: f64,
-    segment_f1_macro: f64,
-    error_rate: f64,
-}
-
-#[derive(Deserialize)]
-struct Scene {
-    expected: Vec<(usize, f64, f64)>,
-    found: Vec<(usize, f64, f64)>,
-}
-
-fn reference() -> Reference {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/eval/metrics.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
+use reference::{Class, Direction, reference};
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|i| format!("{prefix}{i}")).collect()

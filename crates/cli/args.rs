@@ -434,8 +434,8 @@ pub(crate) struct EvalArgs {
     /// Compare templates on the same clips: one a line; several joined by ` | ` are averaged
     #[arg(long, value_name = "FILE")]
     pub(crate) prompts: Option<PathBuf>,
-    /// Instead of asking in words, fit class means to labelled clips and score each clip by a fit that has not seen it: over
-    /// so many random folds, or the dataset's `own`
+    /// Instead of asking in words, learn from labelled clips as `earmark fit` does and score each clip by a fit that has not
+    /// heard it: over so many random folds, or the dataset's `own`
     #[arg(long, value_name = "N|own", value_parser = parse_folds)]
     pub(crate) folds: Option<FoldChoice>,
     /// Evaluate a random sample of so many clips

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use earmark_engine::Engine;
+use earmark_engine::fit::FitOptions;
+use earmark_engine::{Engine, Keep};
 use earmark_eval::datasets::{Dataset, LoadOptions, load};
 use earmark_eval::report::{self, EvalReport};
-use earmark_eval::run::folds::{Fit, FoldChoice, Prototypes};
+use earmark_eval::run::folds::{Fit, FoldChoice};
+use earmark_eval::run::learned::Learned;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
 use earmark_index::{Collection, Index, OpenOptions};
 use etcetera::BaseStrategy as _;
@@ -33,12 +35,14 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     let engine = context::engine(global, context::model(global)?)?;
     let index = context::index_of(global, &engine);
     let kept = kept_index(&engine)?;
+    let threads = engine.pipeline_options(Keep::Segments).threads;
+    let learned = Learned(FitOptions { seed: args.seed, threads, ..FitOptions::default() });
     let options = RunOptions {
         limit: args.limit,
         seed: args.seed,
         templates: args.templates,
         prompts: compared,
-        fit: args.folds.map(|choice: FoldChoice| (&Prototypes as &dyn Fit, choice)),
+        fit: args.folds.map(|choice: FoldChoice| (&learned as &dyn Fit, choice)),
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);

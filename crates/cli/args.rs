@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use earmark_eval::datasets::{Layout, Task};
 use earmark_eval::run::folds::FoldChoice;
 
+use crate::args_fit::{AdaptArgs, FitArgs, LabelsArgs};
 use crate::units::{
     parse_count, parse_folds, parse_format, parse_limit, parse_probability, parse_root, parse_score,
     parse_seconds, parse_since, parse_tag, parse_weight,
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     Events(EventsArgs),
     Tag(TagArgs),
+    Fit(FitArgs),
+    Adapt(AdaptArgs),
+    Labels(LabelsArgs),
     Eval(EvalArgs),
     Info(InfoArgs),
     List(ListArgs),
@@ -255,6 +259,21 @@ pub(crate) struct LabelArgs {
     /// A file of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) labels_file: Option<PathBuf>,
+    /// A saved label set: `earmark labels` lists them, `earmark fit` learns one from labelled clips
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label_set: Option<String>,
+}
+
+/// Words to be saved as labels.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct LabelWordsArgs {
+    /// Labels, separated by commas
+    #[arg(long, value_name = "LIST")]
+    pub(crate) labels: Option<String>,
+    /// A file of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels_file: Option<PathBuf>,
 }
 
 /// Label clips with any words
@@ -282,9 +301,9 @@ pub(crate) struct ClassifyArgs {
     /// Judge each label by itself: any number of them may fit
     #[arg(long)]
     pub(crate) multi: bool,
-    /// Probability from which a label counts as heard, with --multi
-    #[arg(long, value_name = "P", default_value_t = 0.5, requires = "multi", value_parser = parse_probability)]
-    pub(crate) threshold: f32,
+    /// Probability from which a label counts as heard, with --multi [default: 0.5; each label's own in a fitted set]
+    #[arg(long, value_name = "P", requires = "multi", value_parser = parse_probability)]
+    pub(crate) threshold: Option<f32>,
     /// How many labels to show for each clip
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) top: Option<usize>,
@@ -314,9 +333,9 @@ pub(crate) struct EventsArgs {
     /// Put labels into this text, `{}` standing for the label (may be repeated)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
-    /// Probability at which an event begins
-    #[arg(long, value_name = "P", default_value_t = 0.5)]
-    pub(crate) threshold: f32,
+    /// Probability at which an event begins [default: 0.5; each label's own in a fitted set]
+    #[arg(long, value_name = "P")]
+    pub(crate) threshold: Option<f32>,
     /// Probability below which it ends [default: 0.7 of the threshold]
     #[arg(long, value_name = "P")]
     pub(crate) release: Option<f32>,
@@ -415,8 +434,8 @@ pub(crate) struct EvalArgs {
     /// Compare templates on the same clips: one a line; several joined by ` | ` are averaged
     #[arg(long, value_name = "FILE")]
     pub(crate) prompts: Option<PathBuf>,
-    /// Instead of asking in words, fit class means to labelled clips and score each clip by a fit that has not seen it: over
-    /// so many random folds, or the dataset's `own`
+    /// Instead of asking in words, learn from labelled clips as `earmark fit` does and score each clip by a fit that has not
+    /// heard it: over so many random folds, or the dataset's `own`
     #[arg(long, value_name = "N|own", value_parser = parse_folds)]
     pub(crate) folds: Option<FoldChoice>,
     /// Evaluate a random sample of so many clips

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use earmark_audio::Limits;
 use earmark_encoder::{Catalogue, Model, Runtime};
+use earmark_engine::label_sets::LabelSets;
+use earmark_engine::labels::LabelSet;
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions};
 use earmark_hub::Installer;
 use earmark_index::{Filter, Index};
+use earmark_server::Config;
 use etcetera::BaseStrategy;
 
-use crate::args::{FilterArgs, Global, LabelArgs};
+use crate::args::{FilterArgs, Global};
 use crate::output::note;
-use earmark_engine::labels::LabelSet;
 
 pub(crate) use crate::open::{
-    create_index_and_model, open_index, open_index_and_model, open_index_to_change,
+    create_index_and_model, index_of, open_index, open_index_and_model, open_index_to_change,
 };
 
 /// The folder of the index.
@@ -110,18 +112,22 @@ fn whole_path_glob(glob: &str) -> String {
     }
 }
 
-/// The labels that the options describe.
-pub(crate) fn labels(args: &LabelArgs) -> Result<LabelSet> {
-    Ok(match (&args.labels, &args.labels_file) {
-        (_, Some(file)) => LabelSet::from_file(file)?,
-        (list, None) => LabelSet::from_list(list.as_deref().unwrap_or_default())?,
+/// The words that the options describe.
+pub(crate) fn words(list: Option<&str>, file: Option<&Path>) -> Result<LabelSet> {
+    Ok(match file {
+        Some(file) => LabelSet::from_file(file)?,
+        None => LabelSet::from_list(list.unwrap_or_default())?,
     })
 }
 
+/// The saved label sets.
+pub(crate) fn label_sets(global: &Global) -> Result<LabelSets> {
+    Ok(LabelSets::new(&db_dir(global)?, Config::default().limits.label_sets))
+}
+
 /// Says so where probabilities were not calibrated.
-pub(crate) fn tell_uncalibrated(engine: &Engine, global: &Global) {
-    let manifest = engine.model().manifest();
-    if !manifest.scores.calibrated && !global.quiet {
-        note!("note: the probabilities of model `{}` are uncalibrated", manifest.id);
+pub(crate) fn tell_uncalibrated(engine: &Engine, calibrated: bool, global: &Global) {
+    if !calibrated && !global.quiet {
+        note!("note: the probabilities of model `{}` are uncalibrated", engine.model().manifest().id);
     }
 }

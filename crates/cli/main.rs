@@ -3,8 +3,10 @@
 //! `main` picks the command; each command is one file in `commands`.
 
 mod args;
+mod args_fit;
 mod commands;
 mod context;
+mod label_source;
 mod open;
 mod output;
 mod progress;
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         Command::Classify(args) => commands::classify::run(&global, args),
         Command::Events(args) => commands::events::run(&global, args),
         Command::Tag(args) => commands::tag::run(&global, &args),
+        Command::Fit(args) => commands::fit::run(&global, &args),
+        Command::Adapt(args) => commands::adapt::run(&global, &args),
+        Command::Labels(args) => commands::labels::run(&global, args),
         Command::Eval(args) => commands::eval::run(&global, args),
         Command::Info(args) => commands::info::run(&global, args),
         Command::List(args) => commands::list::run(&global, args),

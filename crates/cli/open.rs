@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use earmark_encoder::Model;
-use earmark_engine::identity;
+use earmark_engine::label_sets::is_own_file;
+use earmark_engine::{Engine, identity};
 use earmark_index::{Collection, Error, Index, OpenOptions, Space};
 
 use crate::args::Global;
@@ -165,10 +166,33 @@ pub(crate) fn check_free(dir: &Path) -> Result<()> {
     if dir.is_file() {
         bail!("{} is a file; --db names a folder", dir.display());
     }
-    let in_use = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    // Label sets may have been saved there before anything was indexed.
+    let others = |name: std::ffi::OsString| !name.to_str().is_some_and(is_own_file);
+    let in_use = std::fs::read_dir(dir)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| others(entry.file_name()))));
     // What an earlier try left behind is ours.
     if in_use && !Collection::has_begun(dir) {
         bail!("{} is no index, and not empty; name another folder with --db", dir.display());
     }
     Ok(())
+}
+
+/// The user's index, if it has vectors of the engine's model. What wants its vectors can do without them, so
+/// whatever is wrong with it is only told.
+pub(crate) fn index_of(global: &Global, engine: &Engine) -> Option<Index> {
+    let opened = || -> Result<Option<Index>> {
+        let collection = match Collection::open(&db_dir(global)?, &OpenOptions::default()) {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            collection => collection?,
+        };
+        let _hold = collection.hold()?;
+        let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
+        Ok(Some(Index::open_read_only(&space.path, Some(&engine.identity()), collection.options())?))
+    };
+    opened().unwrap_or_else(|e| {
+        if !global.quiet {
+            note!("the index's vectors are not used: {}", crate::output::chain(&e));
+        }
+        None
+    })
 }

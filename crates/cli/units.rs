@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use earmark_engine::fit::MOST_FOLDS;
 use earmark_eval::run::folds::FoldChoice;
 
 /// Seconds from `12`, `12s`, `250ms`, `1m30s`, `2h`, `1:30` or `1:02:03.5`.
@@ -57,6 +58,12 @@ pub(crate) fn parse_folds(text: &str) -> Result<FoldChoice, String> {
         Ok(folds) if folds >= 2 => Ok(FoldChoice::Random(folds)),
         _ => Err(format!("expected 2 or more, or `own`, got `{text}`")),
     }
+}
+
+/// How many folds.
+pub(crate) fn parse_fold_count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|folds| (2..=MOST_FOLDS).contains(folds));
+    count.ok_or_else(|| format!("expected 2 to {MOST_FOLDS}, got `{text}`"))
 }
 
 /// A cosine, -1 to 1.

@@ -75,7 +75,7 @@ fn folds_are_the_datasets_own_and_each_clip_is_scored_by_what_has_not_seen_it() 
     esc50(&sandbox);
     let report = sandbox.json(["eval", "set", "--folds", "own", "--json"]);
     assert_eq!(report["protocol"]["folds"], 2);
-    assert!(report["protocol"]["fitted"].as_str().unwrap().contains("mean"), "{report:#}");
+    assert!(report["protocol"]["fitted"].as_str().unwrap().contains("earmark fit"), "{report:#}");
     assert_eq!(report["results"]["folds"], serde_json::json!([1.0, 1.0]));
     assert_eq!(report["prompts"][0]["metric"], "top-1, zero-shot");
 

@@ -5,6 +5,7 @@ mod clap;
 mod classify;
 mod eval;
 mod events;
+mod fit;
 mod index;
 mod kinds;
 mod models;

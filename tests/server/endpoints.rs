@@ -2,9 +2,15 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use earmark_encoder::{Catalogue, Runtime};
+use earmark_engine::fit::{FitOptions, Labelled, fit};
+use earmark_engine::label_sets::{FitSummary, LabelSets, SavedSet};
+use earmark_engine::labels::LabelSet;
+use earmark_engine::{Engine, EngineOptions};
 use serde_json::json;
 
 use super::{Server, sound};
+use crate::sandbox::sample;
 
 #[tokio::test]
 async fn clips_are_listed_filtered_sorted_and_paged() {
@@ -209,6 +215,70 @@ async fn label_sets_are_saved_used_and_deleted() {
     assert_eq!(server.delete("/v1/labelsets/my%20set").await.status, 204);
     server.get("/v1/labelsets/my%20set").await.problem(404);
     server.delete("/v1/labelsets/my%20set").await.problem(404);
+}
+
+/// Saves the set `kinds`, fitted to sample sounds, with a model of this identity.
+fn save_fitted(server: &Server, edit: impl FnOnce(&mut earmark_index::Identity)) {
+    let model = Catalogue::default().open("mini").unwrap();
+    let engine = Engine::new(model, Runtime::load(None).unwrap(), EngineOptions::default());
+    let clips =
+        ["animals/dog-barking.wav", "animals/cat-meowing.flac", "alarms/siren-wail.mp3", "alarms/beep.wav"];
+    let vectors: Vec<_> = clips.iter().map(|clip| engine.embed_file(&sample(clip), None).unwrap()).collect();
+    let names = ["animal".to_owned(), "alarm".to_owned()];
+    let labelled = Labelled { vectors: &vectors, truth: &[0, 0, 1, 1], names: &names, texts: None };
+    let head = fit(&labelled, &engine.model().manifest().scores, &FitOptions::default()).unwrap().head;
+    let mut identity = engine.identity();
+    edit(&mut identity);
+    let summary = FitSummary {
+        method: "prototypes".to_owned(),
+        text_weight: 0.0,
+        clips: 4,
+        held_out: 4,
+        accuracy: Some(1.0),
+        zero_shot_accuracy: None,
+        ece: None,
+    };
+    let words = LabelSet::from_list("animal, alarm").unwrap();
+    LabelSets::new(&server.dir.path().join("test.earmark"), 10)
+        .put_fitted("kinds", SavedSet::of(&words, Vec::new()), identity, head, summary)
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_fitted_label_set_saved_by_the_program_works_by_name_at_once() {
+    let server = Server::new();
+    save_fitted(&server, |_| {});
+    let saved = server.get("/v1/labelsets/kinds").await.ok();
+    assert_eq!((&saved["fitted"]["clips"], &saved["model"]), (&json!(4), &json!("mini")));
+    let (dog, siren) = (server.clip("dog-barking.wav").await, server.clip("siren-wail.mp3").await);
+    let request = json!({"clip_ids": [dog, siren], "label_set": "kinds"});
+    let answer = server.post("/v1/classify", request.clone()).await.ok();
+    assert_eq!(answer["results"][0]["scores"][0]["label"], "animal");
+    assert_eq!(answer["results"][1]["scores"][0]["label"], "alarm");
+    let multi = server
+        .post("/v1/classify", json!({"clip_ids": [dog], "label_set": "kinds", "multi": true}))
+        .await
+        .ok();
+    assert_eq!(multi["results"][0]["accepted"], json!(["animal"]), "by its own thresholds: {multi}");
+    let events = server.post("/v1/events", json!({"clip_id": dog, "label_set": "kinds"})).await.ok();
+    assert_eq!(events["labels"], json!(["animal", "alarm"]));
+    assert!(events["events"].as_array().unwrap().iter().any(|e| e["label"] == "animal"), "{events}");
+    let templates = json!({"clip_ids": [dog], "label_set": "kinds", "templates": ["a {}"]});
+    assert_eq!(server.post("/v1/classify", templates).await.problem(400).1, "templates");
+    // Words of the same name take its place, and nothing of it is left in a cache.
+    let words = json!({"labels": ["animal", "alarm"]});
+    assert!(server.json(Method::PUT, "/v1/labelsets/kinds", words).await.ok().get("fitted").is_none());
+    assert_ne!(server.post("/v1/classify", request).await.ok(), answer);
+}
+
+#[tokio::test]
+async fn a_label_set_of_another_model_is_refused() {
+    let server = Server::new();
+    save_fitted(&server, |identity| identity.manifest_hash = "0".repeat(64));
+    let id = server.clip("dog-barking.wav").await;
+    let (detail, _) =
+        server.post("/v1/classify", json!({"clip_ids": [id], "label_set": "kinds"})).await.problem(409);
+    assert!(detail.contains("was made with model `mini` (manifest 000000000000"), "{detail}");
 }
 
 #[tokio::test]

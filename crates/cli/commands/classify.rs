@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use earmark_engine::classify::{
-    Classification, ClipPooling, Decision, classify_indexed, cosines_of_windows, decide,
+    Classification, ClipPooling, Decision, classify_indexed, cosines_of_windows, read,
 };
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Encoded, Engine, EngineError, Keep, Source};
@@ -13,6 +13,7 @@ use earmark_index::Filter;
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Global};
+use crate::label_source::LabelSource;
 use crate::output::note;
 use crate::sources::{FILES_AT_ONCE, sources};
 use crate::{EXIT_SOME_FAILED, context, output};
@@ -29,7 +30,7 @@ struct Answer {
     accepted: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     none_probability: Option<f32>,
-    /// Whether the probabilities are calibrated for this model.
+    /// Whether the probabilities are calibrated for this model, or on the clips that the set was fitted to.
     calibrated: bool,
     scores: Vec<Score>,
 }
@@ -42,7 +43,7 @@ struct Score {
 }
 
 pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
-    let labels = context::labels(&args.labels)?;
+    let labels = LabelSource::of(global, &args.labels, &args.templates)?;
     let filter = context::filter(&args.filter);
     if !args.indexed && filter != Filter::default() {
         bail!("--path, --with-tag and the like choose among the clips of the index; add --indexed");
@@ -51,21 +52,21 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
     let pooling: ClipPooling = args.pooling.parse()?;
     let mut printer = Printer::new(&args);
     let mut failed = 0;
-    let engine = if args.indexed {
+    let (engine, calibrated) = if args.indexed {
         let (index, model) = context::open_index_and_model(global)?;
         let engine = context::engine(global, model)?;
-        let labels = labels.encode(&engine, &args.templates)?;
+        let labels = labels.encode(&engine)?;
         classify_indexed(&engine, &index, &filter, &labels, pooling, decision, |clip, classification| {
-            printer.take(answer(&engine, &labels, clip.meta.path.clone(), classification));
+            printer.take(answer(&labels, clip.meta.path.clone(), classification));
         })?;
         if printer.count == 0 && !global.quiet {
             let clips = index.stats()?.clips;
             note!("none of the {clips} clips in the index passes the filters");
         }
-        engine
+        (engine, labels.readout.calibrated)
     } else {
-        let engine = context::engine(global, context::model(global)?)?;
-        let labels = labels.encode(&engine, &args.templates)?;
+        let engine = context::engine(global, labels.model(global)?)?;
+        let labels = labels.encode(&engine)?;
         let (sources, missing) = sources(&args.files)?;
         failed += missing;
         for chunk in sources.chunks(FILES_AT_ONCE) {
@@ -73,7 +74,7 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
             let results = engine.encode(chunk.to_vec(), &engine.pipeline_options(Keep::Windows))?;
             for (name, result) in names.into_iter().zip(results) {
                 match result.and_then(|e| classify(&engine, &e, &labels, pooling, decision, &name)) {
-                    Ok(classification) => printer.take(answer(&engine, &labels, name, classification)),
+                    Ok(classification) => printer.take(answer(&labels, name, classification)),
                     Err(e) => {
                         failed += 1;
                         note!("failed: {}", output::printable(&e.to_string()));
@@ -82,10 +83,10 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
             }
             printer.pause()?;
         }
-        engine
+        (engine, labels.readout.calibrated)
     };
     printer.finish()?;
-    context::tell_uncalibrated(&engine, global);
+    context::tell_uncalibrated(&engine, calibrated, global);
     Ok(if failed > 0 { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
 }
 
@@ -98,10 +99,10 @@ fn classify(
     name: &str,
 ) -> Result<Classification, EngineError> {
     let cosines = cosines_of_windows(engine, encoded, labels, pooling, name)?;
-    Ok(decide(&engine.model().manifest().scores, &cosines, decision))
+    Ok(read(&labels.readout, &cosines, decision))
 }
 
-fn answer(engine: &Engine, labels: &EncodedLabels, file: String, c: Classification) -> Answer {
+fn answer(labels: &EncodedLabels, file: String, c: Classification) -> Answer {
     let label_name = |i: usize| labels.names[i].clone();
     let accepted: Vec<String> = c.scores[..c.accepted].iter().map(|s| label_name(s.label)).collect();
     Answer {
@@ -109,7 +110,7 @@ fn answer(engine: &Engine, labels: &EncodedLabels, file: String, c: Classificati
         label: accepted.first().cloned(),
         accepted,
         none_probability: c.none_probability,
-        calibrated: engine.model().manifest().scores.calibrated,
+        calibrated: labels.readout.calibrated,
         scores: c
             .scores
             .iter()

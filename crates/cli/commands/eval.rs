@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use earmark_engine::Engine;
+use earmark_engine::fit::FitOptions;
+use earmark_engine::{Engine, Keep};
 use earmark_eval::datasets::{Dataset, LoadOptions, load};
 use earmark_eval::report::{self, EvalReport};
-use earmark_eval::run::folds::{Fit, FoldChoice, Prototypes};
+use earmark_eval::run::folds::{Fit, FoldChoice};
+use earmark_eval::run::learned::Learned;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
-use earmark_index::{Collection, Error, Index, OpenOptions};
+use earmark_index::{Collection, Index, OpenOptions};
 use etcetera::BaseStrategy as _;
 
 use crate::args::{EvalArgs, Global};
@@ -31,15 +33,17 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     let dataset = load(&args.path, &load_options)?;
     let compared = args.prompts.as_deref().map(prompts::read).transpose()?.unwrap_or_default();
     let engine = context::engine(global, context::model(global)?)?;
-    let index = users_index(global, &engine);
+    let index = context::index_of(global, &engine);
     let cache = cache_folder()?;
     let kept = kept_index(&cache, &engine)?;
+    let threads = engine.pipeline_options(Keep::Segments).threads;
+    let learned = Learned(FitOptions { seed: args.seed, threads, ..FitOptions::default() });
     let options = RunOptions {
         limit: args.limit,
         seed: args.seed,
         templates: args.templates,
         prompts: compared,
-        fit: args.folds.map(|choice: FoldChoice| (&Prototypes as &dyn Fit, choice)),
+        fit: args.folds.map(|choice: FoldChoice| (&learned as &dyn Fit, choice)),
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
@@ -66,30 +70,10 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
             note!("report: {}", out.join("report.html").display());
         }
     }
-    context::tell_uncalibrated(&engine, global);
+    context::tell_uncalibrated(&engine, engine.model().manifest().scores.calibrated, global);
     tell_skipped(global, &dataset, &report);
     let failed = args.strict && !report.skipped.is_empty();
     Ok(if failed { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
-}
-
-/// The user's index, if it has vectors of the engine's model. An evaluation can do without, so whatever is wrong with it is
-/// only told.
-fn users_index(global: &Global, engine: &Engine) -> Option<Index> {
-    let opened = || -> Result<Option<Index>> {
-        let collection = match Collection::open(&context::db_dir(global)?, &OpenOptions::default()) {
-            Err(Error::NotFound { .. }) => return Ok(None),
-            collection => collection?,
-        };
-        let _hold = collection.hold()?;
-        let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
-        Ok(Some(Index::open_read_only(&space.path, Some(&engine.identity()), collection.options())?))
-    };
-    opened().unwrap_or_else(|e| {
-        if !global.quiet {
-            note!("the index's vectors are not used: {}", output::chain(&e));
-        }
-        None
-    })
 }
 
 /// The folder for what evaluations keep for their next run.

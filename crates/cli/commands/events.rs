@@ -10,6 +10,7 @@ use earmark_engine::events::{EventOptions, RELEASE_SHARE, detect};
 use serde::Serialize;
 
 use crate::args::{EventsArgs, Global};
+use crate::label_source::LabelSource;
 use crate::output::note;
 use crate::sources::read_stdin;
 use crate::units::{amount, clock};
@@ -38,18 +39,21 @@ fn to_millisecond(seconds: f64) -> f64 {
 }
 
 pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
-    let labels = context::labels(&args.labels)?;
+    let labels = LabelSource::of(global, &args.labels, &args.templates)?;
+    let defaults = EventOptions::default();
+    let threshold = args.threshold.unwrap_or(defaults.threshold);
     let options = EventOptions {
-        threshold: args.threshold,
-        release: args.release.unwrap_or(args.threshold * RELEASE_SHARE),
+        threshold,
+        release: args.release.unwrap_or(threshold * RELEASE_SHARE),
+        own_thresholds: args.threshold.is_none() && args.release.is_none(),
         hop_s: args.hop,
         smooth_s: args.smooth,
         min_duration_s: args.min_duration,
         merge_gap_s: args.merge_gap,
     };
     options.validate()?;
-    let engine = context::engine(global, context::model(global)?)?;
-    let labels = labels.encode(&engine, &args.templates)?;
+    let engine = context::engine(global, labels.model(global)?)?;
+    let labels = labels.encode(&engine)?;
     let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
     let name = source.name();
     let (events, encoded) = detect(&engine, source, &name, &labels, &options)?;
@@ -68,7 +72,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
             file: name,
             duration_s: encoded.duration_s,
             labels: &labels.names,
-            calibrated: engine.model().manifest().scores.calibrated,
+            calibrated: labels.readout.calibrated,
             events: rows,
         })?;
     } else if format.row.jsonl {
@@ -102,12 +106,16 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         output::table(&mut out, &[true, true], &cells)?;
         out.flush()?;
     }
-    context::tell_uncalibrated(&engine, global);
+    context::tell_uncalibrated(&engine, labels.readout.calibrated, global);
     if events.is_empty() && !global.quiet {
         note!(
-            "nothing heard in {} of audio: no label reaches {:.2}; a lower --threshold hears more",
+            "nothing heard in {} of audio: no label reaches {}; a lower --threshold hears more",
             amount(encoded.duration_s),
-            args.threshold
+            if options.own_thresholds && labels.readout.is_fitted() {
+                "its own threshold".to_owned()
+            } else {
+                format!("{threshold:.2}")
+            }
         );
     }
     Ok(ExitCode::SUCCESS)

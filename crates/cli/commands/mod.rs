@@ -1,11 +1,14 @@
 //! One file a command. Each opens what it needs, asks the engine, and prints.
 
+pub(crate) mod adapt;
 pub(crate) mod classify;
 pub(crate) mod completions;
 pub(crate) mod eval;
 pub(crate) mod events;
+pub(crate) mod fit;
 pub(crate) mod index;
 pub(crate) mod info;
+pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod models;
 pub(crate) mod reembed;

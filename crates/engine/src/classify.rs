@@ -10,6 +10,7 @@ use earmark_encoder::{Scores, dot};
 use earmark_index::{Clip, Filter, Index};
 
 use crate::labels::EncodedLabels;
+use crate::readout::{Line, NoneOfThese, Readout};
 use crate::{Encoded, Engine, EngineError, Span};
 
 /// How a clip's windows become one cosine a label.
@@ -48,8 +49,8 @@ pub enum Decision {
     Single,
     /// Any number of labels: each whose independent probability reaches the threshold.
     Multi {
-        /// 0 to 1.
-        threshold: f32,
+        /// 0 to 1; each label's own if `None`.
+        threshold: Option<f32>,
     },
 }
 
@@ -141,9 +142,26 @@ pub fn cosines_of_spans(
 /// Turns cosines into an answer with the model's calibration.
 #[must_use]
 pub fn decide(scores: &Scores, cosines: &[f32], decision: Decision) -> Classification {
+    read(&Readout::of_model(scores, cosines.len()), cosines, decision)
+}
+
+/// Turns cosines with the labels of a set into an answer, as its readout says.
+#[must_use]
+pub fn read(readout: &Readout, cosines: &[f32], decision: Decision) -> Classification {
     let (probabilities, none_probability) = match decision {
-        Decision::Single => softmax_with_none(scores, cosines),
-        Decision::Multi { .. } => (cosines.iter().map(|&c| independent(scores, c)).collect(), None),
+        Decision::Single => readout.softmax(cosines),
+        Decision::Multi { .. } => {
+            let independent = |(line, &cosine): (&Line, &f32)| line.independent(cosine);
+            (readout.lines.iter().zip(cosines).map(independent).collect(), None)
+        }
+    };
+    // Logits rank as probabilities do, but do not saturate.
+    let key = |label: usize| {
+        let (line, cosine) = (&readout.lines[label], cosines[label]);
+        match decision {
+            Decision::Single => line.logit(cosine),
+            Decision::Multi { .. } => line.independent_scale * cosine + line.independent_bias,
+        }
     };
     let mut ranked: Vec<LabelScore> = probabilities
         .into_iter()
@@ -151,33 +169,34 @@ pub fn decide(scores: &Scores, cosines: &[f32], decision: Decision) -> Classific
         .enumerate()
         .map(|(label, (probability, &cosine))| LabelScore { label, probability, cosine })
         .collect();
-    ranked.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.label.cmp(&b.label)));
+    ranked.sort_by(|a, b| key(b.label).total_cmp(&key(a.label)).then(a.label.cmp(&b.label)));
     let accepted = match decision {
-        Decision::Single => {
-            let best = ranked.first().map_or(f32::NEG_INFINITY, |s| s.cosine);
-            usize::from(scores.none_similarity.is_none_or(|none| best > none))
+        Decision::Single => ranked.first().is_some_and(|best| fits(readout, best)).into(),
+        Decision::Multi { threshold } => {
+            // Labels with thresholds of their own are not accepted in the order of their probabilities.
+            let reaches =
+                |s: &LabelScore| s.probability >= threshold.unwrap_or(readout.lines[s.label].threshold);
+            ranked.sort_by_key(|s| !reaches(s));
+            ranked.iter().take_while(|s| reaches(s)).count()
         }
-        Decision::Multi { threshold } => ranked.iter().take_while(|s| s.probability >= threshold).count(),
     };
     Classification { scores: ranked, accepted, none_probability }
 }
 
-/// The calibrated probability of one label by itself.
-#[must_use]
-pub fn independent(scores: &Scores, cosine: f32) -> f32 {
-    1.0 / (1.0 + (-(scores.multi_scale * cosine + scores.multi_bias)).exp())
+/// Whether the best label is better than "none of these".
+fn fits(readout: &Readout, best: &LabelScore) -> bool {
+    let line = &readout.lines[best.label];
+    match readout.none {
+        NoneOfThese::Logit(none) => line.logit(best.cosine) > none,
+        NoneOfThese::BelowThreshold => line.independent(best.cosine) >= line.threshold,
+        NoneOfThese::Never => true,
+    }
 }
 
-/// Softmax over the labels and, where the model has a cosine for it, "none of these", whose probability comes second.
-fn softmax_with_none(scores: &Scores, cosines: &[f32]) -> (Vec<f32>, Option<f32>) {
-    let scale = scores.softmax_scale();
-    let logits = cosines.iter().chain(&scores.none_similarity).map(|cosine| cosine * scale);
-    let max = logits.clone().fold(f32::NEG_INFINITY, f32::max);
-    let mut probabilities: Vec<f32> = logits.map(|logit| (logit - max).exp()).collect();
-    let total: f32 = probabilities.iter().sum();
-    probabilities.iter_mut().for_each(|p| *p /= total);
-    let none = probabilities.drain(cosines.len()..).next();
-    (probabilities, none)
+/// The calibrated probability of one label by itself, by the model's own calibration.
+#[must_use]
+pub fn independent(scores: &Scores, cosine: f32) -> f32 {
+    Line::of_model(scores).independent(cosine)
 }
 
 /// Classifies every clip of an index that `filter` admits, from its stored vectors: nothing is decoded again.
@@ -200,7 +219,7 @@ pub fn classify_indexed(
             .map(|s| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
             .collect();
         let cosines = cosines_of_spans(engine, &spans, labels, pooling, &clip.meta.path)?;
-        each(&clip, decide(&engine.model().manifest().scores, &cosines, decision));
+        each(&clip, read(&labels.readout, &cosines, decision));
     }
     Ok(())
 }
@@ -245,10 +264,31 @@ mod tests {
 
     #[test]
     fn multi_accepts_each_label_by_itself() {
-        let c = decide(&SCORES, &[0.5, 0.1, 0.45], Decision::Multi { threshold: 0.5 });
+        let c = decide(&SCORES, &[0.5, 0.1, 0.45], Decision::Multi { threshold: Some(0.5) });
         assert_eq!(c.accepted, 2);
         assert!((c.scores[0].probability - independent(&SCORES, 0.5)).abs() < 1e-6);
         assert_eq!(c.none_probability, None);
+    }
+
+    #[test]
+    fn labels_that_were_fitted_go_by_their_own_lines_and_thresholds() {
+        let line = |bias, threshold| Line {
+            scale: 10.0,
+            bias,
+            independent_scale: 10.0,
+            independent_bias: -4.0,
+            threshold,
+        };
+        let lines = vec![line(0.0, 0.3), line(3.0, 0.9), line(-9.0, 0.5)];
+        let readout = Readout { lines, none: NoneOfThese::BelowThreshold, calibrated: true };
+        let cosines = [0.35, 0.5, 0.39];
+        let single = read(&readout, &cosines, Decision::Single);
+        assert_eq!(single.scores[0].label, 1, "the bias counts");
+        assert_eq!((single.accepted, single.none_probability), (0, None), "0.73 is below its own 0.9");
+        let multi = read(&readout, &cosines, Decision::Multi { threshold: None });
+        assert_eq!(multi.scores.iter().map(|s| s.label).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(multi.accepted, 1);
+        assert_eq!(read(&readout, &cosines, Decision::Multi { threshold: Some(0.4) }).accepted, 2);
     }
 
     #[test]

@@ -50,6 +50,41 @@ pub enum EngineError {
         /// The panic's message.
         what: String,
     },
+    /// No label set is saved under this name.
+    #[error("there is no label set `{name}`; there {known}")]
+    NoSuchLabelSet {
+        /// The name.
+        name: String,
+        /// Those there are, in words.
+        known: String,
+    },
+    /// The saved label sets, or what was fitted for one, cannot be read or written.
+    #[error("{}: {reason}", .path.display())]
+    LabelSets {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what came, and what to do.
+        reason: String,
+    },
+    /// A label set was fitted or adapted in another model's space.
+    #[error(
+        "label set `{name}` was made with {made_with}, and this is {here}; add --model {}, or make it again with this model",
+        .made_with.model_id
+    )]
+    LabelSetOfOtherModel {
+        /// The set.
+        name: String,
+        /// What made it.
+        made_with: Box<earmark_index::Identity>,
+        /// What it was to be used with.
+        here: Box<earmark_index::Identity>,
+    },
+    /// There are as many label sets as there may be.
+    #[error("there are {most} label sets already; delete one first")]
+    TooManyLabelSets {
+        /// How many there may be.
+        most: usize,
+    },
     /// An exported index is damaged or of another kind.
     #[error("{}: {reason}", .path.display())]
     Transfer {

@@ -4,9 +4,6 @@
 //! stands for the stretch half a hop to either side. A window that reaches a little way into a clear sound hears it
 //! already, so the stretch of high scores begins before the sound and ends after it; [`EDGE_REACH`] takes that back.
 
-use earmark_encoder::Scores;
-
-use crate::classify::independent;
 use crate::labels::EncodedLabels;
 use crate::{Encoded, Engine, EngineError, Keep, PipelineOptions, Source};
 
@@ -17,6 +14,8 @@ pub struct EventOptions {
     pub threshold: f32,
     /// Probability below which it ends; at most `threshold`. Hysteresis keeps an event whole over a dip.
     pub release: f32,
+    /// Take each label's own threshold instead, and [`RELEASE_SHARE`] of it.
+    pub own_thresholds: bool,
     /// Hop between windows, seconds; `None` for an eighth of the model's window.
     pub hop_s: Option<f64>,
     /// Length of the median filter, seconds: outliers shorter than half of it vanish. 0 for none.
@@ -38,6 +37,7 @@ impl Default for EventOptions {
         Self {
             threshold: 0.5,
             release: 0.5 * RELEASE_SHARE,
+            own_thresholds: false,
             hop_s: None,
             smooth_s: 0.36,
             min_duration_s: 0.2,
@@ -66,6 +66,8 @@ pub struct ScoreTrack {
     pub cells: Vec<(f64, f64)>,
     /// Independent probabilities, `[labels][windows]`.
     pub rows: Vec<Vec<f32>>,
+    /// Each label's own threshold.
+    pub thresholds: Vec<f32>,
     /// How far high scores reach beyond the sound at each end, seconds.
     pub reach_s: f64,
 }
@@ -170,17 +172,21 @@ pub fn score_track(
     name: &str,
 ) -> Result<ScoreTrack, EngineError> {
     let manifest = engine.model().manifest();
-    let scores: &Scores = &manifest.scores;
     let length_s = manifest.window_s();
     let centres: Vec<f64> = encoded.spans.iter().map(|s| s.start_s + length_s / 2.0).collect();
     let mut rows = vec![Vec::with_capacity(encoded.spans.len()); labels.vectors.len()];
     for span in &encoded.spans {
         let window = engine.model().pool(&span.vector, name)?;
-        for (row, label) in rows.iter_mut().zip(&labels.vectors) {
-            row.push(independent(scores, window.cosine(label)));
+        for ((row, label), line) in rows.iter_mut().zip(&labels.vectors).zip(&labels.readout.lines) {
+            row.push(line.independent(window.cosine(label)));
         }
     }
-    Ok(ScoreTrack { cells: cells(&centres, encoded.duration_s), rows, reach_s: EDGE_REACH * length_s })
+    Ok(ScoreTrack {
+        cells: cells(&centres, encoded.duration_s),
+        rows,
+        thresholds: labels.readout.lines.iter().map(|line| line.threshold).collect(),
+        reach_s: EDGE_REACH * length_s,
+    })
 }
 
 /// Stretches that meet halfway between centres; the first begins and the last ends with the sound.
@@ -215,16 +221,21 @@ pub fn find_events(track: &ScoreTrack, options: &EventOptions) -> Vec<Event> {
 
 fn label_events(label: usize, row: &[f32], track: &ScoreTrack, options: &EventOptions) -> Vec<Event> {
     let cells = &track.cells;
+    let (threshold, release) = if options.own_thresholds {
+        (track.thresholds[label], track.thresholds[label] * RELEASE_SHARE)
+    } else {
+        (options.threshold, options.release)
+    };
     let mut events: Vec<Event> = Vec::new();
     let mut i = 0;
     while i < row.len() {
-        if row[i] < options.threshold {
+        if row[i] < threshold {
             i += 1;
             continue;
         }
         // The event reaches back and on for as long as the score stays above the release level.
-        let first = row[..i].iter().rposition(|&s| s < options.release).map_or(0, |p| p + 1);
-        let last = row[i..].iter().position(|&s| s < options.release).map_or(row.len(), |p| i + p) - 1;
+        let first = row[..i].iter().rposition(|&s| s < release).map_or(0, |p| p + 1);
+        let last = row[i..].iter().position(|&s| s < release).map_or(row.len(), |p| i + p) - 1;
         let score = row[first..=last].iter().copied().fold(0.0, f32::max);
         let event = Event { onset_s: cells[first].0, offset_s: cells[last].1, label, score };
         match events.last_mut() {
@@ -271,7 +282,7 @@ mod tests {
     /// One label at a hop of 0.1 s.
     fn events(row: &[f32], options: &EventOptions) -> Vec<(f64, f64)> {
         let cells = (0..row.len()).map(|i| (i as f64 / 10.0, (i + 1) as f64 / 10.0)).collect();
-        let track = ScoreTrack { cells, rows: vec![row.to_vec()], reach_s: 0.0 };
+        let track = ScoreTrack { cells, rows: vec![row.to_vec()], thresholds: vec![0.65], reach_s: 0.0 };
         find_events(&track, options).iter().map(|e| (e.onset_s, e.offset_s)).collect()
     }
 
@@ -279,7 +290,7 @@ mod tests {
     fn edges_are_drawn_in_but_not_at_the_ends_of_the_recording() {
         let cells = (0..10).map(|i| (f64::from(i), f64::from(i + 1))).collect();
         let row = vec![0.9, 0.9, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9, 0.0, 0.0];
-        let track = ScoreTrack { cells, rows: vec![row], reach_s: 0.75 };
+        let track = ScoreTrack { cells, rows: vec![row], thresholds: vec![0.5], reach_s: 0.75 };
         let found = find_events(&track, &raw());
         let times: Vec<_> = found.iter().map(|e| (e.onset_s, e.offset_s)).collect();
         assert_eq!(times, [(0.0, 1.5), (4.75, 7.25)]);
@@ -293,6 +304,12 @@ mod tests {
     fn hysteresis_bridges_a_dip_and_ends_below_the_release() {
         let row = [0.0, 0.4, 0.6, 0.4, 0.7, 0.3, 0.6];
         assert_eq!(events(&row, &raw()), [(0.1, 0.5), (0.6, 0.7)]);
+    }
+
+    #[test]
+    fn a_labels_own_threshold_is_taken_if_wanted() {
+        let row = [0.0, 0.6, 0.0, 0.5, 0.7, 0.4];
+        assert_eq!(events(&row, &EventOptions { own_thresholds: true, ..raw() }), [(0.3, 0.5)]);
     }
 
     #[test]

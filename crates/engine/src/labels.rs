@@ -8,6 +8,7 @@ use std::path::Path;
 use earmark_encoder::Embedding;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
+use crate::readout::Readout;
 use crate::{Engine, EngineError};
 
 /// A label and the texts that stand for it.
@@ -30,6 +31,8 @@ pub struct EncodedLabels {
     pub names: Vec<String>,
     /// One unit vector a label: the mean over its prompts and the templates.
     pub vectors: Vec<Embedding>,
+    /// How cosines with them are read: as the model says, or as was fitted.
+    pub readout: Readout,
 }
 
 impl LabelSet {
@@ -132,7 +135,9 @@ impl LabelSet {
                 })
                 .collect::<Result<Vec<_>, _>>()
         })?;
-        Ok(EncodedLabels { names: self.0.iter().map(|l| l.name.clone()).collect(), vectors })
+        let names: Vec<String> = self.0.iter().map(|l| l.name.clone()).collect();
+        let readout = Readout::of_model(&engine.model().manifest().scores, names.len());
+        Ok(EncodedLabels { names, vectors, readout })
     }
 }
 

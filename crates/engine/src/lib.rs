@@ -4,18 +4,26 @@
 //! - [`ingest`]: folders of sound files into an index, incrementally, on all cores
 //! - [`reembed`]: an index into the vectors of another model
 //! - [`search`]: an index by words, by example, by both; why a hit matched
-//! - [`classify`]: clips against any set of labels
+//! - [`classify`]: clips against any set of labels, whose cosines are read as [`readout`] says
 //! - [`events`]: when something is heard
+//! - [`fit`]: a head for labels from a few labelled clips; [`adapt`]: a label set in another place, from unlabelled ones
+//! - [`clip_vectors`]: vectors of files, from the index or encoded
+//! - [`label_sets`]: label sets kept under names, fitted or not
 //! - [`tag`]: a tagger's own classes
 //! - [`transfer`]: an index out to JSON Lines and NumPy, and back
 //!
 //! Two pieces do the work underneath: `pipeline` keeps every core busy decoding and encoding, and `segment` cuts the
 //! stream of windows into the segments that an index stores.
 
+pub mod adapt;
 pub mod classify;
+pub mod clip_vectors;
 pub mod events;
+pub mod fit;
 pub mod ingest;
+pub mod label_sets;
 pub mod labels;
+pub mod readout;
 pub mod reembed;
 pub mod search;
 pub mod tag;

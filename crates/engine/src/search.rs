@@ -86,20 +86,28 @@ pub fn clip_vector(
 ) -> Result<Option<Embedding>, EngineError> {
     check_range(range)?;
     let (start_s, end_s) = range.unwrap_or((0.0, f64::INFINITY));
-    let mut sum = vec![0.0_f32; engine.model().manifest().dim];
-    let mut total = 0.0;
-    for segment in index.segments(clip)? {
-        let shared_s = segment.end_s.min(end_s) - segment.start_s.max(start_s);
-        if shared_s > 0.0 {
-            total += shared_s;
-            sum.iter_mut().zip(&segment.vector).for_each(|(s, v)| *s += shared_s as f32 * v);
-        }
+    let segments = index.segments(clip)?;
+    let shared = segments.iter().map(|s| (s.end_s.min(end_s) - s.start_s.max(start_s), s.vector.as_slice()));
+    mean_of_segments(engine, shared, &format!("clip {clip}"))
+}
+
+/// The mean of segments' vectors, each with the seconds that it counts for; `None` where none counts.
+pub(crate) fn mean_of_segments<'a>(
+    engine: &Engine,
+    segments: impl Iterator<Item = (f64, &'a [f32])>,
+    name: &str,
+) -> Result<Option<Embedding>, EngineError> {
+    let manifest = engine.model().manifest();
+    let mut sum = vec![0.0_f32; manifest.dim];
+    let mut total_s = 0.0;
+    for (seconds, vector) in segments.filter(|(seconds, _)| *seconds > 0.0) {
+        total_s += seconds;
+        sum.iter_mut().zip(vector).for_each(|(s, v)| *s += seconds as f32 * v);
     }
-    if total <= 0.0 {
+    if total_s <= 0.0 {
         return Ok(None);
     }
-    let name = format!("clip {clip}");
-    Ok(Some(Embedding::from_values(sum, &engine.model().manifest().id, &name)?))
+    Ok(Some(Embedding::from_values(sum, &manifest.id, name)?))
 }
 
 /// Searches `index` for the parts.

@@ -201,6 +201,10 @@ impl From<EngineError> for ApiError {
         match e {
             EngineError::Audio(e) => e.into(),
             EngineError::Index(e) => e.into(),
+            EngineError::NoSuchLabelSet { name, .. } => Self::not_found("label set", name),
+            EngineError::LabelSetOfOtherModel { .. } | EngineError::TooManyLabelSets { .. } => {
+                Self::new(Kind::Conflict, e.to_string())
+            }
             EngineError::Labels(_) => Self::field("labels", e.to_string()),
             EngineError::Query(_) => Self::field("query", e.to_string()),
             EngineError::Setting { setting, expected, received } => {

@@ -1,17 +1,8 @@
-//! Label sets that are saved under a name: one small JSON file beside the index, replaced whole.
+//! Labels and label sets, as requests and answers have them; they are kept by [`earmark_engine::label_sets`].
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-
+use earmark_engine::label_sets::{AdaptSummary, FitSummary, SavedLabel, SavedSet};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use crate::error::{ApiError, ApiResult, Kind};
-
-/// The file's name.
-const FILE: &str = "label-sets.json";
 
 /// A label: a word that is also its prompt, or a name with prompts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -47,68 +38,82 @@ pub(crate) struct LabelSetContent {
     pub(crate) templates: Vec<String>,
 }
 
-/// All saved sets.
-pub(crate) struct LabelSets {
-    file: PathBuf,
-    most: usize,
-    sets: RwLock<BTreeMap<String, LabelSetContent>>,
+impl From<LabelSetContent> for SavedSet {
+    fn from(set: LabelSetContent) -> Self {
+        let label = |label| match label {
+            LabelDto::Word(word) => SavedLabel::Word(word),
+            LabelDto::Prompts(PromptsDto { name, prompts }) => SavedLabel::Prompts { name, prompts },
+        };
+        Self { labels: set.labels.into_iter().map(label).collect(), templates: set.templates, made: None }
+    }
 }
 
-impl LabelSets {
-    pub(crate) fn open(folder: &Path, most: usize) -> Result<Self, String> {
-        let file = folder.join(FILE);
-        let sets = match std::fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", file.display()))?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(e) => return Err(format!("{}: {e}", file.display())),
+/// A saved label set.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LabelSet)]
+pub(crate) struct LabelSetDto {
+    name: String,
+    labels: Vec<LabelDto>,
+    templates: Vec<String>,
+    /// The model that it can be used with, where it was fitted or adapted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// How it was fitted to labelled clips (`earmark fit`), where it was: then its words are not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fitted: Option<FittedDto>,
+    /// What it was adapted to (`earmark adapt`), where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adapted: Option<AdaptedDto>,
+}
+
+/// How a label set was fitted. Figures are of clips that were held out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Fitted)]
+pub(crate) struct FittedDto {
+    /// `prototypes` or `linear`.
+    method: String,
+    /// How much the text counts, 0 to 1.
+    text_weight: f32,
+    /// Clips that it was learned from.
+    clips: usize,
+    /// Share of held-out clips for which the best label was right, where any could be held out.
+    accuracy: Option<f64>,
+    /// The same for the words alone, where the model has a text side.
+    zero_shot_accuracy: Option<f64>,
+}
+
+/// What a label set was adapted to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Adapted)]
+pub(crate) struct AdaptedDto {
+    /// Pieces of sound that were heard, about five seconds each.
+    pieces: usize,
+}
+
+impl LabelSetDto {
+    pub(crate) fn new(name: String, set: SavedSet) -> Self {
+        let label = |label| match label {
+            SavedLabel::Word(word) => LabelDto::Word(word),
+            SavedLabel::Prompts { name, prompts } => LabelDto::Prompts(PromptsDto { name, prompts }),
         };
-        Ok(Self { file, most, sets: RwLock::new(sets) })
-    }
-
-    pub(crate) fn all(&self) -> Vec<(String, LabelSetContent)> {
-        self.read().iter().map(|(name, set)| (name.clone(), set.clone())).collect()
-    }
-
-    pub(crate) fn get(&self, name: &str) -> ApiResult<LabelSetContent> {
-        self.read().get(name).cloned().ok_or_else(|| ApiError::not_found("label set", name))
-    }
-
-    /// Saves a set; true if there was none of that name.
-    pub(crate) fn put(&self, name: &str, set: LabelSetContent) -> ApiResult<bool> {
-        let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = sets.clone();
-        let is_new = changed.insert(name.to_owned(), set).is_none();
-        if is_new && changed.len() > self.most {
-            let detail = format!("there are {} label sets already; delete one first", self.most);
-            return Err(ApiError::new(Kind::Conflict, detail));
+        let fitted = |fit: FitSummary| FittedDto {
+            method: fit.method,
+            text_weight: fit.text_weight,
+            clips: fit.clips,
+            accuracy: fit.accuracy,
+            zero_shot_accuracy: fit.zero_shot_accuracy,
+        };
+        let (model, fit, adapt) = match set.made {
+            Some(made) => (Some(made.identity.model_id), made.fit, made.adapt),
+            None => (None, None, None),
+        };
+        Self {
+            name,
+            labels: set.labels.into_iter().map(label).collect(),
+            templates: set.templates,
+            model,
+            fitted: fit.map(fitted),
+            adapted: adapt.map(|AdaptSummary { pieces, .. }| AdaptedDto { pieces }),
         }
-        self.save(&changed)?;
-        *sets = changed;
-        Ok(is_new)
-    }
-
-    pub(crate) fn delete(&self, name: &str) -> ApiResult<()> {
-        let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = sets.clone();
-        changed.remove(name).ok_or_else(|| ApiError::not_found("label set", name))?;
-        self.save(&changed)?;
-        *sets = changed;
-        Ok(())
-    }
-
-    fn save(&self, sets: &BTreeMap<String, LabelSetContent>) -> ApiResult<()> {
-        let write = || -> std::io::Result<()> {
-            let folder = self.file.parent().unwrap_or(Path::new("."));
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&serde_json::to_vec_pretty(sets)?)?;
-            file.as_file().sync_all()?;
-            file.persist(&self.file)?;
-            Ok(())
-        };
-        write().map_err(|e| ApiError::internal(format!("{}: {e}", self.file.display())))
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, LabelSetContent>> {
-        self.sets.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

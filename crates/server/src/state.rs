@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use earmark_encoder::Catalogue;
 use earmark_engine::Engine;
+use earmark_engine::label_sets::LabelSets;
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::tag::Tagger;
 use earmark_index::Index;
@@ -17,7 +18,6 @@ use crate::config::Config;
 use crate::error::{ApiError, ApiResult};
 use crate::gate::Gate;
 use crate::jobs::Jobs;
-use crate::label_sets::LabelSets;
 use crate::metrics::Metrics;
 use crate::roots::Roots;
 use crate::texts::Texts;
@@ -125,17 +125,20 @@ impl App {
     /// Puts the library to work.
     ///
     /// # Errors
-    /// Threads or the saved label sets could not be had; or a library is at work already.
+    /// Threads could not be had, or the saved label sets not be read; or a library is at work already.
     pub fn open(&self, library: Library) -> Result<(), String> {
         let bounds = &self.inner.config.limits;
         library.index.refresh_graph().map_err(|e| e.to_string())?;
+        let label_sets = LabelSets::new(&library.folder, bounds.label_sets);
+        // So that damage is told at once.
+        label_sets.all().map_err(|e| e.to_string())?;
         let (engine, index) = (Arc::new(library.engine), Arc::new(library.index));
         let open = Open {
             texts: Texts::start(Arc::clone(&engine), bounds.queue, TEXTS_CACHED)
                 .map_err(|e| e.to_string())?,
             jobs: Jobs::start(library.job_engine, Arc::clone(&index), bounds.jobs)
                 .map_err(|e| e.to_string())?,
-            label_sets: LabelSets::open(&library.folder, bounds.label_sets)?,
+            label_sets,
             labels: Cache::with_weighter(256, LABELS_CACHED, ByCount),
             tagger: library.tagger,
             catalogue: library.catalogue,

@@ -120,38 +120,6 @@ pub(super) fn scores_by_fold(
     Ok(Folded { probabilities, folds: names.len() })
 }
 
-/// The nearest class mean: what few-shot learning is measured against.
-pub struct Prototypes;
-
-impl Fit for Prototypes {
-    fn describe(&self) -> String {
-        "the mean vector of each class's clips; a softmax of the cosines with the model's logit scale"
-            .to_owned()
-    }
-
-    fn fit(&self, engine: &Engine, examples: &Examples<'_>) -> Result<Scorer, EngineError> {
-        let manifest = engine.model().manifest();
-        let mut sums = vec![vec![0.0_f32; manifest.dim]; examples.names.len()];
-        for (vector, &class) in examples.vectors.iter().zip(&examples.truth) {
-            sums[class].iter_mut().zip(vector.as_slice()).for_each(|(sum, v)| *sum += v);
-        }
-        // A class without clips has no direction, and is never the answer.
-        let means: Vec<Option<Embedding>> =
-            sums.into_iter().map(|sum| Embedding::from_values(sum, &manifest.id, "a class").ok()).collect();
-        let scale = manifest.scores.softmax_scale();
-        Ok(Box::new(move |vector| {
-            let logits: Vec<f32> = means
-                .iter()
-                .map(|mean| mean.as_ref().map_or(f32::NEG_INFINITY, |mean| scale * vector.cosine(mean)))
-                .collect();
-            let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let weights: Vec<f32> = logits.iter().map(|logit| (logit - best).exp()).collect();
-            let total: f32 = weights.iter().sum();
-            weights.iter().map(|weight| weight / total).collect()
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,8 @@
 //! - `vectors`: one vector a clip, from the user's index, from what earlier runs kept, or encoded now
 //! - `classes`: single labels and several, zero-shot; `captions`: retrieval both ways; `events`, `kept_events`: when something
 //!   is heard
-//! - [`folds`]: scores of what is fitted to labelled clips, each clip scored by a fit that has not seen it
+//! - [`folds`]: scores of what is fitted to labelled clips, each clip scored by a fit that has not seen it; [`learned`]: what
+//!   `earmark fit` learns
 //! - [`prompts`]: templates to compare
 //! - `protocol`: how the figures came about, in words
 
@@ -13,6 +14,7 @@ mod classes;
 mod events;
 pub mod folds;
 mod kept_events;
+pub mod learned;
 pub mod prompts;
 mod protocol;
 mod vectors;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use earmark_engine::classify::{
-    Classification, ClipPooling, Decision, cosines_of_spans, cosines_of_windows, decide,
+    Classification, ClipPooling, Decision, cosines_of_spans, cosines_of_windows, read,
 };
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Keep, Span};
@@ -44,20 +44,16 @@ pub(crate) struct ClassifyBody {
     /// Any number of labels may fit, each by itself.
     #[serde(default)]
     multi: bool,
-    /// Probability from which a label fits; of `multi`.
-    #[serde(default = "half")]
-    #[schema(default = 0.5, minimum = 0, maximum = 1)]
-    threshold: f32,
+    /// Probability from which a label fits; of `multi`. If none is given, 0.5, or each label's own in a set that was fitted.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
+    threshold: Option<f32>,
     #[serde(default)]
     pooling: PoolingDto,
     /// Only the likeliest so many scores.
     #[serde(default)]
     #[schema(minimum = 1)]
     top: Option<usize>,
-}
-
-fn half() -> f32 {
-    0.5
 }
 
 /// How the windows of a clip become one score.
@@ -96,7 +92,7 @@ pub(crate) struct ClassifiedDto {
     /// Probability that it is none of the labels, where the model can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     none_probability: Option<f32>,
-    /// Whether the probabilities were calibrated for this model.
+    /// Whether the probabilities were calibrated for this model, or on the clips that the set was fitted to.
     calibrated: bool,
     /// The likeliest first.
     scores: Vec<LabelScoreDto>,
@@ -141,8 +137,8 @@ pub(crate) async fn classify(
             "nothing to label; give ids of clips, or files in a multipart request",
         ));
     }
-    if !(0.0..=1.0).contains(&request.threshold) {
-        return Err(ApiError::field("threshold", format!("expected 0 to 1, got {}", request.threshold)));
+    if let Some(threshold) = request.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+        return Err(ApiError::field("threshold", format!("expected 0 to 1, got {threshold}")));
     }
     let ids = request.clip_ids.iter().map(|id| clip_id("clip_ids", id)).collect::<ApiResult<Vec<u64>>>()?;
     let set = labels::choose(&open, request.labels, request.label_set.as_deref(), request.templates)?;
@@ -218,9 +214,8 @@ impl Judge {
     }
 
     fn answer(&self, source: String, cosines: &[f32]) -> ClassifiedDto {
-        let scores = &self.open.engine.model().manifest().scores;
         let Classification { scores: ranked, accepted, none_probability } =
-            decide(scores, cosines, self.decision);
+            read(&self.labels.readout, cosines, self.decision);
         let name = |i: usize| self.labels.names[i].clone();
         let accepted: Vec<String> = ranked.iter().take(accepted).map(|s| name(s.label)).collect();
         let score = |s: &earmark_engine::classify::LabelScore| LabelScoreDto {
@@ -233,7 +228,7 @@ impl Judge {
             label: accepted.first().cloned(),
             accepted,
             none_probability,
-            calibrated: scores.calibrated,
+            calibrated: self.labels.readout.calibrated,
             scores: ranked.iter().take(self.top.unwrap_or(usize::MAX)).map(score).collect(),
             error: None,
         }
@@ -245,7 +240,7 @@ impl Judge {
             label: None,
             accepted: Vec::new(),
             none_probability: None,
-            calibrated: self.open.engine.model().manifest().scores.calibrated,
+            calibrated: self.labels.readout.calibrated,
             scores: Vec::new(),
             error: Some(error.problem()),
         }

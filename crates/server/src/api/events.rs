@@ -39,9 +39,9 @@ pub(crate) struct EventsBody {
     /// Sentences with `{}` where the label goes.
     #[serde(default)]
     templates: Vec<String>,
-    /// Probability at which an event begins.
+    /// Probability at which an event begins. If none is given, 0.5, or each label's own in a set that was fitted.
     #[serde(default)]
-    #[schema(default = 0.5, minimum = 0, maximum = 1)]
+    #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
     /// Probability below which it ends; at most `threshold`.
     #[serde(default)]
@@ -75,7 +75,7 @@ pub(crate) struct EventsAnswer {
     /// Length of the sound, seconds.
     duration_s: f64,
     labels: Vec<String>,
-    /// Whether the probabilities were calibrated for this model.
+    /// Whether the probabilities were calibrated for this model, or on the clips that the set was fitted to.
     calibrated: bool,
     /// In order of onset.
     events: Vec<EventDto>,
@@ -133,6 +133,7 @@ pub(crate) async fn events(
     let options = EventOptions {
         threshold,
         release: request.release.unwrap_or(threshold * RELEASE_SHARE),
+        own_thresholds: request.threshold.is_none() && request.release.is_none(),
         hop_s: request.hop_s,
         smooth_s: request.smooth_s.unwrap_or(defaults.smooth_s),
         min_duration_s: request.min_duration_s.unwrap_or(defaults.min_duration_s),
@@ -184,7 +185,7 @@ pub(crate) async fn events(
         Ok(Json(EventsAnswer {
             duration_s: encoded.duration_s,
             labels: labels.names.clone(),
-            calibrated: manifest.scores.calibrated,
+            calibrated: labels.readout.calibrated,
             events: events.iter().map(event).collect(),
             tracks,
             model: manifest.id.clone(),

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use earmark_engine::label_sets::{SavedSet, check_name};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,23 +11,8 @@ use crate::api::labels::check;
 use crate::dto::{PageQuery, cursor};
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiJson, ApiName, ApiQuery};
-use crate::label_sets::{LabelDto, LabelSetContent};
+use crate::label_sets::{LabelSetContent, LabelSetDto};
 use crate::state::App;
-
-/// A saved label set.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = LabelSet)]
-pub(crate) struct LabelSetDto {
-    name: String,
-    labels: Vec<LabelDto>,
-    templates: Vec<String>,
-}
-
-impl LabelSetDto {
-    fn new(name: String, set: LabelSetContent) -> Self {
-        Self { name, labels: set.labels, templates: set.templates }
-    }
-}
 
 /// A page of label sets.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,23 +30,31 @@ pub(crate) async fn list(
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<LabelSetPage>> {
     let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
-    let all = app.library()?.label_sets.all();
-    let total = all.len();
-    let items: Vec<LabelSetDto> =
-        all.into_iter().skip(offset).take(limit).map(|(name, set)| LabelSetDto::new(name, set)).collect();
-    let next = offset.saturating_add(items.len());
-    Ok(Json(LabelSetPage { next_cursor: (next < total).then(|| cursor(next)), items, total }))
+    let open = app.library()?;
+    let work = move || {
+        let all = open.label_sets.all()?;
+        let total = all.len();
+        let items: Vec<LabelSetDto> =
+            all.into_iter().skip(offset).take(limit).map(|(name, set)| LabelSetDto::new(name, set)).collect();
+        let next = offset.saturating_add(items.len());
+        Ok(Json(LabelSetPage { next_cursor: (next < total).then(|| cursor(next)), items, total }))
+    };
+    app.inner.searches.run(work).await
 }
 
 /// A saved label set
 #[utoipa::path(get, path = "/v1/labelsets/{name}", tag = "label", params(("name" = String, Path,)),
     responses((status = 200, body = LabelSetDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<Json<LabelSetDto>> {
-    let set = app.library()?.label_sets.get(&name)?;
-    Ok(Json(LabelSetDto::new(name, set)))
+    let open = app.library()?;
+    let work = move || {
+        let set = open.label_sets.get(&name)?;
+        Ok(Json(LabelSetDto::new(name, set)))
+    };
+    app.inner.searches.run(work).await
 }
 
-/// Save a label set, or replace it
+/// Save a label set of words, or replace one; what was fitted or adapted for it is gone then
 #[utoipa::path(put, path = "/v1/labelsets/{name}", tag = "label",
     params(("name" = String, Path, description = "1 to 100 characters without slashes")), request_body = LabelSetContent,
     responses((status = 200, body = LabelSetDto, description = "Replaced"), (status = 201, body = LabelSetDto, description = "New"),
@@ -70,13 +64,8 @@ pub(crate) async fn put(
     ApiName(name): ApiName,
     ApiJson(set): ApiJson<LabelSetContent>,
 ) -> ApiResult<(StatusCode, Json<LabelSetDto>)> {
-    let is_bad = name.trim() != name
-        || !(1..=100).contains(&name.chars().count())
-        || name.contains(['/', '\\'])
-        || name.chars().any(char::is_control);
-    if is_bad {
-        return Err(ApiError::field("name", "expected 1 to 100 characters without slashes"));
-    }
+    check_name(&name).map_err(|e| ApiError::field("name", e.to_string()))?;
+    let set = SavedSet::from(set);
     check(&app, &set)?;
     let open = app.library()?;
     let work = move || {
@@ -92,6 +81,6 @@ pub(crate) async fn put(
     responses((status = 204, description = "It is gone"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn delete(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<StatusCode> {
     let open = app.library()?;
-    let work = move || open.label_sets.delete(&name).map(|()| StatusCode::NO_CONTENT);
+    let work = move || Ok(open.label_sets.delete(&name).map(|()| StatusCode::NO_CONTENT)?);
     app.inner.searches.run(work).await
 }

@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use earmark_engine::labels::{EncodedLabels, Label, LabelSet};
+use earmark_engine::label_sets::SavedSet;
+use earmark_engine::labels::{EncodedLabels, LabelSet};
 
 use crate::error::{ApiError, ApiResult};
 use crate::label_sets::{LabelDto, LabelSetContent};
 use crate::state::{App, Open};
+
+/// The labels of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    /// Its name; empty where the labels came with the request.
+    name: String,
+    set: SavedSet,
+}
 
 /// The labels of a request: given there, or saved under a name.
 pub(crate) fn choose(
@@ -14,33 +23,31 @@ pub(crate) fn choose(
     labels: Option<Vec<LabelDto>>,
     label_set: Option<&str>,
     templates: Vec<String>,
-) -> ApiResult<LabelSetContent> {
+) -> ApiResult<Chosen> {
     match (labels, label_set) {
-        (Some(labels), None) => Ok(LabelSetContent { labels, templates }),
+        (Some(labels), None) => {
+            Ok(Chosen { name: String::new(), set: LabelSetContent { labels, templates }.into() })
+        }
         (None, Some(name)) => {
             let mut set = open.label_sets.get(name)?;
             if !templates.is_empty() {
+                if set.is_fitted() {
+                    let detail = format!("`{name}` was fitted to clips, so no template applies");
+                    return Err(ApiError::field("templates", detail));
+                }
                 set.templates = templates;
             }
-            Ok(set)
+            Ok(Chosen { name: name.to_owned(), set })
         }
         _ => Err(ApiError::field("labels", "expected either `labels` or `label_set`")),
     }
 }
 
 /// Refuses sets that are too large, empty, or make no sense.
-pub(crate) fn check(app: &App, set: &LabelSetContent) -> ApiResult<LabelSet> {
+pub(crate) fn check(app: &App, set: &SavedSet) -> ApiResult<LabelSet> {
     let bounds = &app.inner.config.limits;
-    let label = |label: &LabelDto| match label {
-        LabelDto::Word(name) => Label { name: name.trim().to_owned(), prompts: vec![name.trim().to_owned()] },
-        LabelDto::Prompts(label) => {
-            Label { name: label.name.trim().to_owned(), prompts: label.prompts.clone() }
-        }
-    };
-    let labels: Vec<Label> = set.labels.iter().map(label).collect();
-    if let Some(bare) = labels.iter().find(|label| label.prompts.is_empty()) {
-        return Err(ApiError::field("labels", format!("`{}` has no prompts", bare.name)));
-    }
+    let checked = set.label_set()?;
+    let labels = checked.labels();
     let prompts: usize = labels.iter().map(|label| label.prompts.len()).sum();
     let texts = prompts.saturating_mul(set.templates.len().max(1));
     if texts > bounds.label_texts {
@@ -58,32 +65,47 @@ pub(crate) fn check(app: &App, set: &LabelSetContent) -> ApiResult<LabelSet> {
     if let Some(bad) = set.templates.iter().find(|template| !template.contains("{}")) {
         return Err(ApiError::field("templates", format!("`{bad}` has no `{{}}` where the label goes")));
     }
-    Ok(LabelSet::new(labels)?)
+    Ok(checked)
 }
 
-/// The vectors of labels, from the cache if they were asked for before.
-pub(crate) async fn encode(
-    app: &App,
-    open: &Arc<Open>,
-    set: &LabelSetContent,
-) -> ApiResult<Arc<EncodedLabels>> {
-    let checked = check(app, set)?;
-    let key = serde_json::to_string(set).map_err(ApiError::internal)?;
+/// The vectors of labels and how they are read, from the cache if they were asked for before.
+pub(crate) async fn encode(app: &App, open: &Arc<Open>, chosen: &Chosen) -> ApiResult<Arc<EncodedLabels>> {
+    let checked = check(app, &chosen.set)?;
+    // With the name of the file of what was fitted, which is its hash.
+    let key = serde_json::to_string(&chosen.set).map_err(ApiError::internal)?;
     if let Some(known) = open.labels.get(&key) {
         return Ok(known);
     }
-    let (open, templates) = (Arc::clone(open), set.templates.clone());
+    let (open, Chosen { name, set }) = (Arc::clone(open), chosen.clone());
     let work = move || {
-        let mut encoded = EncodedLabels { names: Vec::new(), vectors: Vec::new() };
-        // One by one, so that searches get their turn at the text encoder in between.
-        for label in checked.labels() {
-            let one = LabelSet::new(vec![label.clone()])?.encode(&open.engine, &templates)?;
-            encoded.names.extend(one.names);
-            encoded.vectors.extend(one.vectors);
-        }
+        let encoded = match open.label_sets.head(&name, &set, &open.engine)? {
+            Some(fitted) => fitted,
+            None => {
+                let mut words = encode_words(&open, &checked, &set.templates)?;
+                open.label_sets.adapt_words(&name, &set, &open.engine, &mut words)?;
+                words
+            }
+        };
         let encoded = Arc::new(encoded);
         open.labels.insert(key, Arc::clone(&encoded));
         Ok(encoded)
     };
     app.inner.encodes.run(work).await
+}
+
+/// One by one, so that searches get their turn at the text encoder in between.
+fn encode_words(open: &Open, labels: &LabelSet, templates: &[String]) -> ApiResult<EncodedLabels> {
+    let mut encoded: Option<EncodedLabels> = None;
+    for label in labels.labels() {
+        let one = LabelSet::new(vec![label.clone()])?.encode(&open.engine, templates)?;
+        match &mut encoded {
+            None => encoded = Some(one),
+            Some(all) => {
+                all.names.extend(one.names);
+                all.vectors.extend(one.vectors);
+                all.readout.lines.extend(one.readout.lines);
+            }
+        }
+    }
+    encoded.ok_or_else(|| ApiError::field("labels", "there are none"))
 }

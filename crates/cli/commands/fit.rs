@@ -1,0 +1,328 @@
+//! `earmark fit`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use earmark_encoder::Embedding;
+use earmark_engine::Engine;
+use earmark_engine::clip_vectors::{OfFiles, clip_vectors};
+use earmark_engine::fit::{self, FitOptions, Fitted, Labelled, Method, OutOfFold};
+use earmark_engine::label_sets::{FitSummary, SavedSet, check_name};
+use earmark_engine::labels::{Label, LabelSet};
+use earmark_eval::datasets::{Dataset, LoadOptions, Task, Truth, load};
+use earmark_eval::metrics;
+use earmark_eval::report::{Classification, Interval};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::args_fit::FitArgs;
+use crate::output::note;
+use crate::{EXIT_SOME_FAILED, context, output};
+
+/// Doubtful labels listed in a table; --json lists all.
+const LISTED: usize = 50;
+
+#[derive(Serialize)]
+struct Report {
+    labelled: String,
+    model: String,
+    clips: usize,
+    from_index: usize,
+    /// Clips that were held out; all figures are of these.
+    held_out: usize,
+    folds: usize,
+    seed: u64,
+    method: &'static str,
+    text_weight: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strength: Option<f32>,
+    /// The words alone; `None` where the model has no text side.
+    zero_shot: Option<Figures>,
+    fitted: Option<Figures>,
+    /// The same before calibration.
+    uncalibrated: Option<Figures>,
+    labels: Vec<LabelRow>,
+    /// Clips whose label is doubtful, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubtful: Option<Vec<Doubtful>>,
+    failed: Vec<Failed>,
+    saved: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Figures {
+    accuracy: Interval,
+    nll: f64,
+    ece: f64,
+}
+
+#[derive(Serialize)]
+struct LabelRow {
+    label: String,
+    clips: usize,
+    /// Share of its held-out clips that were called so.
+    recall: Option<f64>,
+    threshold: f32,
+}
+
+#[derive(Serialize)]
+struct Doubtful {
+    file: String,
+    label: String,
+    probability: f32,
+    rather: String,
+    rather_probability: f32,
+    /// Whether that is usual for clips so labelled; else the clip may just be hard.
+    confident: bool,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    path: String,
+    reason: String,
+}
+
+/// Labelled clips that could be used.
+struct Clips {
+    files: Vec<PathBuf>,
+    vectors: Vec<Embedding>,
+    truth: Vec<usize>,
+    from_index: usize,
+    failed: Vec<Failed>,
+}
+
+pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
+    // First of all, so that a typing error does not wait for the model.
+    if let Some(name) = &args.save {
+        check_name(name)?;
+    }
+    let method: Method = args.method.parse()?;
+    let dataset = load(&args.labelled, &LoadOptions { names: args.names.clone(), ..Default::default() })?;
+    if dataset.task != Task::SingleLabel {
+        bail!("{}: expected one label a clip", args.labelled.display());
+    }
+    let engine = context::engine(global, context::model(global)?)?;
+    let clips = clips(global, &engine, &dataset)?;
+    let label = |class: &earmark_eval::datasets::Class| Label {
+        name: class.name.clone(),
+        prompts: vec![class.text.clone()],
+    };
+    let words = LabelSet::new(dataset.classes.iter().map(label).collect())?;
+    let names: Vec<String> = dataset.classes.iter().map(|class| class.name.clone()).collect();
+    let texts = match engine.model().manifest().has_text() {
+        true => Some(words.encode(&engine, &args.templates)?.vectors),
+        false => None,
+    };
+    let options = FitOptions {
+        method,
+        text_weight: args.text_weight,
+        folds: args.folds,
+        seed: args.seed,
+        balanced: !args.keep_frequencies,
+        threads: engine.pipeline_options(earmark_engine::Keep::Segments).threads,
+    };
+    let labelled =
+        Labelled { vectors: &clips.vectors, truth: &clips.truth, names: &names, texts: texts.as_deref() };
+    let fitted = fit::fit(&labelled, &engine.model().manifest().scores, &options)?;
+    let mut report = report(args, &engine, &names, clips, &fitted)?;
+    if let Some(name) = &args.save {
+        let summary = FitSummary {
+            method: report.method.to_owned(),
+            text_weight: report.text_weight,
+            clips: report.clips,
+            held_out: report.held_out,
+            accuracy: report.fitted.map(|f| f.accuracy.value),
+            zero_shot_accuracy: report.zero_shot.map(|f| f.accuracy.value),
+            ece: report.fitted.map(|f| f.ece),
+        };
+        let set = SavedSet::of(&words, args.templates.clone());
+        context::label_sets(global)?.put_fitted(name, set, engine.identity(), fitted.head, summary)?;
+        report.saved = Some(name.clone());
+    }
+    if args.json {
+        output::json(&report)?;
+    } else {
+        print(&report)?;
+    }
+    for failed in &report.failed {
+        note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
+    }
+    if !global.quiet {
+        let right = |figures: Option<Figures>| figures.map(|f| f.accuracy.value);
+        if let (Some(fitted), Some(words)) = (right(report.fitted), right(report.zero_shot))
+            && fitted < words
+        {
+            note!(
+                "on clips that it has not heard, the fit does worse than the words alone; more clips may help"
+            );
+        }
+        match &args.save {
+            Some(name) => note!("saved; `earmark classify FILE --label-set {name}` uses it"),
+            None => note!("nothing is saved; --save NAME keeps it"),
+        }
+    }
+    Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_FAILED) })
+}
+
+fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
+    let failed = |problem: &earmark_eval::datasets::Problem| Failed {
+        path: problem.path.clone(),
+        reason: problem.reason.clone(),
+    };
+    let mut clips = Clips {
+        files: Vec::new(),
+        vectors: Vec::new(),
+        truth: Vec::new(),
+        from_index: 0,
+        failed: dataset.problems.iter().map(failed).collect(),
+    };
+    let files: Vec<PathBuf> = dataset.clips.iter().map(|clip| clip.path.clone()).collect();
+    let index = context::index_of(global, engine);
+    let OfFiles { results, from_index } = clip_vectors(engine, index.as_ref(), &files)?;
+    clips.from_index = from_index;
+    for (clip, result) in dataset.clips.iter().zip(results) {
+        match (result, &clip.truth) {
+            (Ok(vector), Truth::Labels(labels)) => {
+                clips.files.push(clip.path.clone());
+                clips.vectors.push(vector);
+                clips.truth.extend(labels);
+            }
+            (Ok(_), _) => bail!("{}: expected one label a clip", clip.path.display()),
+            (Err(e), _) => {
+                clips.failed.push(Failed { path: clip.path.display().to_string(), reason: e.to_string() });
+            }
+        }
+    }
+    Ok(clips)
+}
+
+fn report(
+    args: &FitArgs,
+    engine: &Engine,
+    names: &[String],
+    clips: Clips,
+    fitted: &Fitted,
+) -> Result<Report> {
+    let held_out = &fitted.held_out;
+    let truth: Vec<usize> = held_out.iter().map(|one| clips.truth[one.clip]).collect();
+    let files: Vec<String> = held_out.iter().map(|one| clips.files[one.clip].display().to_string()).collect();
+    let judge = |scores: &dyn Fn(&OutOfFold) -> Option<Vec<f32>>| -> Result<Option<Classification>> {
+        match held_out.iter().map(scores).collect::<Option<Vec<_>>>() {
+            Some(rows) if !rows.is_empty() => {
+                Ok(Some(metrics::classification(names, &files, &rows, &truth, None)?))
+            }
+            _ => Ok(None),
+        }
+    };
+    let figures = |c: &Classification| Figures {
+        accuracy: c.accuracy.top1,
+        nll: c.calibration.nll,
+        ece: c.calibration.ece,
+    };
+    let calibrated = judge(&|one| Some(one.probabilities.clone()))?;
+    let row = |(class, name): (usize, &String)| LabelRow {
+        label: name.clone(),
+        clips: clips.truth.iter().filter(|&&own| own == class).count(),
+        recall: calibrated.as_ref().map(|c| &c.classes[class]).filter(|c| c.support > 0).map(|c| c.recall),
+        threshold: fitted.head.lines[class].threshold,
+    };
+    let doubtful = |suspect: fit::Suspect| Doubtful {
+        file: clips.files[suspect.clip].display().to_string(),
+        label: names[suspect.given].clone(),
+        probability: suspect.given_probability,
+        rather: names[suspect.rather].clone(),
+        rather_probability: suspect.rather_probability,
+        confident: suspect.confident,
+    };
+    let suspects = || fit::suspects(held_out, &clips.truth, names.len());
+    Ok(Report {
+        labelled: args.labelled.display().to_string(),
+        model: engine.model().manifest().id.clone(),
+        clips: clips.files.len(),
+        from_index: clips.from_index,
+        held_out: held_out.len(),
+        folds: args.folds,
+        seed: args.seed,
+        method: if fitted.chosen.method == Method::Linear { "linear" } else { "prototypes" },
+        text_weight: fitted.chosen.text_weight,
+        strength: fitted.chosen.strength,
+        zero_shot: judge(&|one| one.zero_shot.clone())?.as_ref().map(figures),
+        uncalibrated: judge(&|one| Some(one.uncalibrated.clone()))?.as_ref().map(figures),
+        fitted: calibrated.as_ref().map(figures),
+        labels: names.iter().enumerate().map(row).collect(),
+        doubtful: args.audit.then(|| suspects().into_iter().map(doubtful).collect()),
+        failed: clips.failed,
+        saved: None,
+    })
+}
+
+fn print(report: &Report) -> Result<()> {
+    let mut out = output::stdout();
+    writeln!(
+        out,
+        "{} labels, {} clips ({} from the index); {} of them held out in {} parts",
+        report.labels.len(),
+        report.clips,
+        report.from_index,
+        report.held_out,
+        report.folds
+    )?;
+    let strength = report.strength.map_or_else(String::new, |strength| format!(", strength {strength}"));
+    writeln!(out, "chosen: {}, weight of the words {}{strength}\n", report.method, report.text_weight)?;
+    let header = ["", "right", "95 % interval", "log loss", "calibration error"].map(str::to_owned).to_vec();
+    let figures = |(name, figures): (&str, &Option<Figures>)| {
+        figures.map(|Figures { accuracy: a, nll, ece }| {
+            let interval = format!("{:.1} to {:.1} %", 100.0 * a.low, 100.0 * a.high);
+            vec![
+                name.to_owned(),
+                format!("{:.1} %", 100.0 * a.value),
+                interval,
+                format!("{nll:.3}"),
+                format!("{ece:.3}"),
+            ]
+        })
+    };
+    let rows = [
+        ("words alone", &report.zero_shot),
+        ("fitted, before calibration", &report.uncalibrated),
+        ("fitted", &report.fitted),
+    ];
+    let rows: Vec<Vec<String>> =
+        std::iter::once(header).chain(rows.into_iter().filter_map(figures)).collect();
+    let right = [false, true, true, true, true];
+    if report.held_out > 0 {
+        output::table(&mut out, &right, &rows)?;
+    } else {
+        writeln!(out, "every label has one clip only, so nothing can be held out, measured or calibrated")?;
+    }
+    writeln!(out)?;
+    let header = ["label", "clips", "found", "threshold"].map(str::to_owned).to_vec();
+    let row = |label: &LabelRow| {
+        let recall = match label.recall {
+            Some(recall) => format!("{:.0} %", 100.0 * recall),
+            None => "never held out".to_owned(),
+        };
+        let threshold = format!("{:.2}", label.threshold);
+        vec![output::printable(&label.label), label.clips.to_string(), recall, threshold]
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(report.labels.iter().map(row)).collect();
+    output::table(&mut out, &[false, true, true, true], &rows)?;
+    if let Some(doubtful) = &report.doubtful {
+        let confident = doubtful.iter().filter(|d| d.confident).count();
+        writeln!(out, "\ndoubtful labels: {}, {confident} of them very doubtful", doubtful.len())?;
+        let row = |d: &Doubtful| {
+            let label = |name: &str, p: f32| format!("{} {p:.2}", output::printable(name));
+            let how = if d.confident { "rather" } else { "perhaps" };
+            let rather = format!("{how} {}", label(&d.rather, d.rather_probability));
+            vec![label(&d.label, d.probability), rather, output::short(&d.file)]
+        };
+        let rows: Vec<Vec<String>> = doubtful.iter().take(LISTED).map(row).collect();
+        output::table(&mut out, &[], &rows)?;
+        if doubtful.len() > LISTED {
+            writeln!(out, "and {} more; --json lists them", doubtful.len() - LISTED)?;
+        }
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,98 @@
+//! `earmark labels`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use earmark_engine::label_sets::{SavedLabel, SavedSet};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::args_fit::{LabelsArgs, LabelsCommand};
+use crate::output::note;
+use crate::{context, output};
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    #[serde(flatten)]
+    set: SavedSet,
+}
+
+pub(crate) fn run(global: &Global, args: LabelsArgs) -> Result<ExitCode> {
+    let sets = context::label_sets(global)?;
+    match args.command.unwrap_or(LabelsCommand::List { json: false }) {
+        LabelsCommand::List { json } => {
+            let rows: Vec<Row> = sets.all()?.into_iter().map(|(name, set)| Row { name, set }).collect();
+            if json {
+                output::json(&rows)?;
+            } else {
+                list(&rows)?;
+            }
+        }
+        LabelsCommand::Show { name, json } => {
+            let row = Row { set: sets.get(&name)?, name };
+            if json {
+                output::json(&row)?;
+            } else {
+                show(&row)?;
+            }
+        }
+        LabelsCommand::Save { name, labels, templates } => {
+            let words = context::words(labels.labels.as_deref(), labels.labels_file.as_deref())?;
+            let is_new = sets.put(&name, SavedSet::of(&words, templates))?;
+            if !global.quiet {
+                note!("{} label set `{name}`", if is_new { "saved" } else { "replaced" });
+            }
+        }
+        LabelsCommand::Delete { name } => {
+            sets.delete(&name)?;
+            if !global.quiet {
+                note!("deleted label set `{name}`");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(rows: &[Row]) -> Result<()> {
+    let header = ["label set", "labels", "made"].map(str::to_owned).to_vec();
+    let cells = |row: &Row| vec![row.name.clone(), row.set.labels.len().to_string(), made(&row.set)];
+    let cells: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
+    let mut out = output::stdout();
+    output::table(&mut out, &[false, true], &cells)?;
+    Ok(out.flush()?)
+}
+
+fn show(row: &Row) -> Result<()> {
+    let mut out = output::stdout();
+    writeln!(out, "{}: {}", row.name, made(&row.set))?;
+    for label in &row.set.labels {
+        match label {
+            SavedLabel::Word(word) => writeln!(out, "  {word}")?,
+            SavedLabel::Prompts { name, prompts } => writeln!(out, "  {name}: {}", prompts.join("; "))?,
+        }
+    }
+    for template in &row.set.templates {
+        writeln!(out, "template: {template}")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// How a set came about, in words.
+fn made(set: &SavedSet) -> String {
+    let Some(made) = &set.made else { return "of words".to_owned() };
+    let model = &made.identity.model_id;
+    let mut text = match &made.fit {
+        Some(fit) => {
+            let accuracy =
+                fit.accuracy.map_or_else(String::new, |right| format!(", {:.1} % right", 100.0 * right));
+            format!("fitted to {} clips with {model}{accuracy}", fit.clips)
+        }
+        None => format!("of words, with {model}"),
+    };
+    if let Some(adapt) = &made.adapt {
+        text.push_str(&format!(", adapted to {} pieces from {}", adapt.pieces, adapt.from));
+    }
+    text
+}

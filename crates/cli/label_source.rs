@@ -1,0 +1,62 @@
+//! The labels that a command line names: words, or a saved set.
+
+use anyhow::{Context as _, Result, bail};
+use earmark_encoder::Model;
+use earmark_engine::Engine;
+use earmark_engine::label_sets::{LabelSets, SavedSet};
+use earmark_engine::labels::EncodedLabels;
+
+use crate::args::{Global, LabelArgs};
+use crate::context;
+
+/// Labels, before a model has read them.
+pub(crate) struct LabelSource {
+    sets: LabelSets,
+    /// Its name; empty for words.
+    name: String,
+    set: SavedSet,
+}
+
+impl LabelSource {
+    /// Those that the options describe.
+    pub(crate) fn of(global: &Global, args: &LabelArgs, templates: &[String]) -> Result<Self> {
+        let Some(name) = &args.label_set else {
+            let sets = context::label_sets(global)?;
+            let words = context::words(args.labels.as_deref(), args.labels_file.as_deref())?;
+            return Ok(Self { sets, name: String::new(), set: SavedSet::of(&words, templates.to_vec()) });
+        };
+        let mut source = Self::saved(global, name)?;
+        if !templates.is_empty() {
+            if source.set.is_fitted() {
+                bail!("label set `{name}` was fitted to clips, so no --template applies");
+            }
+            source.set.templates = templates.to_vec();
+        }
+        Ok(source)
+    }
+
+    /// A saved set.
+    pub(crate) fn saved(global: &Global, name: &str) -> Result<Self> {
+        let sets = context::label_sets(global)?;
+        let set = sets.get(name)?;
+        Ok(Self { sets, name: name.to_owned(), set })
+    }
+
+    /// The model named, else the one that the set was made with, else the bundled one.
+    pub(crate) fn model(&self, global: &Global) -> Result<Model> {
+        match (&global.model, &self.set.made) {
+            (None, Some(made)) => {
+                let id = &made.identity.model_id;
+                context::catalogue()
+                    .open(id)
+                    .with_context(|| format!("label set `{}` was made with model `{id}`", self.name))
+            }
+            _ => context::model(global),
+        }
+    }
+
+    /// The labels in the engine's space.
+    pub(crate) fn encode(&self, engine: &Engine) -> Result<EncodedLabels> {
+        Ok(self.sets.encode(&self.name, &self.set, engine)?)
+    }
+}

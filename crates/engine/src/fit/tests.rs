@@ -1,0 +1,258 @@
+//! Against scikit-learn and SciPy (tests/fixtures/fit/reference.py), and on clips of which all is known.
+
+use serde::Deserialize;
+
+use super::calibrate::{best_f1, losses, platt, softmax_factor, threshold};
+use super::logistic::{Linear, Problem, train};
+use super::rows::{Rows, softmax};
+use super::*;
+use crate::classify::{Decision, read};
+
+#[derive(Deserialize)]
+struct Reference {
+    clips: Vec<Vec<f64>>,
+    truth: Vec<usize>,
+    offsets: Vec<Vec<f64>>,
+    balanced: Vec<f64>,
+    regressions: Vec<Regression>,
+    with_offsets: Coefficients,
+    logits: Vec<Vec<f64>>,
+    temperature: Temperature,
+    platt: Platt,
+    best_f1: f64,
+}
+
+#[derive(Deserialize)]
+struct Regression {
+    strength: f64,
+    weights: Vec<f64>,
+    probabilities: Vec<Vec<f64>>,
+    coefficients: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Coefficients {
+    strength: f64,
+    coefficients: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Temperature {
+    factor: f64,
+    log_loss: f64,
+}
+
+#[derive(Deserialize)]
+struct Platt {
+    slope: f64,
+    bias: f64,
+}
+
+fn reference() -> Reference {
+    serde_json::from_str(include_str!("../../../../tests/fixtures/fit/reference.json")).unwrap()
+}
+
+fn rows(rows: &[Vec<f64>]) -> Rows {
+    Rows::of(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn close(found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() < tolerance, "{found:?}\n{expected:?}");
+    }
+}
+
+fn learn(reference: &Reference, strength: f64, weights: &[f64], offsets: &Rows) -> Linear {
+    let clips = rows(&reference.clips);
+    let members: Vec<usize> = (0..clips.len()).collect();
+    let problem =
+        Problem { rows: &clips, offsets, truth: &reference.truth, weights, members: &members, classes: 3 };
+    train(&problem, strength, 1e-8, None)
+}
+
+#[test]
+fn logistic_regression_is_that_of_scikit_learn() {
+    let reference = reference();
+    let none = Rows::zeros(reference.clips.len(), 3);
+    for case in &reference.regressions {
+        let linear = learn(&reference, case.strength, &case.weights, &none);
+        close(
+            &linear.weights.iter().flatten().copied().collect::<Vec<_>>(),
+            &case.coefficients.concat(),
+            1e-4,
+        );
+        for (clip, expected) in reference.clips.iter().zip(&case.probabilities) {
+            let mut logits = vec![0.0; 3];
+            linear.add_logits(clip, &mut logits);
+            softmax(&mut logits);
+            close(&logits, expected, 1e-5);
+        }
+    }
+    let ones = vec![1.0; reference.clips.len()];
+    let case = &reference.with_offsets;
+    let linear = learn(&reference, case.strength, &ones, &rows(&reference.offsets));
+    close(&linear.weights.iter().flatten().copied().collect::<Vec<_>>(), &case.coefficients.concat(), 1e-4);
+}
+
+#[test]
+fn calibration_is_that_of_scikit_learn() {
+    let reference = reference();
+    let logits = rows(&reference.logits);
+    let factor = softmax_factor(&logits, &reference.truth, &reference.balanced);
+    assert!((factor - reference.temperature.factor).abs() < 1e-5, "{factor}");
+    let loss = losses(&logits, &reference.truth, &reference.balanced, factor).iter().sum::<f64>() / 23.0;
+    assert!((loss - reference.temperature.log_loss).abs() < 1e-7, "{loss}");
+
+    let scores: Vec<f64> = logits.iter().map(|row| row[0]).collect();
+    let positive: Vec<bool> = reference.truth.iter().map(|&class| class == 0).collect();
+    let sigmoid = platt(&scores, &positive).unwrap();
+    close(&[sigmoid.slope, sigmoid.bias], &[reference.platt.slope, reference.platt.bias], 1e-4);
+    let ranges = best_f1(&scores, &positive);
+    let called = |i: &usize| scores[*i] >= f64::midpoint(ranges[0].0, ranges[0].1);
+    let hits = (0..scores.len()).filter(called).filter(|&i| positive[i]).count();
+    let all = (0..scores.len()).filter(called).count() + positive.iter().filter(|&&p| p).count();
+    assert!((2.0 * hits as f64 / all as f64 - reference.best_f1).abs() < 1e-9);
+}
+
+#[test]
+fn a_threshold_is_a_half_unless_the_clips_speak_against_it() {
+    let sigmoid = calibrate::Sigmoid { slope: 1.0, bias: 0.0 };
+    let positive = [true, true, false, false];
+    let ranges = best_f1(&[3.0, 1.0, -1.0, -2.0], &positive);
+    assert_eq!(ranges, [(-1.0, 1.0)]);
+    assert_eq!(threshold(sigmoid, &ranges), Some(0.5));
+    let low = threshold(sigmoid, &best_f1(&[-1.0, -2.0, -3.0, -4.0], &positive)).unwrap();
+    assert!(sigmoid.probability(-3.0) < low && low < sigmoid.probability(-2.0), "{low}");
+    assert_eq!(threshold(sigmoid, &best_f1(&[1.0, 2.0], &[false, false])), None);
+}
+
+#[test]
+fn scores_that_mean_the_opposite_give_no_sigmoid() {
+    assert_eq!(platt(&[0.1, 0.2, 0.8, 0.9], &[true, true, false, false]), None);
+    assert_eq!(platt(&[0.1, 0.2], &[true, true]), None);
+    let apart = platt(&[0.1, 0.2, 0.8, 0.9], &[false, false, true, true]).unwrap();
+    assert!(apart.probability(0.9) < 0.9, "four clips are not enough to be sure: {apart:?}");
+}
+
+/// Clips around the first axes, one a class; every fourth number differs from clip to clip.
+fn clips(per_class: &[usize], noise: f32) -> (Vec<Embedding>, Vec<usize>) {
+    let truth: Vec<usize> =
+        per_class.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n)).collect();
+    let vector = |(i, &class): (usize, &usize)| {
+        let value = |axis: usize| {
+            ((i * 7 + axis * 13) as f32 * 0.731).sin() * noise + f32::from(u8::from(axis == class))
+        };
+        Embedding::from_values((0..12).map(value).collect(), "m", "x").unwrap()
+    };
+    (truth.iter().enumerate().map(vector).collect(), truth)
+}
+
+fn names(n: usize) -> Vec<String> {
+    (0..n).map(|i| format!("class {i}")).collect()
+}
+
+const SCORES: Scores = Scores {
+    logit_scale: Some(10.0),
+    calibrated: true,
+    none_similarity: Some(0.2),
+    min_similarity: 0.1,
+    multi_scale: 10.0,
+    multi_bias: -4.0,
+};
+
+#[test]
+fn a_head_knows_its_classes_and_what_is_none_of_them_on_any_number_of_threads() {
+    let (vectors, truth) = clips(&[8, 6, 9], 0.25);
+    let names = names(3);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    for method in [Method::Prototypes, Method::Linear, Method::Auto] {
+        let options = FitOptions { method, ..Default::default() };
+        let fitted = fit(&labelled, &SCORES, &options).unwrap();
+        assert_eq!(fitted.held_out.len(), 23);
+        let right = fitted.held_out.iter().filter(|one| one.probabilities[truth[one.clip]] > 0.5).count();
+        assert!(right >= 21, "{method:?}: {right} of 23");
+        assert_eq!(fitted.head.problem(12), None);
+        let labels = fitted.head.encoded(None, "m").unwrap();
+        let answer = |clip: &Embedding| {
+            let cosines: Vec<f32> = labels.vectors.iter().map(|l| l.cosine(clip)).collect();
+            read(&labels.readout, &cosines, Decision::Single)
+        };
+        assert!(vectors.iter().zip(&truth).filter(|(v, t)| answer(v).scores[0].label == **t).count() >= 22);
+        let other =
+            Embedding::from_values((0..12).map(|i| f32::from(u8::from(i == 9))).collect(), "m", "x").unwrap();
+        assert_eq!(answer(&other).accepted, 0, "{method:?}: {:?}", answer(&other));
+        let threaded = fit(&labelled, &SCORES, &FitOptions { threads: 3, ..options.clone() }).unwrap();
+        assert_eq!((&threaded.head, &threaded.held_out), (&fitted.head, &fitted.held_out));
+    }
+}
+
+#[test]
+fn text_helps_the_class_with_one_clip_which_is_never_held_out() {
+    let (vectors, truth) = clips(&[6, 6, 1], 0.3);
+    let names = names(3);
+    let text = |class: usize| (0..12).map(|axis| f32::from(u8::from(axis == class))).collect();
+    let texts: Vec<Embedding> = (0..3).map(|c| Embedding::from_values(text(c), "m", "x").unwrap()).collect();
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: Some(&texts) };
+    let options = FitOptions { method: Method::Prototypes, ..Default::default() };
+    let fitted = fit(&labelled, &SCORES, &options).unwrap();
+    assert_eq!(fitted.held_out.len(), 12);
+    assert!(fitted.held_out.iter().all(|one| one.zero_shot.is_some()));
+    assert!(fitted.chosen.text_weight > 0.0, "the texts are perfect: {:?}", fitted.chosen);
+    assert!(fitted.head.calibrated);
+
+    let (vectors, truth) = clips(&[1, 1], 0.3);
+    let labelled =
+        Labelled { vectors: &vectors, truth: &truth, names: &names[..2], texts: Some(&texts[..2]) };
+    let one_shot = fit(&labelled, &SCORES, &FitOptions::default()).unwrap();
+    assert!(one_shot.held_out.is_empty() && !one_shot.head.calibrated);
+    assert_eq!((one_shot.chosen.method, one_shot.chosen.text_weight), (Method::Prototypes, 0.5));
+}
+
+#[test]
+fn wrong_labels_are_found_and_little_else() {
+    let (vectors, truth) = clips(&[12, 12, 12], 0.3);
+    let mut given = truth.clone();
+    (given[2], given[17], given[30]) = (1, 2, 0);
+    let names = names(3);
+    let labelled = Labelled { vectors: &vectors, truth: &given, names: &names, texts: None };
+    let fitted = fit(&labelled, &SCORES, &FitOptions::default()).unwrap();
+    let found = suspects(&fitted.held_out, &given, 3);
+    for wrong in [2, 17, 30] {
+        let suspect =
+            found.iter().find(|s| s.clip == wrong).unwrap_or_else(|| panic!("{wrong} in {found:?}"));
+        assert_eq!(suspect.rather, truth[wrong]);
+    }
+    assert!(found.len() <= 6, "{found:?}");
+    let confident: Vec<usize> = found.iter().filter(|s| s.confident).map(|s| s.clip).collect();
+    assert!(confident.len() >= 2 && confident.iter().all(|clip| [2, 17, 30].contains(clip)), "{found:?}");
+}
+
+#[test]
+fn twins_of_a_clip_do_not_vouch_for_it() {
+    // Two classes that cannot be told apart, each clip there twice: held out with its twin it must be guessed.
+    let (mut vectors, _) = clips(&[10], 1.0);
+    vectors.extend(vectors.clone());
+    let truth: Vec<usize> = (0..20).map(|i| (i % 10) / 5).collect();
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let fitted =
+        fit(&labelled, &SCORES, &FitOptions { method: Method::Linear, ..Default::default() }).unwrap();
+    let of = |clip: usize| fitted.held_out.iter().find(|one| one.clip == clip).unwrap().fold;
+    assert!((0..10).all(|clip| of(clip) == of(clip + 10)));
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_in_words() {
+    let (vectors, truth) = clips(&[3, 3], 0.3);
+    let names = names(3);
+    let refuse = |names: &[String], options: FitOptions| {
+        let labelled = Labelled { vectors: &vectors, truth: &truth, names, texts: None };
+        fit(&labelled, &SCORES, &options).unwrap_err().to_string()
+    };
+    assert!(refuse(&names, FitOptions::default()).contains("no clip of `class 2`"));
+    assert!(refuse(&names[..1], FitOptions::default()).contains("at least two classes"));
+    assert!(refuse(&names[..2], FitOptions { folds: 1, ..Default::default() }).contains("--folds"));
+    let heavy = FitOptions { text_weight: Some(1.5), ..Default::default() };
+    assert!(refuse(&names[..2], heavy).contains("--text-weight"));
+}

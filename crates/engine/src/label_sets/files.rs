@@ -1,0 +1,141 @@
+//! Reading, writing, locking.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::set::{Content, Made, SavedSet};
+use crate::EngineError;
+
+/// The file of all sets.
+const FILE: &str = "label-sets.json";
+
+/// The folder of what was made for them.
+const FOLDER: &str = "label-sets";
+
+/// Locked by whoever changes something.
+const LOCK: &str = "label-sets.lock";
+
+/// The layout of the file. Version 1 was the sets alone, and can be read.
+const VERSION: u64 = 2;
+
+/// Hexadecimal digits of a content's hash in its file's name.
+const HASH_DIGITS: usize = 32;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct All {
+    version: u64,
+    sets: BTreeMap<String, SavedSet>,
+}
+
+/// Whether a file or folder of this name, beside an index, belongs to label sets.
+#[must_use]
+pub fn is_own_file(name: &str) -> bool {
+    [FILE, FOLDER, LOCK].contains(&name)
+}
+
+fn error(path: &Path, reason: impl std::fmt::Display) -> EngineError {
+    EngineError::LabelSets { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+pub(super) fn content_path(dir: &Path, file: &str) -> PathBuf {
+    dir.join(FOLDER).join(format!("{file}.json"))
+}
+
+/// Keeps other writers out until it is dropped. Makes the folder if it is not there.
+pub(super) fn lock(dir: &Path) -> Result<File, EngineError> {
+    let path = dir.join(LOCK);
+    fs::create_dir_all(dir).map_err(|e| error(dir, e))?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|e| error(&path, e))?;
+    match file.lock() {
+        // A file system without locks: all there is is care.
+        Err(e) if e.kind() != io::ErrorKind::Unsupported => Err(error(&path, e)),
+        _ => Ok(file),
+    }
+}
+
+pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, SavedSet>, EngineError> {
+    let path = dir.join(FILE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) => return Err(error(&path, e)),
+    };
+    let damaged = |e: serde_json::Error| error(&path, format!("damaged ({e}); put it right, or delete it"));
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+    match value.get("version").map(serde_json::Value::as_u64) {
+        Some(Some(VERSION)) => serde_json::from_value(value).map(|all: All| all.sets).map_err(damaged),
+        Some(Some(newer)) => Err(error(
+            &path,
+            format!("expected version {VERSION} or older, got {newer}; use the earmark that wrote it"),
+        )),
+        // In version 1 every key is a set's name.
+        Some(None) | None => serde_json::from_value(value).map_err(damaged),
+    }
+}
+
+/// Replaces the list, and removes what nothing in it names.
+pub(super) fn write(dir: &Path, sets: &BTreeMap<String, SavedSet>) -> Result<(), EngineError> {
+    let path = dir.join(FILE);
+    let all = All { version: VERSION, sets: sets.clone() };
+    let bytes = serde_json::to_vec_pretty(&all).map_err(|e| error(&path, e))?;
+    replace(dir, &path, &bytes)?;
+    let used: Vec<PathBuf> =
+        sets.values().filter_map(|set| set.made.as_ref()).map(|made| content_path(dir, &made.file)).collect();
+    // What cannot be removed now is removed another time.
+    for entry in fs::read_dir(dir.join(FOLDER)).into_iter().flatten().flatten() {
+        if !used.contains(&entry.path()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Writes what was made; gives the name for the list.
+pub(super) fn write_content(dir: &Path, content: &Content) -> Result<String, EngineError> {
+    let folder = dir.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(|e| error(&folder, e))?;
+    let bytes = serde_json::to_vec(content).map_err(|e| error(&folder, e))?;
+    let file = name_of(&bytes);
+    replace(&folder, &content_path(dir, &file), &bytes)?;
+    Ok(file)
+}
+
+/// Reads what was made, and checks it.
+pub(super) fn read_content(dir: &Path, made: &Made) -> Result<Content, EngineError> {
+    let path = content_path(dir, &made.file);
+    let again = "make the set again with `earmark fit` or `earmark adapt`";
+    let bytes = fs::read(&path).map_err(|e| error(&path, format!("{e}; {again}")))?;
+    if name_of(&bytes) != made.file {
+        return Err(error(&path, format!("damaged: its checksum is not its name; {again}")));
+    }
+    let content: Content =
+        serde_json::from_slice(&bytes).map_err(|e| error(&path, format!("damaged ({e}); {again}")))?;
+    match content.problem(made.identity.dim) {
+        Some(problem) => Err(error(&path, format!("damaged: {problem}; {again}"))),
+        None => Ok(content),
+    }
+}
+
+fn name_of(bytes: &[u8]) -> String {
+    let mut name = blake3::hash(bytes).to_hex().to_string();
+    name.truncate(HASH_DIGITS);
+    name
+}
+
+/// Puts a whole file in place of another, or none.
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|e| error(path, e))
+}

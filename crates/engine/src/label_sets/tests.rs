@@ -1,0 +1,125 @@
+//! What is kept, and what a kill or another process may leave.
+
+use std::fs;
+use std::sync::Barrier;
+
+use super::*;
+use crate::labels::LabelSet;
+use crate::readout::Line;
+
+fn words(list: &str) -> SavedSet {
+    SavedSet::of(&LabelSet::from_list(list).unwrap(), Vec::new())
+}
+
+fn identity() -> Identity {
+    Identity { model_id: "m".to_owned(), manifest_hash: "h".to_owned(), pipeline_version: 1, dim: 2 }
+}
+
+fn place(mean: f32) -> Place {
+    Place { pieces: 12, mean: vec![mean, 0.2], spread: vec![0.1, 0.1] }
+}
+
+fn head() -> Head {
+    let line = Line { scale: 1.0, bias: 0.0, independent_scale: 1.0, independent_bias: 0.0, threshold: 0.5 };
+    Head {
+        labels: vec!["a".to_owned(), "b".to_owned()],
+        vectors: vec![vec![1.0, 0.0], vec![0.0, 1.0]],
+        lines: vec![line; 2],
+        calibrated: true,
+        place: place(0.5),
+    }
+}
+
+fn summary() -> FitSummary {
+    FitSummary {
+        method: "linear".to_owned(),
+        text_weight: 0.0,
+        clips: 4,
+        held_out: 4,
+        accuracy: Some(1.0),
+        zero_shot_accuracy: None,
+        ece: None,
+    }
+}
+
+fn contents(sets: &LabelSets) -> usize {
+    fs::read_dir(sets.dir.join("label-sets")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn what_was_made_goes_with_its_set_and_nothing_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(&dir.path().join("new"), 2);
+    assert!(sets.all().unwrap().is_empty());
+    assert!(sets.put_fitted("s", words("a, b"), identity(), head(), summary()).unwrap());
+    let made = sets.get("s").unwrap().made.unwrap();
+    assert_eq!(files::read_content(&sets.dir, &made).unwrap().head, Some(head()));
+
+    let adapt = || AdaptSummary { from: "there".to_owned(), pieces: 12 };
+    sets.adapt("s", &identity(), place(0.7), adapt()).unwrap();
+    sets.adapt("s", &identity(), place(0.9), adapt()).unwrap();
+    let adapted = sets.get("s").unwrap().made.unwrap();
+    let content = files::read_content(&sets.dir, &adapted).unwrap();
+    assert_eq!((content.head, content.place), (Some(head()), Some(place(0.9))));
+    let elsewhere = Identity { manifest_hash: "other".to_owned(), ..identity() };
+    assert!(sets.adapt("s", &elsewhere, place(0.7), adapt()).is_err());
+    assert!(sets.undo_adapt("s").unwrap());
+    assert_eq!(sets.get("s").unwrap().made.unwrap(), made, "to the byte what it was");
+    assert!(!sets.undo_adapt("s").unwrap());
+
+    assert_eq!(contents(&sets), 1);
+    assert!(!sets.put("s", words("c")).unwrap());
+    assert_eq!((contents(&sets), sets.get("s").unwrap().made), (0, None));
+}
+
+#[test]
+fn a_kill_between_the_two_writes_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(dir.path(), 9);
+    sets.put("s", words("a, b")).unwrap();
+    files::write_content(dir.path(), &Content { head: Some(head()), place: None }).unwrap();
+    fs::write(dir.path().join("label-sets/.tmpkilled"), "half").unwrap();
+    assert_eq!(sets.get("s").unwrap(), words("a, b"));
+    sets.put("t", words("c")).unwrap();
+    assert_eq!((contents(&sets), sets.all().unwrap().len()), (0, 2));
+}
+
+#[test]
+fn writers_at_the_same_time_all_get_their_sets_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for i in 0..8 {
+            let start = &start;
+            let sets = LabelSets::new(dir.path(), 100);
+            scope.spawn(move || {
+                start.wait();
+                sets.put(&format!("set {i}"), words("a")).unwrap();
+            });
+        }
+    });
+    assert_eq!(LabelSets::new(dir.path(), 100).all().unwrap().len(), 8);
+}
+
+#[test]
+fn limits_names_and_numbers_are_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(dir.path(), 1);
+    sets.put("s", words("a")).unwrap();
+    assert!(matches!(sets.put("t", words("a")), Err(EngineError::TooManyLabelSets { most: 1 })));
+    assert!(matches!(sets.get("t"), Err(EngineError::NoSuchLabelSet { .. })));
+    for name in ["", " s", "a/b", "a\\b", "a\nb", &"x".repeat(101)] {
+        assert!(check_name(name).is_err(), "{name:?}");
+    }
+    let broken = |edit: fn(&mut Head)| {
+        let mut head = head();
+        edit(&mut head);
+        head.problem(2)
+    };
+    assert_eq!(head().problem(2), None);
+    assert!(head().problem(3).unwrap().contains("vectors of 3 numbers, got 2"));
+    assert!(broken(|h| h.vectors[1][0] = f32::NAN).unwrap().contains("not finite"));
+    assert!(broken(|h| h.lines[0].bias = f32::INFINITY).unwrap().contains("not finite"));
+    assert!(broken(|h| h.place.spread[0] = -1.0).is_some());
+    assert!(broken(|h| h.lines.truncate(1)).unwrap().contains("1 readings"));
+}

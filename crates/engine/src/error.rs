@@ -85,6 +85,14 @@ pub enum EngineError {
         /// How many there may be.
         most: usize,
     },
+    /// The words of all label sets are too large to be kept in one file.
+    #[error(
+        "all label sets together would be larger than {most} bytes; delete some, or give fewer and shorter prompts"
+    )]
+    LabelSetsTooLarge {
+        /// How large they may be.
+        most: usize,
+    },
     /// An exported index is damaged or of another kind.
     #[error("{}: {reason}", .path.display())]
     Transfer {

@@ -202,9 +202,9 @@ impl From<EngineError> for ApiError {
             EngineError::Audio(e) => e.into(),
             EngineError::Index(e) => e.into(),
             EngineError::NoSuchLabelSet { name, .. } => Self::not_found("label set", name),
-            EngineError::LabelSetOfOtherModel { .. } | EngineError::TooManyLabelSets { .. } => {
-                Self::new(Kind::Conflict, e.to_string())
-            }
+            EngineError::LabelSetOfOtherModel { .. }
+            | EngineError::TooManyLabelSets { .. }
+            | EngineError::LabelSetsTooLarge { .. } => Self::new(Kind::Conflict, e.to_string()),
             EngineError::Labels(_) => Self::field("labels", e.to_string()),
             EngineError::Query(_) => Self::field("query", e.to_string()),
             EngineError::Setting { setting, expected, received } => {

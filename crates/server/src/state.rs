@@ -48,22 +48,19 @@ pub(crate) struct Open {
     pub(crate) texts: Texts,
     pub(crate) jobs: Jobs,
     pub(crate) label_sets: LabelSets,
-    pub(crate) labels: Cache<String, Arc<EncodedLabels>, ByCount>,
+    pub(crate) labels: Cache<String, Arc<EncodedLabels>, ByBytes>,
 }
 
-/// Encoded label sets weigh what they have labels.
-#[derive(Clone)]
-pub(crate) struct ByCount;
-
-impl Weighter<String, Arc<EncodedLabels>> for ByCount {
-    fn weight(&self, _: &String, labels: &Arc<EncodedLabels>) -> u64 {
-        labels.names.len().max(1) as u64
-    }
-}
-
-/// Bodies weigh their bytes.
+/// What is kept weighs its bytes.
 #[derive(Clone)]
 pub(crate) struct ByBytes;
+
+impl Weighter<String, Arc<EncodedLabels>> for ByBytes {
+    fn weight(&self, key: &String, labels: &Arc<EncodedLabels>) -> u64 {
+        let vectors: usize = labels.vectors.iter().map(|v| size_of_val(v.as_slice())).sum();
+        (key.len() + vectors).max(1) as u64
+    }
+}
 
 impl Weighter<String, Bytes> for ByBytes {
     fn weight(&self, key: &String, body: &Bytes) -> u64 {
@@ -71,8 +68,8 @@ impl Weighter<String, Bytes> for ByBytes {
     }
 }
 
-/// Labels kept encoded: 2 KiB each with the bundled model.
-const LABELS_CACHED: u64 = 8192;
+/// Labels kept encoded, bytes: some 6000 with the bundled model.
+const LABELS_CACHED: u64 = 16 << 20;
 
 /// Descriptions kept encoded.
 const TEXTS_CACHED: usize = 4096;
@@ -139,7 +136,7 @@ impl App {
             jobs: Jobs::start(library.job_engine, Arc::clone(&index), bounds.jobs)
                 .map_err(|e| e.to_string())?,
             label_sets,
-            labels: Cache::with_weighter(256, LABELS_CACHED, ByCount),
+            labels: Cache::with_weighter(256, LABELS_CACHED, ByBytes),
             tagger: library.tagger,
             catalogue: library.catalogue,
             engine,

@@ -25,6 +25,9 @@ const VERSION: u64 = 2;
 /// Hexadecimal digits of a content's hash in its file's name.
 const HASH_DIGITS: usize = 32;
 
+/// Largest file of all sets, bytes: it is read and written whole each time.
+const MAX_BYTES: usize = 8 << 20;
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct All {
@@ -84,6 +87,9 @@ pub(super) fn write(dir: &Path, sets: &BTreeMap<String, SavedSet>) -> Result<(),
     let path = dir.join(FILE);
     let all = All { version: VERSION, sets: sets.clone() };
     let bytes = serde_json::to_vec_pretty(&all).map_err(|e| error(&path, e))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(EngineError::LabelSetsTooLarge { most: MAX_BYTES });
+    }
     replace(dir, &path, &bytes)?;
     let used: Vec<PathBuf> =
         sets.values().filter_map(|set| set.made.as_ref()).map(|made| content_path(dir, &made.file)).collect();

@@ -108,6 +108,10 @@ fn limits_names_and_numbers_are_checked() {
     sets.put("s", words("a")).unwrap();
     assert!(matches!(sets.put("t", words("a")), Err(EngineError::TooManyLabelSets { most: 1 })));
     assert!(matches!(sets.get("t"), Err(EngineError::NoSuchLabelSet { .. })));
+    let long = SavedLabel::Prompts { name: "a".to_owned(), prompts: vec!["x".repeat(9 << 20)] };
+    let large = SavedSet { labels: vec![long], ..words("a") };
+    assert!(matches!(sets.put("s", large), Err(EngineError::LabelSetsTooLarge { .. })));
+    assert_eq!(sets.get("s").unwrap().labels, words("a").labels, "the old one stays");
     for name in ["", " s", "a/b", "a\\b", "a\nb", &"x".repeat(101)] {
         assert!(check_name(name).is_err(), "{name:?}");
     }

@@ -155,9 +155,9 @@ async fn sounds_are_labelled_by_upload_and_by_id() {
         results[1]["scores"].as_array().unwrap().iter().map(|s| s["probability"].as_f64().unwrap()).sum();
     assert!((sum + results[1]["none_probability"].as_f64().unwrap() - 1.0).abs() < 1e-4);
 
-    let multi = json!({"labels": ["rain", "dog"], "multi": true, "pooling": "max", "top": 1,
-        "clip_ids": [server.clip("dog-in-rain.wav").await]});
-    let answer = server.post("/v1/classify", multi).await.ok();
+    let multi = json!({"labels": ["rain", "dog"], "multi": true, "pooling": "max", "top": 1});
+    let files = [("a", "dog-in-rain.wav", sound("events/dog-in-rain.wav"))];
+    let answer = server.upload("/v1/classify", multi, &files).await.ok();
     assert_eq!(answer["results"][0]["scores"].as_array().unwrap().len(), 1);
     assert_eq!(answer["results"][0]["accepted"].as_array().unwrap().len(), 2, "{answer}");
 }

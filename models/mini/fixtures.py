@@ -43,8 +43,9 @@ TEXTS = [
 
 
 def write(out: Path, tokenize, features, scores, embed, sentence, embed_sentence, embed_by_names) -> None:
-    """`tokenize`: text -> ids; `features`: patches -> `[windows, 1024]`; `scores`: features -> `[windows, 521]`; `sentence`:
-    ids -> `[384]`. These are then embedded, `-> [617]`; sentences also as yamnet does it, by its classes' names alone."""
+    """`tokenize`: text -> ids; `features`: patches -> `[windows, 1024]`; `scores`: features -> `[windows, 521]`;
+    `sentence`: ids -> `[384]`. These are then embedded, `-> [617]`; sentences also as yamnet does it, by the names of
+    its classes alone, `-> [521]`."""
     out.mkdir(parents=True, exist_ok=True)
     clips, clip_scores, clip_vectors = [], [], []
     for name, rate, audio in _clips():

@@ -38,7 +38,7 @@ class Int8Rows:
 
 
 def audio_graph(net: YamNet, silence: int, gains: np.ndarray, timbre: np.ndarray) -> onnx.ModelProto:
-    """`log_mel [batch, 96, 64]` -> `row [batch, 521 + axes]` and `scores [batch, 521]`. Weights float16, biases float32.
+    """`log_mel [batch, 96, 64]` -> `row [batch, 521 + axes]` and `scores [batch, 521]`. Weights are float16.
 
     `scores` are YAMNet's own probabilities, for the tagger models/yamnet. `row` is what mini embeds a window by:
     reference.window_rows, which says what `gains` and `timbre` are.

@@ -40,8 +40,11 @@ def read_paraphrases(axes: list[str]) -> list[tuple[int, str, bool]]:
 
 def train(sentences: np.ndarray, labels: np.ndarray, anchors: np.ndarray, offsets: np.ndarray,
           unknown: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors `[texts, 384]` and their classes -> weights `[521, 384]` and biases `[521]` in place of `anchors` and
-    `offsets`, rounded to float16. Class `unknown` stays as it is: no direction, the same logit for every text."""
+    """Unit vectors `[texts, 384]` and their classes -> weights `[521, 384]` and biases `[521]`, rounded to float16.
+
+    They take the place of `anchors` and `offsets`, where they start. Class `unknown` stays as it is: no direction,
+    the same logit for every text.
+    """
     shape, size = anchors.shape, anchors.size
     chosen = (np.arange(len(labels)), labels)
 

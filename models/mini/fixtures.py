@@ -42,9 +42,10 @@ TEXTS = [
 ]
 
 
-def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence, embed_by_names) -> None:
-    """`tokenize`: text -> ids; `scores`: patches -> `[windows, 521]`; `sentence`: ids -> `[384]`. These are then
-    embedded, `-> [521]`; sentences also as yamnet does it, by the names of its classes alone."""
+def write(out: Path, tokenize, features, scores, embed, sentence, embed_sentence, embed_by_names) -> None:
+    """`tokenize`: text -> ids; `features`: patches -> `[windows, 1024]`; `scores`: features -> `[windows, 521]`;
+    `sentence`: ids -> `[384]`. These are then embedded, `-> [617]`; sentences also as yamnet does it, by the names of
+    its classes alone, `-> [521]`."""
     out.mkdir(parents=True, exist_ok=True)
     clips, clip_scores, clip_vectors = [], [], []
     for name, rate, audio in _clips():
@@ -62,9 +63,10 @@ def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence, e
             clip["mel"] = f"{name}.mel.npy"
             np.save(out / clip["mel"], patches.astype(np.float32))
         clips.append(clip)
-        p = scores(patches.astype(np.float32))
+        inner = features(patches.astype(np.float32))
+        p = scores(inner)
         clip_scores.append(p.mean(axis=0))
-        clip_vectors.append(embed_scores(p))
+        clip_vectors.append(embed(p, inner))
     texts = [{"text": text, "ids": tokenize(text)} for text in TEXTS]
     sentences = [sentence(t["ids"]) for t in texts]
     text_vectors = [embed_sentence(s) for s in sentences]
@@ -74,7 +76,7 @@ def write(out: Path, tokenize, scores, embed_scores, sentence, embed_sentence, e
     np.save(out / "texts-yamnet.npy", np.asarray([embed_by_names(s) for s in sentences], np.float32))
     golden = {
         "about": "Made by models/mini/recipe.py. Row i of each .npy belongs to entry i. mel is float32 "
-                 "[windows, 96, 64]; embeddings are float32 [521], unit length; scores are YAMNet's own "
+                 "[windows, 96, 64]; embeddings are float32 [617] ([521] of yamnet), unit length; scores are YAMNet's own "
                  "probabilities [521], their mean over windows.",
         "clips": clips,
         "clip_embeddings": "clips.npy",

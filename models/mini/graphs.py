@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto
 
 from onnx_graph import Graph
-from reference import HEADS, LAYER_NORM_EPS, LAYERS, SILENCE_DISCOUNT
+from reference import FEATURE_OFFSET, HEADS, LAYER_NORM_EPS, LAYERS, SILENCE_DISCOUNT, TIMBRE_SHARE
 from sources import Tensors, YamNet
 
 
@@ -37,12 +37,11 @@ class Int8Rows:
         return self.values.astype(np.float64) * self.scale
 
 
-def audio_graph(net: YamNet, silence: int, never: int) -> onnx.ModelProto:
-    """`log_mel [batch, 96, 64]` -> `probabilities` and `scores`, `[batch, 521]`. Weights float16, biases float32.
+def audio_graph(net: YamNet, silence: int, gains: np.ndarray, timbre: np.ndarray) -> onnx.ModelProto:
+    """`log_mel [batch, 96, 64]` -> `row [batch, 521 + axes]` and `scores [batch, 521]`. Weights are float16.
 
-    `scores` are YAMNet's own probabilities, for the tagger models/yamnet. `probabilities` are what mini
-    embeds: the same without class `never`, each row scaled by 1 - SILENCE_DISCOUNT * p(silence); see
-    reference.py for why.
+    `scores` are YAMNet's own probabilities, for the tagger models/yamnet. `row` is what mini embeds a window by:
+    reference.window_rows, which says what `gains` and `timbre` are.
     """
     g = Graph()
     x = g.op("Unsqueeze", "log_mel", g.ints("channel_axis", 1))
@@ -52,24 +51,39 @@ def audio_graph(net: YamNet, silence: int, never: int) -> onnx.ModelProto:
             kernel_shape=list(weight.shape[2:]), strides=[stride, stride], pads=list(pads), group=groups,
         )
         x = g.op("Relu", x)
-    x = g.op("Flatten", g.op("GlobalAveragePool", x))
-    x = g.op("Gemm", x, g.f16("classifier.weight", net.classifier_weight),
+    features = g.op("Flatten", g.op("GlobalAveragePool", x))
+    x = g.op("Gemm", features, g.f16("classifier.weight", net.classifier_weight),
              g.f32("classifier.bias", net.classifier_bias), transB=1)
-    classes = len(net.classifier_bias)
     p = g.op("Sigmoid", x, name="scores")
+
     silent = g.op("Gather", p, g.ints("silence", silence), axis=1)
     discount = g.op("Mul", silent, g.f32("silence_discount", SILENCE_DISCOUNT))
-    known = g.op("Mul", p, g.f32("known", np.arange(classes) != never))
-    g.op("Mul", known, g.op("Sub", g.f32("one", 1.0), discount), name="probabilities")
+    loudness = g.op("Sub", g.f32("one", 1.0), discount)
+    share = np.sqrt(1.0 - TIMBRE_SHARE)
+    amplitudes = g.op("Mul", g.op("Mul", g.op("Sqrt", p), g.f32("gains", share * gains)), loudness)
+
+    # (root - mean) V = root V - mean V, so that the mean costs nothing.
+    directions = timbre[1:].astype(np.float64)
+    root = g.op("Sqrt", g.op("Add", features, g.f32("feature_offset", FEATURE_OFFSET)))
+    likeness = g.op("Gemm", root, g.f16("timbre", directions),
+                    g.f32("timbre.bias", -directions @ timbre[0].astype(np.float64)), transB=1)
+    row_axis = g.ints("row_axis", 1)
+    length = g.op("Mul", g.op("ReduceL2", amplitudes, row_axis, keepdims=1),
+                  g.f32("timbre.share", np.sqrt(TIMBRE_SHARE) / share))
+    norm = g.op("Max", g.op("ReduceL2", likeness, row_axis, keepdims=1), g.f32("tiny", 1e-12))
+    likeness = g.op("Mul", likeness, g.op("Div", length, norm))
+    g.op("Concat", amplitudes, likeness, name="row", axis=1)
     return g.model(
-        "mini", {"log_mel": ["batch", 96, 64]}, {"probabilities": ["batch", classes], "scores": ["batch", classes]},
-        "YAMNet, from log-mel patches to the probabilities of 521 AudioSet classes.",
+        "mini", {"log_mel": ["batch", 96, 64]},
+        {"row": ["batch", len(gains) + len(directions)], "scores": ["batch", len(gains)]},
+        "YAMNet, from log-mel patches to the probabilities of 521 AudioSet classes, and from those and its features "
+        "to mini's space.",
     )
 
 
-def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
-               offsets: np.ndarray, temperature: float, spread: np.ndarray) -> onnx.ModelProto:
-    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, 521]` and `sentence [batch, 384]`.
+def text_graph(rows: dict[str, Int8Rows], small: Tensors, weights: np.ndarray,
+               biases: np.ndarray, temperature: float, spread: np.ndarray) -> onnx.ModelProto:
+    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, dim]` and `sentence [batch, 384]`.
 
     `sentence` is MiniLM's own vector, with which other taggers compare a text and the names of their classes.
     `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
@@ -77,7 +91,7 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
     g = Graph()
     last_axis = g.ints("last_axis", -1)
     tiny = g.f32("tiny", 1e-12)
-    width = anchors.shape[1]
+    width = weights.shape[1]
 
     def l2(x: str, name: str) -> str:
         norm = g.op("ReduceL2", x, last_axis, keepdims=1)
@@ -135,19 +149,19 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, anchors: np.ndarray,
         x = layer_norm(g.op("Add", dense(inner, at + "output.dense"), x), at + "output.LayerNorm")
 
     # Mean over real tokens, unit length, then the class axes.
-    weights = g.op("Unsqueeze", mask, last_axis)
+    counted = g.op("Unsqueeze", mask, last_axis)
     tokens_axis = g.ints("tokens_axis", 1)
-    total = g.op("ReduceSum", g.op("Mul", x, weights), tokens_axis, keepdims=0)
-    count = g.op("Max", g.op("ReduceSum", weights, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
+    total = g.op("ReduceSum", g.op("Mul", x, counted), tokens_axis, keepdims=0)
+    count = g.op("Max", g.op("ReduceSum", counted, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
     sentence = l2(g.op("Div", total, count), name="sentence")
-    cosines = g.op("MatMul", sentence, g.f16("anchors", anchors.T))
-    cosines = g.op("Add", cosines, g.f32("offsets", offsets))
-    likely = g.op("Softmax", g.op("Div", cosines, g.f32("temperature", temperature)), axis=-1)
+    closeness = g.op("MatMul", sentence, g.f16("classes", weights.T))
+    closeness = g.op("Add", closeness, g.f32("biases", biases))
+    likely = g.op("Softmax", g.op("Div", closeness, g.f32("temperature", temperature)), axis=-1)
     l2(g.op("MatMul", likely, g.f16("spread", spread)), name="embedding")
 
     tokens = ["batch", "tokens"]
     return g.model(
         "mini", {"input_ids": tokens, "attention_mask": tokens},
-        {"embedding": ["batch", len(anchors)], "sentence": ["batch", width]},
-        "all-MiniLM-L6-v2 and a softmax over 521 class anchors.",
+        {"embedding": ["batch", spread.shape[1]], "sentence": ["batch", width]},
+        "all-MiniLM-L6-v2 and a softmax over 521 classes.",
     )

@@ -1,6 +1,8 @@
-"""Measures the committed model on a folder of labelled sounds: the tables of the model card.
+"""Measures the committed model: the tables of the model card.
 
-    python models/mini/measure.py labels.csv
+    python models/mini/measure.py labels.csv         # labelled sounds
+    python models/mini/measure.py --paraphrases      # phrases that the text side was not trained on
+    python models/mini/measure.py --queries FOLDER   # sonic-pi-queries.tsv on Debian's sonic-pi-samples
 
 The CSV has the columns `file` (relative to it) and `label`, or `labels` separated by `;` of which
 the first counts. Needs ffmpeg to decode. Not part of the build, and nothing is fitted here.
@@ -8,6 +10,7 @@ the first counts. Needs ffmpeg to decode. Not part of the build, and nothing is 
 
 import argparse
 import csv
+import fnmatch
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +23,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "recipes"))
 
 import reference
-from reference import l2
+from reference import embed_rows, l2
+from text_head import read_paraphrases
 
 PROMPTS = {
     "{}": ["{}"],
@@ -29,17 +33,6 @@ PROMPTS = {
     "this is a sound of {}": ["this is a sound of {}"],
     "mean of the four": ["{}", "the sound of {}", "a recording of {}", "this is a sound of {}"],
 }
-POOLINGS = {
-    "mean p, sqrt (as shipped)": lambda p: np.sqrt(p.mean(axis=0)),
-    "max p, sqrt": lambda p: np.sqrt(p.max(axis=0)),
-    "mean of the top 3, sqrt": lambda p: np.sqrt(np.sort(p, axis=0)[-3:].mean(axis=0)),
-    "weighted by each window's highest p, sqrt":
-        lambda p: np.sqrt((p * p.max(axis=1, keepdims=True)).mean(axis=0)),
-    "sqrt, then mean": lambda p: np.sqrt(p).mean(axis=0),
-    "mean p, no sqrt": lambda p: p.mean(axis=0),
-}
-
-
 class Mini:
     def __init__(self):
         options = onnxruntime.SessionOptions()
@@ -48,12 +41,13 @@ class Mini:
         self.text = onnxruntime.InferenceSession(HERE / "text.onnx", options)
         self.tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
 
-    def probabilities(self, path: Path) -> np.ndarray:
+    def hear(self, path: Path) -> np.ndarray:
+        """The file's embedding, as one segment however long it is."""
         decoded = subprocess.run(
             ["ffmpeg", "-v", "error", "-i", str(path), "-ac", "1", "-ar", "16000", "-f", "f32le", "-"],
             check=True, capture_output=True).stdout
         patches = reference.patches(np.frombuffer(decoded, np.float32), reference.SAMPLE_RATE)
-        return self.audio.run(None, {"log_mel": patches.astype(np.float32)})[0].astype(np.float64)
+        return embed_rows(self.audio.run(["row"], {"log_mel": patches.astype(np.float32)})[0].astype(np.float64))
 
     def embed(self, text: str) -> np.ndarray:
         ids = np.array([self.tokenizer.encode(text).ids[:128]], np.int64)
@@ -77,26 +71,58 @@ def scores(clips: np.ndarray, texts: np.ndarray, truth: np.ndarray) -> str:
             f"| {examples:.3f} |")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("csv", type=Path)
-    table = parser.parse_args().csv
+def labelled_sounds(model: Mini, table: Path) -> None:
     with open(table, encoding="utf-8", newline="") as file:
         rows = [(r["file"], r.get("label") or r["labels"].split(";")[0]) for r in csv.DictReader(file)]
-    model = Mini()
-    windows = [model.probabilities(table.parent / file) for file, _ in rows]
+    clips = np.stack([model.hear(table.parent / file) for file, _ in rows])
     labels = sorted({label for _, label in rows})
     truth = np.array([labels.index(label) for _, label in rows])
     print(f"{len(rows)} clips, {len(labels)} labels\n\n| | top-1 | mAP | precision@10 | examples, precision@5 |")
     print("| --- | --- | --- | --- | --- |")
-    pool = POOLINGS["mean p, sqrt (as shipped)"]
-    clips = l2(np.stack([pool(p) for p in windows]))
     for name, templates in PROMPTS.items():
         texts = l2(sum(np.stack([model.embed(t.format(label)) for label in labels]) for t in templates))
-        print(f"| prompt: {name} {scores(clips, texts, truth)}")
-    texts = np.stack([model.embed(label) for label in labels])
-    for name, pool in POOLINGS.items():
-        print(f"| pooling: {name} {scores(l2(np.stack([pool(p) for p in windows])), texts, truth)}")
+        print(f"| {name} {scores(clips, texts, truth)}")
+
+
+def paraphrases(model: Mini) -> None:
+    """How often the class with the largest component is the one that a held-out phrase was written for."""
+    with open(HERE / "classes.tsv", encoding="utf-8", newline="") as file:
+        axes = [r["axis"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    held_out = [(i, phrase) for i, phrase, held in read_paraphrases(axes) if held]
+    best = [np.argsort(-model.embed(phrase)[: len(axes)], kind="stable")[:5] for _, phrase in held_out]
+    top1, top5 = (np.mean([i in row[:n] for (i, _), row in zip(held_out, best)]) for n in (1, 5))
+    print(f"{len(held_out)} phrases: top-1 {top1:.3f}, top-5 {top5:.3f}")
+
+
+def queries(model: Mini, folder: Path) -> None:
+    """Precision among the first five, or among as many as are relevant where those are fewer."""
+    files = sorted(folder.glob("*.flac"))
+    clips = np.stack([model.hear(file) for file in files])
+    with open(HERE / "sonic-pi-queries.tsv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    precisions = []
+    for row in rows:
+        patterns = row["relevant"].split("; ")
+        relevant = np.array([any(fnmatch.fnmatch(f.stem, p) for p in patterns) for f in files])
+        first = np.argsort(-(clips @ model.embed(row["query"])), kind="stable")[:5]
+        precisions.append(relevant[first].sum() / min(5, relevant.sum()))
+        print(f"{precisions[-1]:.2f}  {row['query']}")
+    print(f"mean of {len(rows)}: {np.mean(precisions):.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("csv", type=Path, nargs="?")
+    parser.add_argument("--paraphrases", action="store_true")
+    parser.add_argument("--queries", type=Path, metavar="FOLDER")
+    args = parser.parse_args()
+    model = Mini()
+    if args.csv:
+        labelled_sounds(model, args.csv)
+    if args.paraphrases:
+        paraphrases(model)
+    if args.queries:
+        queries(model, args.queries)
 
 
 if __name__ == "__main__":

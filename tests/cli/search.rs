@@ -143,6 +143,14 @@ fn explain_names_the_shared_sound_classes() {
 }
 
 #[test]
+fn what_an_example_shares_beyond_classes_is_explained_as_one() {
+    let sandbox = library();
+    let document = sandbox.json(["search", "--like", "sounds/siren-wail.mp3", "--explain", "--json"]);
+    let shared = document["results"][0]["shared"].as_array().unwrap();
+    assert_eq!(shared.iter().filter(|s| s["class"] == "timbre").count(), 1, "{shared:?}");
+}
+
+#[test]
 fn nothing_matches_is_an_answer_with_a_reason() {
     let sandbox = library();
     let run = sandbox.run(["search", "siren", "--min-score", "0.999"]);

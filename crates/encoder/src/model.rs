@@ -1,6 +1,7 @@
 //! A model: its manifest and its files.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -85,6 +86,16 @@ impl Model {
     #[must_use]
     pub fn axes(&self) -> Option<&[String]> {
         self.inner.axes.as_deref()
+    }
+
+    /// The names of those axes that have one of their own; `None` for axes that share one, as `mini`'s of timbre do, and
+    /// mean something only together.
+    #[must_use]
+    pub fn own_axes(&self) -> Option<Vec<Option<&str>>> {
+        let axes = self.axes()?;
+        let mut counts = HashMap::new();
+        axes.iter().for_each(|name| *counts.entry(name).or_insert(0_usize) += 1);
+        Some(axes.iter().map(|name| (counts[name] == 1).then_some(name.as_str())).collect())
     }
 
     /// Names of the classes, for models of kind `tagger`.

@@ -1,5 +1,6 @@
 //! An index by words, by example, by both.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use earmark_encoder::Embedding;
@@ -135,7 +136,7 @@ pub struct Shared {
 }
 
 /// The axes that a query and a hit share, the largest part of the score first; at most `n`, none below a fiftieth of
-/// it. `None` for a model whose axes have no names.
+/// it. Axes of one name count as one. `None` for a model whose axes have no names.
 ///
 /// # Errors
 /// Those of reading the hit's vector.
@@ -149,10 +150,13 @@ pub fn explain(
     let Some(axes) = engine.model().axes() else { return Ok(None) };
     let segments = index.segments(hit.clip.id)?;
     let Some(segment) = segments.get(hit.segment as usize) else { return Ok(Some(Vec::new())) };
-    let mut shared: Vec<Shared> = axes
-        .iter()
-        .zip(query.as_slice().iter().zip(&segment.vector))
-        .map(|(axis, (q, v))| Shared { axis: axis.clone(), contribution: q * v })
+    let mut parts: BTreeMap<&str, f32> = BTreeMap::new();
+    for (axis, (q, v)) in axes.iter().zip(query.as_slice().iter().zip(&segment.vector)) {
+        *parts.entry(axis).or_default() += q * v;
+    }
+    let mut shared: Vec<Shared> = parts
+        .into_iter()
+        .map(|(axis, contribution)| Shared { axis: axis.to_owned(), contribution })
         .filter(|s| s.contribution.abs() >= hit.score.abs() / 50.0)
         .collect();
     shared.sort_by(|a, b| {

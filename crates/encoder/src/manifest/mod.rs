@@ -221,8 +221,8 @@ mod tests {
             ),
             ("n_mels = 64", "n_mels = 0", "`front_end.n_mels`"),
             ("kind = \"joint\"", "kind = \"tagger\"", "`tagger`"),
-            ("logit_scale = 12.0\n", "", "`scores.logit_scale`"),
-            ("dim = 521", "dim = 521\ncolour = 3", "colour"),
+            ("logit_scale = 25.0\n", "", "`scores.logit_scale`"),
+            ("dim = 617", "dim = 617\ncolour = 3", "colour"),
         ];
         let good = mini();
         for (from, to, named) in cases {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let bad = mini().replace("dim = 521", "dim = 0").replace("prompt = \"{}\"", "prompt = \"\"");
+        let bad = mini().replace("dim = 617", "dim = 0").replace("prompt = \"{}\"", "prompt = \"\"");
         let Err(EncoderError::ManifestFields { problems, .. }) = Manifest::parse(&bad, "m.toml") else {
             panic!("it was accepted");
         };

@@ -119,10 +119,10 @@ fn draw(open: &Open, method: MethodDto, total: usize, limit: usize) -> ApiResult
         let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
         row.iter_mut().for_each(|v| *v /= norm);
     }
-    let axes = open.engine.model().axes();
+    let axes = open.engine.model().own_axes().unwrap_or_default();
     let top = |row: &[f32]| {
-        let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]))?;
-        axes?.get(best).cloned()
+        let named = axes.iter().zip(row).filter_map(|(axis, value)| axis.map(|name| (name, value)));
+        named.max_by(|a, b| a.1.total_cmp(b.1)).map(|(name, _)| name.to_owned())
     };
     let mut points: Vec<PointDto> = clips
         .into_iter()

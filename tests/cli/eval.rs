@@ -167,6 +167,17 @@ gone.wav,0,1,siren
         "the model's own prompt, and the one to compare"
     );
     assert_eq!(skipped(&report), ["gone.wav", "broken.wav"]);
+
+    // What was found is kept, and comes to the same.
+    assert_eq!(sandbox.json(["eval", "set", "--prompts", "prompts.txt", "--json"]), report);
+    let kept = fs::read_dir(sandbox.path("cache/earmark/eval/events")).unwrap();
+    for file in kept.map(|entry| entry.unwrap().path()) {
+        let mut line: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        line["found"] = serde_json::json!([[], []]);
+        fs::write(&file, line.to_string()).unwrap();
+    }
+    let forged = sandbox.json(["eval", "set", "--prompts", "prompts.txt", "--json"]);
+    assert_eq!(forged["results"]["segment_f1"], 0.0, "it was encoded again");
 }
 
 #[test]

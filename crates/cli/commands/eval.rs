@@ -1,7 +1,7 @@
 //! `earmark eval`
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -34,7 +34,8 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     let compared = args.prompts.as_deref().map(prompts::read).transpose()?.unwrap_or_default();
     let engine = context::engine(global, context::model(global)?)?;
     let index = context::index_of(global, &engine);
-    let kept = kept_index(&engine)?;
+    let cache = cache_folder()?;
+    let kept = kept_index(&cache, &engine)?;
     let threads = engine.pipeline_options(Keep::Segments).threads;
     let learned = Learned(FitOptions { seed: args.seed, threads, ..FitOptions::default() });
     let options = RunOptions {
@@ -46,7 +47,7 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let stores = Stores { index: index.as_ref(), kept: &kept };
+    let stores = Stores { index: index.as_ref(), kept: &kept, events: &cache.join("events") };
     let outcome = evaluate(&engine, &dataset, &stores, &options, &stop, |event| progress.tell(event));
     progress.finish();
     let report = match outcome? {
@@ -75,13 +76,18 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// What evaluations keep for their next run, in the cache folder: vectors of the engine's model. Nothing searches it, so it gets
-/// no graph.
-fn kept_index(engine: &Engine) -> Result<Index> {
+/// The folder for what evaluations keep for their next run.
+fn cache_folder() -> Result<PathBuf> {
     let base =
         etcetera::choose_base_strategy().context("no home folder to keep vectors in; set XDG_CACHE_HOME")?;
+    Ok(base.cache_dir().join("earmark").join("eval"))
+}
+
+/// What evaluations keep for their next run: vectors of the engine's model. Nothing searches it, so it gets
+/// no graph.
+fn kept_index(cache: &Path, engine: &Engine) -> Result<Index> {
     let options = OpenOptions { graph_min_rows: usize::MAX, ..OpenOptions::default() };
-    let collection = Collection::open_or_new(&base.cache_dir().join("earmark").join("eval"), &options)?;
+    let collection = Collection::open_or_new(cache, &options)?;
     let space = collection.make(&engine.identity())?;
     let _hold = collection.hold()?;
     Ok(Index::open(&space.path, Some(&engine.identity()), &options)?)

@@ -2,7 +2,8 @@
 //!
 //! - [`run`]: all of it
 //! - `vectors`: one vector a clip, from the user's index, from what earlier runs kept, or encoded now
-//! - `classes`: single labels and several, zero-shot; `captions`: retrieval both ways; `events`: when something is heard
+//! - `classes`: single labels and several, zero-shot; `captions`: retrieval both ways; `events`, `kept_events`: when something
+//!   is heard
 //! - [`folds`]: scores of what is fitted to labelled clips, each clip scored by a fit that has not seen it; [`learned`]: what
 //!   `earmark fit` learns
 //! - [`prompts`]: templates to compare
@@ -12,11 +13,13 @@ mod captions;
 mod classes;
 mod events;
 pub mod folds;
+mod kept_events;
 pub mod learned;
 pub mod prompts;
 mod protocol;
 mod vectors;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_encoder::Embedding;
@@ -36,6 +39,8 @@ pub struct Stores<'a> {
     pub index: Option<&'a Index>,
     /// What evaluations keep for their next run: an index of its own, of the engine's model.
     pub kept: &'a Index,
+    /// A folder for the events that they found.
+    pub events: &'a Path,
 }
 
 /// How to evaluate.
@@ -95,7 +100,7 @@ pub fn run(
         });
     }
     let mut evaluated = if dataset.task == Task::Events {
-        match events::evaluate(engine, dataset, &clips, options, stop, &mut observe)? {
+        match events::evaluate(engine, dataset, &clips, stores.events, options, stop, &mut observe)? {
             Some(evaluated) => evaluated,
             None => return Ok(Outcome::Interrupted),
         }

@@ -12,10 +12,14 @@ const LINEAR_TEXT: [f64; 2] = [0.0, 1.0];
 
 /// Inverse strengths of the penalty, as scikit-learn's `C`, weakest head first; ten times apart as in its
 /// `LogisticRegressionCV`, and around what unit vectors need.
-const STRENGTHS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
+const STRENGTHS: [f64; 3] = [1.0, 10.0, 100.0];
 
-/// Largest component of the gradient at which a head counts as learned.
-const TOLERANCE: f64 = 1e-5;
+/// Largest component of the mean loss's gradient at which a head counts as learned: scikit-learn's default for those that are
+/// only compared, less for the one that is kept.
+const TOLERANCE: f64 = 1e-4;
+
+/// See [`TOLERANCE`].
+const FINAL_TOLERANCE: f64 = 1e-6;
 
 /// A way to make a head.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,12 +45,6 @@ impl Candidate {
             all.extend(weights(&LINEAR_TEXT).into_iter().flat_map(of));
         }
         all
-    }
-
-    pub(super) fn text_weight(self) -> f64 {
-        match self {
-            Self::Prototypes { text_weight } | Self::Linear { text_weight, .. } => text_weight,
-        }
     }
 }
 
@@ -147,7 +145,7 @@ impl Material {
                 let offsets = self.offsets(text_weight);
                 let start =
                     before.as_ref().filter(|(weight, _)| *weight == text_weight).map(|(_, linear)| linear);
-                let linear = self.linear(&offsets, strength, seen, start);
+                let linear = self.linear(&offsets, strength, seen, (TOLERANCE, start));
                 let row = |&clip: &usize| -> Vec<f64> {
                     let mut logits = offsets.row(clip).to_vec();
                     linear.add_logits(self.reduced.row(clip), &mut logits);
@@ -171,7 +169,7 @@ impl Material {
                 biases: vec![0.0; self.classes],
             },
             Candidate::Linear { text_weight, strength } => {
-                let linear = self.linear(&self.offsets(text_weight), strength, &all, None);
+                let linear = self.linear(&self.offsets(text_weight), strength, &all, (FINAL_TOLERANCE, None));
                 let (mut vectors, mut scales) = (Rows::default(), Vec::new());
                 for class in 0..self.classes {
                     let mut row = self.basis.lift(linear.weights.row(class));
@@ -191,7 +189,13 @@ impl Material {
         Rows::from_flat(scaled, self.classes)
     }
 
-    fn linear(&self, offsets: &Rows, strength: f64, seen: &[usize], start: Option<&Linear>) -> Linear {
+    fn linear(
+        &self,
+        offsets: &Rows,
+        strength: f64,
+        seen: &[usize],
+        (tolerance, start): (f64, Option<&Linear>),
+    ) -> Linear {
         let weights = self.weights(seen);
         let problem = Problem {
             rows: &self.reduced,
@@ -201,7 +205,7 @@ impl Material {
             members: seen,
             classes: self.classes,
         };
-        logistic::train(&problem, strength, TOLERANCE, start)
+        logistic::train(&problem, strength, tolerance, start)
     }
 
     /// `l2((1 - text_weight) * l2(mean of the class's clips) + text_weight * text)`, `[classes][dim]`.

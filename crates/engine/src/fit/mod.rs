@@ -93,6 +93,9 @@ pub struct FitOptions {
 /// More folds take more time, and say nothing more.
 pub const MOST_FOLDS: usize = 50;
 
+/// Parts for choosing within the clips that are left when a fold is held out: fewer, since that is done for every fold.
+const INNER_FOLDS: usize = 3;
+
 impl Default for FitOptions {
     fn default() -> Self {
         Self { method: Method::Auto, text_weight: None, folds: 5, seed: 0, balanced: true, threads: 1 }
@@ -160,14 +163,14 @@ pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Resul
     check(clips, options)?;
     let slices: Vec<&[f32]> = clips.vectors.iter().map(Embedding::as_slice).collect();
     let texts = clips.texts.map(|texts| Rows::of(&texts.iter().map(Embedding::as_slice).collect::<Vec<_>>()));
-    let text_weight = if texts.is_some() { options.text_weight } else { Some(0.0) };
+    let text_weight = if texts.is_some() { options.text_weight.map(f64::from) } else { Some(0.0) };
     let classes = (clips.truth, clips.names.len());
     let scale = f64::from(scores.softmax_scale());
     let material = Material::new(Rows::of(&slices), texts, scale, classes, options.balanced);
     let twins = folds::twins(&slices);
     let parting = Parting { twins: &twins, folds: options.folds, seed: options.seed };
     let (prototypes, linear) = (options.method != Method::Linear, options.method != Method::Prototypes);
-    let candidates = Candidate::all(prototypes, linear, text_weight.map(f64::from));
+    let candidates = Candidate::all(prototypes, linear, text_weight);
 
     let all: Vec<usize> = (0..material.len()).collect();
     let fold_of = parting.assign(&all, clips.truth);
@@ -178,7 +181,7 @@ pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Resul
         }
         let is_in = |clip: &usize| fold_of[*clip] == Some(piece);
         let (unseen, seen): (Vec<usize>, Vec<usize>) = all.iter().partition(|clip| is_in(clip));
-        (None, judge(&material, &candidates, &seen, &unseen, piece, &parting))
+        (None, judge(&material, (&candidates, text_weight), &seen, (piece, &unseen), &parting))
     };
     let pieces = on_threads(options.folds + 1, options.threads, work);
     let mut held_out = Vec::new();
@@ -190,18 +193,16 @@ pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Resul
     held_out.sort_by_key(|one: &OutOfFold| one.clip);
     let (candidate, reading) = match selected {
         Some((candidate, reading)) => (candidate, Some(reading)),
-        None => (untried(&candidates), None),
+        None => (untried(text_weight), None),
     };
     let place = Place::of(clips.vectors);
     let head = Head::new(clips.names, material.head(candidate), reading.as_ref(), scores, place)?;
     Ok(Fitted { head, chosen: candidate.into(), held_out })
 }
 
-/// What is taken where nothing can be tried: both sides of a prototype count alike.
-fn untried(candidates: &[Candidate]) -> Candidate {
-    let weights: Vec<f64> = candidates.iter().map(|c| c.text_weight()).collect();
-    let nearest = weights.iter().copied().min_by(|a, b| (a - 0.5).abs().total_cmp(&(b - 0.5).abs()));
-    Candidate::Prototypes { text_weight: nearest.unwrap_or(0.0) }
+/// What is taken where nothing can be tried: both sides of a prototype count alike, unless it is said otherwise.
+fn untried(text_weight: Option<f64>) -> Candidate {
+    Candidate::Prototypes { text_weight: text_weight.unwrap_or(0.5) }
 }
 
 fn check(clips: &Labelled<'_>, options: &FitOptions) -> Result<(), EngineError> {
@@ -232,18 +233,18 @@ fn check(clips: &Labelled<'_>, options: &FitOptions) -> Result<(), EngineError> 
 /// Chooses, learns and calibrates on `seen`, and judges `unseen`.
 fn judge(
     material: &Material,
-    candidates: &[Candidate],
+    (candidates, text_weight): (&[Candidate], Option<f64>),
     seen: &[usize],
-    unseen: &[usize],
-    fold: usize,
+    (fold, unseen): (usize, &[usize]),
     parting: &Parting<'_>,
 ) -> Vec<OutOfFold> {
     if unseen.is_empty() {
         return Vec::new();
     }
-    let (candidate, factor) = match select(material, candidates, seen, parting) {
+    let parting = Parting { folds: parting.folds.min(INNER_FOLDS), ..*parting };
+    let (candidate, factor) = match select(material, candidates, seen, &parting) {
         Some((candidate, Reading { factor, .. })) => (candidate, factor),
-        None => (untried(candidates), 1.0),
+        None => (untried(text_weight), 1.0),
     };
     let logits = material.logits(&[candidate], seen, unseen).pop().unwrap_or_default();
     let probabilities = |row: &[f64], factor: f64| -> Vec<f32> {
@@ -286,11 +287,16 @@ fn on_threads<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> T 
 
 impl From<Candidate> for Chosen {
     fn from(candidate: Candidate) -> Self {
-        let (method, strength) = match candidate {
-            Candidate::Prototypes { .. } => (Method::Prototypes, None),
-            Candidate::Linear { strength, .. } => (Method::Linear, Some(strength as f32)),
-        };
-        Self { method, text_weight: candidate.text_weight() as f32, strength }
+        match candidate {
+            Candidate::Prototypes { text_weight } => {
+                Self { method: Method::Prototypes, text_weight: text_weight as f32, strength: None }
+            }
+            Candidate::Linear { text_weight, strength } => Self {
+                method: Method::Linear,
+                text_weight: text_weight as f32,
+                strength: Some(strength as f32),
+            },
+        }
     }
 }
 

@@ -88,10 +88,12 @@ def paraphrases(model: Mini) -> None:
     """How often the class with the largest component is the one that a held-out phrase was written for."""
     with open(HERE / "classes.tsv", encoding="utf-8", newline="") as file:
         axes = [r["axis"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    held_out = [(i, phrase) for i, phrase, held in read_paraphrases(axes) if held]
-    best = [np.argsort(-model.embed(phrase)[: len(axes)], kind="stable")[:5] for _, phrase in held_out]
-    top1, top5 = (np.mean([i in row[:n] for (i, _), row in zip(held_out, best)]) for n in (1, 5))
-    print(f"{len(held_out)} phrases: top-1 {top1:.3f}, top-5 {top5:.3f}")
+    held_out = [p for p in read_paraphrases(axes) if p.held_out]
+    best = [np.argsort(-model.embed(p.phrase)[: len(axes)], kind="stable")[:5] for p in held_out]
+    for kind in sorted({p.kind for p in held_out}):
+        rows = [(p.index, row) for p, row in zip(held_out, best) if p.kind == kind]
+        top1, top5 = (np.mean([index in row[:n] for index, row in rows]) for n in (1, 5))
+        print(f"{len(rows)} {kind} phrases: top-1 {top1:.3f}, top-5 {top5:.3f}")
 
 
 def queries(model: Mini, folder: Path) -> None:

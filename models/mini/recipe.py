@@ -124,7 +124,7 @@ def make_spread(classes: list[dict[str, str]], timbre_axes: int) -> np.ndarray:
 def train_head(classes: list[dict[str, str]], encode) -> tuple[np.ndarray, np.ndarray]:
     """Weights `[521, 384]` and biases `[521]` of the text side, as they are stored."""
     axes = [c["axis"] for c in classes]
-    texts = [(i, p) for i, p, held_out in text_head.read_paraphrases(axes) if not held_out]
+    texts = [(p.index, p.phrase) for p in text_head.read_paraphrases(axes) if not p.held_out]
     for column in ("axis", "description"):
         texts += [(i, c[column]) for i, c in enumerate(classes)]
     sentences = np.stack([encode(text) for _, text in texts])

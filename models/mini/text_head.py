@@ -9,11 +9,12 @@ Not here: where sentence vectors come from (reference.py) and what becomes of th
 
 import csv
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-HELD_OUT = 3  # every third paraphrase of each class is never trained on
+HELD_OUT = 3  # every third paraphrase of each class and kind is never trained on
 # Softer than the softmax the model runs with: a sharper one learns its few phrases by heart.
 TRAINING_TEMPERATURE = 0.06
 PULL = 0.003  # of the squared distance from the anchors
@@ -22,19 +23,27 @@ STEPS = 60
 MEMORY = 10
 
 
-def read_paraphrases(axes: list[str]) -> list[tuple[int, str, bool]]:
-    """Class, phrase, and whether it is held out; refused unless the file fits the classes."""
+class Paraphrase(NamedTuple):
+    index: int  # of the class
+    phrase: str
+    kind: str  # "plain", as people search and caption, or "allusive", as a quiz would put it
+    held_out: bool
+
+
+def read_paraphrases(axes: list[str]) -> list[Paraphrase]:
+    """paraphrases.tsv; refused unless it fits the classes."""
     with open(HERE / "paraphrases.tsv", encoding="utf-8", newline="") as file:
-        rows = [(int(r["index"]), r["axis"], r["phrase"])
-                for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    wrong = [phrase for index, axis, phrase in rows if axes[index] != axis or not phrase]
-    if wrong or len({phrase for *_, phrase in rows}) != len(rows):
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    wrong = [r["phrase"] for r in rows if axes[int(r["index"])] != r["axis"] or not r["phrase"]]
+    if wrong or len({r["phrase"].lower() for r in rows}) != len(rows):
         raise SystemExit(f"paraphrases.tsv: {wrong or 'a phrase'} under another axis, or used twice")
-    seen = [0] * len(axes)
+    seen: dict[tuple[str, str], int] = {}
     paraphrases = []
-    for index, _, phrase in rows:
-        seen[index] += 1
-        paraphrases.append((index, phrase, seen[index] % HELD_OUT == 0))
+    for r in rows:
+        place = (r["index"], r["kind"])
+        seen[place] = seen.get(place, 0) + 1
+        held_out = seen[place] % HELD_OUT == 0
+        paraphrases.append(Paraphrase(int(r["index"]), r["phrase"], r["kind"], held_out))
     return paraphrases
 
 

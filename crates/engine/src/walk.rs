@@ -74,6 +74,8 @@ pub struct Walked {
     pub roots: Vec<PathBuf>,
     /// Sound files by absolute path, in a fixed order, each file once however many links lead to it.
     pub files: Vec<PathBuf>,
+    /// Further paths in folders that lead to one of `files`, through a link; absolute, in a fixed order.
+    pub again: Vec<PathBuf>,
     /// Files passed over for their extension.
     pub other_files: usize,
     /// Folders and files that could not be read, with the reason.
@@ -174,6 +176,8 @@ fn walk_folder(
             walked.other_files += 1;
         } else if seen.insert(real_path(path)) {
             walked.files.push(entry.into_path());
+        } else {
+            walked.again.push(entry.into_path());
         }
     }
     let outside = std::mem::take(&mut *outside.lock().unwrap_or_else(PoisonError::into_inner));
@@ -263,6 +267,7 @@ mod tests {
         std::os::unix::fs::symlink("nowhere", dir.path().join("gone.wav")).unwrap();
         let walked = walk(&[dir.path().to_path_buf()], &WalkOptions::default()).unwrap();
         assert_eq!(names(&walked), ["a.wav"]);
+        assert!(matches!(&walked.again[..], [link] if link.ends_with("z.wav")), "{:?}", walked.again);
         let [(path, reason)] = &walked.errors[..] else { panic!("{:?}", walked.errors) };
         assert!(path.ends_with("gone.wav") && reason.starts_with("No such file"), "{path:?}: {reason}");
     }

@@ -97,11 +97,15 @@ impl Builder {
         id
     }
 
-    /// The sound files under `folder`; what cannot be read on the way is noted.
+    /// The sound files under `folder`, those behind links too, in the order of their paths; what cannot be read on the
+    /// way is noted.
     pub(super) fn sounds(&mut self, folder: &Path) -> Result<Vec<PathBuf>, EvalError> {
         let walked = files::sounds(folder)?;
         walked.errors.iter().for_each(|(path, reason)| self.note(path, reason.as_str()));
-        Ok(walked.files)
+        let mut files = walked.files;
+        files.extend(walked.again);
+        files.sort();
+        Ok(files)
     }
 
     /// Adds a clip, or a problem where the file is not there.

@@ -73,7 +73,9 @@ impl Files {
     pub(super) fn under(folder: &Path) -> Result<Self, EvalError> {
         let mut by_name: HashMap<String, Vec<PathBuf>> = HashMap::new();
         if folder.is_dir() {
-            for path in sounds(folder)?.files {
+            let walked = sounds(folder)?;
+            // Links come last, so that a name means the file itself where it can.
+            for path in walked.files.into_iter().chain(walked.again) {
                 let (name, stem) = (file_name(&path).to_owned(), stem(&path).to_owned());
                 by_name.entry(name).or_default().push(path.clone());
                 by_name.entry(stem).or_default().push(path);

@@ -268,6 +268,38 @@ fn a_folder_is_a_class_and_sounds_in_none_are_named() {
     only_problem(&dataset, "4.wav");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_sound_linked_into_other_folders_loses_no_class() {
+    use std::os::unix::fs::symlink;
+    let tree =
+        Tree::new(&[("dog/1.wav", ""), ("cat/2.wav", ""), ("animal/keep.txt", ""), ("bird/keep.txt", "")]);
+    // The walk meets the link first: `animal` is before `dog`.
+    symlink(tree.path().join("dog/1.wav"), tree.path().join("animal/x.wav")).unwrap();
+    symlink(tree.path().join("dog/1.wav"), tree.path().join("dog/again.wav")).unwrap();
+    let dataset = tree.recognised(Layout::Folders);
+    assert_eq!(clips(&dataset), named(&[("x.wav", &["animal"]), ("2.wav", &["cat"]), ("1.wav", &["dog"])]));
+    let notes: Vec<(bool, &str)> =
+        dataset.problems.iter().map(|p| (p.is_clip, p.path.rsplit('/').next().unwrap())).collect();
+    assert_eq!(notes, [(false, "1.wav"), (false, "again.wav"), (false, "bird")], "{:?}", dataset.problems);
+    // By name, too, a file is found behind a link that is not the first way to it.
+    symlink("dog", tree.path().join("wolf")).unwrap();
+    assert_eq!(tree.load(&LoadOptions::default()).classes.len(), 4);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_class_whose_folder_has_no_readable_name_is_missing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let tree = Tree::new(&[("dog/1.wav", ""), ("cat/2.wav", "")]);
+    let folder = tree.path().join(std::ffi::OsStr::from_bytes(b"b\xfcro"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("3.wav"), "").unwrap();
+    let dataset = tree.recognised(Layout::Folders);
+    only_problem(&dataset, "3.wav");
+    assert!(dataset.problems[0].is_clip);
+}
+
 #[test]
 fn tables_say_labels_captions_or_events() {
     let tree = Tree::new(&[("a.wav", ""), ("sub/b.wav", "")]);

@@ -84,8 +84,29 @@ fn folds_are_the_datasets_own_and_each_clip_is_scored_by_what_has_not_seen_it() 
     sandbox.write("set/meta/esc50.csv", table.replace("2-a.wav,2", "2-a.wav,1"));
     let apart = sandbox.json(["eval", "set", "--folds", "own", "--json"]);
     assert!((top1(&apart) - 0.5).abs() < 1e-9, "{apart:#}");
+    assert_eq!(apart["protocol"]["untaught"], 2, "{apart:#}");
     let told = sandbox.fails(1, ["eval", &sample_arg(""), "--folds", "own"]);
     assert!(told.contains("--folds 5"), "{told}");
+}
+
+#[test]
+fn copies_are_held_out_together_and_the_only_sound_of_a_class_teaches_alone() {
+    let sandbox = Sandbox::new();
+    // Four sounds, each there twice: parted by clips there would be eight folds.
+    for (class, from) in [("a", DOG), ("a", BELL), ("b", RAIN), ("b", "music/violin.m4a")] {
+        let (name, end) = from.rsplit_once('/').unwrap().1.rsplit_once('.').unwrap();
+        for copy in 0..2 {
+            put(&sandbox, &format!("{class}/{name}-{copy}.{end}"), from);
+        }
+    }
+    put(&sandbox, "c/crow.flac", "animals/cat-meowing.flac");
+    for seed in ["0", "1"] {
+        let args = ["eval", "set", "--folds", "8", "--seed", seed, "--json"];
+        let report = sandbox.json(args);
+        let protocol = &report["protocol"];
+        assert_eq!((&protocol["folds"], &protocol["clips"]), (&4.into(), &8.into()), "{report:#}");
+        assert_eq!(skipped(&report), ["crow.flac"]);
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 /// Deals clips out to `folds` folds, each class evenly, going on where the class before stopped. `clips`: which ones;
 /// `truth` and `twins` (which clip is the first with the same sound) are of all clips. Twins share a fold. `None`: a clip
 /// that is never held out, since nothing else in its class would be left to learn from.
-pub(super) fn assign(
+#[must_use]
+pub fn assign(
     clips: &[usize],
     truth: &[usize],
     twins: &[usize],
@@ -25,7 +26,8 @@ pub(super) fn assign(
 }
 
 /// For each clip the first one with the same vector, bit by bit.
-pub(super) fn twins(vectors: &[&[f32]]) -> Vec<usize> {
+#[must_use]
+pub fn twins(vectors: &[&[f32]]) -> Vec<usize> {
     let mut seen = std::collections::HashMap::new();
     let bits = |vector: &[f32]| -> Vec<u32> { vector.iter().map(|v| v.to_bits()).collect() };
     vectors.iter().enumerate().map(|(clip, vector)| *seen.entry(bits(vector)).or_insert(clip)).collect()

@@ -20,7 +20,7 @@ mod audit;
 mod basis;
 mod calibrate;
 mod candidate;
-mod folds;
+pub mod folds;
 mod head;
 mod lbfgs;
 mod logistic;

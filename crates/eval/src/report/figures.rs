@@ -97,6 +97,11 @@ pub(super) fn protocol_rows(p: &Protocol) -> Vec<(&'static str, String)> {
         Some(_) => ("folds", format!("{folds}, each scored by what the others taught")),
         None => ("folds", folds.to_string()),
     }));
+    if p.untaught > 0 {
+        let text =
+            format!("{} of a class that no other fold had; they count as wrong", counted(p.untaught, "clip"));
+        rows.push(("untaught", text));
+    }
     if !p.prompts.is_empty() {
         rows.push(("prompt", p.prompts.join(" | ")));
     }

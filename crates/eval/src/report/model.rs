@@ -63,6 +63,9 @@ pub struct Protocol {
     pub seed: Option<u64>,
     /// Folds that fitted scores were cross-validated over; `None` where nothing was fitted.
     pub folds: Option<usize>,
+    /// Clips whose class no other fold had to teach, and which so count as wrong.
+    #[serde(default)]
+    pub untaught: usize,
     /// What was fitted, in words; `None` for zero-shot.
     pub fitted: Option<String>,
 }

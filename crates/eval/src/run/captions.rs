@@ -43,5 +43,13 @@ pub(super) fn evaluate(
         }
     }
     let results = Results::Retrieval(both_ways(&options.templates)?);
-    Ok(Evaluated { results, prompts, clips: clips.len(), from_index: 0, folds: None, skipped: Vec::new() })
+    Ok(Evaluated {
+        results,
+        prompts,
+        clips: clips.len(),
+        from_index: 0,
+        folds: None,
+        untaught: 0,
+        skipped: Vec::new(),
+    })
 }

@@ -8,7 +8,7 @@ use earmark_engine::labels::{EncodedLabels, Label, LabelSet};
 use crate::EvalError;
 use crate::datasets::{Class, Dataset, Item, Task, Truth};
 use crate::metrics::{accuracy, classification, macro_map, multi_label};
-use crate::report::{Interval, PromptResult, Results};
+use crate::report::{Interval, PromptResult, Results, Skipped};
 
 use super::folds::{self, Examples, Folded};
 use super::{Evaluated, RunOptions, paths};
@@ -45,7 +45,7 @@ pub(super) fn evaluate(
             prompts.push(PromptResult { templates, metric: metric.to_owned(), value });
         }
     }
-    let mut folded = None;
+    let (mut folded, mut untaught, mut skipped) = (None, 0, Vec::new());
     let results = match (&options.fit, dataset.task) {
         (_, Task::MultiLabel) => {
             let probabilities = zero_shot(&options.templates)?;
@@ -63,7 +63,7 @@ pub(super) fn evaluate(
                 prompts.push(PromptResult { templates, metric: format!("{metric}, zero-shot"), value });
             }
             let items: Vec<&Item> = clips.iter().map(|(clip, _)| *clip).collect();
-            let of_clips = folds::assign(&items, &first, *choice, options.seed)?;
+            let of_clips = folds::assign(&items, &vectors, &first, *choice, options.seed)?;
             let texts = if engine.model().manifest().has_text() {
                 Some(encode(engine, &dataset.classes, &options.templates)?.vectors)
             } else {
@@ -75,12 +75,22 @@ pub(super) fn evaluate(
                 names: &names,
                 texts: texts.as_deref(),
             };
-            let Folded { probabilities, folds } = folds::scores_by_fold(*fit, engine, &all, &of_clips)?;
-            folded = Some(folds);
-            Results::Classification(classification(&names, &paths, &probabilities, &first, Some(&of_clips))?)
+            let Folded { probabilities, folds, untaught: of_no_other } =
+                folds::scores_by_fold(*fit, engine, &all, &of_clips)?;
+            (folded, untaught) = (Some(folds), of_no_other);
+            let only = (0..clips.len()).filter(|&clip| of_clips[clip].is_none());
+            let reason = "the only sound of its class: without it nothing would teach the class";
+            skipped.extend(only.map(|clip| Skipped { path: paths[clip].clone(), reason: reason.to_owned() }));
+            let judged: Vec<usize> = (0..clips.len()).filter(|&clip| of_clips[clip].is_some()).collect();
+            let pick = |clip: &usize| (paths[*clip].clone(), probabilities[*clip].clone());
+            let (paths, rows): (Vec<_>, Vec<_>) = judged.iter().map(pick).unzip();
+            let truth: Vec<usize> = judged.iter().map(|&clip| first[clip]).collect();
+            let of_judged: Vec<usize> = of_clips.iter().copied().flatten().collect();
+            Results::Classification(classification(&names, &paths, &rows, &truth, Some(&of_judged))?)
         }
     };
-    Ok(Evaluated { results, prompts, clips: clips.len(), from_index: 0, folds: folded, skipped: Vec::new() })
+    let clips = clips.len() - skipped.len();
+    Ok(Evaluated { results, prompts, clips, from_index: 0, folds: folded, untaught, skipped })
 }
 
 fn labels_of(clip: &Item) -> Vec<usize> {

@@ -93,7 +93,15 @@ pub(super) fn evaluate(
         let value = Interval { value, low: value, high: value };
         prompts.push(PromptResult { templates, metric: "segment-based F1".to_owned(), value });
     }
-    Ok(Some(Evaluated { results, prompts, clips: own.len(), from_index: 0, folds: None, skipped }))
+    Ok(Some(Evaluated {
+        results,
+        prompts,
+        clips: own.len(),
+        from_index: 0,
+        folds: None,
+        untaught: 0,
+        skipped,
+    }))
 }
 
 /// What is found in a recording, for each set of words. It is decoded and encoded once.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use earmark_encoder::Embedding;
+use earmark_engine::fit::folds as parting;
 use earmark_engine::{Engine, EngineError};
 
 use crate::EvalError;
 use crate::datasets::Item;
-use crate::random::Random;
 
 /// Probability of each class for one clip.
 pub type Scorer = Box<dyn Fn(&Embedding) -> Vec<f32>>;
@@ -42,37 +42,54 @@ pub trait Fit {
 pub enum FoldChoice {
     /// As the dataset says.
     Own,
-    /// Into so many, at random, each class evenly.
+    /// Into so many, at random, each class evenly, copies of a sound together: as `earmark fit` parts them.
     Random(usize),
 }
 
 /// Scores of clips, and how they were parted.
 pub(super) struct Folded {
-    /// A row a clip.
+    /// A row a clip; empty where it was never held out.
     pub(super) probabilities: Vec<Vec<f32>>,
     /// How many folds.
     pub(super) folds: usize,
+    /// Clips whose class no other fold had to teach.
+    pub(super) untaught: usize,
 }
 
-/// The fold of each clip.
+/// The fold of each clip; `None`: one that is never held out, as `earmark fit` has it, since nothing else would be left of its
+/// class. Copies of a sound share a random fold. `vectors` and `truth`: one a clip.
 pub(super) fn assign(
     clips: &[&Item],
+    vectors: &[&Embedding],
     truth: &[usize],
     choice: FoldChoice,
     seed: u64,
-) -> Result<Vec<usize>, EvalError> {
-    let folds = match choice {
-        FoldChoice::Own => {
-            clips.iter().map(|clip| clip.fold.map(|fold| fold as usize)).collect::<Option<Vec<_>>>()
+) -> Result<Vec<Option<usize>>, EvalError> {
+    let folds: Vec<Option<usize>> = match choice {
+        FoldChoice::Own => clips.iter().map(|clip| clip.fold.map(|fold| fold as usize)).collect(),
+        FoldChoice::Random(folds) => {
+            let slices: Vec<&[f32]> = vectors.iter().map(|vector| vector.as_slice()).collect();
+            let all: Vec<usize> = (0..clips.len()).collect();
+            parting::assign(&all, truth, &parting::twins(&slices), folds, seed)
         }
-        FoldChoice::Random(folds) => Some(random(truth, folds, seed)),
     };
-    let folds = folds.ok_or_else(|| EvalError::Setting {
-        setting: "--folds own",
-        expected: "a dataset that says the fold of each clip".to_owned(),
-        received: "one that does not; say how many, as in --folds 5".to_owned(),
-    })?;
-    let count = folds.iter().collect::<BTreeSet<_>>().len();
+    if let (FoldChoice::Own, Some(without)) = (choice, folds.iter().position(Option::is_none)) {
+        let some = folds.iter().any(Option::is_some);
+        let received = if some {
+            format!(
+                "none for {}; correct its row, or say how many, as in --folds 5",
+                clips[without].path.display()
+            )
+        } else {
+            "one that does not; say how many, as in --folds 5".to_owned()
+        };
+        return Err(EvalError::Setting {
+            setting: "--folds own",
+            expected: "a dataset that says the fold of each clip".to_owned(),
+            received,
+        });
+    }
+    let count = folds.iter().flatten().collect::<BTreeSet<_>>().len();
     if count < 2 {
         return Err(EvalError::Setting {
             setting: "--folds",
@@ -83,30 +100,19 @@ pub(super) fn assign(
     Ok(folds)
 }
 
-/// Deals the clips of each class out to the folds, going on where the class before stopped.
-fn random(truth: &[usize], folds: usize, seed: u64) -> Vec<usize> {
-    let mut random = Random::new(seed);
-    let mut order: Vec<usize> = (0..truth.len()).collect();
-    random.shuffle(&mut order);
-    // Stable, so that the shuffled order stays within each class.
-    order.sort_by_key(|&clip| truth[clip]);
-    let mut assigned = vec![0; truth.len()];
-    order.iter().enumerate().for_each(|(place, &clip)| assigned[clip] = place % folds.max(1));
-    assigned
-}
-
-/// Scores each clip by a fit on the clips of all other folds. `folds`: one a clip of `all`.
+/// Scores each clip that has a fold by a fit on the clips of all others. `folds`: one a clip of `all`.
 pub(super) fn scores_by_fold(
     fit: &dyn Fit,
     engine: &Engine,
     all: &Examples<'_>,
-    folds: &[usize],
+    folds: &[Option<usize>],
 ) -> Result<Folded, EvalError> {
-    let names: BTreeSet<usize> = folds.iter().copied().collect();
+    let names: BTreeSet<usize> = folds.iter().copied().flatten().collect();
     let mut probabilities = vec![Vec::new(); folds.len()];
+    let mut untaught = 0;
     for &held_out in &names {
         let (unseen, seen): (Vec<usize>, Vec<usize>) =
-            (0..folds.len()).partition(|&clip| folds[clip] == held_out);
+            (0..folds.len()).partition(|&clip| folds[clip] == Some(held_out));
         let examples = Examples {
             vectors: seen.iter().map(|&clip| all.vectors[clip]).collect(),
             truth: seen.iter().map(|&clip| all.truth[clip]).collect(),
@@ -114,27 +120,53 @@ pub(super) fn scores_by_fold(
         };
         let score = fit.fit(engine, &examples)?;
         for clip in unseen {
+            untaught += usize::from(!examples.truth.contains(&all.truth[clip]));
             probabilities[clip] = score(all.vectors[clip]);
         }
     }
-    Ok(Folded { probabilities, folds: names.len() })
+    Ok(Folded { probabilities, folds: names.len(), untaught })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datasets::Truth;
 
     #[test]
-    fn random_folds_share_each_class_evenly() {
-        let truth: Vec<usize> = (0..60).map(|i| i % 3).collect();
-        let folds = random(&truth, 5, 1);
-        assert_eq!(folds, random(&truth, 5, 1));
-        assert_ne!(folds, random(&truth, 5, 2));
-        for class in 0..3 {
-            for fold in 0..5 {
-                let both = (0..60).filter(|&i| truth[i] == class && folds[i] == fold).count();
-                assert_eq!(both, 4, "class {class}, fold {fold}");
-            }
+    fn copies_share_a_random_fold_and_the_only_sound_of_a_class_has_none() {
+        // 20 sounds of two classes, each there twice, and one of a third.
+        let truth: Vec<usize> = (0..40).map(|i| i % 2).chain([2]).collect();
+        let vector = |clip: usize| {
+            let angle = (clip / 4) as f32 + if clip % 2 == 0 { 0.0 } else { 0.5 };
+            Embedding::from_values(vec![angle.cos(), angle.sin(), 1.0], "test", "a clip").unwrap()
+        };
+        let vectors: Vec<Embedding> = (0..41).map(vector).collect();
+        let vectors: Vec<&Embedding> = vectors.iter().collect();
+        let item = |i: usize| Item {
+            path: format!("{i}.wav").into(),
+            truth: Truth::Labels(vec![truth[i]]),
+            fold: None,
+        };
+        let items: Vec<Item> = (0..41).map(item).collect();
+        let items: Vec<&Item> = items.iter().collect();
+        let random = |seed| assign(&items, &vectors, &truth, FoldChoice::Random(5), seed).unwrap();
+        let folds = random(1);
+        for clip in 0..40 {
+            let twin = if clip % 4 < 2 { clip + 2 } else { clip - 2 };
+            assert_eq!(folds[clip], folds[twin], "clips {clip} and {twin} are one sound");
+            assert!(folds[clip].is_some());
         }
+        assert_eq!(folds[40], None);
+        assert_eq!(folds, random(1));
+        assert_ne!(folds, random(2));
+    }
+
+    #[test]
+    fn a_clip_without_a_fold_is_named() {
+        let item = |name: &str, fold| Item { path: name.into(), truth: Truth::Labels(vec![0]), fold };
+        let (with, without) = (item("a.wav", Some(1)), item("b.wav", None));
+        let own = |clips: &[&Item]| assign(clips, &[], &[0, 0], FoldChoice::Own, 0).unwrap_err().to_string();
+        assert!(own(&[&with, &without]).contains("b.wav"));
+        assert!(own(&[&without]).contains("--folds 5"));
     }
 }

@@ -74,6 +74,8 @@ struct Evaluated {
     clips: usize,
     from_index: usize,
     folds: Option<usize>,
+    /// Clips whose class no other fold had to teach.
+    untaught: usize,
     skipped: Vec<Skipped>,
 }
 
@@ -125,6 +127,7 @@ pub fn run(
             _ => classes::evaluate(engine, dataset, &there, options)?,
         };
         evaluated.from_index = from_index;
+        skipped.append(&mut evaluated.skipped);
         evaluated.skipped = skipped;
         evaluated
     };

@@ -49,6 +49,7 @@ pub(super) fn of(
         clips_in_dataset: dataset.clips.len() + dataset.problems.iter().filter(|p| p.is_clip).count(),
         seed: (sampled || random_folds).then_some(options.seed),
         folds: evaluated.folds,
+        untaught: evaluated.untaught,
         fitted: options.fit.as_ref().map(|(fit, _)| fit.describe()),
     }
 }

@@ -54,6 +54,7 @@ fn report(results: Results, clips: usize) -> EvalReport {
             clips_in_dataset: clips + 1,
             seed: None,
             folds: Some(5),
+            untaught: 0,
             fitted: None,
         },
         results,

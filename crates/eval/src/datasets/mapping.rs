@@ -35,7 +35,7 @@ pub(super) fn load(root: &Path, mapping: Option<&Path>, builder: &mut Builder) -
     if !root.is_dir() {
         return Err(EvalError::dataset(root, "expected a folder of sounds, since there is a --mapping"));
     }
-    let (task, said) = read(&Table::read(mapping)?, builder)?;
+    let (task, said) = read(&Table::read(mapping)?, None, builder)?;
     if task == Task::Events {
         return Err(EvalError::dataset(
             mapping,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
+use earmark_engine::absolute_path;
 
 use crate::EvalError;
 use crate::metrics::Event;
@@ -48,7 +49,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
     })?;
     let folder = builder.audio().or(path.parent()).unwrap_or(Path::new("/")).to_path_buf();
     let table = Table::read(&path)?;
-    let (task, files) = read(&table, builder)?;
+    let (task, files) = read(&table, Some(&folder), builder)?;
     for said in files {
         let truth = truth(builder, task, &said);
         if builder.takes(&said.split) {
@@ -139,7 +140,12 @@ impl Columns {
             },
             Task::SingleLabel | Task::MultiLabel => {
                 let names = label.split(';').map(str::trim).filter(|name| !name.is_empty());
-                said.labels.extend(names.map(str::to_owned));
+                for name in names {
+                    // A row that is there twice says nothing new.
+                    if !said.labels.iter().any(|known| known == name) {
+                        said.labels.push(name.to_owned());
+                    }
+                }
             }
         }
         Ok(())
@@ -147,17 +153,24 @@ impl Columns {
 }
 
 /// What `table` says of each file, in the order in which they are first named, and what can be asked of them.
-pub(super) fn read(table: &Table, builder: &mut Builder) -> Result<(Task, Vec<Said>), EvalError> {
+/// `folder`: where their paths start from; `None` where they are patterns.
+pub(super) fn read(
+    table: &Table,
+    folder: Option<&Path>,
+    builder: &mut Builder,
+) -> Result<(Task, Vec<Said>), EvalError> {
     let columns = Columns::of(table, builder.task_wanted())?;
     let mut said: Vec<Said> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<PathBuf, usize> = HashMap::new();
     for (line, row) in &table.rows {
         let name = cell(row, columns.file);
         if name.is_empty() {
             builder.problem(table.row_name(*line), "names no file");
             continue;
         }
-        let place = *places.entry(name.to_owned()).or_insert_with(|| {
+        // However the path is written, it is one file.
+        let key = folder.and_then(|folder| absolute_path(&folder.join(name)).ok());
+        let place = *places.entry(key.unwrap_or_else(|| name.into())).or_insert_with(|| {
             said.push(Said { file: name.to_owned(), ..Said::default() });
             said.len() - 1
         });
@@ -165,12 +178,33 @@ pub(super) fn read(table: &Table, builder: &mut Builder) -> Result<(Task, Vec<Sa
             builder.problem(table.row_name(*line), reason);
         }
     }
-    // A table of single labels that gives some file two is one of several.
-    let several = builder.task_wanted().is_none() && said.iter().any(|file| file.labels.len() > 1);
-    let task = if columns.task == Task::SingleLabel && several { Task::MultiLabel } else { columns.task };
+    let mut task = columns.task;
+    // A table of single labels that gives some file two is one of several; or a row of it is wrong.
+    if task == Task::SingleLabel
+        && builder.task_wanted().is_none()
+        && let Some(first) = said.iter().find(|file| file.labels.len() > 1)
+    {
+        task = Task::MultiLabel;
+        let reason = format!(
+            "taken for a table of any number of labels a clip, since it gives several to {} of {} files, the first: {} \
+             ({}); if that is a mistake, correct it, or let the first label count with --task label",
+            said.iter().filter(|file| file.labels.len() > 1).count(),
+            said.len(),
+            first.file,
+            first.labels.join(", ")
+        );
+        builder.note(table.path(), reason);
+    }
     if task == Task::SingleLabel {
         said.retain_mut(|file| {
             // The first label counts where the user asks for one.
+            if file.labels.len() > 1 {
+                let reason = format!(
+                    "the table gives it several labels, {}; the first counts",
+                    file.labels.join(", ")
+                );
+                builder.note(Path::new(&file.file), reason);
+            }
             file.labels.truncate(1);
             if file.labels.is_empty() {
                 builder.problem(file.file.clone(), "the table gives it no label");

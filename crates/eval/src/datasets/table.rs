@@ -64,6 +64,11 @@ impl Table {
         self.headers.iter().enumerate().filter_map(like).collect()
     }
 
+    /// The file it is read from.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What to call a row in messages.
     pub(super) fn row_name(&self, line: u64) -> String {
         format!("{}, line {line}", self.path.display())

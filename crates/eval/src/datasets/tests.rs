@@ -351,6 +351,33 @@ fn tables_say_labels_captions_or_events() {
 }
 
 #[test]
+fn repeated_rows_change_nothing_and_contradicting_ones_are_named() {
+    let tree = Tree::new(&[("a.wav", ""), ("b.wav", "")]);
+    let table = |text: &str, options: &LoadOptions| {
+        tree.write("t.csv", text);
+        load(&tree.path().join("t.csv"), options).unwrap()
+    };
+    let plain = LoadOptions::default();
+    let repeated = table("file,label\na.wav,dog\nb.wav,cat\n./a.wav,dog\n", &plain);
+    assert_eq!((repeated.task, repeated.problems.len()), (Task::SingleLabel, 0));
+    assert_eq!(clips(&repeated), named(&[("a.wav", &["dog"]), ("b.wav", &["cat"])]));
+
+    let contradicting = "file,label\na.wav,dog\nb.wav,cat\n./a.wav,cat\n";
+    let several = table(contradicting, &plain);
+    assert_eq!(several.task, Task::MultiLabel);
+    only_problem(&several, "t.csv");
+    let problem = &several.problems[0];
+    assert!(
+        !problem.is_clip && problem.reason.contains("1 of 2 files, the first: a.wav (dog, cat)"),
+        "{problem:?}"
+    );
+    let single = table(contradicting, &LoadOptions { task: Some(Task::SingleLabel), ..plain });
+    assert_eq!(clips(&single), named(&[("a.wav", &["dog"]), ("b.wav", &["cat"])]));
+    only_problem(&single, "a.wav");
+    assert!(single.problems[0].reason.contains("dog, cat"));
+}
+
+#[test]
 fn a_mapping_names_sounds_by_pattern_and_captions_may_lie_beside_them() {
     let tree = Tree::new(&[
         ("samples/bd_808.flac", ""),

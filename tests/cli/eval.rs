@@ -74,7 +74,10 @@ fn folds_are_the_datasets_own_and_each_clip_is_scored_by_what_has_not_seen_it() 
     let sandbox = Sandbox::new();
     esc50(&sandbox);
     let report = sandbox.json(["eval", "set", "--folds", "own", "--json"]);
-    assert_eq!(report["protocol"]["folds"], 2);
+    assert_eq!(
+        (&report["protocol"]["folds"], &report["protocol"]["fold_choice"]),
+        (&2.into(), &"own".into())
+    );
     assert!(report["protocol"]["fitted"].as_str().unwrap().contains("earmark fit"), "{report:#}");
     assert_eq!(report["results"]["folds"], serde_json::json!([1.0, 1.0]));
     assert_eq!(report["prompts"][0]["metric"], "top-1, zero-shot");
@@ -243,6 +246,28 @@ fn the_indexs_vectors_are_used_and_give_the_same_figures() {
     assert_ne!(changed["results"], with["results"]);
     let other = sandbox.json(["eval", "set", "--model", "yamnet", "--json"]);
     assert_eq!(other["protocol"]["from_index"], 0);
+}
+
+#[test]
+fn the_protocol_says_what_classes_were_asked_as() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "dog/1.wav", DOG);
+    put(&sandbox, "bell/2.flac", BELL);
+    sandbox.write("names.tsv", "dog\ta church bell\nbell\ta dog barking\n");
+    let report = sandbox.json(["eval", "set", "--names", "names.tsv", "--json"]);
+    let (protocol, classes) = (&report["protocol"], &report["results"]["classes"]);
+    assert!(protocol["names"]["path"].as_str().unwrap().ends_with("/names.tsv"), "{report:#}");
+    assert_eq!(protocol["names"]["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(
+        (&classes[0]["text"], &classes[1]["text"]),
+        (&"a dog barking".into(), &"a church bell".into())
+    );
+    assert_eq!((&protocol["task"], &protocol["fold_choice"]), (&"one label a clip".into(), &Value::Null));
+    let plain = sandbox.json(["eval", "set", "--json"]);
+    assert_eq!(
+        (&plain["protocol"]["names"], &plain["results"]["classes"][0]["text"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 fn start(sandbox: &Sandbox) -> Child {

@@ -21,6 +21,7 @@ pub(super) struct Builder {
     split_from_user: bool,
     audio: Option<PathBuf>,
     names: Option<PathBuf>,
+    mapping: Option<PathBuf>,
     classes: Vec<Class>,
     ids: HashMap<String, usize>,
     keep_order: bool,
@@ -38,6 +39,7 @@ impl Builder {
             split_from_user: options.split.is_some(),
             audio: options.audio.clone(),
             names: options.names.clone(),
+            mapping: options.mapping.clone(),
             classes: Vec::new(),
             ids: HashMap::new(),
             keep_order: false,
@@ -179,8 +181,13 @@ impl Builder {
         let task = self.task.unwrap_or_else(|| task_of(&self.clips));
         let name =
             root.file_name().map_or_else(|| root.display().to_string(), |n| n.to_string_lossy().into());
+        let mapping =
+            self.mapping.as_deref().filter(|_| layout == Layout::Mapping).map(files::used).transpose()?;
+        let names = self.names.as_deref().map(files::used).transpose()?;
+        let audio = self.audio.as_deref().filter(|_| layout == Layout::Csv);
+        let audio = audio.map(|path| absolute_path(path).map_err(|e| EvalError::io(path, &e))).transpose()?;
         let Self { classes, clips, problems, .. } = self;
-        Ok(Dataset { name, root, layout, task, split, classes, clips, problems })
+        Ok(Dataset { name, root, layout, task, split, audio, mapping, names, classes, clips, problems })
     }
 
     fn sort_classes(&mut self) {

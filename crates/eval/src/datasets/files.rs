@@ -3,13 +3,21 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use earmark_engine::{WalkOptions, Walked, walk};
+use earmark_engine::{WalkOptions, Walked, absolute_path, walk};
 
 use crate::EvalError;
+use crate::report::FileUsed;
 
 /// The sound files under `folder`, and what could not be read on the way.
 pub(super) fn sounds(folder: &Path) -> Result<Walked, EvalError> {
     Ok(walk(&[folder.to_path_buf()], &WalkOptions::default())?)
+}
+
+/// A file that decides something, for the protocol.
+pub(super) fn used(path: &Path) -> Result<FileUsed, EvalError> {
+    let bytes = std::fs::read(path).map_err(|e| EvalError::io(path, &e))?;
+    let path = absolute_path(path).map_err(|e| EvalError::io(path, &e))?;
+    Ok(FileUsed { path: path.display().to_string(), hash: blake3::hash(&bytes).to_hex().to_string() })
 }
 
 /// The folders in `folder`, hidden ones left out, by name.

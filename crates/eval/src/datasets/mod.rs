@@ -35,6 +35,7 @@ use earmark_engine::absolute_path;
 
 use crate::EvalError;
 use crate::metrics::Event;
+use crate::report::FileUsed;
 use builder::Builder;
 
 pub use layout::Layout;
@@ -120,6 +121,12 @@ pub struct Dataset {
     pub task: Task,
     /// The split taken, where it has splits; `None` for all of it.
     pub split: Option<String>,
+    /// The folder that its table's paths start from, where that is not its own; absolute.
+    pub audio: Option<PathBuf>,
+    /// The table of labels or captions by file name, if one was given.
+    pub mapping: Option<FileUsed>,
+    /// The file of texts for classes, if one was given.
+    pub names: Option<FileUsed>,
     /// Its classes: in its own order where it has one, else by name. None for captions.
     pub classes: Vec<Class>,
     /// Its clips whose files are there, in the dataset's order.

@@ -413,6 +413,16 @@ fn a_mapping_names_sounds_by_pattern_and_captions_may_lie_beside_them() {
 }
 
 #[test]
+fn the_files_that_decide_what_is_asked_are_known() {
+    let tree = Tree::new(&[("dog/1.wav", ""), ("cat/2.wav", ""), ("names.txt", "dog\ta dog barks\n")]);
+    let options = LoadOptions { names: Some(tree.path().join("names.txt")), ..LoadOptions::default() };
+    let names = tree.load(&options).names.unwrap();
+    assert!(names.path.ends_with("names.txt"), "{names:?}");
+    tree.write("names.txt", "dog\ta cat meows\n");
+    assert_ne!(tree.load(&options).names.unwrap().hash, names.hash);
+}
+
+#[test]
 fn what_is_no_dataset_is_told_what_would_be() {
     let tree = Tree::new(&[("a.wav", ""), ("one.csv", "file,label\n"), ("two.csv", "file,label\n")]);
     let error = load(tree.path(), &LoadOptions::default()).unwrap_err().to_string();

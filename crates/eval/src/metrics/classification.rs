@@ -102,6 +102,7 @@ pub(super) fn class_result(name: &str, hits: usize, called: usize, support: usiz
     let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
     ClassResult {
         name: name.to_owned(),
+        text: None,
         support,
         precision: share(hits, called),
         recall: share(hits, support),

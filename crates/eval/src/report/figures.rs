@@ -1,7 +1,7 @@
 //! What both kinds of report say first, and how they order what is long.
 
 use super::text::{count, counted, percent};
-use super::{Calibration, ClassResult, Classification, EvalReport, Interval, Protocol, Results};
+use super::{Calibration, ClassResult, Classification, EvalReport, FileUsed, Interval, Protocol, Results};
 
 /// A main figure.
 pub(super) struct Figure {
@@ -84,6 +84,13 @@ fn ece(calibration: &Calibration) -> Figure {
 /// How the figures came about, one line each.
 pub(super) fn protocol_rows(p: &Protocol) -> Vec<(&'static str, String)> {
     let mut rows = vec![("dataset", format!("{} ({})", p.dataset, p.layout))];
+    let mut known =
+        |name, text: Option<String>| rows.extend(text.filter(|t| !t.is_empty()).map(|t| (name, t)));
+    let file = |file: &FileUsed| format!("{}, BLAKE3 {}", file.path, file.hash);
+    known("task", Some(p.task.clone()));
+    known("sounds in", p.audio.clone());
+    known("mapping", p.mapping.as_ref().map(file));
+    known("class texts", p.names.as_ref().map(file));
     rows.extend(p.split.clone().map(|split| ("split", split)));
     rows.push(("clips", clips(p)));
     rows.extend(p.seed.map(|seed| ("seed", seed.to_string())));
@@ -94,7 +101,14 @@ pub(super) fn protocol_rows(p: &Protocol) -> Vec<(&'static str, String)> {
         p.fitted.clone().unwrap_or_else(|| "zero-shot: labels in words, nothing fitted".to_owned()),
     ));
     rows.extend(p.folds.map(|folds| match p.fitted {
-        Some(_) => ("folds", format!("{folds}, each scored by what the others taught")),
+        Some(_) => {
+            let whose = match p.fold_choice.as_deref() {
+                Some("own") => ", the dataset's own",
+                Some("random") => ", at random, copies of a sound together",
+                _ => "",
+            };
+            ("folds", format!("{folds}{whose}; each scored by what the others taught"))
+        }
         None => ("folds", folds.to_string()),
     }));
     if p.untaught > 0 {

@@ -12,7 +12,7 @@ mod table;
 mod text;
 
 pub use html::html;
-pub use model::{EvalReport, Interval, PromptResult, Protocol, Skipped};
+pub use model::{EvalReport, FileUsed, Interval, PromptResult, Protocol, Skipped};
 pub use results::{
     Accuracy, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EventDetection,
     HeardEvent, MultiLabel, RecordingResult, ReliabilityBin, Results, Retrieval, RetrievalDirection,

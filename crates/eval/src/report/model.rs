@@ -30,6 +30,15 @@ pub struct EvalReport {
     pub beside: Vec<Skipped>,
 }
 
+/// A file that decided something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileUsed {
+    /// The file, absolute.
+    pub path: String,
+    /// BLAKE3 of what is in it, hexadecimal.
+    pub hash: String,
+}
+
 /// Everything needed to run it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Protocol {
@@ -39,6 +48,18 @@ pub struct Protocol {
     pub dataset: String,
     /// Its layout, such as `esc50`.
     pub layout: String,
+    /// What is asked of each clip, in words.
+    #[serde(default)]
+    pub task: String,
+    /// The folder that a table's paths start from, where that is not its own.
+    #[serde(default)]
+    pub audio: Option<String>,
+    /// The table of labels or captions by file name, if one was given.
+    #[serde(default)]
+    pub mapping: Option<FileUsed>,
+    /// The file of texts for classes, if one was given.
+    #[serde(default)]
+    pub names: Option<FileUsed>,
     /// The split evaluated, where the dataset has splits.
     pub split: Option<String>,
     /// The model's id.
@@ -63,6 +84,9 @@ pub struct Protocol {
     pub seed: Option<u64>,
     /// Folds that fitted scores were cross-validated over; `None` where nothing was fitted.
     pub folds: Option<usize>,
+    /// Whose folds: `own`, the dataset's, or `random`.
+    #[serde(default)]
+    pub fold_choice: Option<String>,
     /// Clips whose class no other fold had to teach, and which so count as wrong.
     #[serde(default)]
     pub untaught: usize,

@@ -18,6 +18,18 @@ pub enum Results {
     Events(EventDetection),
 }
 
+impl Results {
+    /// The rows of the classes; none for captions.
+    pub(crate) fn classes_mut(&mut self) -> &mut [ClassResult] {
+        match self {
+            Self::Classification(r) => &mut r.classes,
+            Self::MultiLabel(r) => &mut r.classes,
+            Self::Events(r) => &mut r.classes,
+            Self::Retrieval(_) => &mut [],
+        }
+    }
+}
+
 /// One label a clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
@@ -50,8 +62,11 @@ pub struct Accuracy {
 /// One class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassResult {
-    /// Its name, as it was asked for.
+    /// Its name in the dataset.
     pub name: String,
+    /// The words it was asked for in, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Clips, or events, of it.
     pub support: usize,
     /// Right ones among those called so; 0 where none was.

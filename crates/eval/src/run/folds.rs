@@ -46,6 +46,17 @@ pub enum FoldChoice {
     Random(usize),
 }
 
+impl FoldChoice {
+    /// Whose folds they are, in a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Random(_) => "random",
+        }
+    }
+}
+
 /// Scores of clips, and how they were parted.
 pub(super) struct Folded {
     /// A row a clip; empty where it was never held out.

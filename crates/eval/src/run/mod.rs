@@ -139,6 +139,9 @@ pub fn run(
     let skipped: Vec<Skipped> = listed(true).chain(evaluated.skipped.drain(..)).collect();
     let beside = listed(false).collect();
     let protocol = protocol::of(engine, dataset, options, &evaluated);
+    for (row, class) in evaluated.results.classes_mut().iter_mut().zip(&dataset.classes) {
+        row.text = Some(&class.text).filter(|text| **text != class.name).cloned();
+    }
     let Evaluated { results, prompts, .. } = evaluated;
     Ok(Outcome::Report(Box::new(EvalReport { protocol, results, prompts, skipped, beside })))
 }

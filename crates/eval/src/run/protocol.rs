@@ -37,6 +37,10 @@ pub(super) fn of(
         earmark: env!("CARGO_PKG_VERSION").to_owned(),
         dataset: dataset.name.clone(),
         layout: dataset.layout.to_string(),
+        task: dataset.task.as_str().to_owned(),
+        audio: dataset.audio.as_ref().map(|folder| folder.display().to_string()),
+        mapping: dataset.mapping.clone(),
+        names: dataset.names.clone(),
         split: dataset.split.clone(),
         model: manifest.id.clone(),
         manifest_hash: model.vector_hash().to_owned(),
@@ -49,6 +53,7 @@ pub(super) fn of(
         clips_in_dataset: dataset.clips.len() + dataset.problems.iter().filter(|p| p.is_clip).count(),
         seed: (sampled || random_folds).then_some(options.seed),
         folds: evaluated.folds,
+        fold_choice: options.fit.as_ref().map(|(_, choice)| choice.as_str().to_owned()),
         untaught: evaluated.untaught,
         fitted: options.fit.as_ref().map(|(fit, _)| fit.describe()),
     }

@@ -52,6 +52,8 @@ fn every_class_figure_and_file_is_on_the_page() {
         "float32",
         "400 of 2\u{202f}000",
         "seed 7",
+        "/sounds/names.tsv, BLAKE3 89ab",
+        "one label a clip",
     ];
     for text in figures.iter().map(String::as_str).chain(protocol) {
         assert!(page.contains(text), "{text}");

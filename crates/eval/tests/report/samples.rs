@@ -1,7 +1,9 @@
 //! Reports of made-up runs.
 
 use earmark_eval::metrics::{self, Caption, Event, Recording};
-use earmark_eval::report::{ClipResult, EvalReport, Interval, PromptResult, Protocol, Results, Skipped};
+use earmark_eval::report::{
+    ClipResult, EvalReport, FileUsed, Interval, PromptResult, Protocol, Results, Skipped,
+};
 
 /// Numbers in `0..1` that look random and are always the same.
 fn noise(i: usize, j: usize) -> f64 {
@@ -42,6 +44,10 @@ fn report(results: Results, clips: usize) -> EvalReport {
             earmark: "0.1.0".to_owned(),
             dataset: "ESC-50".to_owned(),
             layout: "esc50".to_owned(),
+            task: "one label a clip".to_owned(),
+            audio: None,
+            mapping: None,
+            names: Some(FileUsed { path: "/sounds/names.tsv".to_owned(), hash: "89ab".to_owned() }),
             split: Some("folds 1 to 5".to_owned()),
             model: "mini".to_owned(),
             manifest_hash: "0123abcd4567ef89".to_owned(),
@@ -54,6 +60,7 @@ fn report(results: Results, clips: usize) -> EvalReport {
             clips_in_dataset: clips + 1,
             seed: None,
             folds: Some(5),
+            fold_choice: None,
             untaught: 0,
             fitted: None,
         },
@@ -182,9 +189,13 @@ pub(crate) fn hostile() -> EvalReport {
         *text = evil.to_owned();
     }
     p.prompts = vec![evil.to_owned()];
+    p.names = Some(FileUsed { path: evil.to_owned(), hash: evil.to_owned() });
     (p.split, p.fitted) = (Some(evil.to_owned()), Some(evil.to_owned()));
     if let Results::Classification(r) = &mut report.results {
-        r.classes.iter_mut().for_each(|c| c.name.push_str(evil));
+        r.classes.iter_mut().for_each(|c| {
+            c.name.push_str(evil);
+            c.text = Some(evil.to_owned());
+        });
         r.confusion[0][1] += 1;
         let clip = |path: &str| ClipResult {
             path: path.to_owned(),

@@ -38,9 +38,11 @@ pub(super) fn part(results: &Results) -> Part {
 fn row(c: &ClassResult, ranked: bool) -> String {
     let known = |v: f64| share_cell((c.support > 0).then_some(v));
     let curves = if ranked { share_cell(c.average_precision) + &share_cell(c.auc) } else { String::new() };
+    let text = c.text.as_ref().map(|text| format!(" <span class=\"note\">{}</span>", escape(text)));
     format!(
-        "<tr><td class=\"name\">{}</td><td class=\"number\" data-v=\"{s}\">{s}</td>{}{}{}{curves}</tr>\n",
+        "<tr><td class=\"name\">{}{}</td><td class=\"number\" data-v=\"{s}\">{s}</td>{}{}{}{curves}</tr>\n",
         escape(&c.name),
+        text.unwrap_or_default(),
         known(c.recall),
         known(c.precision),
         known(c.f1),

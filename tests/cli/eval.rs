@@ -270,6 +270,28 @@ fn the_protocol_says_what_classes_were_asked_as() {
     );
 }
 
+#[test]
+fn beside_the_best_label_stands_what_classify_answers() {
+    let sandbox = Sandbox::new();
+    for (class, from) in
+        [("dog", DOG), ("bell", BELL), ("rain", RAIN), ("zither", "animals/cat-meowing.flac")]
+    {
+        put(&sandbox, &format!("{class}/1.{}", from.rsplit('.').next().unwrap()), from);
+    }
+    let report = sandbox.json(["eval", "set", "--json"]);
+    let said = sandbox.json(["classify", "set", "--labels", "bell, dog, rain, zither", "--json"]);
+    let (mut right, mut none) = (0.0, 0.0);
+    for answer in said.as_array().unwrap() {
+        let accepted = answer["accepted"].as_array().unwrap();
+        let class = answer["file"].as_str().unwrap().rsplit('/').nth(1).unwrap();
+        right += f64::from(u8::from(accepted.iter().any(|label| label == class))) / 4.0;
+        none += f64::from(u8::from(accepted.is_empty())) / 4.0;
+    }
+    assert!(none > 0.0, "the cat is none of these: {said:#}");
+    let answers = &report["results"]["answers"];
+    assert_eq!((&answers["right"]["value"], &answers["none"]), (&right.into(), &none.into()), "{report:#}");
+}
+
 fn start(sandbox: &Sandbox) -> Child {
     let mut command = sandbox.command(["eval", "sounds", "--kind", "text-files", "-q"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -1,6 +1,6 @@
 //! One label a clip.
 
-use crate::report::{Accuracy, ClassResult, Classification, ClipResult};
+use crate::report::{Accuracy, Answers, ClassResult, Classification, ClipResult};
 
 use super::ranking::{average_precision, roc_auc};
 use super::rows::{check, first_highest, in_range, rank, same_length, worst};
@@ -29,6 +29,24 @@ pub fn confusion(probabilities: &[Vec<f32>], truth: &[usize]) -> Result<Vec<Vec<
         matrix[own][first_highest(row)] += 1;
     }
     Ok(matrix)
+}
+
+/// How often the best label is right and accepted, and how often it is not accepted, which is "none of these". `accepted`: one
+/// a clip. Other arguments and errors as of [`accuracy`].
+///
+/// # Errors
+/// See [`accuracy`].
+pub fn answers(
+    probabilities: &[Vec<f32>],
+    truth: &[usize],
+    accepted: &[bool],
+) -> Result<Answers, MetricError> {
+    width(probabilities, truth)?;
+    same_length("answers", truth.len(), accepted.len())?;
+    let clips = probabilities.iter().zip(truth).zip(accepted);
+    let right = clips.filter(|((row, own), accepted)| **accepted && first_highest(row) == **own).count();
+    let none = accepted.iter().filter(|accepted| !**accepted).count();
+    Ok(Answers { right: wilson(right, truth.len()), none: none as f64 / truth.len() as f64 })
 }
 
 /// All figures of one label a clip.
@@ -84,6 +102,7 @@ pub fn classification(
     });
     Ok(Classification {
         accuracy,
+        answers: None,
         balanced_accuracy: present.iter().sum::<f64>() / present.len() as f64,
         worst: listed.collect(),
         calibration: calibration::single(probabilities, truth),

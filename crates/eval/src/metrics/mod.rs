@@ -1,6 +1,7 @@
 //! Figures from scores and truth. Nothing here knows a file, a model or a sound; names are only passed on.
 //!
-//! - [`classification`]: one label a clip; [`accuracy`] alone, for folds and prompts
+//! - [`classification`]: one label a clip; [`accuracy`] alone, for folds and prompts; [`answers`], where "none
+//!   of these" is one
 //! - [`multi_label`]: any number of labels a clip; [`macro_map`] alone, for prompts
 //! - [`retrieval`]: captions and clips, both ways
 //! - [`events`]: when something is heard
@@ -24,7 +25,7 @@ mod ranking;
 mod retrieval;
 mod rows;
 
-pub use classification::{accuracy, classification, confusion};
+pub use classification::{accuracy, answers, classification, confusion};
 pub use error::MetricError;
 pub use events::{Event, Recording, events};
 pub use interval::wilson;

@@ -35,6 +35,12 @@ pub(super) fn figures(results: &Results) -> Vec<Figure> {
             if let Some(top5) = r.accuracy.top5 {
                 figures.push(Figure::interval("top-5", top5, "the right label is among the best five"));
             }
+            if let Some(answers) = r.answers {
+                let meaning = "what `classify` answers is right; \"none of these\" counts as wrong";
+                figures.push(Figure::interval("answered rightly", answers.right, meaning));
+                let meaning = "`classify` answers \"none of these\"";
+                figures.push(Figure::share("answered \"none\"", answers.none, meaning));
+            }
             figures.push(Figure::share("balanced", r.balanced_accuracy, "mean of the classes' recalls"));
             figures.push(ece(&r.calibration));
             figures

@@ -14,7 +14,7 @@ mod text;
 pub use html::html;
 pub use model::{EvalReport, FileUsed, Interval, PromptResult, Protocol, Skipped};
 pub use results::{
-    Accuracy, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EventDetection,
+    Accuracy, Answers, Calibration, CaptionResult, ClassResult, Classification, ClipResult, EventDetection,
     HeardEvent, MultiLabel, RecordingResult, ReliabilityBin, Results, Retrieval, RetrievalDirection,
 };
 pub use table::table;

@@ -35,6 +35,9 @@ impl Results {
 pub struct Classification {
     /// Accuracy over all clips.
     pub accuracy: Accuracy,
+    /// What `classify` would answer, which is not always the best label; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
     /// Mean of the classes' recalls.
     pub balanced_accuracy: f64,
     /// A row a class, in the order of the confusion matrix.
@@ -57,6 +60,15 @@ pub struct Accuracy {
     pub top1: Interval,
     /// The right label is among the first five; `None` with five classes or fewer.
     pub top5: Option<Interval>,
+}
+
+/// Answers where "none of these" is one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// The answer is the right label; "none of these" counts as wrong. With Wilson's 95 % interval.
+    pub right: Interval,
+    /// Share of the clips whose answer is "none of these".
+    pub none: f64,
 }
 
 /// One class.

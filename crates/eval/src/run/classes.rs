@@ -2,15 +2,15 @@
 
 use earmark_encoder::Embedding;
 use earmark_engine::Engine;
-use earmark_engine::classify::{Decision, decide, independent};
+use earmark_engine::classify::{Decision, independent, read};
 use earmark_engine::labels::{EncodedLabels, Label, LabelSet};
 
 use crate::EvalError;
 use crate::datasets::{Class, Dataset, Item, Task, Truth};
-use crate::metrics::{accuracy, classification, macro_map, multi_label};
+use crate::metrics::{accuracy, answers, classification, macro_map, multi_label};
 use crate::report::{Interval, PromptResult, Results, Skipped};
 
-use super::folds::{self, Examples, Folded};
+use super::folds::{self, Examples, Folded, Scored};
 use super::{Evaluated, RunOptions, paths};
 
 /// Probability from which a label counts as given, as `classify --multi` has it.
@@ -52,8 +52,9 @@ pub(super) fn evaluate(
             Results::MultiLabel(multi_label(&names, &paths, &probabilities, &truth, THRESHOLD)?)
         }
         (None, _) => {
-            let probabilities = zero_shot(&options.templates)?;
-            Results::Classification(classification(&names, &paths, &probabilities, &first, None)?)
+            let labels = encode(engine, &dataset.classes, &options.templates)?;
+            let scored = vectors.iter().map(|vector| answer(&labels, vector));
+            single(&names, &paths, scored, &first, None)?
         }
         (Some((fit, choice)), _) => {
             // What the fit is held against: the same clips, asked in words.
@@ -75,18 +76,17 @@ pub(super) fn evaluate(
                 names: &names,
                 texts: texts.as_deref(),
             };
-            let Folded { probabilities, folds, untaught: of_no_other } =
+            let Folded { scored, folds, untaught: of_no_other } =
                 folds::scores_by_fold(*fit, engine, &all, &of_clips)?;
             (folded, untaught) = (Some(folds), of_no_other);
             let only = (0..clips.len()).filter(|&clip| of_clips[clip].is_none());
             let reason = "the only sound of its class: without it nothing would teach the class";
             skipped.extend(only.map(|clip| Skipped { path: paths[clip].clone(), reason: reason.to_owned() }));
             let judged: Vec<usize> = (0..clips.len()).filter(|&clip| of_clips[clip].is_some()).collect();
-            let pick = |clip: &usize| (paths[*clip].clone(), probabilities[*clip].clone());
-            let (paths, rows): (Vec<_>, Vec<_>) = judged.iter().map(pick).unzip();
+            let paths: Vec<String> = judged.iter().map(|&clip| paths[clip].clone()).collect();
             let truth: Vec<usize> = judged.iter().map(|&clip| first[clip]).collect();
             let of_judged: Vec<usize> = of_clips.iter().copied().flatten().collect();
-            Results::Classification(classification(&names, &paths, &rows, &truth, Some(&of_judged))?)
+            single(&names, &paths, scored.into_iter().flatten(), &truth, Some(&of_judged))?
         }
     };
     let clips = clips.len() - skipped.len();
@@ -110,14 +110,34 @@ pub(super) fn encode(
     Ok(LabelSet::new(classes.iter().map(label).collect())?.encode(engine, templates)?)
 }
 
-/// Probability of each class, in the classes' order: as `classify` gives it, where "none of these" takes its part, or with `--multi`.
-fn probabilities(engine: &Engine, labels: &EncodedLabels, vector: &Embedding, task: Task) -> Vec<f32> {
-    let scores = &engine.model().manifest().scores;
+/// The figures of one label a clip.
+fn single(
+    names: &[String],
+    paths: &[String],
+    scored: impl Iterator<Item = Scored>,
+    truth: &[usize],
+    folds: Option<&[usize]>,
+) -> Result<Results, EvalError> {
+    let (rows, accepted): (Vec<_>, Vec<_>) = scored.map(|s| (s.probabilities, s.accepted)).unzip();
+    let mut results = classification(names, paths, &rows, truth, folds)?;
+    results.answers = Some(answers(&rows, truth, &accepted)?);
+    Ok(Results::Classification(results))
+}
+
+/// What `classify` says of a clip; "none of these" takes its part of the probability.
+fn answer(labels: &EncodedLabels, vector: &Embedding) -> Scored {
     let cosines: Vec<f32> = labels.vectors.iter().map(|label| vector.cosine(label)).collect();
-    if task == Task::MultiLabel {
-        return cosines.iter().map(|&cosine| independent(scores, cosine)).collect();
+    let answer = read(&labels.readout, &cosines, Decision::Single);
+    let mut probabilities = vec![0.0; cosines.len()];
+    answer.scores.iter().for_each(|s| probabilities[s.label] = s.probability);
+    Scored { probabilities, accepted: answer.accepted > 0 }
+}
+
+/// Probability of each class, in the classes' order: as `classify` gives it, alone or with `--multi`.
+fn probabilities(engine: &Engine, labels: &EncodedLabels, vector: &Embedding, task: Task) -> Vec<f32> {
+    if task != Task::MultiLabel {
+        return answer(labels, vector).probabilities;
     }
-    let mut row = vec![0.0; cosines.len()];
-    decide(scores, &cosines, Decision::Single).scores.iter().for_each(|s| row[s.label] = s.probability);
-    row
+    let scores = &engine.model().manifest().scores;
+    labels.vectors.iter().map(|label| independent(scores, vector.cosine(label))).collect()
 }

@@ -9,8 +9,17 @@ use earmark_engine::{Engine, EngineError};
 use crate::EvalError;
 use crate::datasets::Item;
 
-/// Probability of each class for one clip.
-pub type Scorer = Box<dyn Fn(&Embedding) -> Vec<f32>>;
+/// What is said of one clip.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scored {
+    /// Probability of each class.
+    pub probabilities: Vec<f32>,
+    /// Whether the best class is the answer; else that is "none of these".
+    pub accepted: bool,
+}
+
+/// Scores one clip.
+pub type Scorer = Box<dyn Fn(&Embedding) -> Scored>;
 
 /// Labelled clips to learn from.
 #[derive(Debug, Clone)]
@@ -59,8 +68,8 @@ impl FoldChoice {
 
 /// Scores of clips, and how they were parted.
 pub(super) struct Folded {
-    /// A row a clip; empty where it was never held out.
-    pub(super) probabilities: Vec<Vec<f32>>,
+    /// One a clip; `None` where it was never held out.
+    pub(super) scored: Vec<Option<Scored>>,
     /// How many folds.
     pub(super) folds: usize,
     /// Clips whose class no other fold had to teach.
@@ -119,7 +128,7 @@ pub(super) fn scores_by_fold(
     folds: &[Option<usize>],
 ) -> Result<Folded, EvalError> {
     let names: BTreeSet<usize> = folds.iter().copied().flatten().collect();
-    let mut probabilities = vec![Vec::new(); folds.len()];
+    let mut scored = vec![None; folds.len()];
     let mut untaught = 0;
     for &held_out in &names {
         let (unseen, seen): (Vec<usize>, Vec<usize>) =
@@ -132,10 +141,10 @@ pub(super) fn scores_by_fold(
         let score = fit.fit(engine, &examples)?;
         for clip in unseen {
             untaught += usize::from(!examples.truth.contains(&all.truth[clip]));
-            probabilities[clip] = score(all.vectors[clip]);
+            scored[clip] = Some(score(all.vectors[clip]));
         }
     }
-    Ok(Folded { probabilities, folds: names.len(), untaught })
+    Ok(Folded { scored, folds: names.len(), untaught })
 }
 
 #[cfg(test)]

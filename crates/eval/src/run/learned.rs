@@ -1,10 +1,11 @@
 //! What `earmark fit` learns, cross-validated.
 
 use earmark_encoder::Embedding;
+use earmark_engine::classify::{Decision, read};
 use earmark_engine::fit::{FitOptions, Labelled, fit};
 use earmark_engine::{Engine, EngineError};
 
-use super::folds::{Examples, Fit, Scorer};
+use super::folds::{Examples, Fit, Scored, Scorer};
 
 /// The head that `earmark fit` would save.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +25,7 @@ impl Fit for Learned {
         if heard.len() < 2 {
             let mut only = vec![0.0; classes];
             heard.iter().for_each(|&class| only[class] = 1.0);
-            return Ok(Box::new(move |_| only.clone()));
+            return Ok(Box::new(move |_| Scored { probabilities: only.clone(), accepted: true }));
         }
         let vectors: Vec<Embedding> = examples.vectors.iter().map(|&vector| vector.clone()).collect();
         let place = |class: &usize| heard.iter().position(|known| known == class).unwrap_or_default();
@@ -37,10 +38,10 @@ impl Fit for Learned {
         let labels = fit(&labelled, &manifest.scores, &self.0)?.head.encoded(None, &manifest.id)?;
         Ok(Box::new(move |vector| {
             let cosines: Vec<f32> = labels.vectors.iter().map(|label| label.cosine(vector)).collect();
-            let mut row = vec![0.0; classes];
-            let probabilities = labels.readout.softmax(&cosines).0;
-            heard.iter().zip(probabilities).for_each(|(&class, p)| row[class] = p);
-            row
+            let answer = read(&labels.readout, &cosines, Decision::Single);
+            let mut probabilities = vec![0.0; classes];
+            answer.scores.iter().for_each(|s| probabilities[heard[s.label]] = s.probability);
+            Scored { probabilities, accepted: answer.accepted > 0 }
         }))
     }
 }

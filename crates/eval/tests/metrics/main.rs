@@ -220,3 +220,12 @@ fn what_does_not_fit_is_refused() {
     let error = metrics::events(&names("c", 1), &[recording]).unwrap_err();
     assert!(error.to_string().contains("odd.wav"), "{error}");
 }
+
+#[test]
+fn an_answer_is_right_only_if_it_is_given() {
+    let rows = vec![vec![0.6, 0.2], vec![0.3, 0.1], vec![0.2, 0.7], vec![0.1, 0.2]];
+    let answers = metrics::answers(&rows, &[0, 0, 0, 1], &[true, false, true, true]).unwrap();
+    near("right", answers.right.value, 0.5);
+    near("none", answers.none, 0.25);
+    assert!(metrics::answers(&rows, &[0, 0, 0, 1], &[true]).is_err());
+}

@@ -102,7 +102,7 @@ fn all_tasks_have_pages() {
         (
             "10-classes",
             samples::classification(10, 300),
-            vec!["Confusion", "Reliability", "Folds", "Prompts"],
+            vec!["Confusion", "Reliability", "Folds", "Prompts", "answered rightly", ">20.0 %<"],
         ),
         ("multi-label", samples::multi_label(), vec!["macro mAP", "d\u{2032}", "Reliability"]),
         ("retrieval", samples::retrieval(), vec!["mAP@10", "median rank", "its clip at place"]),
@@ -128,6 +128,8 @@ fn text_says_the_protocol_first_and_names_what_was_skipped() {
         ["Protocol", "Results", "Weakest classes", "Most confused", "Prompts", "1 file was not evaluated"];
     let places: Vec<usize> = order.iter().map(|part| text.find(part).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
+    let right = text.lines().find(|line| line.contains("answered rightly")).unwrap();
+    assert!(right.contains("none of these") && text.contains("answered \"none\""), "{text}");
     assert!(text.contains("jazz.00054.wav") && text.contains("no RIFF header"), "{text}");
     let Results::Classification(r) = &report.results else { unreachable!() };
     assert!(text.contains(&format!("{:.1} %", 100.0 * r.accuracy.top1.value)));

@@ -27,6 +27,8 @@ pub(super) struct Said {
     /// Captions; none where the cell was empty.
     pub(super) captions: Vec<String>,
     events: Vec<(f64, f64, String)>,
+    /// The first row of it that cannot be understood, and why: without that row the rest would not be the whole truth.
+    bad: Option<(String, &'static str)>,
     pub(super) fold: Option<u32>,
     /// The split; empty if it is in none.
     pub(super) split: String,
@@ -168,6 +170,13 @@ pub(super) fn read(
             builder.problem(table.row_name(*line), "names no file");
             continue;
         }
+        if name.contains(['\n', '\r']) {
+            let reason = format!(
+                "{}: a line break in the name of a file; a quote is not closed",
+                table.row_name(*line)
+            );
+            return Err(EvalError::dataset(table.path(), reason));
+        }
         // However the path is written, it is one file.
         let key = folder.and_then(|folder| absolute_path(&folder.join(name)).ok());
         let place = *places.entry(key.unwrap_or_else(|| name.into())).or_insert_with(|| {
@@ -175,9 +184,15 @@ pub(super) fn read(
             said.len() - 1
         });
         if let Err(reason) = columns.heed(row, &mut said[place]) {
-            builder.problem(table.row_name(*line), reason);
+            said[place].bad.get_or_insert_with(|| (table.row_name(*line), reason));
         }
     }
+    said.retain(|file| {
+        if let Some((row, reason)) = &file.bad {
+            builder.problem(file.file.clone(), format!("{row}: {reason}; the recording is left out"));
+        }
+        file.bad.is_none()
+    });
     let mut task = columns.task;
     // A table of single labels that gives some file two is one of several; or a row of it is wrong.
     if task == Task::SingleLabel

@@ -78,7 +78,11 @@ pub(super) fn figures(results: &Results) -> Vec<Figure> {
             Figure::share("event F1, macro", r.event_f1_macro, "its mean over the classes"),
             Figure::share("segment F1", r.segment_f1, "seconds in which a class is rightly found"),
             Figure::share("segment F1, macro", r.segment_f1_macro, "its mean over the classes"),
-            Figure::number("error rate", r.error_rate, "wrong seconds for each right one; less is better"),
+            Figure::number(
+                "error rate",
+                r.error_rate,
+                "errors for each second in which a class is heard; less is better",
+            ),
         ],
     }
 }

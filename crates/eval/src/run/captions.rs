@@ -51,5 +51,6 @@ pub(super) fn evaluate(
         folds: None,
         untaught: 0,
         skipped: Vec::new(),
+        beside: Vec::new(),
     })
 }

@@ -90,7 +90,16 @@ pub(super) fn evaluate(
         }
     };
     let clips = clips.len() - skipped.len();
-    Ok(Evaluated { results, prompts, clips, from_index: 0, folds: folded, untaught, skipped })
+    Ok(Evaluated {
+        results,
+        prompts,
+        clips,
+        from_index: 0,
+        folds: folded,
+        untaught,
+        skipped,
+        beside: Vec::new(),
+    })
 }
 
 fn labels_of(clip: &Item) -> Vec<usize> {

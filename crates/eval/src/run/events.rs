@@ -16,7 +16,7 @@ use crate::datasets::{Dataset, Item, Truth};
 use crate::metrics::{self, Event, Recording};
 use crate::report::{Interval, PromptResult, Results, Skipped};
 
-use super::kept_events::{KeptEvents, stamp};
+use super::kept_events::{InRecording, KeptEvents, stamp};
 use super::{Evaluated, RunOptions, classes, nothing};
 
 /// None where it was stopped.
@@ -45,7 +45,7 @@ pub(super) fn evaluate(
 
     let size = |clip: &Item| std::fs::metadata(&clip.path).map_or(0, |file| file.len());
     observe(IngestEvent::Planned { files: clips.len(), bytes: clips.iter().map(|clip| size(clip)).sum() });
-    let (mut audio_s, mut skipped) = (0.0, Vec::new());
+    let (mut audio_s, mut skipped, mut beside) = (0.0, Vec::new(), Vec::new());
     let mut recordings: Vec<Vec<Recording>> = asked.iter().map(|_| Vec::new()).collect();
     for clip in clips {
         if stop.load(Ordering::Relaxed) {
@@ -57,7 +57,8 @@ pub(super) fn evaluate(
             Some(found) => Ok(found),
             None => {
                 let before = stamp(&clip.path);
-                let found = find(engine, clip, &name, &sets, &settings, &mut audio_s);
+                let found = find(engine, clip, &name, &sets, &settings);
+                audio_s += found.as_ref().map_or(0.0, |found| found.duration_s);
                 if let Ok(found) = &found {
                     kept.keep(&clip.path, before, found)?;
                 }
@@ -68,7 +69,15 @@ pub(super) fn evaluate(
         observe(IngestEvent::Decoded { audio_s });
         observe(IngestEvent::File { path: &name, bytes: size(clip), failed: failed.as_deref() });
         match found {
-            Ok(found) => {
+            Ok(InRecording { duration_s, found }) => {
+                let (expected, beyond) = within(expected, duration_s);
+                if beyond > 0 {
+                    let events = if beyond == 1 { "1 event goes" } else { &format!("{beyond} events go") };
+                    let reason = format!(
+                        "{events} on beyond its end at {duration_s:.2} s; what lies beyond is cut off the truth"
+                    );
+                    beside.push(Skipped { path: name.clone(), reason });
+                }
                 for (recordings, found) in recordings.iter_mut().zip(found) {
                     recordings.push(Recording { name: name.clone(), expected: expected.clone(), found });
                 }
@@ -101,6 +110,7 @@ pub(super) fn evaluate(
         folds: None,
         untaught: 0,
         skipped,
+        beside,
     }))
 }
 
@@ -111,19 +121,41 @@ fn find(
     name: &str,
     sets: &[EncodedLabels],
     settings: &EventOptions,
-    audio_s: &mut f64,
-) -> Result<Vec<Vec<Event>>, EngineError> {
-    let Some((own, others)) = sets.split_first() else { return Ok(Vec::new()) };
+) -> Result<InRecording, EngineError> {
+    let Some((own, others)) = sets.split_first() else { return Ok(InRecording::default()) };
     let (found, encoded) = detect(engine, Source::Path(clip.path.clone()), name, own, settings)?;
-    *audio_s += encoded.duration_s;
     let mut all = vec![found.iter().map(event).collect()];
     for labels in others {
         let track = score_track(engine, &encoded, labels, name)?;
         all.push(find_events(&track, settings).iter().map(event).collect());
     }
-    Ok(all)
+    Ok(InRecording { duration_s: encoded.duration_s, found: all })
+}
+
+/// Ends of labelled events are rounded; that much beyond a recording's end is not told. It is the collar of event-based figures.
+const ROUNDED_S: f64 = 0.2;
+
+/// The part of the events that lies within a recording, and how many of them go on well beyond it.
+fn within(expected: &[Event], duration_s: f64) -> (Vec<Event>, usize) {
+    let beyond = expected.iter().filter(|event| event.offset_s > duration_s + ROUNDED_S).count();
+    let inside = expected.iter().filter(|event| event.onset_s < duration_s);
+    (inside.map(|e| Event { offset_s: e.offset_s.min(duration_s), ..*e }).collect(), beyond)
 }
 
 fn event(found: &Found) -> Event {
     Event { class: found.label, onset_s: found.onset_s, offset_s: found.offset_s }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truth_ends_with_the_recording() {
+        let event = |onset_s, offset_s| Event { class: 0, onset_s, offset_s };
+        let truth = [event(0.0, 1.0), event(9.0, 10.1), event(8.0, 1e300), event(12.0, 13.0)];
+        let (inside, beyond) = within(&truth, 10.0);
+        assert_eq!(inside, [event(0.0, 1.0), event(9.0, 10.0), event(8.0, 10.0)]);
+        assert_eq!(beyond, 2);
+    }
 }

@@ -13,15 +13,26 @@ use serde::{Deserialize, Serialize};
 use crate::EvalError;
 use crate::metrics::Event;
 
-/// What was found in one recording.
+/// [`InRecording`] as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
     path: String,
     size: u64,
     mtime_ns: u128,
+    /// The bits of the recording's length, seconds.
+    duration: u64,
     /// A list for each set of words asked for: class, and the bits of onset and offset, since decimal numbers would not come
     /// back the same.
     found: Vec<Vec<(usize, u64, u64)>>,
+}
+
+/// What was found in one recording.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct InRecording {
+    /// Its length, seconds.
+    pub(super) duration_s: f64,
+    /// Events, for each set of words asked for.
+    pub(super) found: Vec<Vec<Event>>,
 }
 
 /// A file of what was found.
@@ -52,8 +63,8 @@ impl KeptEvents {
         Ok(Self { path, file, known })
     }
 
-    /// What was found in a recording, for each set of words, if it is as it was then.
-    pub(super) fn get(&self, recording: &Path) -> Option<Vec<Vec<Event>>> {
+    /// What was found in a recording, if it is as it was then.
+    pub(super) fn get(&self, recording: &Path) -> Option<InRecording> {
         let line = self.known.get(recording.to_str()?)?;
         if stamp(recording)? != (line.size, line.mtime_ns) {
             return None;
@@ -63,7 +74,8 @@ impl KeptEvents {
             onset_s: f64::from_bits(onset),
             offset_s: f64::from_bits(offset),
         };
-        Some(line.found.iter().map(|events| events.iter().map(event).collect()).collect())
+        let found = line.found.iter().map(|events| events.iter().map(event).collect()).collect();
+        Some(InRecording { duration_s: f64::from_bits(line.duration), found })
     }
 
     /// Keeps what was found in a recording that was as `stamp` says before it was read.
@@ -71,12 +83,13 @@ impl KeptEvents {
         &mut self,
         recording: &Path,
         stamp: Option<Stamp>,
-        found: &[Vec<Event>],
+        recording_has: &InRecording,
     ) -> Result<(), EvalError> {
         let (Some(path), Some((size, mtime_ns))) = (recording.to_str(), stamp) else { return Ok(()) };
         let bits = |e: &Event| (e.class, e.onset_s.to_bits(), e.offset_s.to_bits());
+        let InRecording { duration_s, found } = recording_has;
         let found = found.iter().map(|events| events.iter().map(bits).collect()).collect();
-        let line = Line { path: path.to_owned(), size, mtime_ns, found };
+        let line = Line { path: path.to_owned(), size, mtime_ns, duration: duration_s.to_bits(), found };
         let mut text = serde_json::to_vec(&line).unwrap_or_default();
         text.push(b'\n');
         self.file.write_all(&text).map_err(|e| EvalError::io(&self.path, &e))
@@ -103,6 +116,8 @@ mod tests {
         let sound = dir.path().join("a.wav");
         fs::write(&sound, "sound").unwrap();
         let found = vec![vec![Event { class: 1, onset_s: 0.1 + 0.2, offset_s: 1.0 / 3.0 }], Vec::new()];
+        let found = InRecording { duration_s: 1.0 / 3.0, found };
+        let none = InRecording::default();
         KeptEvents::open(dir.path(), "dog").unwrap().keep(&sound, stamp(&sound), &found).unwrap();
         let mut files = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
         let file = files.find(|path| path.extension().is_some_and(|e| e == "jsonl")).unwrap();
@@ -111,9 +126,9 @@ mod tests {
         fs::write(&file, cut).unwrap();
         let other = dir.path().join("b.wav");
         fs::write(&other, "sound").unwrap();
-        KeptEvents::open(dir.path(), "dog").unwrap().keep(&other, stamp(&other), &[]).unwrap();
+        KeptEvents::open(dir.path(), "dog").unwrap().keep(&other, stamp(&other), &none).unwrap();
         let kept = KeptEvents::open(dir.path(), "dog").unwrap();
-        assert_eq!((kept.get(&sound), kept.get(&other)), (Some(found), Some(Vec::new())));
+        assert_eq!((kept.get(&sound), kept.get(&other)), (Some(found), Some(none)));
 
         assert_eq!(KeptEvents::open(dir.path(), "cat").unwrap().get(&sound), None);
         fs::write(&sound, "another sound").unwrap();

@@ -77,6 +77,8 @@ struct Evaluated {
     /// Clips whose class no other fold had to teach.
     untaught: usize,
     skipped: Vec<Skipped>,
+    /// What else is to be told of clips.
+    beside: Vec<Skipped>,
 }
 
 /// Evaluates `dataset` with `engine`'s model. `observe` is told how the encoding goes.
@@ -137,7 +139,7 @@ pub fn run(
         problems.map(|p| Skipped { path: p.path.clone(), reason: p.reason.clone() })
     };
     let skipped: Vec<Skipped> = listed(true).chain(evaluated.skipped.drain(..)).collect();
-    let beside = listed(false).collect();
+    let beside = listed(false).chain(evaluated.beside.drain(..)).collect();
     let protocol = protocol::of(engine, dataset, options, &evaluated);
     for (row, class) in evaluated.results.classes_mut().iter_mut().zip(&dataset.classes) {
         row.text = Some(&class.text).filter(|text| **text != class.name).cloned();

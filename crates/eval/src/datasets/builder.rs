@@ -179,6 +179,9 @@ impl Builder {
             names::rename(file, &mut self.classes)?;
         }
         let task = self.task.unwrap_or_else(|| task_of(&self.clips));
+        if task != Task::Captions {
+            check_classes(&root, &self.classes, &self.clips)?;
+        }
         let name =
             root.file_name().map_or_else(|| root.display().to_string(), |n| n.to_string_lossy().into());
         let mapping =
@@ -207,6 +210,28 @@ impl Builder {
             }
         }
     }
+}
+
+/// Checks that classes can be asked for, before a model is loaded and clips are encoded for them.
+fn check_classes(root: &Path, classes: &[Class], clips: &[Item]) -> Result<(), EvalError> {
+    if classes.is_empty() && !clips.is_empty() {
+        let reason = "no label or event is named for any of its clips".to_owned();
+        return Err(EvalError::Nothing { path: root.to_path_buf(), reason });
+    }
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for Class { name, text } in classes {
+        if text.trim().is_empty() {
+            let reason =
+                format!("the class `{name}` has no words to ask for it in; give it some with --names");
+            return Err(EvalError::dataset(root, reason));
+        }
+        if let Some(first) = seen.insert(name.to_lowercase(), name) {
+            let reason =
+                format!("the classes `{first}` and `{name}` differ in case only; give them one name");
+            return Err(EvalError::dataset(root, reason));
+        }
+    }
+    Ok(())
 }
 
 /// What clips with this truth can be asked.

@@ -53,8 +53,14 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
     let table = Table::read(&path)?;
     let (task, files) = read(&table, Some(&folder), builder)?;
     for said in files {
+        // Every class is asked for, whether its recording can be used or not.
         let truth = truth(builder, task, &said);
-        if builder.takes(&said.split) {
+        if !builder.takes(&said.split) {
+            continue;
+        }
+        if let Some((row, reason)) = &said.bad {
+            builder.problem(said.file.clone(), format!("{row}: {reason}; the recording is left out"));
+        } else {
             builder.add(folder.join(&said.file), truth, said.fold);
         }
     }
@@ -183,16 +189,15 @@ pub(super) fn read(
             said.push(Said { file: name.to_owned(), ..Said::default() });
             said.len() - 1
         });
+        let fold = columns.fold.map_or("", |column| cell(row, column));
+        if !fold.is_empty() && fold.parse::<u32>().is_err() {
+            let reason = format!("expected a whole number as the fold, got `{fold}`; the clip is in none");
+            builder.note(Path::new(&table.row_name(*line)), reason);
+        }
         if let Err(reason) = columns.heed(row, &mut said[place]) {
             said[place].bad.get_or_insert_with(|| (table.row_name(*line), reason));
         }
     }
-    said.retain(|file| {
-        if let Some((row, reason)) = &file.bad {
-            builder.problem(file.file.clone(), format!("{row}: {reason}; the recording is left out"));
-        }
-        file.bad.is_none()
-    });
     let mut task = columns.task;
     // A table of single labels that gives some file two is one of several; or a row of it is wrong.
     if task == Task::SingleLabel

@@ -383,6 +383,28 @@ fn repeated_rows_change_nothing_and_contradicting_ones_are_named() {
 }
 
 #[test]
+fn classes_that_cannot_be_asked_for_are_named_before_a_model_is_loaded() {
+    let tree = Tree::new(&[("a.wav", ""), ("b.wav", ""), ("names.txt", "_\tsilence\n")]);
+    let table = |text: &str, options: &LoadOptions| {
+        tree.write("t.csv", text);
+        load(&tree.path().join("t.csv"), options)
+    };
+    let plain = LoadOptions::default();
+    let refused = |text: &str| table(text, &plain).unwrap_err().to_string();
+    let case = refused("file,label\na.wav,dog\nb.wav,Dog\n");
+    assert!(case.contains("t.csv: the classes `Dog` and `dog` differ in case only"), "{case}");
+    let empty = "file,label\na.wav,dog\nb.wav,_\n";
+    assert!(refused(empty).contains("the class `_` has no words") && refused(empty).contains("--names"));
+    let named = LoadOptions { names: Some(tree.path().join("names.txt")), ..LoadOptions::default() };
+    assert!(texts(&table(empty, &named).unwrap()).contains(&"silence"));
+    let silent = refused("file,onset,offset,label\na.wav,,,\nb.wav,,,\n");
+    assert!(silent.contains("no label or event is named"), "{silent}");
+    let folds = table("file,label,fold\na.wav,dog,x\nb.wav,cat,2\n", &plain).unwrap();
+    only_problem(&folds, "line 2");
+    assert_eq!(folds.clips.iter().map(|clip| clip.fold).collect::<Vec<_>>(), [None, Some(2)]);
+}
+
+#[test]
 fn a_mapping_names_sounds_by_pattern_and_captions_may_lie_beside_them() {
     let tree = Tree::new(&[
         ("samples/bd_808.flac", ""),

@@ -31,7 +31,11 @@ impl Figure {
 pub(super) fn figures(results: &Results) -> Vec<Figure> {
     match results {
         Results::Classification(r) => {
-            let mut figures = vec![Figure::interval("top-1", r.accuracy.top1, "the best label is right")];
+            let meaning = match r.classes.len() {
+                1 => "there is but one class, so this says nothing",
+                _ => "the best label is right",
+            };
+            let mut figures = vec![Figure::interval("top-1", r.accuracy.top1, meaning)];
             if let Some(top5) = r.accuracy.top5 {
                 figures.push(Figure::interval("top-5", top5, "the right label is among the best five"));
             }

@@ -157,7 +157,7 @@ mod tests {
         // 20 sounds of two classes, each there twice, and one of a third.
         let truth: Vec<usize> = (0..40).map(|i| i % 2).chain([2]).collect();
         let vector = |clip: usize| {
-            let angle = (clip / 4) as f32 + if clip % 2 == 0 { 0.0 } else { 0.5 };
+            let angle = (clip / 4) as f32 + 0.5 * (clip % 2) as f32;
             Embedding::from_values(vec![angle.cos(), angle.sin(), 1.0], "test", "a clip").unwrap()
         };
         let vectors: Vec<Embedding> = (0..41).map(vector).collect();

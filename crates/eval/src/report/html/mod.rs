@@ -47,7 +47,7 @@ pub fn html(report: &EvalReport) -> String {
             parts.push(confusion::part(r));
             parts.push(classes::part(&report.results));
             parts.extend(reliability::part(&r.calibration, false));
-            parts.extend(listen::part(&r.worst, "the least probability of their own label"));
+            parts.extend(listen::part(&r.worst, "a wrong label, or less than even odds for the right one"));
         }
         Results::MultiLabel(r) => {
             parts.push(classes::part(&report.results));

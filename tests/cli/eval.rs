@@ -192,7 +192,7 @@ bad.wav,2,1,siren
         2,
         "the model's own prompt, and the one to compare"
     );
-    assert_eq!(skipped(&report), ["bad.wav", "gone.wav", "broken.wav"]);
+    assert_eq!(skipped(&report), ["gone.wav", "bad.wav", "broken.wav"]);
     assert_eq!(report["protocol"]["clips_in_dataset"], 4, "recordings, not rows");
     assert!(report["beside"][0]["reason"].as_str().unwrap().contains("1 event goes on beyond"), "{report:#}");
 

@@ -369,6 +369,14 @@ fn nothing_to_evaluate_is_an_error_that_says_why() {
     broken(&sandbox, "cat/2.wav");
     let told = sandbox.fails(1, ["eval", "set"]);
     assert!(told.contains("none of its clips can be used") && told.contains("2.wav"), "{told}");
+    put(&sandbox, "events/dog.wav", DOG);
+    put(&sandbox, "events/bell.flac", BELL);
+    sandbox.write(
+        "set/events/t.csv",
+        "file,onset,offset,label\ndog.wav,2,1,dog\ndog.wav,0,1,dog\nbell.flac,,,\n",
+    );
+    let told = sandbox.fails(1, ["eval", "set/events"]);
+    assert!(told.contains("no recording with a labelled event is left; dog.wav"), "{told}");
     assert!(sandbox.fails(1, ["eval", "nowhere"]).contains("nowhere"));
     assert!(sandbox.fails(2, ["eval", "set", "--kind", "esc51"]).contains("esc50"));
 }

@@ -92,6 +92,13 @@ pub(super) fn evaluate(
     let Some(own) = recordings.first().filter(|own| !own.is_empty()) else {
         return Err(nothing(dataset, &skipped));
     };
+    if own.iter().all(|recording| recording.expected.is_empty()) {
+        let problem = dataset.problems.first().map(|p| (&p.path, &p.reason));
+        let first = problem.or(skipped.iter().chain(&beside).next().map(|s| (&s.path, &s.reason)));
+        let because = first.map(|(path, reason)| format!("; {path}: {reason}")).unwrap_or_default();
+        let reason = format!("no recording with a labelled event is left{because}");
+        return Err(EvalError::Nothing { path: dataset.root.clone(), reason });
+    }
     let names: Vec<String> = dataset.classes.iter().map(|class| class.name.clone()).collect();
     let results = Results::Events(metrics::events(&names, own)?);
     let mut prompts = Vec::new();

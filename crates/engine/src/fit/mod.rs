@@ -160,6 +160,20 @@ pub struct Fitted {
 /// [`EngineError::Labels`] for fewer than two classes, a class without clips; [`EngineError::Setting`]; a class whose
 /// clips and text cancel out.
 pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Result<Fitted, EngineError> {
+    fit_told(clips, scores, options, &|_, _| {})
+}
+
+/// As [`fit`], which may take a minute with thousands of clips; `told` hears how many parts of the work are done, of how
+/// many.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_told(
+    clips: &Labelled<'_>,
+    scores: &Scores,
+    options: &FitOptions,
+    told: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Fitted, EngineError> {
     check(clips, options)?;
     let slices: Vec<&[f32]> = clips.vectors.iter().map(Embedding::as_slice).collect();
     let texts = clips.texts.map(|texts| Rows::of(&texts.iter().map(Embedding::as_slice).collect::<Vec<_>>()));
@@ -183,7 +197,7 @@ pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Resul
         let (unseen, seen): (Vec<usize>, Vec<usize>) = all.iter().partition(|clip| is_in(clip));
         (None, judge(&material, (&candidates, text_weight), &seen, (piece, &unseen), &parting))
     };
-    let pieces = on_threads(options.folds + 1, options.threads, work);
+    let pieces = on_threads(options.folds + 1, options.threads, work, told);
     let mut held_out = Vec::new();
     let mut selected = None;
     for (choice, judged) in pieces {
@@ -262,8 +276,13 @@ fn judge(
     unseen.iter().zip(logits.iter()).map(of).collect()
 }
 
-/// Does pieces of work on threads; results in order.
-fn on_threads<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+/// Does pieces of work on threads; results in order. `told`: see [`fit_told`].
+fn on_threads<T: Send>(
+    pieces: usize,
+    threads: usize,
+    work: impl Fn(usize) -> T + Sync,
+    told: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -275,7 +294,9 @@ fn on_threads<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> T 
                         break;
                     }
                     let result = work(piece);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((piece, result));
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((piece, result));
+                    told(done.len(), pieces);
                 }
             });
         }

@@ -188,6 +188,43 @@ fn a_head_knows_its_classes_and_what_is_none_of_them_on_any_number_of_threads() 
 }
 
 #[test]
+fn a_head_that_loses_on_the_first_of_many_clips_is_not_tried_on_the_others() {
+    let (vectors, truth) = clips(&[400, 400], 0.3);
+    let slices: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
+    // Labels without a meaning: a weak penalty only learns the noise.
+    let truth: Vec<usize> = (0..truth.len()).map(|i| (i * i / 7) % 2).collect();
+    let material = Material::new(Rows::of(&slices), None, 10.0, (&truth, 2), true);
+    let all: Vec<usize> = (0..800).collect();
+    let (seen, unseen) = all.split_at(400);
+    let candidates = Candidate::all(true, true, Some(0.0));
+    let logits = material.logits(&candidates, seen, unseen);
+    let tried: Vec<(Candidate, Rows)> = candidates.into_iter().zip(logits).collect();
+    let kept = select::finalists(select::judge(&material, &tried, unseen));
+    assert!(matches!(kept[..], [Candidate::Prototypes { .. }]), "{kept:?}");
+}
+
+#[test]
+fn it_tells_how_far_it_is() {
+    let (vectors, truth) = clips(&[6, 6], 0.3);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let heard = Mutex::new(Vec::new());
+    fit_told(&labelled, &SCORES, &FitOptions::default(), &|done, of| heard.lock().unwrap().push((done, of)))
+        .unwrap();
+    assert_eq!(heard.into_inner().unwrap(), (1..=6).map(|done| (done, 6)).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_clips_set_no_threshold_of_their_own_and_nothing_is_clearly_better_on_them() {
+    let (vectors, truth) = clips(&[2, 2], 0.3);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let fitted = fit(&labelled, &SCORES, &FitOptions::default()).unwrap();
+    assert!(fitted.head.lines.iter().all(|line| line.threshold == 0.5), "{:?}", fitted.head.lines);
+    assert_eq!(fitted.chosen.method, Method::Prototypes);
+}
+
+#[test]
 fn text_helps_the_class_with_one_clip_which_is_never_held_out() {
     let (vectors, truth) = clips(&[6, 6, 1], 0.3);
     let names = names(3);

@@ -44,6 +44,9 @@ fn a_fitted_set_is_used_by_classify_the_index_and_events() {
     let right = |of: &str| report[of]["accuracy"]["value"].as_f64().unwrap();
     assert!(right("fitted") >= 0.85 && right("zero_shot") > 0.3, "{report}");
     assert_eq!(report["saved"], "kinds");
+    let answers = |of: &str| report["answers"][of]["value"].as_f64().unwrap();
+    assert!(answers("right") >= 0.6 && answers("right") <= right("fitted"), "{report}");
+    assert!(answers("right") + answers("none") <= 1.0, "{report}");
 
     let siren = &sandbox.json(["classify", "set/alarms/siren-wail.mp3", "--label-set", "kinds", "--json"])[0];
     assert_eq!((label(siren), &siren["calibrated"]), ("alarms", &json!(true)));

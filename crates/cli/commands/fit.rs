@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use earmark_encoder::Embedding;
@@ -19,6 +21,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::args_fit::FitArgs;
 use crate::output::note;
+use crate::progress::LINE_EVERY;
 use crate::{EXIT_SOME_FAILED, context, output};
 
 /// Doubtful labels listed in a table; --json lists all.
@@ -41,6 +44,8 @@ struct Report {
     /// The words alone; `None` where the model has no text side.
     zero_shot: Option<Figures>,
     fitted: Option<Figures>,
+    /// What `classify` would answer; `None` where nothing was held out.
+    answers: Option<Answers>,
     /// The same before calibration.
     uncalibrated: Option<Figures>,
     labels: Vec<LabelRow>,
@@ -49,6 +54,15 @@ struct Report {
     doubtful: Option<Vec<Doubtful>>,
     failed: Vec<Failed>,
     saved: Option<String>,
+}
+
+/// Answers to clips that were held out, by thresholds that have not seen them.
+#[derive(Clone, Copy, Serialize)]
+struct Answers {
+    /// Share that is answered rightly; "none of these" is not right.
+    right: Interval,
+    /// Share that is answered with "none of these".
+    none: Interval,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -125,7 +139,15 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     };
     let labelled =
         Labelled { vectors: &clips.vectors, truth: &clips.truth, names: &names, texts: texts.as_deref() };
-    let fitted = fit::fit(&labelled, &engine.model().manifest().scores, &options)?;
+    let last = Mutex::new(Instant::now());
+    let told = |done, of| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !global.quiet && last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            note!("{done} of {of} parts fitted");
+        }
+    };
+    let fitted = fit::fit_told(&labelled, &engine.model().manifest().scores, &options, &told)?;
     let mut report = report(args, &engine, &names, clips, &fitted)?;
     if let Some(name) = &args.save {
         let summary = FitSummary {
@@ -222,6 +244,17 @@ fn report(
         ece: c.calibration.ece,
     };
     let calibrated = judge(&|one| Some(one.probabilities.clone()))?;
+    let count = |is: &dyn Fn(&OutOfFold) -> bool| held_out.iter().filter(|one| is(one)).count();
+    let best = |one: &OutOfFold| {
+        (0..names.len()).max_by(|&a, &b| one.probabilities[a].total_cmp(&one.probabilities[b]))
+    };
+    let answers = (!held_out.is_empty()).then(|| Answers {
+        right: metrics::wilson(
+            count(&|one| !one.none && best(one) == Some(clips.truth[one.clip])),
+            held_out.len(),
+        ),
+        none: metrics::wilson(count(&|one| one.none), held_out.len()),
+    });
     let row = |(class, name): (usize, &String)| LabelRow {
         label: name.clone(),
         clips: clips.truth.iter().filter(|&&own| own == class).count(),
@@ -251,6 +284,7 @@ fn report(
         zero_shot: judge(&|one| one.zero_shot.clone())?.as_ref().map(figures),
         uncalibrated: judge(&|one| Some(one.uncalibrated.clone()))?.as_ref().map(figures),
         fitted: calibrated.as_ref().map(figures),
+        answers,
         labels: names.iter().enumerate().map(row).collect(),
         doubtful: args.audit.then(|| suspects().into_iter().map(doubtful).collect()),
         failed: clips.failed,
@@ -296,6 +330,14 @@ fn print(report: &Report) -> Result<()> {
         output::table(&mut out, &right, &rows)?;
     } else {
         writeln!(out, "every label has one clip only, so nothing can be held out, measured or calibrated")?;
+    }
+    if let Some(Answers { right, none }) = report.answers {
+        writeln!(
+            out,
+            "with its thresholds, the set answers {:.1} % rightly and {:.1} % with \"none of these\"",
+            100.0 * right.value,
+            100.0 * none.value
+        )?;
     }
     writeln!(out)?;
     let header = ["label", "clips", "found", "threshold"].map(str::to_owned).to_vec();

@@ -38,7 +38,7 @@ use crate::EngineError;
 use crate::adapt::Place;
 use candidate::{Candidate, Material};
 use rows::{Rows, softmax};
-use select::{Parting, Reading, select};
+use select::{Parting, select};
 
 pub use audit::{Suspect, suspects};
 pub use head::Head;
@@ -126,6 +126,8 @@ pub struct OutOfFold {
     pub probabilities: Vec<f32>,
     /// The same before calibration.
     pub uncalibrated: Vec<f32>,
+    /// Whether the answer is "none of these": the best class's own probability does not reach its threshold.
+    pub none: bool,
     /// The same from the text alone, by the model's own scale and without "none of these"; where there is text.
     pub zero_shot: Option<Vec<f32>>,
 }
@@ -256,10 +258,11 @@ fn judge(
         return Vec::new();
     }
     let parting = Parting { folds: parting.folds.min(INNER_FOLDS), ..*parting };
-    let (candidate, factor) = match select(material, candidates, seen, &parting) {
-        Some((candidate, Reading { factor, .. })) => (candidate, factor),
-        None => (untried(text_weight), 1.0),
+    let (candidate, reading) = match select(material, candidates, seen, &parting) {
+        Some((candidate, reading)) => (candidate, Some(reading)),
+        None => (untried(text_weight), None),
     };
+    let factor = reading.as_ref().map_or(1.0, |reading| reading.factor);
     let logits = material.logits(&[candidate], seen, unseen).pop().unwrap_or_default();
     let probabilities = |row: &[f64], factor: f64| -> Vec<f32> {
         let mut row: Vec<f64> = row.iter().map(|z| factor * z).collect();
@@ -271,6 +274,7 @@ fn judge(
         fold,
         probabilities: probabilities(row, factor),
         uncalibrated: probabilities(row, 1.0),
+        none: reading.as_ref().is_some_and(|reading| reading.is_none_of_these(row)),
         zero_shot: material.text_logits().map(|logits| probabilities(logits.row(clip), 1.0)),
     };
     unseen.iter().zip(logits.iter()).map(of).collect()

@@ -46,6 +46,14 @@ pub(super) struct Reading {
     pub(super) thresholds: Vec<f64>,
 }
 
+impl Reading {
+    /// Whether the best of these logits' classes does not reach its threshold.
+    pub(super) fn is_none_of_these(&self, logits: &[f64]) -> bool {
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        best.is_some_and(|best| self.sigmoids[best].probability(logits[best]) < self.thresholds[best])
+    }
+}
+
 /// The best candidate, and how to read it; `None` where no clip could be held out.
 pub(super) fn select(
     material: &Material,

@@ -204,6 +204,21 @@ fn a_head_that_loses_on_the_first_of_many_clips_is_not_tried_on_the_others() {
 }
 
 #[test]
+fn held_out_clips_are_answered_by_thresholds_that_have_not_seen_them() {
+    let (mut vectors, mut truth) = clips(&[12, 12], 0.2);
+    // One that is nothing of the kind, whatever its label says.
+    let far = (0..12).map(|axis| f32::from(u8::from(axis == 9))).collect();
+    vectors.push(Embedding::from_values(far, "m", "x").unwrap());
+    truth.push(0);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let options = FitOptions { method: Method::Prototypes, ..Default::default() };
+    let fitted = fit(&labelled, &SCORES, &options).unwrap();
+    let none: Vec<usize> = fitted.held_out.iter().filter(|one| one.none).map(|one| one.clip).collect();
+    assert_eq!(none, [24]);
+}
+
+#[test]
 fn it_tells_how_far_it_is() {
     let (vectors, truth) = clips(&[6, 6], 0.3);
     let names = names(2);

@@ -105,13 +105,21 @@ fn the_audit_names_a_wrong_label_and_a_table_is_read_too() {
             table.push_str(&format!("set/{kind}/{name},{given}\n"));
         }
     }
-    sandbox.write("labels.csv", table);
+    sandbox.write("labels.csv", &table);
     let report = sandbox.json(["fit", "labels.csv", "--audit", "--json"]);
+    assert_eq!((&report["folds"], &report["own_folds"]), (&json!(5), &json!(false)));
     let doubtful = report["doubtful"].as_array().unwrap();
     let dog = doubtful.iter().find(|d| d["file"].as_str().unwrap().ends_with("dog-barking.wav"));
     assert_eq!(dog.map(|d| &d["rather"]), Some(&json!("animals")), "{doubtful:?}");
     assert!(report["saved"].is_null() && !sandbox.db().exists(), "nothing is saved unless it is asked for");
     assert!(sandbox.ok(["fit", "labels.csv", "--audit"]).contains("dog-barking.wav"));
+
+    let fold = |(i, line): (usize, &str)| {
+        format!("{line},{}\n", if i == 0 { "fold".to_owned() } else { (i % 3).to_string() })
+    };
+    sandbox.write("folds.csv", table.lines().enumerate().map(fold).collect::<String>());
+    let report = sandbox.json(["fit", "folds.csv", "--json"]);
+    assert_eq!((&report["folds"], &report["own_folds"]), (&json!(3), &json!(true)));
 }
 
 #[test]

@@ -36,6 +36,8 @@ struct Report {
     /// Clips that were held out; all figures are of these.
     held_out: usize,
     folds: usize,
+    /// Whether the parts are the dataset's own folds; else `seed` decides.
+    own_folds: bool,
     seed: u64,
     method: &'static str,
     text_weight: f32,
@@ -103,8 +105,19 @@ struct Clips {
     files: Vec<PathBuf>,
     vectors: Vec<Embedding>,
     truth: Vec<usize>,
+    folds: Vec<Option<u32>>,
     from_index: usize,
     failed: Vec<Failed>,
+}
+
+impl Clips {
+    /// The dataset's own folds, where every clip is in one and there are several: they part clips that were cut from the
+    /// same recording.
+    fn groups(&self) -> Option<Vec<u32>> {
+        let groups: Vec<u32> = self.folds.iter().copied().collect::<Option<_>>()?;
+        let first = groups.first()?;
+        groups.iter().any(|group| group != first).then_some(groups)
+    }
 }
 
 pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
@@ -134,6 +147,7 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
         text_weight: args.text_weight,
         folds: args.folds,
         seed: args.seed,
+        groups: clips.groups(),
         balanced: !args.keep_frequencies,
         threads: engine.pipeline_options(earmark_engine::Keep::Segments).threads,
     };
@@ -197,6 +211,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
         files: Vec::new(),
         vectors: Vec::new(),
         truth: Vec::new(),
+        folds: Vec::new(),
         from_index: 0,
         failed: dataset.problems.iter().map(failed).collect(),
     };
@@ -210,6 +225,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
                 clips.files.push(clip.path.clone());
                 clips.vectors.push(vector);
                 clips.truth.extend(labels);
+                clips.folds.push(clip.fold);
             }
             (Ok(_), _) => bail!("{}: expected one label a clip", clip.path.display()),
             (Err(e), _) => {
@@ -276,7 +292,8 @@ fn report(
         clips: clips.files.len(),
         from_index: clips.from_index,
         held_out: held_out.len(),
-        folds: args.folds,
+        folds: held_out.iter().map(|one| one.fold + 1).max().unwrap_or(0),
+        own_folds: clips.groups().is_some(),
         seed: args.seed,
         method: if fitted.chosen.method == Method::Linear { "linear" } else { "prototypes" },
         text_weight: fitted.chosen.text_weight,
@@ -296,12 +313,13 @@ fn print(report: &Report) -> Result<()> {
     let mut out = output::stdout();
     writeln!(
         out,
-        "{} labels, {} clips ({} from the index); {} of them held out in {} parts",
+        "{} labels, {} clips ({} from the index); {} of them held out in {} parts{}",
         report.labels.len(),
         report.clips,
         report.from_index,
         report.held_out,
-        report.folds
+        report.folds,
+        if report.own_folds { ", the dataset's own folds" } else { "" }
     )?;
     let strength = report.strength.map_or_else(String::new, |strength| format!(", strength {strength}"));
     writeln!(out, "chosen: {}, weight of the words {}{strength}\n", report.method, report.text_weight)?;

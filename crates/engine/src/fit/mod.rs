@@ -12,7 +12,7 @@
 //! ado: they are in the vectors.
 //!
 //! - `candidate`: the kinds of head, `logistic` with `lbfgs`, `basis`: learning them
-//! - `folds`, `select`, `calibrate`: choosing and reading them
+//! - `folds`, `groups`, `select`, `calibrate`: choosing and reading them
 //! - `audit`: labels to look at again
 //! - `head`: what comes out, and is kept
 
@@ -21,6 +21,7 @@ mod basis;
 mod calibrate;
 mod candidate;
 mod folds;
+mod groups;
 mod head;
 mod lbfgs;
 mod logistic;
@@ -83,6 +84,9 @@ pub struct FitOptions {
     pub folds: usize,
     /// Seed of the parting.
     pub seed: u64,
+    /// The group of each clip, such as the recording that it was cut from, where clips of a group are to be held out
+    /// together; they are parted by groups then, and `seed` decides nothing.
+    pub groups: Option<Vec<u32>>,
     /// Whether classes count alike however many clips they have; else they are taken to be as frequent as among the
     /// clips.
     pub balanced: bool,
@@ -98,7 +102,15 @@ const INNER_FOLDS: usize = 3;
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { method: Method::Auto, text_weight: None, folds: 5, seed: 0, balanced: true, threads: 1 }
+        Self {
+            method: Method::Auto,
+            text_weight: None,
+            folds: 5,
+            seed: 0,
+            groups: None,
+            balanced: true,
+            threads: 1,
+        }
     }
 }
 
@@ -184,7 +196,8 @@ pub fn fit_told(
     let scale = f64::from(scores.softmax_scale());
     let material = Material::new(Rows::of(&slices), texts, scale, classes, options.balanced);
     let twins = folds::twins(&slices);
-    let parting = Parting { twins: &twins, folds: options.folds, seed: options.seed };
+    let (groups, seed) = (options.groups.as_deref(), options.seed);
+    let parting = Parting { twins: &twins, groups, folds: options.folds, seed };
     let (prototypes, linear) = (options.method != Method::Linear, options.method != Method::Prototypes);
     let candidates = Candidate::all(prototypes, linear, text_weight);
 
@@ -237,6 +250,9 @@ fn check(clips: &Labelled<'_>, options: &FitOptions) -> Result<(), EngineError> 
     }
     if !(2..=MOST_FOLDS).contains(&options.folds) {
         return setting("--folds", format!("2 to {MOST_FOLDS}"), options.folds.to_string());
+    }
+    if let Some(groups) = options.groups.as_ref().filter(|groups| groups.len() != clips.vectors.len()) {
+        return setting("groups", format!("{}, one a clip", clips.vectors.len()), groups.len().to_string());
     }
     match options.text_weight {
         Some(weight) if !(0.0..=1.0).contains(&weight) => {

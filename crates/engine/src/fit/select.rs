@@ -3,6 +3,7 @@
 use super::calibrate::{HALF, Sigmoid, best_f1, losses, platt, softmax_factor, threshold};
 use super::candidate::{Candidate, Material};
 use super::folds;
+use super::groups;
 use super::rows::Rows;
 
 /// Clips of a class that must have been held out before it gets a sigmoid of its own.
@@ -24,6 +25,8 @@ const CLEAR: usize = 10;
 pub(super) struct Parting<'a> {
     /// For each clip the first one with the same sound.
     pub(super) twins: &'a [usize],
+    /// The group of each clip, where they are parted by groups.
+    pub(super) groups: Option<&'a [u32]>,
     pub(super) folds: usize,
     pub(super) seed: u64,
 }
@@ -31,7 +34,10 @@ pub(super) struct Parting<'a> {
 impl Parting<'_> {
     /// The fold of each of `members`.
     pub(super) fn assign(&self, members: &[usize], truth: &[usize]) -> Vec<Option<usize>> {
-        folds::assign(members, truth, self.twins, self.folds, self.seed)
+        match self.groups {
+            Some(of) => groups::assign(members, truth, of, self.folds),
+            None => folds::assign(members, truth, self.twins, self.folds, self.seed),
+        }
     }
 }
 

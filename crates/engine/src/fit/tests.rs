@@ -219,6 +219,20 @@ fn held_out_clips_are_answered_by_thresholds_that_have_not_seen_them() {
 }
 
 #[test]
+fn clips_of_a_group_do_not_vouch_for_each_other() {
+    let (vectors, truth) = clips(&[8, 8], 0.3);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let groups: Vec<u32> = (0..16).map(|clip| clip % 4).collect();
+    let options = FitOptions { groups: Some(groups.clone()), ..Default::default() };
+    let fitted = fit(&labelled, &SCORES, &options).unwrap();
+    assert!(fitted.held_out.len() == 16 && fitted.head.calibrated);
+    assert!(fitted.held_out.iter().all(|one| one.fold == groups[one.clip] as usize));
+    let short = FitOptions { groups: Some(vec![1]), ..Default::default() };
+    assert!(fit(&labelled, &SCORES, &short).unwrap_err().to_string().contains("16, one a clip"));
+}
+
+#[test]
 fn it_tells_how_far_it_is() {
     let (vectors, truth) = clips(&[6, 6], 0.3);
     let names = names(2);

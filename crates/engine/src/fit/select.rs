@@ -35,8 +35,11 @@ impl Parting<'_> {
     /// The fold of each of `members`.
     pub(super) fn assign(&self, members: &[usize], truth: &[usize]) -> Vec<Option<usize>> {
         match self.groups {
-            Some(of) => groups::assign(members, truth, of, self.folds),
-            None => folds::assign(members, truth, self.twins, self.folds, self.seed),
+            // What is left when a fold is held out may be one group.
+            Some(of) if members.iter().any(|&clip| of[clip] != of[members[0]]) => {
+                groups::assign(members, truth, of, self.folds)
+            }
+            _ => folds::assign(members, truth, self.twins, self.folds, self.seed),
         }
     }
 }

@@ -203,6 +203,31 @@ impl LabelSets {
         Ok(labels)
     }
 
+    /// A set as it is in a place, whatever it was adapted to; `None`: as it is before any adapting.
+    ///
+    /// # Errors
+    /// As [`LabelSets::encode`].
+    pub fn encode_in(
+        &self,
+        name: &str,
+        set: &SavedSet,
+        engine: &Engine,
+        place: Option<&Place>,
+    ) -> Result<EncodedLabels, EngineError> {
+        let head = match set.made.as_ref().filter(|_| set.is_fitted()) {
+            Some(made) => self.content(name, made, engine)?.head,
+            None => None,
+        };
+        if let Some(head) = head {
+            return head.encoded(place, &engine.model().manifest().id);
+        }
+        let mut labels = set.label_set()?.encode(engine, &set.templates)?;
+        if let Some(place) = place {
+            adapt_words(&mut labels, place);
+        }
+        Ok(labels)
+    }
+
     fn content(&self, name: &str, made: &Made, engine: &Engine) -> Result<Content, EngineError> {
         made.check(name, &engine.identity())?;
         files::read_content(&self.dir, name, made)
@@ -248,9 +273,12 @@ pub fn check_name(name: &str) -> Result<(), EngineError> {
     let is_bad = name.trim() != name
         || !(1..=100).contains(&name.chars().count())
         || name.contains(['/', '\\'])
+        || [".", ".."].contains(&name)
         || name.chars().any(char::is_control);
     if is_bad {
-        return Err(EngineError::Labels("a set's name has 1 to 100 characters, without slashes".to_owned()));
+        return Err(EngineError::Labels(
+            "a set's name has 1 to 100 characters, without slashes, and is not `.` or `..`".to_owned(),
+        ));
     }
     Ok(())
 }

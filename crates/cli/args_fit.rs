@@ -102,7 +102,7 @@ pub(crate) enum LabelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Save words as a set; a set of that name is replaced
+    /// Save words as a set; a set of words of that name is replaced
     Save {
         /// Its name
         name: String,
@@ -111,6 +111,9 @@ pub(crate) enum LabelsCommand {
         /// Put labels into this text, `{}` standing for the label (may be repeated)
         #[arg(long = "template", value_name = "TEXT")]
         templates: Vec<String>,
+        /// Replace a set that was fitted to clips too, which is lost then
+        #[arg(long)]
+        replace: bool,
     },
     /// Delete one
     Delete {

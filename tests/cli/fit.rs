@@ -156,6 +156,20 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     assert!(sandbox.fails(1, ["fit", "one.csv"]).contains("at least two classes"));
     assert!(sandbox.fails(1, ["fit", "set", "--save", "a/b"]).contains("without slashes"));
     sandbox.fails(2, ["classify", &siren, "--label-set", "kinds", "--labels", "dog"]);
+    let save = ["labels", "save", "kinds", "--labels", "dog"];
+    assert!(sandbox.fails(1, save).contains("was fitted to clips; --replace"));
+    sandbox.ok([&save[..], &["--replace"]].concat());
+    sandbox.ok(save);
+
+    sandbox.write("set/gone/bad.wav", "no sound");
+    let gone = sandbox.fails(1, ["fit", "set"]);
+    assert!(gone.contains("bad.wav") && gone.contains("no clip of `gone`"), "{gone}");
+
+    sandbox.write("two/alarm/a.mp3", fs::read(&siren).unwrap());
+    sandbox.write("two/dog/b.wav", fs::read(sample_arg("animals/dog-barking.wav")).unwrap());
+    sandbox.ok(["fit", "two", "--save", "two"]);
+    let told = sandbox.run(["classify", &siren, "--label-set", "two"]).stderr;
+    assert!(told.contains("of this label set are uncalibrated"), "{told}");
 }
 
 #[test]
@@ -211,6 +225,19 @@ fn words_are_saved_adapted_to_a_place_and_what_they_were_again() {
     assert_eq!(classify(), before);
     let few = sandbox.fails(1, ["adapt", "words", "set/voice"]);
     assert!(few.contains("at least 10 pieces"), "{few}");
+}
+
+#[test]
+fn a_place_where_it_always_rains_is_warned_of() {
+    let sandbox = Sandbox::new();
+    for i in 0..10 {
+        sandbox.write(&format!("place/{i}.flac"), fs::read(sample_arg("weather/rain.flac")).unwrap());
+    }
+    sandbox.ok(["labels", "save", "words", "--labels", "rain, dog, siren"]);
+    let run = sandbox.run(["adapt", "words", "place"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("`rain` was the answer for"), "{run:#?}");
+    assert!(run.stdout.contains("pieces before") && run.stdout.contains("rain"), "{run:#?}");
 }
 
 #[test]

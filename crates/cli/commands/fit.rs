@@ -161,7 +161,8 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
             note!("{done} of {of} parts fitted");
         }
     };
-    let fitted = fit::fit_told(&labelled, &engine.model().manifest().scores, &options, &told)?;
+    let fitted = fit::fit_told(&labelled, &engine.model().manifest().scores, &options, &told)
+        .inspect_err(|_| tell(&clips.failed))?;
     let mut report = report(args, &engine, &names, clips, &fitted)?;
     if let Some(name) = &args.save {
         let summary = FitSummary {
@@ -182,9 +183,7 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     } else {
         print(&report)?;
     }
-    for failed in &report.failed {
-        note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
-    }
+    tell(&report.failed);
     if !global.quiet {
         let right = |figures: Option<Figures>| figures.map(|f| f.accuracy.value);
         if let (Some(fitted), Some(words)) = (right(report.fitted), right(report.zero_shot))
@@ -200,6 +199,12 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
         }
     }
     Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_FAILED) })
+}
+
+fn tell(failed: &[Failed]) {
+    for failed in failed {
+        note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
+    }
 }
 
 fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {

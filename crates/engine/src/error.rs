@@ -74,8 +74,8 @@ pub enum EngineError {
     },
     /// A label set was fitted or adapted in another model's space.
     #[error(
-        "label set `{name}` was made with {made_with}, and this is {here}; add --model {}, or make it again with this model",
-        .made_with.model_id
+        "label set `{name}` was made with {made_with}, and this is {here}; {}make it again with this model",
+        if .made_with.model_id == .here.model_id { String::new() } else { format!("add --model {}, or ", .made_with.model_id) }
     )]
     LabelSetOfOtherModel {
         /// The set.

@@ -136,7 +136,7 @@ fn limits_names_and_numbers_are_checked() {
     let large = SavedSet { labels: vec![long], ..words("a") };
     assert!(matches!(sets.put("s", large), Err(EngineError::LabelSetsTooLarge { .. })));
     assert_eq!(sets.get("s").unwrap().labels, words("a").labels, "the old one stays");
-    for name in ["", " s", "a/b", "a\\b", "a\nb", &"x".repeat(101)] {
+    for name in ["", ".", "..", " s", "a/b", "a\\b", "a\nb", &"x".repeat(101)] {
         assert!(check_name(name).is_err(), "{name:?}");
     }
     let broken = |edit: fn(&mut Head)| {

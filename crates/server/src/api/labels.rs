@@ -51,6 +51,10 @@ pub(crate) fn choose(
 pub(crate) fn check(app: &App, set: &SavedSet) -> ApiResult<LabelSet> {
     let bounds = &app.inner.config.limits;
     let checked = set.label_set()?;
+    // What was fitted needs no text encoded.
+    if set.is_fitted() {
+        return Ok(checked);
+    }
     let labels = checked.labels();
     let prompts: usize = labels.iter().map(|label| label.prompts.len()).sum();
     let texts = prompts.saturating_mul(set.templates.len().max(1));

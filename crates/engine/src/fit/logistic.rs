@@ -1,6 +1,6 @@
 //! Multinomial logistic regression with an L2 penalty.
 
-use super::lbfgs::minimise;
+use super::lbfgs::{Until, minimise};
 use super::rows::{Rows, add_scaled, dot, softmax};
 
 /// What to learn from.
@@ -38,7 +38,7 @@ impl Linear {
 
 /// The head for which `strength * sum(weight * loss) + |weights|^2 / 2` is least: the objective of scikit-learn's
 /// `LogisticRegression(C=strength)`, whose biases bear no penalty either. `start` only saves time.
-pub(super) fn train(problem: &Problem<'_>, strength: f64, tolerance: f64, start: Option<&Linear>) -> Linear {
+pub(super) fn train(problem: &Problem<'_>, strength: f64, until: Until, start: Option<&Linear>) -> Linear {
     let (classes, width) = (problem.classes, problem.rows.width());
     let total: f64 = problem.members.iter().map(|&clip| problem.weights[clip]).sum();
     let penalty = 1.0 / (strength * total);
@@ -60,7 +60,7 @@ pub(super) fn train(problem: &Problem<'_>, strength: f64, tolerance: f64, start:
         },
     );
     let mut logits = vec![0.0; classes];
-    let found = minimise(start, tolerance, |x, gradient| {
+    let found = minimise(start, until, |x, gradient| {
         let (weights, biases) = x.split_at(classes * width);
         let biases = shifted(weights, biases, -1.0);
         let (by_weights, by_biases) = gradient.split_at_mut(classes * width);

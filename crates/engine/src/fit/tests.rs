@@ -68,7 +68,7 @@ fn learn(reference: &Reference, strength: f64, weights: &[f64], offsets: &Rows) 
     let members: Vec<usize> = (0..clips.len()).collect();
     let problem =
         Problem { rows: &clips, offsets, truth: &reference.truth, weights, members: &members, classes: 3 };
-    train(&problem, strength, 1e-8, None)
+    train(&problem, strength, lbfgs::Until { tolerance: 1e-8, iterations: 1000 }, None)
 }
 
 #[test]

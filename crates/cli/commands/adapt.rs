@@ -88,7 +88,7 @@ fn answers(labels: &EncodedLabels, pieces: &[Embedding]) -> Vec<usize> {
 
 fn print(names: &[String], were: &[usize], are: &[usize]) -> Result<()> {
     let header = ["answer", "pieces before", "after"].map(str::to_owned).to_vec();
-    let names = names.iter().map(|name| output::printable(name)).chain(["none of these".to_owned()]);
+    let names = names.iter().map(|name| output::cell(name)).chain(["none of these".to_owned()]);
     let rows = names.zip(were.iter().zip(are)).filter(|(_, (were, are))| **were + **are > 0);
     let rows = rows.map(|(name, (were, are))| vec![name, were.to_string(), are.to_string()]);
     let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
@@ -105,7 +105,7 @@ fn warning(names: &[String], were: &[usize]) -> Option<String> {
         Some(name) => format!(
             "`{}` was the answer for {most} of {all} pieces: what is nearly always there is taken for the place's own sound, \
              and is found less from now on; if it is what you listen for, take the correction back",
-            output::printable(name)
+            output::cell(name)
         ),
         None => format!(
             "{most} of {all} pieces were none of the labels; a place with few of them is better left alone"

@@ -370,7 +370,7 @@ fn print(report: &Report) -> Result<()> {
             None => "never held out".to_owned(),
         };
         let threshold = format!("{:.2}", label.threshold);
-        vec![output::printable(&label.label), label.clips.to_string(), recall, threshold]
+        vec![output::cell(&label.label), label.clips.to_string(), recall, threshold]
     };
     let rows: Vec<Vec<String>> = std::iter::once(header).chain(report.labels.iter().map(row)).collect();
     output::table(&mut out, &[false, true, true, true], &rows)?;
@@ -378,7 +378,7 @@ fn print(report: &Report) -> Result<()> {
         let confident = doubtful.iter().filter(|d| d.confident).count();
         writeln!(out, "\ndoubtful labels: {}, {confident} of them very doubtful", doubtful.len())?;
         let row = |d: &Doubtful| {
-            let label = |name: &str, p: f32| format!("{} {p:.2}", output::printable(name));
+            let label = |name: &str, p: f32| format!("{} {p:.2}", output::cell(name));
             let how = if d.confident { "rather" } else { "perhaps" };
             let rather = format!("{how} {}", label(&d.rather, d.rather_probability));
             vec![label(&d.label, d.probability), rather, output::short(&d.file)]

@@ -12,7 +12,7 @@
 //! ado: they are in the vectors.
 //!
 //! - `candidate`: the kinds of head, `logistic` with `lbfgs`, `basis`: learning them
-//! - `folds`, `groups`, `select`, `calibrate`: choosing and reading them
+//! - `folds`, `select`, `calibrate`: choosing and reading them
 //! - `audit`: labels to look at again
 //! - `head`: what comes out, and is kept
 
@@ -21,7 +21,6 @@ mod basis;
 mod calibrate;
 mod candidate;
 mod folds;
-mod groups;
 mod head;
 mod lbfgs;
 mod logistic;

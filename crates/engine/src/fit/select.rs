@@ -3,7 +3,6 @@
 use super::calibrate::{HALF, Sigmoid, best_f1, losses, platt, softmax_factor, threshold};
 use super::candidate::{Candidate, Material};
 use super::folds;
-use super::groups;
 use super::rows::Rows;
 
 /// Clips of a class that must have been held out before it gets a sigmoid of its own.
@@ -37,7 +36,7 @@ impl Parting<'_> {
         match self.groups {
             // What is left when a fold is held out may be one group.
             Some(of) if members.iter().any(|&clip| of[clip] != of[members[0]]) => {
-                groups::assign(members, truth, of, self.folds)
+                folds::assign_groups(members, truth, of, self.folds)
             }
             _ => folds::assign(members, truth, self.twins, self.folds, self.seed),
         }

@@ -40,10 +40,10 @@ pub(crate) struct FitArgs {
     /// Put the words into this text, `{}` standing for them (may be repeated: their vectors are averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
-    /// Parts for cross-validation
+    /// Parts for cross-validation; a dataset's own folds are kept whole
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_fold_count)]
     pub(crate) folds: usize,
-    /// Decides which clips are in which part
+    /// Decides which clips are in which part, where the dataset has no folds of its own
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Take classes to be as frequent as among these clips, not all alike
@@ -102,7 +102,7 @@ pub(crate) enum LabelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Save words as a set; a set of that name is replaced
+    /// Save words as a set; a set of words of that name is replaced
     Save {
         /// Its name
         name: String,
@@ -111,6 +111,9 @@ pub(crate) enum LabelsCommand {
         /// Put labels into this text, `{}` standing for the label (may be repeated)
         #[arg(long = "template", value_name = "TEXT")]
         templates: Vec<String>,
+        /// Replace a set that was fitted to clips too, which is lost then
+        #[arg(long)]
+        replace: bool,
     },
     /// Delete one
     Delete {

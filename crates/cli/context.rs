@@ -128,6 +128,12 @@ pub(crate) fn label_sets(global: &Global) -> Result<LabelSets> {
 /// Says so where probabilities were not calibrated.
 pub(crate) fn tell_uncalibrated(engine: &Engine, calibrated: bool, global: &Global) {
     if !calibrated && !global.quiet {
-        note!("note: the probabilities of model `{}` are uncalibrated", engine.model().manifest().id);
+        let manifest = engine.model().manifest();
+        match manifest.scores.calibrated {
+            false => note!("note: the probabilities of model `{}` are uncalibrated", manifest.id),
+            true => note!(
+                "note: the probabilities of this label set are uncalibrated: no clip could be held out when it was fitted"
+            ),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use earmark_encoder::Model;
 use earmark_engine::Engine;
-use earmark_engine::label_sets::{LabelSets, SavedSet};
+use earmark_engine::label_sets::{LabelSets, SavedSet, unless_changed};
 use earmark_engine::labels::EncodedLabels;
 
 use crate::args::{Global, LabelArgs};
@@ -15,6 +15,8 @@ pub(crate) struct LabelSource {
     /// Its name; empty for words.
     name: String,
     set: SavedSet,
+    /// Those of the command line, which stand in for the set's own.
+    templates: Vec<String>,
 }
 
 impl LabelSource {
@@ -23,7 +25,8 @@ impl LabelSource {
         let Some(name) = &args.label_set else {
             let sets = context::label_sets(global)?;
             let words = context::words(args.labels.as_deref(), args.labels_file.as_deref())?;
-            return Ok(Self { sets, name: String::new(), set: SavedSet::of(&words, templates.to_vec()) });
+            let set = SavedSet::of(&words, templates.to_vec());
+            return Ok(Self { sets, name: String::new(), set, templates: templates.to_vec() });
         };
         let mut source = Self::saved(global, name)?;
         if !templates.is_empty() {
@@ -31,6 +34,7 @@ impl LabelSource {
                 bail!("label set `{name}` was fitted to clips, so no --template applies");
             }
             source.set.templates = templates.to_vec();
+            source.templates = templates.to_vec();
         }
         Ok(source)
     }
@@ -39,7 +43,7 @@ impl LabelSource {
     pub(crate) fn saved(global: &Global, name: &str) -> Result<Self> {
         let sets = context::label_sets(global)?;
         let set = sets.get(name)?;
-        Ok(Self { sets, name: name.to_owned(), set })
+        Ok(Self { sets, name: name.to_owned(), set, templates: Vec::new() })
     }
 
     /// The model named, else the one that the set was made with, else the bundled one.
@@ -57,6 +61,15 @@ impl LabelSource {
 
     /// The labels in the engine's space.
     pub(crate) fn encode(&self, engine: &Engine) -> Result<EncodedLabels> {
-        Ok(self.sets.encode(&self.name, &self.set, engine)?)
+        let mut known = Some(self.set.clone());
+        // It may have been changed while the model was read.
+        let encode = || {
+            let mut set = known.take().map_or_else(|| self.sets.get(&self.name), Ok)?;
+            if !self.templates.is_empty() {
+                set.templates.clone_from(&self.templates);
+            }
+            self.sets.encode(&self.name, &set, engine)
+        };
+        Ok(unless_changed(encode)?)
     }
 }

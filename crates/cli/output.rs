@@ -43,6 +43,17 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect()
 }
 
+/// Characters of a name in a table; what is longer makes every row too wide to read.
+const CELL: usize = 60;
+
+/// A name in a table, cut where it is long.
+pub(crate) fn cell(name: &str) -> String {
+    match name.char_indices().nth(CELL) {
+        Some((end, _)) => printable(&name[..end]) + "…",
+        None => printable(name),
+    }
+}
+
 /// Says something on standard error. Where nobody can hear it, nothing is lost.
 macro_rules! note {
     ($($argument:tt)*) => {{
@@ -125,6 +136,12 @@ pub(crate) fn table(out: &mut impl Write, right: &[bool], rows: &[Vec<String>]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_in_a_table() {
+        assert_eq!(cell("a\nb"), "a\\nb");
+        assert_eq!(cell(&"é".repeat(61)), "é".repeat(60) + "…");
+    }
 
     #[test]
     fn columns_line_up() {

@@ -60,7 +60,7 @@ enum Shown {
 }
 
 /// Time between progress lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {

@@ -44,6 +44,9 @@ fn a_fitted_set_is_used_by_classify_the_index_and_events() {
     let right = |of: &str| report[of]["accuracy"]["value"].as_f64().unwrap();
     assert!(right("fitted") >= 0.85 && right("zero_shot") > 0.3, "{report}");
     assert_eq!(report["saved"], "kinds");
+    let answers = |of: &str| report["answers"][of]["value"].as_f64().unwrap();
+    assert!(answers("right") >= 0.6 && answers("right") <= right("fitted"), "{report}");
+    assert!(answers("right") + answers("none") <= 1.0, "{report}");
 
     let siren = &sandbox.json(["classify", "set/alarms/siren-wail.mp3", "--label-set", "kinds", "--json"])[0];
     assert_eq!((label(siren), &siren["calibrated"]), ("alarms", &json!(true)));
@@ -102,13 +105,21 @@ fn the_audit_names_a_wrong_label_and_a_table_is_read_too() {
             table.push_str(&format!("set/{kind}/{name},{given}\n"));
         }
     }
-    sandbox.write("labels.csv", table);
+    sandbox.write("labels.csv", &table);
     let report = sandbox.json(["fit", "labels.csv", "--audit", "--json"]);
+    assert_eq!((&report["folds"], &report["own_folds"]), (&json!(5), &json!(false)));
     let doubtful = report["doubtful"].as_array().unwrap();
     let dog = doubtful.iter().find(|d| d["file"].as_str().unwrap().ends_with("dog-barking.wav"));
     assert_eq!(dog.map(|d| &d["rather"]), Some(&json!("animals")), "{doubtful:?}");
     assert!(report["saved"].is_null() && !sandbox.db().exists(), "nothing is saved unless it is asked for");
     assert!(sandbox.ok(["fit", "labels.csv", "--audit"]).contains("dog-barking.wav"));
+
+    let fold = |(i, line): (usize, &str)| {
+        format!("{line},{}\n", if i == 0 { "fold".to_owned() } else { (i % 3).to_string() })
+    };
+    sandbox.write("folds.csv", table.lines().enumerate().map(fold).collect::<String>());
+    let report = sandbox.json(["fit", "folds.csv", "--json"]);
+    assert_eq!((&report["folds"], &report["own_folds"]), (&json!(3), &json!(true)));
 }
 
 #[test]
@@ -145,6 +156,20 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     assert!(sandbox.fails(1, ["fit", "one.csv"]).contains("at least two classes"));
     assert!(sandbox.fails(1, ["fit", "set", "--save", "a/b"]).contains("without slashes"));
     sandbox.fails(2, ["classify", &siren, "--label-set", "kinds", "--labels", "dog"]);
+    let save = ["labels", "save", "kinds", "--labels", "dog"];
+    assert!(sandbox.fails(1, save).contains("was fitted to clips; --replace"));
+    sandbox.ok([&save[..], &["--replace"]].concat());
+    sandbox.ok(save);
+
+    sandbox.write("set/gone/bad.wav", "no sound");
+    let gone = sandbox.fails(1, ["fit", "set"]);
+    assert!(gone.contains("bad.wav") && gone.contains("no clip of `gone`"), "{gone}");
+
+    sandbox.write("two/alarm/a.mp3", fs::read(&siren).unwrap());
+    sandbox.write("two/dog/b.wav", fs::read(sample_arg("animals/dog-barking.wav")).unwrap());
+    sandbox.ok(["fit", "two", "--save", "two"]);
+    let told = sandbox.run(["classify", &siren, "--label-set", "two"]).stderr;
+    assert!(told.contains("of this label set are uncalibrated"), "{told}");
 }
 
 #[test]
@@ -200,6 +225,19 @@ fn words_are_saved_adapted_to_a_place_and_what_they_were_again() {
     assert_eq!(classify(), before);
     let few = sandbox.fails(1, ["adapt", "words", "set/voice"]);
     assert!(few.contains("at least 10 pieces"), "{few}");
+}
+
+#[test]
+fn a_place_where_it_always_rains_is_warned_of() {
+    let sandbox = Sandbox::new();
+    for i in 0..10 {
+        sandbox.write(&format!("place/{i}.flac"), fs::read(sample_arg("weather/rain.flac")).unwrap());
+    }
+    sandbox.ok(["labels", "save", "words", "--labels", "rain, dog, siren"]);
+    let run = sandbox.run(["adapt", "words", "place"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("`rain` was the answer for"), "{run:#?}");
+    assert!(run.stdout.contains("pieces before") && run.stdout.contains("rain"), "{run:#?}");
 }
 
 #[test]

@@ -279,6 +279,7 @@ async fn a_label_set_of_another_model_is_refused() {
     let (detail, _) =
         server.post("/v1/classify", json!({"clip_ids": [id], "label_set": "kinds"})).await.problem(409);
     assert!(detail.contains("was made with model `mini` (manifest 000000000000"), "{detail}");
+    assert!(!detail.contains("--model"), "it is the same model, made anew: {detail}");
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! `earmark adapt`
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_encoder::Embedding;
 use earmark_engine::adapt::Place;
+use earmark_engine::classify::{Decision, read};
 use earmark_engine::clip_vectors::{OfFiles, segments};
-use earmark_engine::label_sets::AdaptSummary;
+use earmark_engine::label_sets::{AdaptSummary, unless_changed};
+use earmark_engine::labels::EncodedLabels;
 use earmark_engine::walk;
 
 use crate::args::Global;
@@ -46,10 +49,17 @@ pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
         }
     }
     let place = Place::heard(&pieces)?;
+    let (before, after) = unless_changed(|| {
+        let set = sets.get(&args.name)?;
+        let encode = |place| sets.encode_in(&args.name, &set, &engine, place);
+        Ok((encode(None)?, encode(Some(&place))?))
+    })?;
     let from = args.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let summary = AdaptSummary { from, pieces: pieces.len() };
     sets.adapt(&args.name, &engine.identity(), place, summary)?;
+    let (were, are) = (answers(&before, &pieces), answers(&after, &pieces));
     if !global.quiet {
+        print(&before.names, &were, &are)?;
         note!(
             "label set `{0}` is adapted to {1} pieces of sound ({2} files, {from_index} from the index); `earmark adapt {0} \
              --undo` takes it back",
@@ -58,5 +68,60 @@ pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
             walked.files.len()
         );
     }
+    if let Some(warning) = warning(&before.names, &were) {
+        note!("{warning}");
+    }
     Ok(if failed > 0 { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// How many pieces each label is the answer for, and last, "none of these".
+fn answers(labels: &EncodedLabels, pieces: &[Embedding]) -> Vec<usize> {
+    let mut counts = vec![0; labels.names.len() + 1];
+    for piece in pieces {
+        let cosines: Vec<f32> = labels.vectors.iter().map(|label| label.cosine(piece)).collect();
+        let answer = read(&labels.readout, &cosines, Decision::Single);
+        let best = answer.scores.first().filter(|_| answer.accepted > 0);
+        counts[best.map_or(labels.names.len(), |best| best.label)] += 1;
+    }
+    counts
+}
+
+fn print(names: &[String], were: &[usize], are: &[usize]) -> Result<()> {
+    let header = ["answer", "pieces before", "after"].map(str::to_owned).to_vec();
+    let names = names.iter().map(|name| output::cell(name)).chain(["none of these".to_owned()]);
+    let rows = names.zip(were.iter().zip(are)).filter(|(_, (were, are))| **were + **are > 0);
+    let rows = rows.map(|(name, (were, are))| vec![name, were.to_string(), are.to_string()]);
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+    let mut out = output::stdout();
+    output::table(&mut out, &[false, true, true], &rows)?;
+    Ok(out.flush()?)
+}
+
+/// Where most pieces had one and the same answer: the correction takes that for the place's own sound.
+fn warning(names: &[String], were: &[usize]) -> Option<String> {
+    let all: usize = were.iter().sum();
+    let (answer, &most) = were.iter().enumerate().max_by_key(|(_, count)| **count)?;
+    (2 * most > all).then(|| match names.get(answer) {
+        Some(name) => format!(
+            "`{}` was the answer for {most} of {all} pieces: what is nearly always there is taken for the place's own sound, \
+             and is found less from now on; if it is what you listen for, take the correction back",
+            output::cell(name)
+        ),
+        None => format!(
+            "{most} of {all} pieces were none of the labels; a place with few of them is better left alone"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_nearly_always_sounds_the_same_is_warned_of() {
+        let names = ["rain".to_owned(), "dog".to_owned()];
+        assert!(warning(&names, &[6, 3, 1]).unwrap().contains("`rain` was the answer for 6 of 10"));
+        assert!(warning(&names, &[1, 1, 8]).unwrap().contains("8 of 10 pieces were none"));
+        assert_eq!(warning(&names, &[5, 4, 1]), None);
+    }
 }

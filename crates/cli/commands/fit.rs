@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use earmark_encoder::Embedding;
@@ -19,6 +21,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::args_fit::FitArgs;
 use crate::output::note;
+use crate::progress::LINE_EVERY;
 use crate::{EXIT_SOME_FAILED, context, output};
 
 /// Doubtful labels listed in a table; --json lists all.
@@ -33,6 +36,8 @@ struct Report {
     /// Clips that were held out; all figures are of these.
     held_out: usize,
     folds: usize,
+    /// Whether the parts are the dataset's own folds; else `seed` decides.
+    own_folds: bool,
     seed: u64,
     method: &'static str,
     text_weight: f32,
@@ -41,6 +46,8 @@ struct Report {
     /// The words alone; `None` where the model has no text side.
     zero_shot: Option<Figures>,
     fitted: Option<Figures>,
+    /// What `classify` would answer; `None` where nothing was held out.
+    answers: Option<Answers>,
     /// The same before calibration.
     uncalibrated: Option<Figures>,
     labels: Vec<LabelRow>,
@@ -49,6 +56,15 @@ struct Report {
     doubtful: Option<Vec<Doubtful>>,
     failed: Vec<Failed>,
     saved: Option<String>,
+}
+
+/// Answers to clips that were held out, by thresholds that have not seen them.
+#[derive(Clone, Copy, Serialize)]
+struct Answers {
+    /// Share that is answered rightly; "none of these" is not right.
+    right: Interval,
+    /// Share that is answered with "none of these".
+    none: Interval,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -89,8 +105,19 @@ struct Clips {
     files: Vec<PathBuf>,
     vectors: Vec<Embedding>,
     truth: Vec<usize>,
+    folds: Vec<Option<u32>>,
     from_index: usize,
     failed: Vec<Failed>,
+}
+
+impl Clips {
+    /// The dataset's own folds, where every clip is in one and there are several: they part clips that were cut from the
+    /// same recording.
+    fn groups(&self) -> Option<Vec<u32>> {
+        let groups: Vec<u32> = self.folds.iter().copied().collect::<Option<_>>()?;
+        let first = groups.first()?;
+        groups.iter().any(|group| group != first).then_some(groups)
+    }
 }
 
 pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
@@ -120,12 +147,22 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
         text_weight: args.text_weight,
         folds: args.folds,
         seed: args.seed,
+        groups: clips.groups(),
         balanced: !args.keep_frequencies,
         threads: engine.pipeline_options(earmark_engine::Keep::Segments).threads,
     };
     let labelled =
         Labelled { vectors: &clips.vectors, truth: &clips.truth, names: &names, texts: texts.as_deref() };
-    let fitted = fit::fit(&labelled, &engine.model().manifest().scores, &options)?;
+    let last = Mutex::new(Instant::now());
+    let told = |done, of| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !global.quiet && last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            note!("{done} of {of} parts fitted");
+        }
+    };
+    let fitted = fit::fit_told(&labelled, &engine.model().manifest().scores, &options, &told)
+        .inspect_err(|_| tell(&clips.failed))?;
     let mut report = report(args, &engine, &names, clips, &fitted)?;
     if let Some(name) = &args.save {
         let summary = FitSummary {
@@ -146,9 +183,7 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     } else {
         print(&report)?;
     }
-    for failed in &report.failed {
-        note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
-    }
+    tell(&report.failed);
     if !global.quiet {
         let right = |figures: Option<Figures>| figures.map(|f| f.accuracy.value);
         if let (Some(fitted), Some(words)) = (right(report.fitted), right(report.zero_shot))
@@ -166,6 +201,12 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_FAILED) })
 }
 
+fn tell(failed: &[Failed]) {
+    for failed in failed {
+        note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
+    }
+}
+
 fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
     let failed = |problem: &earmark_eval::datasets::Problem| Failed {
         path: problem.path.clone(),
@@ -175,6 +216,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
         files: Vec::new(),
         vectors: Vec::new(),
         truth: Vec::new(),
+        folds: Vec::new(),
         from_index: 0,
         failed: dataset.problems.iter().map(failed).collect(),
     };
@@ -188,6 +230,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
                 clips.files.push(clip.path.clone());
                 clips.vectors.push(vector);
                 clips.truth.extend(labels);
+                clips.folds.push(clip.fold);
             }
             (Ok(_), _) => bail!("{}: expected one label a clip", clip.path.display()),
             (Err(e), _) => {
@@ -222,6 +265,17 @@ fn report(
         ece: c.calibration.ece,
     };
     let calibrated = judge(&|one| Some(one.probabilities.clone()))?;
+    let count = |is: &dyn Fn(&OutOfFold) -> bool| held_out.iter().filter(|one| is(one)).count();
+    let best = |one: &OutOfFold| {
+        (0..names.len()).max_by(|&a, &b| one.probabilities[a].total_cmp(&one.probabilities[b]))
+    };
+    let answers = (!held_out.is_empty()).then(|| Answers {
+        right: metrics::wilson(
+            count(&|one| !one.none && best(one) == Some(clips.truth[one.clip])),
+            held_out.len(),
+        ),
+        none: metrics::wilson(count(&|one| one.none), held_out.len()),
+    });
     let row = |(class, name): (usize, &String)| LabelRow {
         label: name.clone(),
         clips: clips.truth.iter().filter(|&&own| own == class).count(),
@@ -243,7 +297,8 @@ fn report(
         clips: clips.files.len(),
         from_index: clips.from_index,
         held_out: held_out.len(),
-        folds: args.folds,
+        folds: held_out.iter().map(|one| one.fold + 1).max().unwrap_or(0),
+        own_folds: clips.groups().is_some(),
         seed: args.seed,
         method: if fitted.chosen.method == Method::Linear { "linear" } else { "prototypes" },
         text_weight: fitted.chosen.text_weight,
@@ -251,6 +306,7 @@ fn report(
         zero_shot: judge(&|one| one.zero_shot.clone())?.as_ref().map(figures),
         uncalibrated: judge(&|one| Some(one.uncalibrated.clone()))?.as_ref().map(figures),
         fitted: calibrated.as_ref().map(figures),
+        answers,
         labels: names.iter().enumerate().map(row).collect(),
         doubtful: args.audit.then(|| suspects().into_iter().map(doubtful).collect()),
         failed: clips.failed,
@@ -262,12 +318,13 @@ fn print(report: &Report) -> Result<()> {
     let mut out = output::stdout();
     writeln!(
         out,
-        "{} labels, {} clips ({} from the index); {} of them held out in {} parts",
+        "{} labels, {} clips ({} from the index); {} of them held out in {} parts{}",
         report.labels.len(),
         report.clips,
         report.from_index,
         report.held_out,
-        report.folds
+        report.folds,
+        if report.own_folds { ", the dataset's own folds" } else { "" }
     )?;
     let strength = report.strength.map_or_else(String::new, |strength| format!(", strength {strength}"));
     writeln!(out, "chosen: {}, weight of the words {}{strength}\n", report.method, report.text_weight)?;
@@ -297,6 +354,14 @@ fn print(report: &Report) -> Result<()> {
     } else {
         writeln!(out, "every label has one clip only, so nothing can be held out, measured or calibrated")?;
     }
+    if let Some(Answers { right, none }) = report.answers {
+        writeln!(
+            out,
+            "with its thresholds, the set answers {:.1} % rightly and {:.1} % with \"none of these\"",
+            100.0 * right.value,
+            100.0 * none.value
+        )?;
+    }
     writeln!(out)?;
     let header = ["label", "clips", "found", "threshold"].map(str::to_owned).to_vec();
     let row = |label: &LabelRow| {
@@ -305,7 +370,7 @@ fn print(report: &Report) -> Result<()> {
             None => "never held out".to_owned(),
         };
         let threshold = format!("{:.2}", label.threshold);
-        vec![output::printable(&label.label), label.clips.to_string(), recall, threshold]
+        vec![output::cell(&label.label), label.clips.to_string(), recall, threshold]
     };
     let rows: Vec<Vec<String>> = std::iter::once(header).chain(report.labels.iter().map(row)).collect();
     output::table(&mut out, &[false, true, true, true], &rows)?;
@@ -313,7 +378,7 @@ fn print(report: &Report) -> Result<()> {
         let confident = doubtful.iter().filter(|d| d.confident).count();
         writeln!(out, "\ndoubtful labels: {}, {confident} of them very doubtful", doubtful.len())?;
         let row = |d: &Doubtful| {
-            let label = |name: &str, p: f32| format!("{} {p:.2}", output::printable(name));
+            let label = |name: &str, p: f32| format!("{} {p:.2}", output::cell(name));
             let how = if d.confident { "rather" } else { "perhaps" };
             let rather = format!("{how} {}", label(&d.rather, d.rather_probability));
             vec![label(&d.label, d.probability), rather, output::short(&d.file)]

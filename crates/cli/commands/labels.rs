@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use earmark_engine::label_sets::{SavedLabel, SavedSet};
 use serde::Serialize;
 
@@ -38,7 +38,10 @@ pub(crate) fn run(global: &Global, args: LabelsArgs) -> Result<ExitCode> {
                 show(&row)?;
             }
         }
-        LabelsCommand::Save { name, labels, templates } => {
+        LabelsCommand::Save { name, labels, templates, replace } => {
+            if !replace && sets.all()?.get(&name).is_some_and(SavedSet::is_fitted) {
+                bail!("label set `{name}` was fitted to clips; --replace puts these words in its place");
+            }
             let words = context::words(labels.labels.as_deref(), labels.labels_file.as_deref())?;
             let is_new = sets.put(&name, SavedSet::of(&words, templates))?;
             if !global.quiet {

@@ -66,10 +66,16 @@ pub enum EngineError {
         /// What was expected and what came, and what to do.
         reason: String,
     },
+    /// What was made for a label set went away while it was being read.
+    #[error("label set `{name}` is being changed by another process; try again")]
+    LabelSetChanged {
+        /// The set.
+        name: String,
+    },
     /// A label set was fitted or adapted in another model's space.
     #[error(
-        "label set `{name}` was made with {made_with}, and this is {here}; add --model {}, or make it again with this model",
-        .made_with.model_id
+        "label set `{name}` was made with {made_with}, and this is {here}; {}make it again with this model",
+        if .made_with.model_id == .here.model_id { String::new() } else { format!("add --model {}, or ", .made_with.model_id) }
     )]
     LabelSetOfOtherModel {
         /// The set.

@@ -203,6 +203,7 @@ impl From<EngineError> for ApiError {
             EngineError::Index(e) => e.into(),
             EngineError::NoSuchLabelSet { name, .. } => Self::not_found("label set", name),
             EngineError::LabelSetOfOtherModel { .. }
+            | EngineError::LabelSetChanged { .. }
             | EngineError::TooManyLabelSets { .. }
             | EngineError::LabelSetsTooLarge { .. } => Self::new(Kind::Conflict, e.to_string()),
             EngineError::Labels(_) => Self::field("labels", e.to_string()),

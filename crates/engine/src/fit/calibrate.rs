@@ -6,7 +6,7 @@ use super::rows::{Rows, dot, softmax};
 const FACTORS: (f64, f64) = (1e-3, 1e3);
 
 /// What is probable from here on is likelier than not.
-const HALF: f64 = 0.5;
+pub(super) const HALF: f64 = 0.5;
 
 /// Newton's steps for [`platt`]; a handful is usual.
 const NEWTON: usize = 100;

@@ -1,6 +1,7 @@
 //! Ways to make a head from labelled clips, and what each says of clips it has not seen.
 
 use super::basis::Basis;
+use super::lbfgs::Until;
 use super::logistic::{self, Linear, Problem};
 use super::rows::{Rows, add_scaled, dot};
 
@@ -14,12 +15,11 @@ const LINEAR_TEXT: [f64; 2] = [0.0, 1.0];
 /// `LogisticRegressionCV`, and around what unit vectors need.
 const STRENGTHS: [f64; 3] = [1.0, 10.0, 100.0];
 
-/// Largest component of the mean loss's gradient at which a head counts as learned: scikit-learn's default for those that are
-/// only compared, less for the one that is kept.
-const TOLERANCE: f64 = 1e-4;
+/// When a head counts as learned that is only compared, by the mean loss's gradient: scikit-learn's defaults.
+const COMPARED: Until = Until { tolerance: 1e-4, iterations: 100 };
 
-/// See [`TOLERANCE`].
-const FINAL_TOLERANCE: f64 = 1e-6;
+/// The same of the head that is kept.
+const KEPT: Until = Until { tolerance: 1e-6, iterations: 1000 };
 
 /// A way to make a head.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -145,7 +145,7 @@ impl Material {
                 let offsets = self.offsets(text_weight);
                 let start =
                     before.as_ref().filter(|(weight, _)| *weight == text_weight).map(|(_, linear)| linear);
-                let linear = self.linear(&offsets, strength, seen, (TOLERANCE, start));
+                let linear = self.linear(&offsets, strength, seen, (COMPARED, start));
                 let row = |&clip: &usize| -> Vec<f64> {
                     let mut logits = offsets.row(clip).to_vec();
                     linear.add_logits(self.reduced.row(clip), &mut logits);
@@ -169,7 +169,7 @@ impl Material {
                 biases: vec![0.0; self.classes],
             },
             Candidate::Linear { text_weight, strength } => {
-                let linear = self.linear(&self.offsets(text_weight), strength, &all, (FINAL_TOLERANCE, None));
+                let linear = self.linear(&self.offsets(text_weight), strength, &all, (KEPT, None));
                 let (mut vectors, mut scales) = (Rows::default(), Vec::new());
                 for class in 0..self.classes {
                     let mut row = self.basis.lift(linear.weights.row(class));
@@ -194,7 +194,7 @@ impl Material {
         offsets: &Rows,
         strength: f64,
         seen: &[usize],
-        (tolerance, start): (f64, Option<&Linear>),
+        (until, start): (Until, Option<&Linear>),
     ) -> Linear {
         let weights = self.weights(seen);
         let problem = Problem {
@@ -205,7 +205,7 @@ impl Material {
             members: seen,
             classes: self.classes,
         };
-        logistic::train(&problem, strength, tolerance, start)
+        logistic::train(&problem, strength, until, start)
     }
 
     /// `l2((1 - text_weight) * l2(mean of the class's clips) + text_weight * text)`, `[classes][dim]`.

@@ -14,22 +14,27 @@ const ARMIJO: f64 = 1e-4;
 /// Halvings of a step before the search gives up: the function is flat to the last digit by then.
 const HALVINGS: usize = 40;
 
-/// Iterations at most.
-const ITERATIONS: usize = 1000;
+/// When the search ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Until {
+    /// No component of the gradient is larger.
+    pub(super) tolerance: f64,
+    /// Or so many iterations are done.
+    pub(super) iterations: usize,
+}
 
-/// The place where `value_and_gradient` is least, from `start` on; it writes the gradient into its second argument. Done
-/// when no component of the gradient is larger than `tolerance`.
+/// The place where `value_and_gradient` is least, from `start` on; it writes the gradient into its second argument.
 pub(super) fn minimise(
     start: Vec<f64>,
-    tolerance: f64,
+    until: Until,
     mut value_and_gradient: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> Vec<f64> {
     let mut x = start;
     let mut gradient = vec![0.0; x.len()];
     let mut value = value_and_gradient(&x, &mut gradient);
     let mut memory: VecDeque<(Vec<f64>, Vec<f64>)> = VecDeque::new();
-    for _ in 0..ITERATIONS {
-        if gradient.iter().all(|g| g.abs() <= tolerance) {
+    for _ in 0..until.iterations {
+        if gradient.iter().all(|g| g.abs() <= until.tolerance) {
             break;
         }
         let direction = direction(&gradient, &memory);
@@ -87,10 +92,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_ends_after_so_many_iterations() {
+        let until = Until { tolerance: 0.0, iterations: 3 };
+        let mut gradients = 0;
+        minimise(vec![1.0, 1.0], until, |x, gradient| {
+            gradients += 1;
+            (gradient[0], gradient[1]) = (x[0], 1e4 * x[1]);
+            x[0] * x[0] / 2.0 + 1e4 * x[1] * x[1] / 2.0
+        });
+        assert!(gradients <= 3 * (HALVINGS + 1), "{gradients}");
+    }
+
+    #[test]
     fn a_long_valley_is_followed_to_its_end() {
         // Curvatures from 1 to 10^4; the minimum is where component i is i.
         let start = vec![50.0; 9];
-        let found = minimise(start, 1e-8, |x, gradient| {
+        let found = minimise(start, Until { tolerance: 1e-8, iterations: 1000 }, |x, gradient| {
             x.iter().enumerate().fold(0.0, |sum, (i, v)| {
                 let curvature = 10_f64.powf(i as f64 / 2.0);
                 gradient[i] = curvature * (v - i as f64);

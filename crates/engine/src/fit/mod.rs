@@ -38,7 +38,7 @@ use crate::EngineError;
 use crate::adapt::Place;
 use candidate::{Candidate, Material};
 use rows::{Rows, softmax};
-use select::{Parting, Reading, select};
+use select::{Parting, select};
 
 pub use audit::{Suspect, suspects};
 pub use head::Head;
@@ -83,6 +83,9 @@ pub struct FitOptions {
     pub folds: usize,
     /// Seed of the parting.
     pub seed: u64,
+    /// The group of each clip, such as the recording that it was cut from, where clips of a group are to be held out
+    /// together; they are parted by groups then, and `seed` decides nothing.
+    pub groups: Option<Vec<u32>>,
     /// Whether classes count alike however many clips they have; else they are taken to be as frequent as among the
     /// clips.
     pub balanced: bool,
@@ -98,7 +101,15 @@ const INNER_FOLDS: usize = 3;
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { method: Method::Auto, text_weight: None, folds: 5, seed: 0, balanced: true, threads: 1 }
+        Self {
+            method: Method::Auto,
+            text_weight: None,
+            folds: 5,
+            seed: 0,
+            groups: None,
+            balanced: true,
+            threads: 1,
+        }
     }
 }
 
@@ -126,6 +137,8 @@ pub struct OutOfFold {
     pub probabilities: Vec<f32>,
     /// The same before calibration.
     pub uncalibrated: Vec<f32>,
+    /// Whether the answer is "none of these": the best class's own probability does not reach its threshold.
+    pub none: bool,
     /// The same from the text alone, by the model's own scale and without "none of these"; where there is text.
     pub zero_shot: Option<Vec<f32>>,
 }
@@ -160,6 +173,20 @@ pub struct Fitted {
 /// [`EngineError::Labels`] for fewer than two classes, a class without clips; [`EngineError::Setting`]; a class whose
 /// clips and text cancel out.
 pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Result<Fitted, EngineError> {
+    fit_told(clips, scores, options, &|_, _| {})
+}
+
+/// As [`fit`], which may take a minute with thousands of clips; `told` hears how many parts of the work are done, of how
+/// many.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_told(
+    clips: &Labelled<'_>,
+    scores: &Scores,
+    options: &FitOptions,
+    told: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Fitted, EngineError> {
     check(clips, options)?;
     let slices: Vec<&[f32]> = clips.vectors.iter().map(Embedding::as_slice).collect();
     let texts = clips.texts.map(|texts| Rows::of(&texts.iter().map(Embedding::as_slice).collect::<Vec<_>>()));
@@ -168,7 +195,8 @@ pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Resul
     let scale = f64::from(scores.softmax_scale());
     let material = Material::new(Rows::of(&slices), texts, scale, classes, options.balanced);
     let twins = folds::twins(&slices);
-    let parting = Parting { twins: &twins, folds: options.folds, seed: options.seed };
+    let (groups, seed) = (options.groups.as_deref(), options.seed);
+    let parting = Parting { twins: &twins, groups, folds: options.folds, seed };
     let (prototypes, linear) = (options.method != Method::Linear, options.method != Method::Prototypes);
     let candidates = Candidate::all(prototypes, linear, text_weight);
 
@@ -183,7 +211,7 @@ pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Resul
         let (unseen, seen): (Vec<usize>, Vec<usize>) = all.iter().partition(|clip| is_in(clip));
         (None, judge(&material, (&candidates, text_weight), &seen, (piece, &unseen), &parting))
     };
-    let pieces = on_threads(options.folds + 1, options.threads, work);
+    let pieces = on_threads(options.folds + 1, options.threads, work, told);
     let mut held_out = Vec::new();
     let mut selected = None;
     for (choice, judged) in pieces {
@@ -222,6 +250,9 @@ fn check(clips: &Labelled<'_>, options: &FitOptions) -> Result<(), EngineError> 
     if !(2..=MOST_FOLDS).contains(&options.folds) {
         return setting("--folds", format!("2 to {MOST_FOLDS}"), options.folds.to_string());
     }
+    if let Some(groups) = options.groups.as_ref().filter(|groups| groups.len() != clips.vectors.len()) {
+        return setting("groups", format!("{}, one a clip", clips.vectors.len()), groups.len().to_string());
+    }
     match options.text_weight {
         Some(weight) if !(0.0..=1.0).contains(&weight) => {
             setting("--text-weight", "0 to 1".to_owned(), weight.to_string())
@@ -242,10 +273,11 @@ fn judge(
         return Vec::new();
     }
     let parting = Parting { folds: parting.folds.min(INNER_FOLDS), ..*parting };
-    let (candidate, factor) = match select(material, candidates, seen, &parting) {
-        Some((candidate, Reading { factor, .. })) => (candidate, factor),
-        None => (untried(text_weight), 1.0),
+    let (candidate, reading) = match select(material, candidates, seen, &parting) {
+        Some((candidate, reading)) => (candidate, Some(reading)),
+        None => (untried(text_weight), None),
     };
+    let factor = reading.as_ref().map_or(1.0, |reading| reading.factor);
     let logits = material.logits(&[candidate], seen, unseen).pop().unwrap_or_default();
     let probabilities = |row: &[f64], factor: f64| -> Vec<f32> {
         let mut row: Vec<f64> = row.iter().map(|z| factor * z).collect();
@@ -257,13 +289,19 @@ fn judge(
         fold,
         probabilities: probabilities(row, factor),
         uncalibrated: probabilities(row, 1.0),
+        none: reading.as_ref().is_some_and(|reading| reading.is_none_of_these(row)),
         zero_shot: material.text_logits().map(|logits| probabilities(logits.row(clip), 1.0)),
     };
     unseen.iter().zip(logits.iter()).map(of).collect()
 }
 
-/// Does pieces of work on threads; results in order.
-fn on_threads<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+/// Does pieces of work on threads; results in order. `told`: see [`fit_told`].
+fn on_threads<T: Send>(
+    pieces: usize,
+    threads: usize,
+    work: impl Fn(usize) -> T + Sync,
+    told: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -275,7 +313,9 @@ fn on_threads<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> T 
                         break;
                     }
                     let result = work(piece);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((piece, result));
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((piece, result));
+                    told(done.len(), pieces);
                 }
             });
         }

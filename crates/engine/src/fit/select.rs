@@ -1,6 +1,6 @@
 //! Which candidate is best on clips that it has not seen, and how its logits are to be read.
 
-use super::calibrate::{Sigmoid, best_f1, losses, platt, softmax_factor, threshold};
+use super::calibrate::{HALF, Sigmoid, best_f1, losses, platt, softmax_factor, threshold};
 use super::candidate::{Candidate, Material};
 use super::folds;
 use super::rows::Rows;
@@ -8,11 +8,24 @@ use super::rows::Rows;
 /// Clips of a class that must have been held out before it gets a sigmoid of its own.
 const OWN_SIGMOID: usize = 2;
 
+/// Clips of a class that must have been held out before its threshold may be another than a half. The best F1 of fewer
+/// lies wherever the few happen to.
+const OWN_THRESHOLD: usize = 5;
+
+/// Clips of the first fold from which it decides alone which candidates are tried on the others: the best of each kind.
+/// With so many, a candidate that another one beats later is not much worse than it.
+const FIRST_DECIDES: usize = 200;
+
+/// Held-out clips without which nothing is clearly better than something else.
+const CLEAR: usize = 10;
+
 /// How the clips are parted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parting<'a> {
     /// For each clip the first one with the same sound.
     pub(super) twins: &'a [usize],
+    /// The group of each clip, where they are parted by groups.
+    pub(super) groups: Option<&'a [u32]>,
     pub(super) folds: usize,
     pub(super) seed: u64,
 }
@@ -20,7 +33,13 @@ pub(super) struct Parting<'a> {
 impl Parting<'_> {
     /// The fold of each of `members`.
     pub(super) fn assign(&self, members: &[usize], truth: &[usize]) -> Vec<Option<usize>> {
-        folds::assign(members, truth, self.twins, self.folds, self.seed)
+        match self.groups {
+            // What is left when a fold is held out may be one group.
+            Some(of) if members.iter().any(|&clip| of[clip] != of[members[0]]) => {
+                folds::assign_groups(members, truth, of, self.folds)
+            }
+            _ => folds::assign(members, truth, self.twins, self.folds, self.seed),
+        }
     }
 }
 
@@ -35,6 +54,14 @@ pub(super) struct Reading {
     pub(super) thresholds: Vec<f64>,
 }
 
+impl Reading {
+    /// Whether the best of these logits' classes does not reach its threshold.
+    pub(super) fn is_none_of_these(&self, logits: &[f64]) -> bool {
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        best.is_some_and(|best| self.sigmoids[best].probability(logits[best]) < self.thresholds[best])
+    }
+}
+
 /// The best candidate, and how to read it; `None` where no clip could be held out.
 pub(super) fn select(
     material: &Material,
@@ -44,7 +71,8 @@ pub(super) fn select(
 ) -> Option<(Candidate, Reading)> {
     let fold_of = parting.assign(members, &material.truth);
     let mut held_out: Vec<usize> = Vec::new();
-    let mut logits: Vec<Rows> = vec![Rows::default(); candidates.len()];
+    let mut tried: Vec<(Candidate, Rows)> =
+        candidates.iter().map(|&candidate| (candidate, Rows::default())).collect();
     for fold in 0..parting.folds {
         let is_in = |(_, f): &(&usize, &Option<usize>)| **f == Some(fold);
         let pairs = || members.iter().zip(&fold_of);
@@ -53,32 +81,62 @@ pub(super) fn select(
         if unseen.is_empty() || seen.is_empty() {
             continue;
         }
-        for (all, of_fold) in logits.iter_mut().zip(material.logits(candidates, &seen, &unseen)) {
+        let candidates: Vec<Candidate> = tried.iter().map(|(candidate, _)| *candidate).collect();
+        for ((_, all), of_fold) in tried.iter_mut().zip(material.logits(&candidates, &seen, &unseen)) {
             of_fold.iter().for_each(|row| all.push(row));
         }
+        let is_first = held_out.is_empty();
         held_out.extend(unseen);
+        if is_first && held_out.len() >= FIRST_DECIDES {
+            let finalists = finalists(judge(material, &tried, &held_out));
+            tried.retain(|(candidate, _)| finalists.contains(candidate));
+        }
     }
     if held_out.is_empty() {
         return None;
     }
-    let truth: Vec<usize> = held_out.iter().map(|&clip| material.truth[clip]).collect();
-    let weights = material.weights(&held_out);
-    let weights: Vec<f64> = held_out.iter().map(|&clip| weights[clip]).collect();
-    let judged = candidates.iter().zip(&logits).map(|(&candidate, logits)| {
-        let factor = softmax_factor(logits, &truth, &weights);
-        Judged { candidate, logits, factor, losses: losses(logits, &truth, &weights, factor) }
-    });
-    let (linear, prototypes): (Vec<Judged<'_>>, Vec<Judged<'_>>) =
-        judged.partition(|judged| matches!(judged.candidate, Candidate::Linear { .. }));
-    let best = match (best(prototypes), best(linear)) {
+    let best = match best_of_kinds(judge(material, &tried, &held_out)) {
         (Some(prototypes), Some(linear)) if !linear.is_clearly_better(&prototypes) => prototypes,
         (prototypes, linear) => linear.or(prototypes)?,
     };
+    let truth: Vec<usize> = held_out.iter().map(|&clip| material.truth[clip]).collect();
     Some((best.candidate, reading(best.logits, &truth, material.classes, best.factor)))
 }
 
+/// How each candidate does on the clips that were held out, whose logits it has.
+pub(super) fn judge<'a>(
+    material: &Material,
+    tried: &'a [(Candidate, Rows)],
+    held_out: &[usize],
+) -> Vec<Judged<'a>> {
+    let truth: Vec<usize> = held_out.iter().map(|&clip| material.truth[clip]).collect();
+    let weights = material.weights(held_out);
+    let weights: Vec<f64> = held_out.iter().map(|&clip| weights[clip]).collect();
+    let of = |(candidate, logits): &'a (Candidate, Rows)| {
+        let factor = softmax_factor(logits, &truth, &weights);
+        let losses = losses(logits, &truth, &weights, factor);
+        Judged { candidate: *candidate, logits, factor, losses }
+    };
+    tried.iter().map(of).collect()
+}
+
+/// The best of each kind; no linear head where prototypes do better, since it cannot be clearly better than they are.
+pub(super) fn finalists(judged: Vec<Judged<'_>>) -> Vec<Candidate> {
+    let (prototypes, linear) = best_of_kinds(judged);
+    let is_beaten = |linear: &Judged<'_>| prototypes.as_ref().is_some_and(|p| p.total() <= linear.total());
+    let linear = linear.filter(|linear| !is_beaten(linear));
+    prototypes.iter().chain(&linear).map(|judged| judged.candidate).collect()
+}
+
+/// The best prototypes, and the best linear head.
+fn best_of_kinds(judged: Vec<Judged<'_>>) -> (Option<Judged<'_>>, Option<Judged<'_>>) {
+    let is_linear = |judged: &Judged<'_>| matches!(judged.candidate, Candidate::Linear { .. });
+    let (linear, prototypes): (Vec<_>, Vec<_>) = judged.into_iter().partition(is_linear);
+    (best(prototypes), best(linear))
+}
+
 /// A candidate on held-out clips.
-struct Judged<'a> {
+pub(super) struct Judged<'a> {
     candidate: Candidate,
     logits: &'a Rows,
     factor: f64,
@@ -87,21 +145,27 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    fn total(&self) -> f64 {
+        self.losses.iter().sum()
+    }
+
     /// By more than one standard error, as Breiman, Friedman, Olshen and Stone have it ("Classification and regression
     /// trees", 1984). Short of that the simpler head is taken, which tells what is none of its classes better.
     fn is_clearly_better(&self, other: &Self) -> bool {
+        if self.losses.len() < CLEAR {
+            return false;
+        }
         let n = self.losses.len() as f64;
         let gains: Vec<f64> = other.losses.iter().zip(&self.losses).map(|(other, own)| other - own).collect();
         let mean = gains.iter().sum::<f64>() / n;
-        let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
+        let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (n - 1.0);
         mean > (variance / n).sqrt()
     }
 }
 
 /// The one with the least loss; the first of equals, which is the simplest.
 fn best(judged: Vec<Judged<'_>>) -> Option<Judged<'_>> {
-    let total = |judged: &Judged<'_>| judged.losses.iter().sum::<f64>();
-    judged.into_iter().min_by(|a, b| total(a).total_cmp(&total(b)))
+    judged.into_iter().min_by(|a, b| a.total().total_cmp(&b.total()))
 }
 
 /// Sigmoids and thresholds from the logits of clips that were held out.
@@ -114,15 +178,16 @@ fn reading(logits: &Rows, truth: &[usize], classes: usize, factor: f64) -> Readi
     let (all_scores, all_positive) = (scores.concat(), positive.concat());
     let rate = (1.0 / classes as f64 / (1.0 - 1.0 / classes as f64)).ln();
     let common = platt(&all_scores, &all_positive).unwrap_or(Sigmoid { slope: 0.0, bias: rate });
-    let common_threshold = threshold(common, &best_f1(&all_scores, &all_positive)).unwrap_or(0.5);
+    let limit = |sigmoid, scores: &[f64], positive: &[bool]| {
+        let enough = positive.iter().filter(|&&p| p).count() >= OWN_THRESHOLD;
+        threshold(sigmoid, &best_f1(scores, positive)).filter(|_| enough)
+    };
+    let common_threshold = limit(common, &all_scores, &all_positive).unwrap_or(HALF);
     let (sigmoids, thresholds) = (0..classes)
         .map(|class| {
             let enough = positive[class].iter().filter(|&&p| p).count() >= OWN_SIGMOID;
             match platt(&scores[class], &positive[class]).filter(|_| enough) {
-                Some(own) => {
-                    let limit = threshold(own, &best_f1(&scores[class], &positive[class]));
-                    (own, limit.unwrap_or(common_threshold))
-                }
+                Some(own) => (own, limit(own, &scores[class], &positive[class]).unwrap_or(HALF)),
                 None => (common, common_threshold),
             }
         })

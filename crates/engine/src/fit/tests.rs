@@ -68,7 +68,7 @@ fn learn(reference: &Reference, strength: f64, weights: &[f64], offsets: &Rows) 
     let members: Vec<usize> = (0..clips.len()).collect();
     let problem =
         Problem { rows: &clips, offsets, truth: &reference.truth, weights, members: &members, classes: 3 };
-    train(&problem, strength, 1e-8, None)
+    train(&problem, strength, lbfgs::Until { tolerance: 1e-8, iterations: 1000 }, None)
 }
 
 #[test]
@@ -185,6 +185,72 @@ fn a_head_knows_its_classes_and_what_is_none_of_them_on_any_number_of_threads() 
         let threaded = fit(&labelled, &SCORES, &FitOptions { threads: 3, ..options.clone() }).unwrap();
         assert_eq!((&threaded.head, &threaded.held_out), (&fitted.head, &fitted.held_out));
     }
+}
+
+#[test]
+fn a_head_that_loses_on_the_first_of_many_clips_is_not_tried_on_the_others() {
+    let (vectors, truth) = clips(&[400, 400], 0.3);
+    let slices: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
+    // Labels without a meaning: a weak penalty only learns the noise.
+    let truth: Vec<usize> = (0..truth.len()).map(|i| (i * i / 7) % 2).collect();
+    let material = Material::new(Rows::of(&slices), None, 10.0, (&truth, 2), true);
+    let all: Vec<usize> = (0..800).collect();
+    let (seen, unseen) = all.split_at(400);
+    let candidates = Candidate::all(true, true, Some(0.0));
+    let logits = material.logits(&candidates, seen, unseen);
+    let tried: Vec<(Candidate, Rows)> = candidates.into_iter().zip(logits).collect();
+    let kept = select::finalists(select::judge(&material, &tried, unseen));
+    assert!(matches!(kept[..], [Candidate::Prototypes { .. }]), "{kept:?}");
+}
+
+#[test]
+fn held_out_clips_are_answered_by_thresholds_that_have_not_seen_them() {
+    let (mut vectors, mut truth) = clips(&[12, 12], 0.2);
+    // One that is nothing of the kind, whatever its label says.
+    let far = (0..12).map(|axis| f32::from(u8::from(axis == 9))).collect();
+    vectors.push(Embedding::from_values(far, "m", "x").unwrap());
+    truth.push(0);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let options = FitOptions { method: Method::Prototypes, ..Default::default() };
+    let fitted = fit(&labelled, &SCORES, &options).unwrap();
+    let none: Vec<usize> = fitted.held_out.iter().filter(|one| one.none).map(|one| one.clip).collect();
+    assert_eq!(none, [24]);
+}
+
+#[test]
+fn clips_of_a_group_do_not_vouch_for_each_other() {
+    let (vectors, truth) = clips(&[8, 8], 0.3);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let groups: Vec<u32> = (0..16).map(|clip| clip % 4).collect();
+    let options = FitOptions { groups: Some(groups.clone()), ..Default::default() };
+    let fitted = fit(&labelled, &SCORES, &options).unwrap();
+    assert!(fitted.held_out.len() == 16 && fitted.head.calibrated);
+    assert!(fitted.held_out.iter().all(|one| one.fold == groups[one.clip] as usize));
+    let short = FitOptions { groups: Some(vec![1]), ..Default::default() };
+    assert!(fit(&labelled, &SCORES, &short).unwrap_err().to_string().contains("16, one a clip"));
+}
+
+#[test]
+fn it_tells_how_far_it_is() {
+    let (vectors, truth) = clips(&[6, 6], 0.3);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let heard = Mutex::new(Vec::new());
+    fit_told(&labelled, &SCORES, &FitOptions::default(), &|done, of| heard.lock().unwrap().push((done, of)))
+        .unwrap();
+    assert_eq!(heard.into_inner().unwrap(), (1..=6).map(|done| (done, 6)).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_clips_set_no_threshold_of_their_own_and_nothing_is_clearly_better_on_them() {
+    let (vectors, truth) = clips(&[2, 2], 0.3);
+    let names = names(2);
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: None };
+    let fitted = fit(&labelled, &SCORES, &FitOptions::default()).unwrap();
+    assert!(fitted.head.lines.iter().all(|line| line.threshold == 0.5), "{:?}", fitted.head.lines);
+    assert_eq!(fitted.chosen.method, Method::Prototypes);
 }
 
 #[test]

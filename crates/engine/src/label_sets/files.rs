@@ -112,11 +112,18 @@ pub(super) fn write_content(dir: &Path, content: &Content) -> Result<String, Eng
     Ok(file)
 }
 
-/// Reads what was made, and checks it.
-pub(super) fn read_content(dir: &Path, made: &Made) -> Result<Content, EngineError> {
+/// Reads what was made for the set `name`, and checks it.
+pub(super) fn read_content(dir: &Path, name: &str, made: &Made) -> Result<Content, EngineError> {
     let path = content_path(dir, &made.file);
     let again = "make the set again with `earmark fit` or `earmark adapt`";
-    let bytes = fs::read(&path).map_err(|e| error(&path, format!("{e}; {again}")))?;
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        // A writer removes it after the list no longer names it.
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !is_named(dir, name, made)? => {
+            return Err(EngineError::LabelSetChanged { name: name.to_owned() });
+        }
+        Err(e) => return Err(error(&path, format!("{e}; {again}"))),
+    };
     if name_of(&bytes) != made.file {
         return Err(error(&path, format!("damaged: its checksum is not its name; {again}")));
     }
@@ -126,6 +133,12 @@ pub(super) fn read_content(dir: &Path, made: &Made) -> Result<Content, EngineErr
         Some(problem) => Err(error(&path, format!("damaged: {problem}; {again}"))),
         None => Ok(content),
     }
+}
+
+/// Whether the list still has this for the set.
+fn is_named(dir: &Path, name: &str, made: &Made) -> Result<bool, EngineError> {
+    let now = read(dir)?.remove(name).and_then(|set| set.made);
+    Ok(now.is_some_and(|now| now.file == made.file))
 }
 
 fn name_of(bytes: &[u8]) -> String {

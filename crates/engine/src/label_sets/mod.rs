@@ -8,7 +8,8 @@
 //!
 //! `DIR` is the index's folder, of which they are otherwise independent. What was made is written before the list that
 //! names it, so a kill in between leaves the old list, and a file too many, which the next change removes. Nothing is held
-//! in memory: the server and the command line see each other's changes.
+//! in memory: the server and the command line see each other's changes. Readers take no lock; one whose file is gone, since
+//! the set was changed, reads the list again.
 //!
 //! - `set`: what a set is
 //! - `files`: reading, writing, locking
@@ -29,6 +30,9 @@ use crate::{Engine, EngineError};
 pub use files::is_own_file;
 use set::Content;
 pub use set::{AdaptSummary, FitSummary, Made, SavedLabel, SavedSet};
+
+/// How often a set is read that others change meanwhile.
+pub const TRIES: usize = 5;
 
 /// The saved label sets of a folder.
 #[derive(Debug, Clone)]
@@ -105,7 +109,7 @@ impl LabelSets {
         let head = match set.made.as_ref().filter(|_| fit.is_some()) {
             Some(made) => {
                 made.check(name, identity)?;
-                files::read_content(&self.dir, made)?.head
+                files::read_content(&self.dir, name, made)?.head
             }
             None => None,
         };
@@ -122,7 +126,7 @@ impl LabelSets {
         let _lock = files::lock(&self.dir)?;
         let set = self.get(name)?;
         let Some(made) = set.made.clone().filter(|made| made.adapt.is_some()) else { return Ok(false) };
-        let made = match files::read_content(&self.dir, &made)?.head {
+        let made = match files::read_content(&self.dir, name, &made)?.head {
             Some(head) => {
                 let file = files::write_content(&self.dir, &Content { head: Some(head), place: None })?;
                 Some(Made { file, adapt: None, ..made })
@@ -147,7 +151,8 @@ impl LabelSets {
     /// What was made for a set of this name, as classification uses it; `None` for words alone, which are to be encoded.
     ///
     /// # Errors
-    /// [`EngineError::LabelSetOfOtherModel`]; [`EngineError::LabelSets`] where it is missing or damaged.
+    /// [`EngineError::LabelSetOfOtherModel`]; [`EngineError::LabelSets`] where it is missing or damaged;
+    /// [`EngineError::LabelSetChanged`] where `set` is no longer what is saved: read it again ([`unless_changed`]).
     pub fn head(
         &self,
         name: &str,
@@ -198,9 +203,34 @@ impl LabelSets {
         Ok(labels)
     }
 
+    /// A set as it is in a place, whatever it was adapted to; `None`: as it is before any adapting.
+    ///
+    /// # Errors
+    /// As [`LabelSets::encode`].
+    pub fn encode_in(
+        &self,
+        name: &str,
+        set: &SavedSet,
+        engine: &Engine,
+        place: Option<&Place>,
+    ) -> Result<EncodedLabels, EngineError> {
+        let head = match set.made.as_ref().filter(|_| set.is_fitted()) {
+            Some(made) => self.content(name, made, engine)?.head,
+            None => None,
+        };
+        if let Some(head) = head {
+            return head.encoded(place, &engine.model().manifest().id);
+        }
+        let mut labels = set.label_set()?.encode(engine, &set.templates)?;
+        if let Some(place) = place {
+            adapt_words(&mut labels, place);
+        }
+        Ok(labels)
+    }
+
     fn content(&self, name: &str, made: &Made, engine: &Engine) -> Result<Content, EngineError> {
         made.check(name, &engine.identity())?;
-        files::read_content(&self.dir, made)
+        files::read_content(&self.dir, name, made)
     }
 
     fn insert(&self, name: &str, set: SavedSet) -> Result<bool, EngineError> {
@@ -221,6 +251,20 @@ impl LabelSets {
     }
 }
 
+/// Does `work`, which reads a set and uses it, again where the set was changed in between.
+///
+/// # Errors
+/// Those of `work`, and [`EngineError::LabelSetChanged`] where that happens again and again.
+pub fn unless_changed<T>(mut work: impl FnMut() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    for _ in 1..TRIES {
+        match work() {
+            Err(EngineError::LabelSetChanged { .. }) => {}
+            done => return done,
+        }
+    }
+    work()
+}
+
 /// Whether a set may have this name.
 ///
 /// # Errors
@@ -229,9 +273,12 @@ pub fn check_name(name: &str) -> Result<(), EngineError> {
     let is_bad = name.trim() != name
         || !(1..=100).contains(&name.chars().count())
         || name.contains(['/', '\\'])
+        || [".", ".."].contains(&name)
         || name.chars().any(char::is_control);
     if is_bad {
-        return Err(EngineError::Labels("a set's name has 1 to 100 characters, without slashes".to_owned()));
+        return Err(EngineError::Labels(
+            "a set's name has 1 to 100 characters, without slashes, and is not `.` or `..`".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -53,13 +53,13 @@ fn what_was_made_goes_with_its_set_and_nothing_is_left_behind() {
     assert!(sets.all().unwrap().is_empty());
     assert!(sets.put_fitted("s", words("a, b"), identity(), head(), summary()).unwrap());
     let made = sets.get("s").unwrap().made.unwrap();
-    assert_eq!(files::read_content(&sets.dir, &made).unwrap().head, Some(head()));
+    assert_eq!(files::read_content(&sets.dir, "s", &made).unwrap().head, Some(head()));
 
     let adapt = || AdaptSummary { from: "there".to_owned(), pieces: 12 };
     sets.adapt("s", &identity(), place(0.7), adapt()).unwrap();
     sets.adapt("s", &identity(), place(0.9), adapt()).unwrap();
     let adapted = sets.get("s").unwrap().made.unwrap();
-    let content = files::read_content(&sets.dir, &adapted).unwrap();
+    let content = files::read_content(&sets.dir, "s", &adapted).unwrap();
     assert_eq!((content.head, content.place), (Some(head()), Some(place(0.9))));
     let elsewhere = Identity { manifest_hash: "other".to_owned(), ..identity() };
     assert!(sets.adapt("s", &elsewhere, place(0.7), adapt()).is_err());
@@ -102,6 +102,30 @@ fn writers_at_the_same_time_all_get_their_sets_in() {
 }
 
 #[test]
+fn a_reader_gets_a_set_that_others_change_all_the_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(dir.path(), 9);
+    sets.put_fitted("s", words("a, b"), identity(), head(), summary()).unwrap();
+    let old = sets.get("s").unwrap();
+    sets.adapt("s", &identity(), place(0.7), AdaptSummary { from: "there".to_owned(), pieces: 12 }).unwrap();
+    let read = |set: &SavedSet| files::read_content(&sets.dir, "s", set.made.as_ref().unwrap());
+    assert!(matches!(read(&old), Err(EngineError::LabelSetChanged { .. })));
+
+    // The first time what was read is old by the time that it is used.
+    let mut stale = Some(old);
+    let content = unless_changed(|| {
+        let set = stale.take().map_or_else(|| sets.get("s"), Ok)?;
+        read(&set)
+    });
+    assert_eq!(content.unwrap().place, Some(place(0.7)));
+
+    // A file that is still named is not waited for.
+    let made = sets.get("s").unwrap();
+    fs::remove_file(files::content_path(&sets.dir, &made.made.as_ref().unwrap().file)).unwrap();
+    assert!(matches!(read(&made), Err(EngineError::LabelSets { .. })));
+}
+
+#[test]
 fn limits_names_and_numbers_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let sets = LabelSets::new(dir.path(), 1);
@@ -112,7 +136,7 @@ fn limits_names_and_numbers_are_checked() {
     let large = SavedSet { labels: vec![long], ..words("a") };
     assert!(matches!(sets.put("s", large), Err(EngineError::LabelSetsTooLarge { .. })));
     assert_eq!(sets.get("s").unwrap().labels, words("a").labels, "the old one stays");
-    for name in ["", " s", "a/b", "a\\b", "a\nb", &"x".repeat(101)] {
+    for name in ["", ".", "..", " s", "a/b", "a\\b", "a\nb", &"x".repeat(101)] {
         assert!(check_name(name).is_err(), "{name:?}");
     }
     let broken = |edit: fn(&mut Head)| {

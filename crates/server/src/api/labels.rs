@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use earmark_engine::label_sets::SavedSet;
+use earmark_engine::EngineError;
+use earmark_engine::label_sets::{SavedSet, TRIES};
 use earmark_engine::labels::{EncodedLabels, LabelSet};
 
 use crate::error::{ApiError, ApiResult};
@@ -15,6 +16,8 @@ pub(crate) struct Chosen {
     /// Its name; empty where the labels came with the request.
     name: String,
     set: SavedSet,
+    /// Those of the request, which stand in for a saved set's own.
+    templates: Vec<String>,
 }
 
 /// The labels of a request: given there, or saved under a name.
@@ -26,7 +29,8 @@ pub(crate) fn choose(
 ) -> ApiResult<Chosen> {
     match (labels, label_set) {
         (Some(labels), None) => {
-            Ok(Chosen { name: String::new(), set: LabelSetContent { labels, templates }.into() })
+            let set = LabelSetContent { labels, templates: templates.clone() }.into();
+            Ok(Chosen { name: String::new(), set, templates })
         }
         (None, Some(name)) => {
             let mut set = open.label_sets.get(name)?;
@@ -35,9 +39,9 @@ pub(crate) fn choose(
                     let detail = format!("`{name}` was fitted to clips, so no template applies");
                     return Err(ApiError::field("templates", detail));
                 }
-                set.templates = templates;
+                set.templates.clone_from(&templates);
             }
-            Ok(Chosen { name: name.to_owned(), set })
+            Ok(Chosen { name: name.to_owned(), set, templates })
         }
         _ => Err(ApiError::field("labels", "expected either `labels` or `label_set`")),
     }
@@ -47,6 +51,10 @@ pub(crate) fn choose(
 pub(crate) fn check(app: &App, set: &SavedSet) -> ApiResult<LabelSet> {
     let bounds = &app.inner.config.limits;
     let checked = set.label_set()?;
+    // What was fitted needs no text encoded.
+    if set.is_fitted() {
+        return Ok(checked);
+    }
     let labels = checked.labels();
     let prompts: usize = labels.iter().map(|label| label.prompts.len()).sum();
     let texts = prompts.saturating_mul(set.templates.len().max(1));
@@ -68,16 +76,33 @@ pub(crate) fn check(app: &App, set: &SavedSet) -> ApiResult<LabelSet> {
     Ok(checked)
 }
 
-/// The vectors of labels and how they are read, from the cache if they were asked for before.
+/// The vectors of labels and how they are read, from the cache if they were asked for before. A saved set that was changed
+/// since it was chosen is chosen again.
 pub(crate) async fn encode(app: &App, open: &Arc<Open>, chosen: &Chosen) -> ApiResult<Arc<EncodedLabels>> {
+    let mut chosen = chosen.clone();
+    for _ in 0..TRIES {
+        if let Some(encoded) = encode_unchanged(app, open, &chosen).await? {
+            return Ok(encoded);
+        }
+        chosen = choose(open, None, Some(&chosen.name), chosen.templates)?;
+    }
+    Err(EngineError::LabelSetChanged { name: chosen.name }.into())
+}
+
+/// `None` if the set is no longer what is saved.
+async fn encode_unchanged(
+    app: &App,
+    open: &Arc<Open>,
+    chosen: &Chosen,
+) -> ApiResult<Option<Arc<EncodedLabels>>> {
     let checked = check(app, &chosen.set)?;
     // With the name of the file of what was fitted, which is its hash.
     let key = serde_json::to_string(&chosen.set).map_err(ApiError::internal)?;
     if let Some(known) = open.labels.get(&key) {
-        return Ok(known);
+        return Ok(Some(known));
     }
-    let (open, Chosen { name, set }) = (Arc::clone(open), chosen.clone());
-    let work = move || {
+    let (open, Chosen { name, set, .. }) = (Arc::clone(open), chosen.clone());
+    let encode = move || -> Result<Arc<EncodedLabels>, EngineError> {
         let encoded = match open.label_sets.head(&name, &set, &open.engine)? {
             Some(fitted) => fitted,
             None => {
@@ -90,11 +115,15 @@ pub(crate) async fn encode(app: &App, open: &Arc<Open>, chosen: &Chosen) -> ApiR
         open.labels.insert(key, Arc::clone(&encoded));
         Ok(encoded)
     };
+    let work = move || match encode() {
+        Err(EngineError::LabelSetChanged { .. }) => Ok(None),
+        done => Ok(Some(done?)),
+    };
     app.inner.encodes.run(work).await
 }
 
 /// One by one, so that searches get their turn at the text encoder in between.
-fn encode_words(open: &Open, labels: &LabelSet, templates: &[String]) -> ApiResult<EncodedLabels> {
+fn encode_words(open: &Open, labels: &LabelSet, templates: &[String]) -> Result<EncodedLabels, EngineError> {
     let mut encoded: Option<EncodedLabels> = None;
     for label in labels.labels() {
         let one = LabelSet::new(vec![label.clone()])?.encode(&open.engine, templates)?;
@@ -107,5 +136,5 @@ fn encode_words(open: &Open, labels: &LabelSet, templates: &[String]) -> ApiResu
             }
         }
     }
-    encoded.ok_or_else(|| ApiError::field("labels", "there are none"))
+    encoded.ok_or_else(|| EngineError::Labels("there are none".to_owned()))
 }

@@ -10,7 +10,7 @@ use crate::datasets::{Class, Dataset, Item, Task, Truth};
 use crate::metrics::{accuracy, answers, classification, macro_map, multi_label};
 use crate::report::{Interval, PromptResult, Results, Skipped};
 
-use super::folds::{self, Examples, Folded, Scored};
+use super::folds::{self, Examples, FoldChoice, Folded, Scored};
 use super::{Evaluated, RunOptions, paths};
 
 /// Probability from which a label counts as given, as `classify --multi` has it.
@@ -75,6 +75,10 @@ pub(super) fn evaluate(
                 truth: first.clone(),
                 names: &names,
                 texts: texts.as_deref(),
+                groups: match choice {
+                    FoldChoice::Own => items.iter().map(|item| item.fold).collect(),
+                    FoldChoice::Random(_) => None,
+                },
             };
             let Folded { scored, folds, untaught: of_no_other } =
                 folds::scores_by_fold(*fit, engine, &all, &of_clips)?;

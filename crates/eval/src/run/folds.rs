@@ -32,6 +32,9 @@ pub struct Examples<'a> {
     pub names: &'a [String],
     /// What the classes are in words, one a class; where the model has a text side.
     pub texts: Option<&'a [Embedding]>,
+    /// Which clips belong together, one a clip, where the dataset's own folds say so: what is chosen and calibrated on
+    /// held-out clips must keep them together as well.
+    pub groups: Option<Vec<u32>>,
 }
 
 /// Something that learns classes from labelled clips.
@@ -136,6 +139,7 @@ pub(super) fn scores_by_fold(
         let examples = Examples {
             vectors: seen.iter().map(|&clip| all.vectors[clip]).collect(),
             truth: seen.iter().map(|&clip| all.truth[clip]).collect(),
+            groups: all.groups.as_ref().map(|groups| seen.iter().map(|&clip| groups[clip]).collect()),
             ..all.clone()
         };
         let score = fit.fit(engine, &examples)?;

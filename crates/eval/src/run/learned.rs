@@ -35,7 +35,8 @@ impl Fit for Learned {
             examples.texts.map(|texts| heard.iter().map(|&class| texts[class].clone()).collect());
         let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: texts.as_deref() };
         let manifest = engine.model().manifest();
-        let labels = fit(&labelled, &manifest.scores, &self.0)?.head.encoded(None, &manifest.id)?;
+        let options = FitOptions { groups: examples.groups.clone(), ..self.0.clone() };
+        let labels = fit(&labelled, &manifest.scores, &options)?.head.encoded(None, &manifest.id)?;
         Ok(Box::new(move |vector| {
             let cosines: Vec<f32> = labels.vectors.iter().map(|label| label.cosine(vector)).collect();
             let answer = read(&labels.readout, &cosines, Decision::Single);

@@ -154,3 +154,31 @@ fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
         assert_eq!(&text.embed(&[t]).unwrap()[0], embedding, "the vector of `{t}` changed with its batch");
     }
 }
+
+#[test]
+fn several_sounds_in_one_text_are_all_asked_for_and_what_is_not_there_is_kept_away() {
+    let (model, runtime) = mini();
+    let mut encoder = model.text_encoder(&runtime).unwrap();
+    let [both, speech, bark, car, music, talk] = [
+        "a dog barking while a car passes",
+        "speech without music",
+        "a dog barking",
+        "a car passes",
+        "music",
+        "speech",
+    ]
+    .map(|text| encoder.embed(&[text]).unwrap().remove(0));
+    assert!(
+        both.cosine(&bark) > 0.6 && both.cosine(&car) > 0.6,
+        "{} {}",
+        both.cosine(&bark),
+        both.cosine(&car)
+    );
+    assert!(speech.cosine(&talk) > 0.7 && speech.cosine(&music) < -0.3, "{}", speech.cosine(&music));
+    // In any company the same.
+    let together =
+        encoder.embed(&["music", "a dog barking while a car passes", "speech without music"]).unwrap();
+    assert!(
+        (together[1].cosine(&both) - 1.0).abs() < 1e-6 && (together[2].cosine(&speech) - 1.0).abs() < 1e-6
+    );
+}

@@ -104,6 +104,10 @@ pub struct TextGraph {
     /// Appended to every text, queries too, before it is cut into tokens.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub suffix: String,
+    /// Whether several sounds in one text ("a dog barking while a car passes", "speech without music") are embedded one by
+    /// one and put together, for encoders that cannot tell them apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clauses: bool,
     /// Steps on the output; the last must be `l2`.
     pub post: Vec<Op>,
 }

@@ -1,10 +1,12 @@
 //! The text side: words in, vectors out.
 
+mod clauses;
 mod graph;
 
 use crate::audio::{apply, softmax};
 use crate::manifest::Op;
 use crate::{Embedding, EncoderError, Model, ModelFiles, Runtime, dot, normalise};
+use clauses::{Clauses, NOT_WEIGHT};
 use graph::Graph;
 
 /// Texts into a model's space, ready to run on one thread.
@@ -12,6 +14,8 @@ pub struct TextEncoder {
     graph: Graph,
     head: TextHead,
     prompt: String,
+    /// Whether several sounds in one text are embedded one by one.
+    clauses: bool,
     model: String,
     dim: usize,
 }
@@ -31,7 +35,8 @@ impl TextEncoder {
         if let Some(text) = &manifest.text {
             let graph = Graph::open(model, runtime, text, &text.output)?;
             let head = TextHead::Steps(text.post.clone());
-            return Ok(Self { graph, head, prompt: text.prompt.clone(), model: id, dim });
+            let (prompt, clauses) = (text.prompt.clone(), text.clauses);
+            return Ok(Self { graph, head, prompt, clauses, model: id, dim });
         }
         if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
             let mut graph = open_sentences(&anchors.sentences, runtime, &id)?;
@@ -41,7 +46,8 @@ impl TextEncoder {
                 normalise(direction).map_err(|what| degenerate(&id, what, name))?;
             }
             let head = TextHead::Anchors { anchors: directions, temperature: anchors.temperature };
-            return Ok(Self { graph, head, prompt: "{}".to_owned(), model: id, dim });
+            // Their texts go through the bundled sentence encoder, which needs it.
+            return Ok(Self { graph, head, prompt: "{}".to_owned(), clauses: true, model: id, dim });
         }
         Err(EncoderError::NoSuchSide {
             model: id,
@@ -60,13 +66,44 @@ impl TextEncoder {
         self.graph.token_ids(text)
     }
 
-    /// The embedding of each text, exactly as given.
+    /// The embedding of each text, as given; of models with `clauses`, that of several sounds is put together.
     ///
     /// # Errors
     /// Those of [`TextEncoder::tokens`], and [`EncoderError::Ort`], [`EncoderError::Graph`],
     /// [`EncoderError::Degenerate`].
     pub fn embed(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
         texts.iter().try_for_each(|text| not_empty(text))?;
+        if !self.clauses {
+            return self.embed_whole(texts);
+        }
+        let cut: Vec<Clauses> = texts.iter().map(|text| Clauses::of(text)).collect();
+        let parts: Vec<&str> =
+            cut.iter().flat_map(|c| c.heard.iter().chain(&c.not)).map(String::as_str).collect();
+        let mut vectors = self.embed_whole(&parts)?.into_iter();
+        let (model, dim) = (self.model.clone(), self.dim);
+        let mut sum = |count: usize, text: &str| -> Result<Embedding, EncoderError> {
+            let parts: Vec<Embedding> = vectors.by_ref().take(count).collect();
+            if let [whole] = parts.as_slice() {
+                return Ok(whole.clone());
+            }
+            let axis = |i: usize| parts.iter().filter_map(|part| part.as_slice().get(i)).sum();
+            Embedding::from_values((0..dim).map(axis).collect(), &model, &format!("the text `{text}`"))
+        };
+        let mut embeddings = Vec::with_capacity(texts.len());
+        for (clauses, text) in cut.iter().zip(texts) {
+            let heard = sum(clauses.heard.len(), text)?;
+            if clauses.not.is_empty() {
+                embeddings.push(heard);
+                continue;
+            }
+            let not = sum(clauses.not.len(), text)?;
+            let less = heard.as_slice().iter().zip(not.as_slice()).map(|(h, n)| h - NOT_WEIGHT * n).collect();
+            embeddings.push(Embedding::from_values(less, &self.model, &format!("the text `{text}`"))?);
+        }
+        Ok(embeddings)
+    }
+
+    fn embed_whole(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
         let rows = self.graph.rows(texts)?;
         rows.into_iter().zip(texts).map(|(row, text)| self.finish(row, text)).collect()
     }

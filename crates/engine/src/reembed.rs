@@ -193,11 +193,8 @@ fn carry_tags(clips: &[Clip], target: &Index) -> Result<(), EngineError> {
         let mut changes = Vec::new();
         for clip in some {
             let Some(there) = target.clip_by_path(&clip.meta.path)? else { continue };
-            let mut tags = there.meta.tags;
-            let before = tags.len();
-            tags.extend(clip.meta.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
-            if tags.len() > before {
-                changes.push(Change::SetTags { id: there.id, tags });
+            if clip.meta.tags.iter().any(|tag| !there.meta.tags.contains(tag)) {
+                changes.push(Change::AddTags { path: there.meta.path, tags: clip.meta.tags.clone() });
             }
         }
         if !changes.is_empty() {

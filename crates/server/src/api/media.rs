@@ -1,19 +1,21 @@
 //! `/v1/clips/{id}/audio`: the file itself, whole or in ranges.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use earmark_index::Clip;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use crate::api::clips::find;
 use crate::error::{ApiError, ApiResult, Kind, Problem};
 use crate::extract::ApiId;
-use crate::state::App;
+use crate::state::{App, Open};
 
 /// The clip's original file; `Range` is honoured
 #[utoipa::path(get, path = "/v1/clips/{id}/audio", tag = "clips",
@@ -30,13 +32,7 @@ pub(crate) async fn audio(
     mut request: Request,
 ) -> ApiResult<Response> {
     let open = app.library()?;
-    let (roots, index) = (app.inner.roots.clone(), std::sync::Arc::clone(&open.index));
-    let look = move || {
-        let clip = find(&index, id)?;
-        let path = roots.clip_file(&clip.meta.path)?;
-        Ok((etag(&path)?, path, clip))
-    };
-    let (etag, path, clip) = app.inner.searches.run(look).await?;
+    let File { etag, path, clip } = file(&app, &open, id).await?;
     if is_known(request.headers(), &etag) {
         return Ok(with_tag(StatusCode::NOT_MODIFIED.into_response(), &etag));
     }
@@ -48,13 +44,6 @@ pub(crate) async fn audio(
     if response.status() == StatusCode::NOT_FOUND {
         return Err(ApiError::new(Kind::NotFound, "the clip's file is gone"));
     }
-    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-        // Without the body and the type that belong to a file.
-        let length = response.headers().get(header::CONTENT_RANGE).cloned();
-        let mut refused = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
-        refused.headers_mut().extend(length.map(|length| (header::CONTENT_RANGE, length)));
-        return Ok(refused);
-    }
     let mut response = with_tag(response.map(Body::new), &etag);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if let Ok(value) = HeaderValue::from_str(&format!("inline; filename*=UTF-8''{}", encoded(&name))) {
@@ -63,8 +52,26 @@ pub(crate) async fn audio(
     Ok(response)
 }
 
+/// A clip with its file, as that is now.
+pub(crate) struct File {
+    pub(crate) etag: String,
+    pub(crate) path: PathBuf,
+    pub(crate) clip: Clip,
+}
+
+/// Looks a clip's file up.
+pub(crate) async fn file(app: &App, open: &Open, id: u64) -> ApiResult<File> {
+    let (roots, index) = (app.inner.roots.clone(), Arc::clone(&open.index));
+    let look = move || {
+        let clip = find(&index, id)?;
+        let path = roots.clip_file(&clip.meta.path)?;
+        Ok(File { etag: etag(&path)?, path, clip })
+    };
+    app.inner.searches.run(look).await
+}
+
 /// The file's content as far as its size and time tell it: the index may not know yet that it has changed.
-pub(crate) fn etag(path: &Path) -> ApiResult<String> {
+fn etag(path: &Path) -> ApiResult<String> {
     let metadata =
         std::fs::metadata(path).map_err(|_| ApiError::new(Kind::NotFound, "the clip's file is gone"))?;
     let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());

@@ -10,8 +10,7 @@ use earmark_audio::{AudioReader, Limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::clips::find;
-use crate::api::media::{etag, is_known};
+use crate::api::media::{File, file, is_known};
 use crate::dto::bounded;
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiId, ApiQuery};
@@ -90,14 +89,7 @@ pub(crate) async fn rendered(
     draw: impl FnOnce(&Path, u64, &Limits) -> ApiResult<Vec<u8>> + Send + 'static,
 ) -> ApiResult<Response> {
     let open = app.library()?;
-    let index = std::sync::Arc::clone(&open.index);
-    let roots = app.inner.roots.clone();
-    let look = move || {
-        let clip = find(&index, id)?;
-        let path = roots.clip_file(&clip.meta.path)?;
-        Ok((etag(&path)?, path, clip))
-    };
-    let (etag, path, clip) = app.inner.searches.run(look).await?;
+    let File { etag, path, clip } = file(app, &open, id).await?;
     if is_known(headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }

@@ -9,6 +9,7 @@
 //! - [`fit`]: a head for labels from a few labelled clips; [`adapt`]: a label set in another place, from unlabelled ones
 //! - [`clip_vectors`]: vectors of files, from the index or encoded
 //! - [`label_sets`]: label sets kept under names, fitted or not
+//! - [`random`]: choices that are the same on every machine
 //! - [`tag`]: a tagger's own classes
 //! - [`transfer`]: an index out to JSON Lines and NumPy, and back
 //!
@@ -23,6 +24,7 @@ pub mod fit;
 pub mod ingest;
 pub mod label_sets;
 pub mod labels;
+pub mod random;
 pub mod readout;
 pub mod reembed;
 pub mod search;

@@ -11,6 +11,5 @@ pub mod report;
 pub mod run;
 
 mod error;
-mod random;
 
 pub use error::EvalError;

@@ -1,5 +1,7 @@
 //! Which clips are held out together.
 
+use crate::random::Random;
+
 /// Deals clips out to `folds` folds, each class evenly, going on where the class before stopped. `clips`: which ones;
 /// `truth` and `twins` (which clip is the first with the same sound) are of all clips. Twins share a fold. `None`: a clip
 /// that is never held out, since nothing else in its class would be left to learn from.
@@ -16,7 +18,7 @@ pub fn assign(
     first_ones.dedup();
     let mut sounds_of = vec![0_usize; truth.iter().max().map_or(0, |most| most + 1)];
     first_ones.iter().for_each(|&clip| sounds_of[truth[clip]] += 1);
-    shuffle(&mut first_ones, seed);
+    Random::new(seed).shuffle(&mut first_ones);
     // Stable, so that the shuffled order stays within each class.
     first_ones.sort_by_key(|&clip| truth[clip]);
     first_ones.retain(|&clip| sounds_of[truth[clip]] > 1);
@@ -31,21 +33,6 @@ pub fn twins(vectors: &[&[f32]]) -> Vec<usize> {
     let mut seen = std::collections::HashMap::new();
     let bits = |vector: &[f32]| -> Vec<u32> { vector.iter().map(|v| v.to_bits()).collect() };
     vectors.iter().enumerate().map(|(clip, vector)| *seen.entry(bits(vector)).or_insert(clip)).collect()
-}
-
-/// A random order (Fisher and Yates) from splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", 2014), the same on every machine.
-fn shuffle(items: &mut [usize], seed: u64) {
-    let mut state = seed;
-    for last in (1..items.len()).rev() {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        let below = ((u128::from(z) * (last as u128 + 1)) >> 64) as usize;
-        items.swap(last, below);
-    }
 }
 
 /// Deals whole groups out to `folds` folds, in the order of their numbers. `clips`: which ones; `truth` and `groups` are of

@@ -1,7 +1,8 @@
 //! Bootstrap intervals, seeded.
 
+use earmark_engine::random::Random;
+
 use super::normal::Z_95;
-use crate::random::Random;
 use crate::report::Interval;
 
 /// Any fixed number: the same data has the same interval.

@@ -29,8 +29,8 @@ use earmark_index::Index;
 
 use crate::EvalError;
 use crate::datasets::{Dataset, Item, Task};
-use crate::random::sample;
 use crate::report::{EvalReport, PromptResult, Results, Skipped};
+use earmark_engine::random::sample;
 use folds::{Fit, FoldChoice};
 
 /// Where vectors come from.

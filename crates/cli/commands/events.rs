@@ -111,7 +111,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         note!(
             "nothing heard in {} of audio: no label reaches {}; a lower --threshold hears more",
             amount(encoded.duration_s),
-            if options.own_thresholds && labels.readout.is_fitted() {
+            if options.own_thresholds && labels.readout.has_own_thresholds() {
                 "its own threshold".to_owned()
             } else {
                 format!("{threshold:.2}")

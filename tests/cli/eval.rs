@@ -356,21 +356,31 @@ fn a_fitted_set_answers_on_other_clips_as_classify_does() {
 #[test]
 fn folds_keep_the_clips_of_a_recording_together() {
     let sandbox = Sandbox::new();
-    esc50(&sandbox);
+    let mut table = "file,label,Source\n".to_owned();
+    for (name, label, from) in [
+        ("1-a.wav", "dog", DOG),
+        ("2-a.wav", "dog", "events/dog-in-rain.wav"),
+        ("1-b.flac", "bell", BELL),
+        ("2-b.wav", "bell", "alarms/beep.wav"),
+    ] {
+        put(&sandbox, name, from);
+        table.push_str(&format!("{name},{label},{}\n", &name[..1]));
+    }
+    sandbox.write("set/labels.csv", table);
     let args = ["eval", "set", "--folds", "3", "--group-by"];
     let by = |group: &str| sandbox.json([&args[..], &[group, "--json"]].concat());
-    let report = by("src_file");
+    let report = by("source");
     assert_eq!(
         (&report["protocol"]["folds"], &report["protocol"]["group_by"]),
-        (&2.into(), &"column `src_file`".into()),
+        (&2.into(), &"column `source`".into()),
         "the files of source 1 and those of source 2: {report:#}"
     );
     assert_eq!(by(r"^(\d)-")["results"], report["results"]);
-    let told = sandbox.ok([&args[..], &["src_file"]].concat());
-    assert!(told.contains("clips of a recording together by column `src_file`"), "{told}");
-    let own = sandbox.fails(1, ["eval", "set", "--folds", "own", "--group-by", "src_file"]);
+    let told = sandbox.ok([&args[..], &["source"]].concat());
+    assert!(told.contains("clips of a recording together by column `source`"), "{told}");
+    let own = sandbox.fails(1, ["eval", "set", "--folds", "own", "--group-by", "source"]);
     assert!(own.contains("--group-by parts random folds"), "{own}");
-    assert!(sandbox.fails(2, ["eval", "set", "--group-by", "src_file"]).contains("--folds"));
+    assert!(sandbox.fails(2, ["eval", "set", "--group-by", "source"]).contains("--folds"));
 }
 
 fn start(sandbox: &Sandbox) -> Child {

@@ -38,7 +38,7 @@ struct Report {
     folds: usize,
     /// Whether the parts are the dataset's own folds; else `seed` decides.
     own_folds: bool,
-    /// How clips of the same recording were told, which are in one part.
+    /// How clips of one recording were recognised; they share a part.
     #[serde(skip_serializing_if = "Option::is_none")]
     group_by: Option<String>,
     seed: u64,

@@ -47,8 +47,8 @@ impl FromStr for ClipPooling {
 pub enum Decision {
     /// Exactly one label, or none: probabilities over the labels sum to 1.
     Single {
-        /// Probability that the best label must reach, 0 to 1, in place of what the labels themselves say of
-        /// "none of these"; `None`: as they say.
+        /// Probability that the best label must reach, 0 to 1. It replaces [`Readout::none`], which decides
+        /// if this is `None`.
         threshold: Option<f32>,
     },
     /// Any number of labels: each whose independent probability reaches the threshold.

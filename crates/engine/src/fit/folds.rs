@@ -83,18 +83,20 @@ fn deal(
     Random::new(seed).shuffle(&mut order);
     // Stable, so that groups of a size stay in their random order.
     order.sort_by_key(|(_, clips)| std::cmp::Reverse(clips.len()));
+    let classes = truth.iter().max().map_or(0, |most| most + 1);
     // Clips of each class, `[folds][classes]`.
-    let mut dealt = vec![vec![0_usize; truth.iter().max().map_or(0, |most| most + 1)]; folds];
+    let mut dealt = vec![vec![0_usize; classes]; folds];
     let mut fold_of = BTreeMap::new();
     for (&group, clips) in order {
-        let of_class = |class: usize| clips.iter().filter(|&&clip| truth[clip] == class).count();
-        let commonest = clips.iter().map(|&clip| truth[clip]).max_by_key(|&class| of_class(class));
+        let mut counts = vec![0_usize; classes];
+        clips.iter().for_each(|&clip| counts[truth[clip]] += 1);
+        let commonest = (0..classes).max_by_key(|&class| counts[class]);
         let fewest = |fold: &usize| {
             let of_commonest = commonest.map(|class| dealt[*fold][class]);
             (of_commonest, dealt[*fold].iter().sum::<usize>())
         };
         let fold = (0..folds).min_by_key(fewest).unwrap_or_default();
-        clips.iter().for_each(|&clip| dealt[fold][truth[clip]] += 1);
+        dealt[fold].iter_mut().zip(&counts).for_each(|(all, &count)| *all += count);
         fold_of.insert(group, fold);
     }
     fold_of

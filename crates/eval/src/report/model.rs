@@ -87,7 +87,7 @@ pub struct Protocol {
     /// Whose folds: `own`, the dataset's, or `random`.
     #[serde(default)]
     pub fold_choice: Option<String>,
-    /// How clips of the same recording were told, which then share a fold.
+    /// How clips of one recording were recognised; they share a fold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_by: Option<String>,
     /// Clips whose class no other fold had to teach, and which so count as wrong.

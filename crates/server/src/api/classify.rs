@@ -45,8 +45,8 @@ pub(crate) struct ClassifyBody {
     #[serde(default)]
     multi: bool,
     /// Probability that the best label must reach, else none fits; with `multi`, from which each label fits.
-    /// If it is not given: as words or the fitted set themselves say of "none of these"; with `multi` 0.5, or
-    /// each label's own in a set that was fitted.
+    /// If absent, none fits where "none of these" is more probable, or where the best label is below the limit
+    /// of a fitted set; with `multi`, 0.5, or each label's own in a fitted set.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,

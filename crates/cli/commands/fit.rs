@@ -109,6 +109,9 @@ struct Failed {
     reason: String,
 }
 
+/// The probabilities of the classes, and whether the answer is "none of these".
+type Said<'a> = (&'a [f32], bool);
+
 /// Labelled clips that could be used.
 struct Clips {
     files: Vec<PathBuf>,
@@ -291,7 +294,7 @@ fn report(
     let best = |probabilities: &[f32]| {
         (0..names.len()).rev().max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
     };
-    let answers = |said: &dyn Fn(&OutOfFold) -> Option<(&[f32], bool)>| {
+    let answers = |said: &dyn Fn(&OutOfFold) -> Option<Said<'_>>| {
         let is_right = |one: &OutOfFold| {
             said(one).is_some_and(|(row, none)| !none && best(row) == Some(clips.truth[one.clip]))
         };

@@ -45,7 +45,7 @@ pub(crate) struct ClassifyBody {
     #[serde(default)]
     multi: bool,
     /// Probability that the best label must reach, else none fits; with `multi`, from which each label fits.
-    /// If absent, none fits where "none of these" is more probable, or where the best label is below the limit
+    /// If absent, none fits where "none of these" is more probable, or the best label is below the limit
     /// of a fitted set; with `multi`, 0.5, or each label's own in a fitted set.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]

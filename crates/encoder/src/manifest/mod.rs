@@ -256,7 +256,11 @@ mod tests {
     fn a_bad_field_of_detection_is_named() {
         let cases = [
             ("length_samples = 15600", "length_samples = 15601", "`detect.length_samples`"),
-            ("length_samples = 15600", "length_samples = 100", "`detect.length_samples`"),
+            (
+                "length_samples = 15600\nhop_samples = 8000",
+                "length_samples = 100\nhop_samples = 80",
+                "`detect.length_samples`",
+            ),
             ("hop_samples = 8000", "hop_samples = 0", "`detect.hop_samples`"),
             ("hop_samples = 8000", "hop_samples = 15601", "`detect.hop_samples`"),
             ("pad = \"repeat\"", "pad = \"none\"", "`features.frames`"),

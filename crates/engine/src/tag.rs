@@ -1,10 +1,10 @@
 //! A tagger's own classes: what a model that was trained on a fixed list hears in a sound.
 
 use earmark_audio::{AudioInfo, Limits};
-use earmark_encoder::{Head, Model, Pooling, Runtime, pool_rows};
+use earmark_encoder::{Head, Model, Runtime, pool_rows};
 
 use crate::encoders::Encoders;
-use crate::pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
+use crate::pipeline::{Encoded, Keep, PipelineOptions, Source};
 use crate::{EngineError, EngineOptions};
 
 /// A model of kind `tagger`, made ready. Share it between threads by reference.
@@ -94,17 +94,11 @@ impl Tagger {
     }
 
     fn tags(&self, encoded: Encoded) -> Tags {
-        let manifest = self.model().manifest();
-        let hop_s = manifest.window.hop_samples as f64 / f64::from(manifest.front_end.sample_rate());
-        let scores = match manifest.tagger.as_ref().map(|tagger| tagger.pooling) {
-            Some(Pooling::Mean) => ranked(&mean(&encoded.spans, hop_s)),
-            Some(Pooling::Max) => {
-                let rows: Vec<f32> = encoded.spans.iter().flat_map(|s| s.vector.iter().copied()).collect();
-                ranked(&pool_rows(Pooling::Max, &rows, self.classes().len()))
-            }
-            None => Vec::new(),
-        };
-        let window = |span: Span| TaggedWindow {
+        let pooling = self.model().manifest().tagger.as_ref().map(|tagger| tagger.pooling);
+        let rows: Vec<f32> = encoded.spans.iter().flat_map(|span| span.vector.iter().copied()).collect();
+        let width = self.classes().len();
+        let scores = pooling.map_or_else(Vec::new, |pooling| ranked(&pool_rows(pooling, &rows, width)));
+        let window = |span: crate::Span| TaggedWindow {
             start_s: span.start_s,
             end_s: span.end_s,
             scores: ranked(&span.vector),
@@ -112,19 +106,6 @@ impl Tagger {
         let windows = encoded.spans.into_iter().map(window).collect();
         Tags { info: encoded.info, duration_s: encoded.duration_s, scores, windows }
     }
-}
-
-/// The mean of windows' rows, each counting for how far it starts after the one before it (`hop_s` for the first): a last
-/// window that was moved back to end with the sound counts for less.
-fn mean(windows: &[Span], hop_s: f64) -> Vec<f32> {
-    let mut sum = vec![0.0_f64; windows.first().map_or(0, |window| window.vector.len())];
-    let mut total_s = 0.0;
-    for (i, window) in windows.iter().enumerate() {
-        let step_s = if i == 0 { hop_s } else { window.start_s - windows[i - 1].start_s };
-        total_s += step_s;
-        sum.iter_mut().zip(&window.vector).for_each(|(sum, &p)| *sum += step_s * f64::from(p));
-    }
-    sum.into_iter().map(|sum| (sum / total_s) as f32).collect()
 }
 
 /// Classes by falling probability; of equal ones the first comes first.
@@ -138,14 +119,6 @@ fn ranked(probabilities: &[f32]) -> Vec<ClassScore> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_window_that_was_moved_back_counts_for_what_is_new_in_it() {
-        let window = |start_s: f64, p| Span { start_s, end_s: start_s + 5.0, vector: vec![p] };
-        let windows = [window(0.0, 0.1), window(5.0, 0.2), window(7.0, 0.8)];
-        assert!((mean(&windows, 5.0)[0] - (0.5 + 1.0 + 1.6) / 12.0).abs() < 1e-6);
-        assert_eq!(mean(&windows[..1], 5.0), [0.1]);
-    }
 
     #[test]
     fn classes_come_by_probability_and_equal_ones_in_order() {

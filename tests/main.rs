@@ -4,6 +4,7 @@
 //! - `parity`: the Rust pipeline against what reference implementations say
 //! - `taggers`: the bundled taggers against their reference implementations
 //! - `server`: the HTTP API, called in process
+//! - `detect`: a model with two window lengths, on sounds made by formulas
 //! - `cli`: the program as people run it, on the sample sounds and on what can go wrong
 
 // A test that cannot go on should panic, in its helpers too.
@@ -11,6 +12,7 @@
 
 mod acceptance;
 mod cli;
+mod detect;
 // The hub of the download tests; what those alone need is unused here.
 #[allow(dead_code)]
 #[path = "../crates/hub/tests/it/server.rs"]

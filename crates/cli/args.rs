@@ -321,7 +321,8 @@ pub(crate) struct ClassifyArgs {
 
 /// Tell when something is heard
 ///
-/// Short windows slide over the recording; an event of a label begins where its probability reaches the threshold.
+/// Short windows slide over the recording; an event of a label begins where its probability reaches the threshold. Defaults
+/// depend on the model; `earmark models show NAME` lists them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -339,21 +340,21 @@ pub(crate) struct EventsArgs {
     /// Probability at which an event begins [default: 0.5; each label's own in a fitted set]
     #[arg(long, value_name = "P")]
     pub(crate) threshold: Option<f32>,
-    /// Probability below which it ends [default: 0.7 of the threshold]
+    /// Probability below which it ends [default: the model's share of the threshold]
     #[arg(long, value_name = "P")]
     pub(crate) release: Option<f32>,
-    /// Time between windows [default: an eighth of the model's window]
+    /// Time between windows [default: the model's]
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) hop: Option<f64>,
-    /// Length of the median filter over scores; 0 for none
-    #[arg(long, value_name = "TIME", value_parser = parse_seconds, default_value = "0.36s")]
-    pub(crate) smooth: f64,
-    /// Drop shorter events
-    #[arg(long, value_name = "TIME", value_parser = parse_seconds, default_value = "0.2s")]
-    pub(crate) min_duration: f64,
-    /// Join events of a label that are closer than this
-    #[arg(long, value_name = "TIME", value_parser = parse_seconds, default_value = "0.3s")]
-    pub(crate) merge_gap: f64,
+    /// Length of the median filter over scores; 0 for none [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) smooth: Option<f64>,
+    /// Drop shorter events [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) min_duration: Option<f64>,
+    /// Join events of a label that are closer than this [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) merge_gap: Option<f64>,
     #[command(flatten)]
     pub(crate) format: EventFormatArgs,
 }

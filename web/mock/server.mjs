@@ -180,6 +180,14 @@ const ROUTES = [
           licence: 'Apache-2.0',
           state: 'ready',
           current: true,
+          events: {
+            threshold: 0.5,
+            release_share: 0.7,
+            hop_s: 0.12,
+            smooth_s: 0.36,
+            min_duration_s: 0.2,
+            merge_gap_s: 0.3,
+          },
         },
         {
           id: 'clap-htsat-unfused',

@@ -1,4 +1,4 @@
-// The thresholding rules, with the cases of crates/engine/src/events.rs.
+// The thresholding rules, with the cases of crates/engine/src/events/find.rs.
 
 import { expect, test } from '@playwright/test';
 import { cells, findEvents, median, smoothed, type EventOptions } from '../src/lib/events';

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_engine::Source;
-use earmark_engine::events::{EventOptions, RELEASE_SHARE, detect};
+use earmark_engine::events::{EventOptions, detect};
 use serde::Serialize;
 
 use crate::args::{EventsArgs, Global};
@@ -40,12 +40,9 @@ fn to_millisecond(seconds: f64) -> f64 {
 
 pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let labels = LabelSource::of(global, &args.labels, &args.templates)?;
-    let defaults = EventOptions::default();
-    let threshold = args.threshold.unwrap_or(defaults.threshold);
     let options = EventOptions {
-        threshold,
-        release: args.release.unwrap_or(threshold * RELEASE_SHARE),
-        own_thresholds: args.threshold.is_none() && args.release.is_none(),
+        threshold: args.threshold,
+        release: args.release,
         hop_s: args.hop,
         smooth_s: args.smooth,
         min_duration_s: args.min_duration,
@@ -53,10 +50,11 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     };
     options.validate()?;
     let engine = context::engine(global, labels.model(global)?)?;
+    let settings = options.settle(engine.model().manifest())?;
     let labels = labels.encode(&engine)?;
     let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
     let name = source.name();
-    let (events, encoded) = detect(&engine, source, &name, &labels, &options)?;
+    let (events, encoded) = detect(&engine, source, &name, &labels, &settings)?;
     let rows: Vec<Row> = events
         .iter()
         .map(|e| Row {
@@ -111,10 +109,10 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         note!(
             "nothing heard in {} of audio: no label reaches {}; a lower --threshold hears more",
             amount(encoded.duration_s),
-            if options.own_thresholds && labels.readout.has_own_thresholds() {
+            if settings.own_thresholds && labels.readout.has_own_thresholds() {
                 "its own threshold".to_owned()
             } else {
-                format!("{threshold:.2}")
+                format!("{:.2}", settings.threshold)
             }
         );
     }

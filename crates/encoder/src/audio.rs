@@ -22,6 +22,7 @@ pub enum Head {
 pub struct AudioEncoder {
     session: Session,
     manifest: Manifest,
+    /// Of a `[window]`.
     shape: FeatureShape,
     /// Name of the output tensor, its width, and the steps on each row.
     output: String,
@@ -30,7 +31,7 @@ pub struct AudioEncoder {
 }
 
 impl AudioEncoder {
-    /// Opens the model's audio graph, for windows of `shape`.
+    /// Opens the model's audio graph; `shape` is that of the manifest's `[window]`.
     pub(crate) fn open(
         model: &Model,
         runtime: &Runtime,
@@ -64,7 +65,7 @@ impl AudioEncoder {
         Ok(Self { session, shape, output, width, window_post, manifest })
     }
 
-    /// Numbers of features in a window.
+    /// Numbers of features in a `[window]`.
     #[must_use]
     pub fn features_per_window(&self) -> usize {
         self.shape.channels * self.shape.frames * self.shape.bands
@@ -76,27 +77,52 @@ impl AudioEncoder {
         self.width
     }
 
-    /// Runs the graph on `features`, `[windows, channels, frames, bands]` row-major, and appends one row of
-    /// [`AudioEncoder::width`] numbers a window to `rows`, after the manifest's steps on single windows.
+    /// Runs the graph on `features` of the manifest's `[window]`s, `[windows, channels, frames, bands]` row-major, and
+    /// appends one row of [`AudioEncoder::width`] numbers a window to `rows`, after the manifest's steps on single windows.
     ///
     /// # Errors
     /// [`EncoderError::Graph`] when `features` is no whole number of windows or the output has another shape,
     /// [`EncoderError::Ort`] when the run fails, [`EncoderError::Degenerate`] when the output is not finite.
     pub fn encode(&mut self, features: &[f32], rows: &mut Vec<f32>) -> Result<(), EncoderError> {
-        let per_window = self.features_per_window();
-        let windows = features.len() / per_window.max(1);
-        if windows * per_window != features.len() || windows == 0 {
-            let FeatureShape { channels, frames, bands } = self.shape;
+        self.encode_shaped(self.shape, features, rows)
+    }
+
+    /// As [`AudioEncoder::encode`], for windows of any `shape` that the graph takes: those that
+    /// [`Model::detection_stream`] cuts are shorter.
+    ///
+    /// # Errors
+    /// See [`AudioEncoder::encode`].
+    pub fn encode_shaped(
+        &mut self,
+        shape: FeatureShape,
+        features: &[f32],
+        rows: &mut Vec<f32>,
+    ) -> Result<(), EncoderError> {
+        let FeatureShape { channels, frames, bands } = shape;
+        let per_window = channels * frames * bands;
+        if features.is_empty() || !features.len().is_multiple_of(per_window) {
             let expected = format!("windows of {channels} x {frames} x {bands}");
             return Err(self.graph_error("features", expected, format!("{} numbers", features.len())));
         }
-        let shape = self.input_shape(windows);
+        let together = if self.manifest.audio.batch { features.len() } else { per_window };
+        features.chunks(together).try_for_each(|run| self.run(shape, run, rows))
+    }
+
+    /// One run of the graph, on a whole number of windows.
+    fn run(
+        &mut self,
+        of_window: FeatureShape,
+        features: &[f32],
+        rows: &mut Vec<f32>,
+    ) -> Result<(), EncoderError> {
+        let windows = features.len() / (of_window.channels * of_window.frames * of_window.bands);
+        let shape = self.input_shape(of_window, windows);
         let wanted = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
         if wanted != Some(features.len() as i64) {
             let expected = format!("as many numbers as audio.input_shape says, {shape:?}");
             return Err(self.graph_error("input", expected, format!("{} features", features.len())));
         }
-        let transposed = self.mels_first().then(|| transpose(features, self.shape));
+        let transposed = self.mels_first().then(|| transpose(features, of_window));
         let m = &self.manifest;
         let ort_error = |e: ort::Error| EncoderError::Ort { model: m.id.clone(), reason: e.to_string() };
         let input = TensorRef::from_array_view((shape, transposed.as_deref().unwrap_or(features)))
@@ -123,8 +149,8 @@ impl AudioEncoder {
         Ok(())
     }
 
-    fn input_shape(&self, windows: usize) -> Vec<i64> {
-        let FeatureShape { channels, frames, bands } = self.shape;
+    fn input_shape(&self, of_window: FeatureShape, windows: usize) -> Vec<i64> {
+        let FeatureShape { channels, frames, bands } = of_window;
         let size = |axis: &InputAxis| match axis {
             InputAxis::Fixed(n) => *n,
             InputAxis::Named(name) => match name.as_str() {

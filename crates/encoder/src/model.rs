@@ -109,7 +109,21 @@ impl Model {
     /// # Errors
     /// [`EncoderError::ManifestFields`] when the front end cannot be built, which a valid manifest's can.
     pub fn window_stream(&self, hop_samples: Option<usize>) -> Result<WindowStream, EncoderError> {
-        plan(self.manifest(), hop_samples).map_err(|e| EncoderError::ManifestFields {
+        self.plan(&self.manifest().window, hop_samples)
+    }
+
+    /// As [`Model::window_stream`], with the detection windows; `None` for a model without `[detect]`.
+    ///
+    /// # Errors
+    /// See [`Model::window_stream`].
+    pub fn detection_stream(&self, hop_samples: Option<usize>) -> Result<Option<WindowStream>, EncoderError> {
+        let detect = self.manifest().detect.as_ref();
+        detect.map(|detect| self.plan(&detect.window(), hop_samples)).transpose()
+    }
+
+    fn plan(&self, window: &WindowSpec, hop_samples: Option<usize>) -> Result<WindowStream, EncoderError> {
+        let window = WindowSpec { hop_samples: hop_samples.unwrap_or(window.hop_samples), ..*window };
+        plan(self.manifest(), &window).map_err(|e| EncoderError::ManifestFields {
             manifest: self.manifest().id.clone(),
             problems: vec![FieldProblem {
                 field: e.field.to_owned(),
@@ -178,10 +192,9 @@ impl Model {
     }
 }
 
-/// The front end and windows that a manifest describes, with its hop or another.
-pub(crate) fn plan(m: &Manifest, hop_samples: Option<usize>) -> Result<WindowStream, SpecError> {
-    let window = WindowSpec { hop_samples: hop_samples.unwrap_or(m.window.hop_samples), ..m.window };
-    WindowStream::new(FrontEnd::new(&m.front_end, &m.features)?, &window)
+/// The front end that a manifest describes, with its windows or others.
+pub(crate) fn plan(m: &Manifest, window: &WindowSpec) -> Result<WindowStream, SpecError> {
+    WindowStream::new(FrontEnd::new(&m.front_end, &m.features)?, window)
 }
 
 fn read_lines(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {

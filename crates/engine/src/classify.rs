@@ -11,12 +11,13 @@ use earmark_index::{Clip, Filter, Index};
 
 use crate::labels::EncodedLabels;
 use crate::readout::{Line, NoneOfThese, Readout};
+use crate::search::mean_of_spans;
 use crate::{Encoded, Engine, EngineError, Span};
 
 /// How a clip's windows become one cosine a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClipPooling {
-    /// Pool the windows first, as the model's manifest says: what the clip is about as a whole.
+    /// Pool the windows first, as an index does: what the clip is about as a whole.
     #[default]
     Mean,
     /// The best window for each label: whether it is heard at all.
@@ -119,13 +120,7 @@ pub fn cosines_of_spans(
     name: &str,
 ) -> Result<Vec<f32>, EngineError> {
     if pooling == ClipPooling::Mean {
-        // Segments are weighed by their length, so that a short tail counts for little.
-        let mut sum = vec![0.0_f32; engine.model().manifest().dim];
-        for span in spans {
-            let weight = (span.end_s - span.start_s).max(0.0) as f32;
-            sum.iter_mut().zip(&span.vector).for_each(|(s, v)| *s += weight * v);
-        }
-        let clip = earmark_encoder::Embedding::from_values(sum, &engine.model().manifest().id, name)?;
+        let clip = mean_of_spans(engine, spans, name)?;
         return Ok(labels.vectors.iter().map(|l| clip.cosine(l)).collect());
     }
     Ok(labels

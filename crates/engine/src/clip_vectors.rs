@@ -6,7 +6,7 @@ use earmark_encoder::Embedding;
 use earmark_index::Index;
 
 use crate::ingest::is_unchanged;
-use crate::search::mean_of_segments;
+use crate::search::mean_of_spans;
 use crate::{Engine, EngineError, Keep, Source, Span, absolute_path};
 
 /// Files encoded before the next ones are begun.
@@ -21,7 +21,7 @@ pub struct OfFiles<T> {
     pub from_index: usize,
 }
 
-/// One vector a file: the mean of its segments by length, as [`crate::search::clip_vector`] has it. `index` must be of this
+/// One vector a file: the mean of its segments by the seconds that they add, as [`crate::search::clip_vector`] has it. `index` must be of this
 /// engine's identity.
 ///
 /// # Errors
@@ -34,9 +34,7 @@ pub fn clip_vectors(
     let OfFiles { results, from_index } = segments(engine, index, files)?;
     let pooled = results.into_iter().zip(files).map(|(spans, file)| {
         let spans = spans?;
-        let segments = spans.iter().map(|s| (s.end_s - s.start_s, s.vector.as_slice()));
-        let none = || EngineError::Path { path: file.clone(), reason: "there is no sound in it".to_owned() };
-        mean_of_segments(engine, segments, &file.display().to_string())?.ok_or_else(none)
+        mean_of_spans(engine, &spans, &file.display().to_string())
     });
     Ok(OfFiles { results: pooled.collect(), from_index })
 }

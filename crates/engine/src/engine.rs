@@ -1,5 +1,6 @@
 //! A model made ready.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +9,8 @@ use earmark_encoder::{Embedding, Head, Model, PIPELINE_VERSION, Runtime, TextEnc
 use earmark_index::Identity;
 
 use crate::encoders::Encoders;
-use crate::pipeline::{Encoded, Keep, PipelineOptions, Source};
+use crate::pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
+use crate::segment::segments_of;
 use crate::{EngineError, search};
 
 /// How an engine works.
@@ -156,13 +158,27 @@ impl Engine {
         self.pool(&encoded, &name)
     }
 
-    /// Pools the windows of a sound encoded with [`Keep::Windows`].
+    /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment, then the mean
+    /// of the segments by the seconds that each adds. So a file and its clip in the index have the same embedding.
     ///
     /// # Errors
     /// An embedding without direction.
     pub fn pool(&self, encoded: &Encoded, name: &str) -> Result<Embedding, EngineError> {
-        let rows: Vec<f32> = encoded.spans.iter().flat_map(|s| s.vector.iter().copied()).collect();
-        Ok(self.model().pool(&rows, name)?)
+        let pool = |windows: &[Span]| -> Result<Embedding, EngineError> {
+            let rows: Vec<f32> = windows.iter().flat_map(|s| s.vector.iter().copied()).collect();
+            Ok(self.model().pool(&rows, name)?)
+        };
+        let segments = segments_of(encoded.spans.len(), self.model().manifest().segment.windows);
+        if segments.len() <= 1 {
+            return pool(&encoded.spans);
+        }
+        let segment = |windows: Range<usize>| {
+            let windows = &encoded.spans[windows];
+            let (start_s, end_s) = (windows[0].start_s, windows[windows.len() - 1].end_s);
+            Ok(Span { start_s, end_s, vector: pool(windows)?.into_vec() })
+        };
+        let segments = segments.into_iter().map(segment).collect::<Result<Vec<_>, EngineError>>()?;
+        search::mean_of_spans(self, &segments, name)
     }
 }
 

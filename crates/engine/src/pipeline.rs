@@ -15,8 +15,8 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use earmark_audio::{AudioInfo, AudioReader, Limits, WindowStream};
-use earmark_encoder::{AudioEncoder, Model};
+use earmark_audio::{AudioInfo, AudioReader, FeatureShape, Limits, WindowStream};
+use earmark_encoder::{AudioEncoder, EncoderError, Model};
 
 use crate::EngineError;
 use crate::encoders::Encoders;
@@ -54,6 +54,9 @@ pub enum Keep {
     Segments,
     /// One raw row a window, for pooling over any stretch later.
     Windows,
+    /// For finding events: one raw row a detection window, and beside them one a context window
+    /// ([`Encoded::contexts`]), both cut from one decode. As [`Keep::Windows`] for a model without `[detect]`.
+    Detection,
 }
 
 /// How to run.
@@ -63,7 +66,8 @@ pub struct PipelineOptions {
     pub threads: usize,
     /// What becomes of windows.
     pub keep: Keep,
-    /// Hop between windows in samples at the model's rate, where it is not the manifest's.
+    /// Hop between windows (detection windows for [`Keep::Detection`]) in samples at the model's rate, where it is not the
+    /// manifest's.
     pub hop_samples: Option<usize>,
     /// Use only this stretch of each file, seconds; the end may be infinite.
     pub range: Option<(f64, f64)>,
@@ -78,7 +82,7 @@ pub struct Span {
     pub start_s: f64,
     /// End, seconds from the start of the file.
     pub end_s: f64,
-    /// A unit vector `[dim]` for [`Keep::Segments`], a row of the encoder's for [`Keep::Windows`].
+    /// A unit vector `[dim]` for [`Keep::Segments`], else a row of the encoder's.
     pub vector: Vec<f32>,
 }
 
@@ -93,6 +97,8 @@ pub struct Encoded {
     pub truncated: bool,
     /// Its spans, in order.
     pub spans: Vec<Span>,
+    /// The context windows of [`Keep::Detection`], in order; none for a model without `[detect]`.
+    pub contexts: Vec<Span>,
 }
 
 /// What a worker finds when it takes up an item.
@@ -149,7 +155,7 @@ where
     // encode, so that a short clip does not pay for all of them.
     let mut first = Some(encoders.take()?);
     let model = encoders.model();
-    let prototype = model.window_stream(options.hop_samples)?;
+    let cuts = Cut::plan(model, options)?;
     let (sender, receiver) = sync_channel(RESULTS_AHEAD);
     let shared = Shared {
         encoders,
@@ -166,8 +172,7 @@ where
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let encoder = first.take();
-            let worker =
-                Worker { shared: &shared, encoder, results: sender.clone(), stream: prototype.clone() };
+            let worker = Worker { shared: &shared, encoder, results: sender.clone(), cuts: cuts.clone() };
             scope.spawn(move || worker.work());
         }
         drop(sender);
@@ -227,10 +232,52 @@ struct State<I, T> {
     decoding: usize,
 }
 
+/// Which windows a run is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scale {
+    /// Those that become [`Encoded::spans`].
+    Main,
+    /// Those that become [`Encoded::contexts`].
+    Context,
+}
+
+/// One way in which every file is cut.
+#[derive(Clone)]
+struct Cut {
+    scale: Scale,
+    stream: WindowStream,
+    /// Windows in a run.
+    per_run: usize,
+}
+
+/// Detection windows in a run: about as much sound as one context window.
+const DETECTIONS_PER_RUN: usize = 8;
+
+impl Cut {
+    /// The ways in which `options` want files cut; all are fed from one decode.
+    fn plan(model: &Model, options: &PipelineOptions) -> Result<Vec<Self>, EncoderError> {
+        let manifest = model.manifest();
+        if options.keep == Keep::Detection
+            && let Some(detect) = &manifest.detect
+            && let Some(stream) = model.detection_stream(options.hop_samples)?
+        {
+            let context = model.window_stream(Some(detect.context_hop_samples))?;
+            return Ok(vec![
+                Self { scale: Scale::Main, stream, per_run: DETECTIONS_PER_RUN },
+                Self { scale: Scale::Context, stream: context, per_run: 1 },
+            ]);
+        }
+        let stream = model.window_stream(options.hop_samples)?;
+        Ok(vec![Self { scale: Scale::Main, stream, per_run: manifest.segment.windows }])
+    }
+}
+
 /// Consecutive windows of one file, to be encoded in one call.
 struct Run<T> {
     file: Arc<FileInProgress<T>>,
     position: usize,
+    /// Of each window.
+    shape: FeatureShape,
     segment: SegmentFeatures,
 }
 
@@ -244,7 +291,7 @@ struct Progress<T> {
     key: Option<T>,
     decoded: Option<Result<Decoded, EngineError>>,
     /// Spans of each run by position.
-    runs: Vec<Option<Vec<Span>>>,
+    runs: Vec<(Scale, Option<Vec<Span>>)>,
     failed: Option<EngineError>,
     missing: usize,
 }
@@ -275,10 +322,17 @@ impl<T> Progress<T> {
                 info: d.info,
                 duration_s: d.duration_s,
                 truncated: d.truncated,
-                spans: std::mem::take(&mut self.runs).into_iter().flatten().flatten().collect(),
+                spans: self.take_spans(Scale::Main),
+                contexts: self.take_spans(Scale::Context),
             }),
         };
         Some((key, result))
+    }
+
+    /// The spans of a scale, in order of time.
+    fn take_spans(&mut self, scale: Scale) -> Vec<Span> {
+        let of_scale = self.runs.iter_mut().filter(|(s, _)| *s == scale);
+        of_scale.filter_map(|(_, spans)| spans.take()).flatten().collect()
     }
 }
 
@@ -286,7 +340,7 @@ struct Worker<'a, I, T, P, D> {
     shared: &'a Shared<'a, I, T, P>,
     encoder: Option<AudioEncoder>,
     results: SyncSender<(T, Outcome<D>)>,
-    stream: WindowStream,
+    cuts: Vec<Cut>,
 }
 
 /// Runs its closure when dropped: a worker that panics must not leave the others waiting for it.
@@ -406,15 +460,14 @@ where
         source: Source,
     ) -> Result<Option<Decoded>, EngineError> {
         let options = self.shared.options;
-        let manifest = self.shared.model.manifest();
-        let sample_rate = manifest.front_end.sample_rate();
+        let sample_rate = self.shared.model.manifest().front_end.sample_rate();
         let reader = match source {
             Source::Path(path) => AudioReader::open(&path, &options.limits)?,
             Source::Bytes { name, bytes } => AudioReader::from_bytes(&name, bytes, &options.limits)?,
         };
         let mut reader = reader.resampled(sample_rate)?;
-        let mut stream = self.stream.clone();
-        let mut cutter = SegmentCutter::new(manifest.segment.windows);
+        let cuts = self.cuts.clone().into_iter();
+        let mut cuts: Vec<_> = cuts.map(|cut| (SegmentCutter::new(cut.per_run), cut)).collect();
         let (start_s, end_s) = options.range.unwrap_or((0.0, f64::INFINITY));
         // In samples at the model's rate; a range past the end of `u64` saturates, as casts do.
         let (first, last) =
@@ -434,9 +487,11 @@ where
             }
             used += (to - from) as u64;
             self.shared.decoded_samples.fetch_add((to - from) as u64, Ordering::Relaxed);
-            stream.push(&block[from..to], &mut |window| complete.extend(cutter.push(window)));
-            for segment in complete.drain(..) {
-                self.enqueue(file, segment, offset_s);
+            for (cutter, cut) in &mut cuts {
+                cut.stream.push(&block[from..to], &mut |window| complete.extend(cutter.push(window)));
+                for segment in complete.drain(..) {
+                    self.enqueue(file, cut, segment, offset_s);
+                }
             }
         }
         let info = reader.info().clone();
@@ -450,28 +505,37 @@ where
             }
             .into());
         }
-        stream.finish(&mut |window| complete.extend(cutter.push(window)));
-        for segment in complete.into_iter().chain(cutter.finish()) {
-            self.enqueue(file, segment, offset_s);
+        for (mut cutter, mut cut) in cuts {
+            cut.stream.finish(&mut |window| complete.extend(cutter.push(window)));
+            for segment in complete.drain(..).chain(cutter.finish()) {
+                self.enqueue(file, &cut, segment, offset_s);
+            }
         }
         Ok(Some(Decoded { info, duration_s, truncated: reader.truncated() }))
     }
 
     /// Queues a run; encodes one here when the queue is full.
-    fn enqueue(&mut self, file: &Arc<FileInProgress<T>>, mut segment: SegmentFeatures, offset_s: f64) {
+    fn enqueue(
+        &mut self,
+        file: &Arc<FileInProgress<T>>,
+        cut: &Cut,
+        mut segment: SegmentFeatures,
+        offset_s: f64,
+    ) {
         for (start_s, end_s) in &mut segment.times {
             *start_s += offset_s;
             *end_s += offset_s;
         }
         let position = {
             let mut progress = file.lock();
-            progress.runs.push(None);
+            progress.runs.push((cut.scale, None));
             progress.missing += 1;
             progress.runs.len() - 1
         };
         let overflow = {
             let mut state = self.shared.lock();
-            state.queue.push_back(Run { file: Arc::clone(file), position, segment });
+            let shape = cut.stream.shape();
+            state.queue.push_back(Run { file: Arc::clone(file), position, shape, segment });
             if state.queue.len() > self.shared.queue_limit { state.queue.pop_front() } else { None }
         };
         match overflow {
@@ -481,30 +545,30 @@ where
     }
 
     fn encode(&mut self, run: Run<T>) {
-        let spans = contain(&run.file.name, || self.encode_segment(&run.segment, &run.file.name));
+        let spans = contain(&run.file.name, || self.encode_run(&run));
         if matches!(spans, Err(EngineError::Panic { .. })) {
             self.encoder = None;
         }
         self.advance(&run.file, |progress| {
             progress.missing -= 1;
             match spans {
-                Ok(spans) => progress.runs[run.position] = Some(spans),
+                Ok(spans) => progress.runs[run.position].1 = Some(spans),
                 Err(e) => progress.failed = Some(e),
             }
         });
     }
 
-    fn encode_segment(&mut self, segment: &SegmentFeatures, name: &str) -> Result<Vec<Span>, EngineError> {
-        let model = self.shared.model;
+    fn encode_run(&mut self, run: &Run<T>) -> Result<Vec<Span>, EngineError> {
+        let (model, segment) = (self.shared.model, &run.segment);
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             none => none.insert(self.shared.encoders.take()?),
         };
         let mut rows = Vec::with_capacity(segment.times.len() * encoder.width());
-        encoder.encode(&segment.features, &mut rows)?;
+        encoder.encode_shaped(run.shape, &segment.features, &mut rows)?;
         let span = |(start_s, end_s): (f64, f64), vector: Vec<f32>| Span { start_s, end_s, vector };
         match self.shared.options.keep {
-            Keep::Windows => Ok(segment
+            Keep::Windows | Keep::Detection => Ok(segment
                 .times
                 .iter()
                 .zip(rows.chunks_exact(encoder.width()))
@@ -512,7 +576,7 @@ where
                 .collect()),
             Keep::Segments => {
                 let times = (segment.times[0].0, segment.times[segment.times.len() - 1].1);
-                Ok(vec![span(times, model.pool(&rows, name)?.into_vec())])
+                Ok(vec![span(times, model.pool(&rows, &run.file.name)?.into_vec())])
             }
         }
     }

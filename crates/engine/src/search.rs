@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use earmark_encoder::Embedding;
 use earmark_index::{ClipId, Hit, Index, SearchRequest, SearchResponse};
 
-use crate::{Engine, EngineError};
+use crate::segment::new_parts;
+use crate::{Engine, EngineError, Span};
 
 /// One thing to look for, or to keep away from.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,8 +75,8 @@ fn check_weights(weights: impl Iterator<Item = f32> + Clone) -> Result<(), Engin
     Ok(())
 }
 
-/// The embedding of an indexed clip from its stored segments, each counting for as long as it lasts; of a stretch (seconds)
-/// those segments that reach into it. Nothing is decoded. `None` where the clip has no segment there.
+/// The embedding of an indexed clip from its stored segments, each counting for the seconds that it adds to those before
+/// it; of a stretch (seconds) for those of them that lie within. Nothing is decoded. `None` where the clip has no segment there.
 ///
 /// # Errors
 /// An unknown clip; [`EngineError::Setting`] for a bad stretch; segments that cancel out.
@@ -88,12 +89,27 @@ pub fn clip_vector(
     check_range(range)?;
     let (start_s, end_s) = range.unwrap_or((0.0, f64::INFINITY));
     let segments = index.segments(clip)?;
-    let shared = segments.iter().map(|s| (s.end_s.min(end_s) - s.start_s.max(start_s), s.vector.as_slice()));
-    mean_of_segments(engine, shared, &format!("clip {clip}"))
+    let parts = new_parts(segments.iter().map(|s| (s.start_s, s.end_s)));
+    let shared = parts.map(|(start, end)| end.min(end_s) - start.max(start_s));
+    mean_of_segments(
+        engine,
+        shared.zip(segments.iter().map(|s| s.vector.as_slice())),
+        &format!("clip {clip}"),
+    )
+}
+
+/// The mean of a whole sound's segments, each counting for the seconds that it adds to those before it.
+///
+/// # Errors
+/// Segments that cancel out; none.
+pub(crate) fn mean_of_spans(engine: &Engine, spans: &[Span], name: &str) -> Result<Embedding, EngineError> {
+    let seconds = new_parts(spans.iter().map(|s| (s.start_s, s.end_s))).map(|(start, end)| end - start);
+    let mean = mean_of_segments(engine, seconds.zip(spans.iter().map(|s| s.vector.as_slice())), name)?;
+    mean.map_or_else(|| Ok(Embedding::from_values(Vec::new(), &engine.model().manifest().id, name)?), Ok)
 }
 
 /// The mean of segments' vectors, each with the seconds that it counts for; `None` where none counts.
-pub(crate) fn mean_of_segments<'a>(
+fn mean_of_segments<'a>(
     engine: &Engine,
     segments: impl Iterator<Item = (f64, &'a [f32])>,
     name: &str,

@@ -1,6 +1,8 @@
 //! Cuts the stream of windows into segments: runs of consecutive windows that are encoded together and, in an index,
 //! pooled into one vector.
 
+use std::ops::Range;
+
 use earmark_audio::FeatureWindow;
 
 /// Features of consecutive windows.
@@ -60,9 +62,49 @@ impl SegmentCutter {
     }
 }
 
+/// Which windows make up each segment: what [`SegmentCutter`] does to `windows` windows that are all here.
+pub(crate) fn segments_of(windows: usize, per_segment: usize) -> Vec<Range<usize>> {
+    let per_segment = per_segment.max(1);
+    let (whole, rest) = (windows / per_segment, windows % per_segment);
+    let joined = whole > 0 && rest * 2 < per_segment;
+    let segments = if joined || rest == 0 { whole } else { whole + 1 };
+    let end = |i: usize| if i + 1 == segments { windows } else { (i + 1) * per_segment };
+    (0..segments).map(|i| i * per_segment..end(i)).collect()
+}
+
+/// The part of each stretch that those before it do not cover, start and end in seconds; `stretches` are in order. So
+/// overlapping segments share out the sound, and a last window that was moved back counts for what is new in it: of
+/// 0 to 5, 5 to 10 and 7 to 12 s the last part is 10 to 12 s.
+pub(crate) fn new_parts(stretches: impl Iterator<Item = (f64, f64)>) -> impl Iterator<Item = (f64, f64)> {
+    let mut covered = f64::NEG_INFINITY;
+    stretches.map(move |(start_s, end_s)| {
+        let new = (start_s.max(covered), end_s.max(covered));
+        covered = new.1;
+        new
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_that_are_all_here_make_the_segments_of_the_stream() {
+        for per_segment in 1..12 {
+            for windows in 0..40 {
+                let lengths: Vec<usize> = segments_of(windows, per_segment).iter().map(Range::len).collect();
+                assert_eq!(lengths, sizes(windows, per_segment), "{windows} windows by {per_segment}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_moment_counts_for_one_stretch() {
+        let parts: Vec<_> = new_parts([(0.0, 5.0), (5.0, 10.0), (7.0, 12.0)].into_iter()).collect();
+        assert_eq!(parts, [(0.0, 5.0), (5.0, 10.0), (10.0, 12.0)]);
+        let parts: Vec<_> = new_parts([(2.0, 7.3), (6.8, 12.1), (7.0, 9.0)].into_iter()).collect();
+        assert_eq!(parts, [(2.0, 7.3), (7.3, 12.1), (12.1, 12.1)]);
+    }
 
     /// Sizes of the segments that `windows` windows are cut into.
     fn sizes(windows: usize, per_segment: usize) -> Vec<usize> {

@@ -1,7 +1,7 @@
-// Events from score tracks, by the same rules as the server (crates/engine/src/events.rs), so that a slider responds
+// Events from score tracks, by the same rules as the server (crates/engine/src/events/find.rs), so that a slider responds
 // at once: median filter, threshold with hysteresis, merging, edges drawn in, short ones dropped.
 
-import type { SoundEvent, Tracks } from './types';
+import type { EventDefaults, SoundEvent, Tracks } from './types';
 
 export interface EventOptions {
   /** Probability at which an event begins. */
@@ -14,16 +14,26 @@ export interface EventOptions {
   merge_gap_s: number;
 }
 
-/** Release level as a share of the threshold, where none is given. */
-export const RELEASE_SHARE = 0.7;
-
-export const DEFAULTS: EventOptions = {
+/** Until the server has said what the model's are. */
+export const DEFAULTS: EventDefaults = {
   threshold: 0.5,
-  release: 0.5 * RELEASE_SHARE,
+  release_share: 0.7,
+  hop_s: 0.12,
   smooth_s: 0.36,
   min_duration_s: 0.2,
   merge_gap_s: 0.3,
 };
+
+/** The settings that the server takes where a request gives none. */
+export function optionsOf({
+  threshold,
+  release_share,
+  smooth_s,
+  min_duration_s,
+  merge_gap_s,
+}: EventDefaults): EventOptions {
+  return { threshold, release: threshold * release_share, smooth_s, min_duration_s, merge_gap_s };
+}
 
 /**
  * The stretches that the columns stand for, from their middles: they begin with the sound, meet, and end with it. So

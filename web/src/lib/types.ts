@@ -157,6 +157,19 @@ export interface Model {
   licence: string | null;
   state: string;
   current: boolean;
+  events?: EventDefaults | null;
+}
+
+/** What the server does to find events where nothing else is asked for. */
+export interface EventDefaults {
+  /** Probability at which an event begins. */
+  threshold: number;
+  /** It ends below this share of the threshold. */
+  release_share: number;
+  hop_s: number;
+  smooth_s: number;
+  min_duration_s: number;
+  merge_gap_s: number;
 }
 
 export interface MapPoint {

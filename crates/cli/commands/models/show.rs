@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_encoder::{Model, State};
+use earmark_encoder::{Manifest, Model, State};
+use earmark_engine::events::EventDefaults;
 
 use super::size;
 use crate::units::bytes;
@@ -68,9 +69,39 @@ fn rows(model: &Model, place: String, files: String) -> Vec<(&'static str, Strin
         ("files", files),
         ("embedding", format!("{} numbers{named}", m.dim)),
         ("listens at", format!("{rate} Hz, windows of {:.2} s every {hop_s:.2} s", m.window_s())),
-        ("index keeps", format!("one vector for {} windows", m.segment.windows)),
+        ("index keeps", index_keeps(m)),
+        ("events", events(m)),
         ("scores", if m.scores.calibrated { "calibrated".to_owned() } else { "uncalibrated".to_owned() }),
         ("vector hash", model.vector_hash().to_owned()),
     ]);
     rows
+}
+
+fn index_keeps(m: &Manifest) -> String {
+    match m.segment.windows {
+        1 => "one vector for each window".to_owned(),
+        windows => format!("one vector for {windows} windows"),
+    }
+}
+
+/// How `earmark events` listens, and what it does where nothing else is asked for.
+fn events(m: &Manifest) -> String {
+    let rate = f64::from(m.front_end.sample_rate());
+    let defaults = EventDefaults::of(m);
+    let length = m.detect.as_ref().map_or(m.window.length_samples, |detect| detect.length_samples);
+    let seconds = |samples: usize| samples as f64 / rate;
+    let context = m.detect.as_ref().map_or_else(String::new, |detect| {
+        format!(" within windows of {:.2} s every {:.2} s", m.window_s(), seconds(detect.context_hop_samples))
+    });
+    format!(
+        "windows of {:.2} s every {:.2} s{context}; --threshold {:.2}, --release {:.2}, --smooth {}s, \
+         --min-duration {}s, --merge-gap {}s",
+        seconds(length),
+        seconds(defaults.hop_samples),
+        defaults.threshold,
+        defaults.threshold * defaults.release_share,
+        defaults.smooth_s,
+        defaults.min_duration_s,
+        defaults.merge_gap_s
+    )
 }

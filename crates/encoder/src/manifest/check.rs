@@ -45,6 +45,17 @@ impl Checks {
             self.0.push(FieldProblem { field, expected: e.expected, received: e.received });
         }
     }
+
+    /// As [`Checks::spec`], for windows that are described in `table` instead of `window`.
+    fn window(&mut self, table: &str, result: Result<(), earmark_audio::SpecError>) {
+        let before = self.0.len();
+        self.spec(table, result);
+        for problem in &mut self.0[before..] {
+            if let Some(field) = problem.field.strip_prefix("window.") {
+                problem.field = format!("{table}.{field}");
+            }
+        }
+    }
 }
 
 impl Manifest {
@@ -64,14 +75,50 @@ impl Manifest {
         checks.spec("window", self.window.validate(&self.features));
         if checks.0.is_empty() {
             // Of parts that are sound by themselves: whether they go together.
-            checks.spec("features", crate::model::plan(self, None).map(drop));
+            checks.spec("features", crate::model::plan(self, &self.window).map(drop));
         }
+        self.check_detect(&mut checks);
         self.check_audio(&mut checks);
         self.check_text(&mut checks);
         self.check_tagger(&mut checks);
         self.check_scores(&mut checks);
         self.check_files(&mut checks);
         checks.0
+    }
+
+    fn check_detect(&self, checks: &mut Checks) {
+        let Some(detect) = &self.detect else { return };
+        let whole = checks.0.is_empty();
+        let window = detect.window();
+        checks.window("detect", window.validate(&self.features));
+        if whole && checks.0.is_empty() {
+            checks.window("detect", crate::model::plan(self, &window).map(drop));
+        }
+        let context = self.window.length_samples;
+        let expected = format!("at most window.length_samples ({context})");
+        let length = detect.length_samples;
+        checks.that(length <= context, "detect.length_samples", &expected, &length);
+        let (hop, expected) = (detect.context_hop_samples, format!("1 to window.length_samples ({context})"));
+        checks.that((1..=context).contains(&hop), "detect.context_hop_samples", &expected, &hop);
+        if let Some(axes) = detect.axes {
+            let expected = format!("1 to dim ({})", self.dim);
+            checks.that((1..=self.dim).contains(&axes), "detect.axes", &expected, &axes);
+        }
+        let scale_ok = detect.scale > 0.0 && detect.scale.is_finite();
+        checks.that(scale_ok, "detect.scale", "more than 0", &detect.scale);
+        checks.that(detect.bias.is_finite(), "detect.bias", "a finite number", &detect.bias);
+        let floor_s = detect.floor_window_s;
+        checks.that(floor_s > 0.0 && floor_s.is_finite(), "detect.floor_window_s", "more than 0", &floor_s);
+        let shares = [("detect.floor_max", detect.floor_max), ("detect.release", detect.release)];
+        for (field, value) in shares {
+            checks.that((0.0..=1.0).contains(&value), field, "0 to 1", &value);
+        }
+        let times =
+            [("detect.merge_gap_s", detect.merge_gap_s), ("detect.min_duration_s", detect.min_duration_s)];
+        for (field, value) in times {
+            checks.that(value >= 0.0 && value.is_finite(), field, "0 or more", &value);
+        }
+        checks.that((0.0..=0.5).contains(&detect.reach), "detect.reach", "0 to 0.5", &detect.reach);
     }
 
     fn check_audio(&self, checks: &mut Checks) {

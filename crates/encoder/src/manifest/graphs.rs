@@ -61,6 +61,11 @@ pub struct AudioGraph {
     pub longer_input: Option<String>,
     /// Name of the output tensor, `[batch, dim]`.
     pub output: String,
+    /// Whether several windows may share a run. `false` where a window's vector would depend on its neighbours, as with
+    /// dynamic quantisation: each is then run by itself.
+    // Left out where it is true, so that hashes of manifests from before the field stay what they were.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub batch: bool,
     /// Steps on each window's output, before pooling.
     #[serde(default)]
     pub window_post: Vec<Op>,
@@ -68,6 +73,10 @@ pub struct AudioGraph {
     pub pooling: Pooling,
     /// Steps after pooling; the last must be `l2`.
     pub post: Vec<Op>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The text graph: token ids in, one vector a text out.

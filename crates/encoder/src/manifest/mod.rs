@@ -2,11 +2,13 @@
 //!
 //! - this module: the manifest as a whole, its kind, its hash
 //! - `graphs`: the graphs, their tensors and what is done to their outputs
+//! - `detect`: how events are found, where that takes other windows
 //! - `origin`: the model's files, and where they come from
 //! - `scores`: from cosines to probabilities
 //! - `check`: what is wrong with a manifest, field by field
 
 mod check;
+mod detect;
 mod graphs;
 mod origin;
 mod scores;
@@ -18,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::EncoderError;
 
 pub use check::FieldProblem;
+pub use detect::Detect;
 pub use graphs::{
     AudioGraph, AxisNames, InputAxis, Op, Pooling, SegmentPolicy, Tagger, TextAnchors, TextGraph,
 };
@@ -56,6 +59,9 @@ pub struct Manifest {
     pub window: WindowSpec,
     /// How windows are pooled into the segments that an index stores.
     pub segment: SegmentPolicy,
+    /// How events are found, for models that want other windows for that.
+    #[serde(default)]
+    pub detect: Option<Detect>,
     /// The audio graph.
     pub audio: AudioGraph,
     /// The text graph, for models of kind `joint`.
@@ -127,8 +133,8 @@ impl Manifest {
     }
 
     /// SHA-256 (hexadecimal) of everything here that decides what a vector is: front end, windows, segments, graphs
-    /// and the files' checksums. Descriptions, origins and score calibration may change without making stored vectors
-    /// stale.
+    /// and the files' checksums. Descriptions, origins, score calibration and how events are found (`[detect]`) may change
+    /// without making stored vectors stale.
     #[must_use]
     pub fn vector_hash(&self) -> String {
         let goldens = self.self_test.as_ref().map(|t| t.goldens.as_str());
@@ -232,6 +238,54 @@ mod tests {
         }
     }
 
+    /// A second of `mini`'s front end every half second.
+    const DETECT: &str = "length_samples = 15600\nhop_samples = 8000\npad = \"repeat\"\ntail = \"shift\"\n\
+        context_hop_samples = 7680\naxes = 521\nscale = 20.0\nbias = -4.0\nfloor_max = 0.1\n";
+
+    #[test]
+    fn detection_has_defaults_for_what_a_manifest_need_not_say() {
+        let m =
+            Manifest::parse(&mini().replace("[audio]", &format!("[detect]\n{DETECT}[audio]")), "m").unwrap();
+        let detect = m.detect.unwrap();
+        assert_eq!(detect.window().hop_samples, 8000);
+        assert_eq!((detect.floor_window_s, detect.merge_gap_s, detect.min_duration_s), (120.0, 3.0, 0.2));
+        assert_eq!((detect.release, detect.reach), (0.8, 0.2));
+    }
+
+    #[test]
+    fn a_bad_field_of_detection_is_named() {
+        let cases = [
+            ("length_samples = 15600", "length_samples = 15601", "`detect.length_samples`"),
+            (
+                "length_samples = 15600\nhop_samples = 8000",
+                "length_samples = 100\nhop_samples = 80",
+                "`detect.length_samples`",
+            ),
+            ("hop_samples = 8000", "hop_samples = 0", "`detect.hop_samples`"),
+            ("hop_samples = 8000", "hop_samples = 15601", "`detect.hop_samples`"),
+            ("pad = \"repeat\"", "pad = \"none\"", "`features.frames`"),
+            ("context_hop_samples = 7680", "context_hop_samples = 0", "`detect.context_hop_samples`"),
+            ("context_hop_samples = 7680", "context_hop_samples = 15601", "`detect.context_hop_samples`"),
+            ("axes = 521", "axes = 0", "`detect.axes`"),
+            ("axes = 521", "axes = 618", "`detect.axes`"),
+            ("scale = 20.0", "scale = 0.0", "`detect.scale`"),
+            ("bias = -4.0", "bias = inf", "`detect.bias`"),
+            ("floor_max = 0.1", "floor_max = 1.5", "`detect.floor_max`"),
+            ("floor_max = 0.1", "floor_max = 0.1\nfloor_window_s = 0.0", "`detect.floor_window_s`"),
+            ("floor_max = 0.1", "floor_max = 0.1\nrelease = 1.1", "`detect.release`"),
+            ("floor_max = 0.1", "floor_max = 0.1\nmerge_gap_s = -1.0", "`detect.merge_gap_s`"),
+            ("floor_max = 0.1", "floor_max = 0.1\nmin_duration_s = nan", "`detect.min_duration_s`"),
+            ("floor_max = 0.1", "floor_max = 0.1\nreach = 0.6", "`detect.reach`"),
+            ("floor_max = 0.1", "floor_max = 0.1\ncolour = 3", "colour"),
+        ];
+        for (from, to, named) in cases {
+            assert!(DETECT.contains(from), "the table has no `{from}`");
+            let detect = format!("[detect]\n{}[audio]", DETECT.replacen(from, to, 1));
+            let e = Manifest::parse(&mini().replace("[audio]", &detect), "m.toml").unwrap_err().to_string();
+            assert!(e.contains(named) && e.contains("m.toml"), "{to}: {e}");
+        }
+    }
+
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
         let bad = mini().replace("dim = 617", "dim = 0").replace("prompt = \"{}\"", "prompt = \"\"");
@@ -248,10 +302,14 @@ mod tests {
         described.description.push('!');
         described.scores.multi_scale += 1.0;
         described.hub = Some(HubSource { repo: "a/b".to_owned(), revision: "c".to_owned() });
+        described.detect = Some(toml::from_str(DETECT).unwrap());
         assert_eq!(a.vector_hash(), described.vector_hash());
         let mut hopped = a.clone();
         hopped.window.hop_samples += 160;
         assert_ne!(a.vector_hash(), hopped.vector_hash());
+        let mut alone = a.clone();
+        alone.audio.batch = false;
+        assert_ne!(a.vector_hash(), alone.vector_hash());
         let mut other = a.clone();
         other.files[0].sha256 = Some("0".repeat(64));
         assert_ne!(a.vector_hash(), other.vector_hash());

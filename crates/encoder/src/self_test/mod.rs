@@ -5,6 +5,7 @@
 
 mod signals;
 
+use earmark_audio::WindowStream;
 use serde::Deserialize;
 
 use crate::{Embedding, EncoderError, Head, Kind, Model, Runtime};
@@ -32,7 +33,7 @@ pub struct SelfTestReport {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Check {
-    /// What: `files`, `audio graph`, `audio spread`, `classes`, `text graph`, `text spread`, `known vectors`.
+    /// What: `files`, `audio graph`, `audio spread`, `detection windows`, `classes`, `text graph`, `text spread`, `known vectors`.
     pub name: &'static str,
     /// Whether it is as it should be.
     pub passed: bool,
@@ -113,22 +114,22 @@ impl Model {
         samples: &[f32],
         name: &str,
     ) -> Result<Embedding, EncoderError> {
-        self.pool(&rows_of(self, encoder, samples)?, name)
+        self.pool(&rows_of(self.window_stream(None)?, encoder, samples)?, name)
     }
 }
 
-/// The encoder's rows for each window of `samples`.
+/// The encoder's rows for each window that `stream` cuts `samples` into.
 fn rows_of(
-    model: &Model,
+    mut stream: WindowStream,
     encoder: &mut crate::AudioEncoder,
     samples: &[f32],
 ) -> Result<Vec<f32>, EncoderError> {
     let mut windows = Vec::new();
-    let mut stream = model.window_stream(None)?;
     stream.push(samples, &mut |window| windows.push(window));
     stream.finish(&mut |window| windows.push(window));
     let mut rows = Vec::new();
-    windows.iter().try_for_each(|window| encoder.encode(&window.features, &mut rows))?;
+    let shape = stream.shape();
+    windows.iter().try_for_each(|window| encoder.encode_shaped(shape, &window.features, &mut rows))?;
     Ok(rows)
 }
 
@@ -162,6 +163,12 @@ fn try_audio(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Outco
     };
     checks.push(Check { name, passed, found });
     checks.push(spread("audio spread", "test signals", &embeddings));
+    if let Some(stream) = model.detection_stream(None)? {
+        let samples = signals::make(signals::NAMES[0], rate).unwrap_or_default();
+        let rows = rows_of(stream, &mut encoder, &samples)?;
+        let found = format!("{} rows of {} numbers", rows.len() / encoder.width().max(1), encoder.width());
+        checks.push(Check { name: "detection windows", passed: true, found });
+    }
 
     for golden in model.goldens()?.audio {
         let Some(at) = signals::NAMES.iter().position(|n| *n == golden.signal) else {
@@ -182,7 +189,7 @@ fn try_classes(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Out
     let mut encoder = model.audio_encoder(runtime, Head::Classes)?;
     let rate = model.manifest().front_end.sample_rate();
     let samples = signals::make(signals::NAMES[0], rate).unwrap_or_default();
-    let rows = rows_of(model, &mut encoder, &samples)?;
+    let rows = rows_of(model.window_stream(None)?, &mut encoder, &samples)?;
     let outside = rows.iter().copied().find(|p| !(0.0..=1.0).contains(p));
     let found = match outside {
         None => format!("{} probabilities", encoder.width()),

@@ -87,6 +87,13 @@ pub(super) fn figures(results: &Results) -> Vec<Figure> {
                 r.error_rate,
                 "errors for each second in which a class is heard; less is better",
             ),
+            Figure::share("overlap F1", r.overlap_f1, "events found, somewhere in their time"),
+            Figure::share("onset F1", r.onset_f1, "events found, beginning within 0.5 s"),
+            Figure::number(
+                "false alarms an hour",
+                r.false_alarms_per_hour,
+                "found events that no event of their class is left for; less is better",
+            ),
         ],
     }
 }

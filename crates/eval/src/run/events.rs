@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use earmark_engine::events::{Event as Found, EventOptions, detect, find_events, score_track};
+use earmark_engine::events::{Event as Found, EventOptions, EventSettings, detect, find_events, score_track};
 use earmark_engine::ingest::IngestEvent;
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Engine, EngineError, Source};
@@ -36,11 +36,13 @@ pub(super) fn evaluate(
     }
     let sets = asked.iter().map(|templates| classes::encode(engine, &dataset.classes, templates));
     let sets: Vec<EncodedLabels> = sets.collect::<Result<_, _>>()?;
-    let settings = EventOptions::default();
+    let manifest = engine.model().manifest();
+    let settings = EventOptions::default().settle(manifest)?;
     let texts: Vec<&str> = dataset.classes.iter().map(|class| class.text.as_str()).collect();
     let version = env!("CARGO_PKG_VERSION");
-    let scores = &engine.model().manifest().scores;
-    let question = format!("{version} {:?} {scores:?} {settings:?} {texts:?} {asked:?}", engine.identity());
+    let (scores, detect) = (&manifest.scores, &manifest.detect);
+    let question =
+        format!("{version} {:?} {scores:?} {detect:?} {settings:?} {texts:?} {asked:?}", engine.identity());
     let mut kept = KeptEvents::open(folder, &question)?;
 
     let size = |clip: &Item| std::fs::metadata(&clip.path).map_or(0, |file| file.len());
@@ -79,7 +81,8 @@ pub(super) fn evaluate(
                     beside.push(Skipped { path: name.clone(), reason });
                 }
                 for (recordings, found) in recordings.iter_mut().zip(found) {
-                    recordings.push(Recording { name: name.clone(), expected: expected.clone(), found });
+                    let (name, expected) = (name.clone(), expected.clone());
+                    recordings.push(Recording { name, duration_s, expected, found });
                 }
             }
             Err(e) => {
@@ -127,7 +130,7 @@ fn find(
     clip: &Item,
     name: &str,
     sets: &[EncodedLabels],
-    settings: &EventOptions,
+    settings: &EventSettings,
 ) -> Result<InRecording, EngineError> {
     let Some((own, others)) = sets.split_first() else { return Ok(InRecording::default()) };
     let (found, encoded) = detect(engine, Source::Path(clip.path.clone()), name, own, settings)?;

@@ -1,7 +1,7 @@
 //! How the figures came about, in words.
 
 use earmark_engine::Engine;
-use earmark_engine::events::hop_samples;
+use earmark_engine::events::EventDefaults;
 
 use crate::datasets::{Dataset, Task};
 use crate::report::Protocol;
@@ -16,20 +16,38 @@ pub(super) fn of(
 ) -> Protocol {
     let model = engine.model();
     let manifest = model.manifest();
-    let (window_s, rate) = (manifest.window_s(), f64::from(manifest.front_end.sample_rate()));
-    let hop_s = manifest.window.hop_samples as f64 / rate;
-    let windows = |hop_s: f64| format!("windows of {window_s:.3} s every {hop_s:.3} s over the whole file");
+    let rate = f64::from(manifest.front_end.sample_rate());
+    let windows = |length: usize, hop: usize| {
+        let (length_s, hop_s) = (length as f64 / rate, hop as f64 / rate);
+        format!("windows of {length_s:.3} s every {hop_s:.3} s over the whole file")
+    };
+    let (length, hop) = (manifest.window.length_samples, manifest.window.hop_samples);
     let (crop, pooling) = if dataset.task == Task::Events {
-        (
-            windows(hop_samples(engine, None) as f64 / rate),
-            "none: each window has a score, smoothed by a median over 0.36 s".to_owned(),
-        )
+        let defaults = EventDefaults::of(manifest);
+        let (smooth_s, gap_s) = (defaults.smooth_s, defaults.merge_gap_s);
+        let smoothed =
+            if smooth_s > 0.0 { format!(", smoothed by a median over {smooth_s} s") } else { String::new() };
+        let rest = format!("threshold {}, gaps under {gap_s} s joined", defaults.threshold);
+        match &manifest.detect {
+            Some(detect) => (
+                format!(
+                    "{}, within {}",
+                    windows(detect.length_samples, detect.hop_samples),
+                    windows(length, detect.context_hop_samples)
+                ),
+                format!("none: each window has a score, from itself and from its context{smoothed}; {rest}"),
+            ),
+            None => (
+                windows(length, defaults.hop_samples),
+                format!("none: each window has a score{smoothed}; {rest}"),
+            ),
+        }
     } else {
         let pooling = format!(
-            "{:?} over the windows of a segment of {}, then the mean of the segments by length, as `classify --indexed`",
+            "{:?} over the windows of a segment of {}, then the mean of the segments by the seconds that they add, as `classify --indexed`",
             manifest.audio.pooling, manifest.segment.windows
         );
-        (windows(hop_s), pooling.to_lowercase())
+        (windows(length, hop), pooling.to_lowercase())
     };
     let sampled = options.limit.is_some_and(|limit| limit < dataset.clips.len());
     let random_folds = matches!(options.fit, Some((_, super::FoldChoice::Random(_))));

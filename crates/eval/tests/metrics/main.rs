@@ -172,6 +172,7 @@ fn when_something_is_heard() {
             .enumerate()
             .map(|(i, scene)| Recording {
                 name: format!("{i}.wav"),
+                duration_s: 60.0,
                 expected: scene.expected.iter().map(event).collect(),
                 found: scene.found.iter().map(event).collect(),
             })
@@ -187,10 +188,46 @@ fn when_something_is_heard() {
     }
 }
 
+fn of(duration_s: f64, expected: Vec<Event>, found: Vec<Event>) -> Recording {
+    Recording { name: "a".into(), duration_s, expected, found }
+}
+
+#[test]
+fn an_event_is_found_by_overlap_by_its_onset_or_falsely() {
+    let event = |class, onset_s, offset_s| Event { class, onset_s, offset_s };
+    let figures = |expected: Vec<Event>, found: Vec<Event>| {
+        let ours = metrics::events(&names("c", 2), &[of(1800.0, expected, found)]).unwrap();
+        (ours.overlap_f1, ours.onset_f1, ours.false_alarms_per_hour)
+    };
+    let truth = vec![event(0, 10.0, 12.0), event(0, 20.0, 21.0), event(1, 30.0, 40.0)];
+    assert_eq!(figures(truth.clone(), truth.clone()), (1.0, 1.0, 0.0));
+    assert_eq!(figures(truth.clone(), vec![]), (0.0, 0.0, 0.0));
+    // Touching is no overlap; an onset may be 0.5 s off, and its event need not overlap.
+    let (overlap, onset, false_alarms) = figures(truth.clone(), vec![event(0, 9.5, 10.0)]);
+    near("overlap F1", overlap, 0.0);
+    near("onset F1", onset, 2.0 / 4.0);
+    near("false alarms", false_alarms, 2.0);
+    // Late by 0.51 s, but within its time.
+    let (overlap, onset, false_alarms) = figures(truth.clone(), vec![event(1, 30.51, 33.0)]);
+    near("overlap F1", overlap, 2.0 / 4.0);
+    near("onset F1", onset, 0.0);
+    near("false alarms", false_alarms, 0.0);
+    // The second piece of an event, one of another class, and one event over two of the truth.
+    let pieces = vec![event(1, 30.0, 33.0), event(1, 35.0, 40.0), event(0, 36.0, 37.0), event(0, 10.0, 21.0)];
+    let (overlap, onset, false_alarms) = figures(truth, pieces);
+    near("overlap F1", overlap, 4.0 / 7.0);
+    near("onset F1", onset, 4.0 / 7.0);
+    near("false alarms", false_alarms, 4.0);
+    // The hours of all recordings count, silent ones too.
+    let (expected, alarm) = (vec![event(0, 1.0, 2.0)], vec![event(0, 5.0, 6.0)]);
+    let recordings = [of(900.0, expected, vec![]), of(2700.0, vec![], alarm)];
+    near("false alarms", metrics::events(&names("c", 1), &recordings).unwrap().false_alarms_per_hour, 1.0);
+}
+
 #[test]
 fn a_wrong_time_costs_nothing() {
     let event = |offset_s| Event { class: 0, onset_s: 0.0, offset_s };
-    let recording = Recording { name: "a".into(), expected: vec![event(1.0)], found: vec![event(1e300)] };
+    let recording = of(3600.0, vec![event(1.0)], vec![event(1e300)]);
     let ours = metrics::events(&names("c", 1), &[recording]).unwrap();
     assert!(ours.segment_f1 < 1e-9 && ours.event_f1 == 0.0);
 }
@@ -213,10 +250,10 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(metrics::accuracy(&row, &[2]), Err(MetricError::OutOfRange { received: 2, .. })));
     assert!(matches!(metrics::accuracy(&[vec![f32::NAN, 0.0]], &[0]), Err(MetricError::NotFinite { .. })));
     assert!(matches!(metrics::macro_map(&row, &[vec![]]), Err(MetricError::Empty(_))));
-    let silent = Recording { name: "a".into(), expected: vec![], found: vec![] };
+    let silent = of(3600.0, vec![], vec![]);
     assert!(matches!(metrics::events(&names("c", 1), &[silent]), Err(MetricError::Empty(_))));
     let odd = Event { class: 0, onset_s: f64::NAN, offset_s: 1.0 };
-    let recording = Recording { name: "odd.wav".into(), expected: vec![odd], found: vec![] };
+    let recording = Recording { name: "odd.wav".into(), ..of(3600.0, vec![odd], vec![]) };
     let error = metrics::events(&names("c", 1), &[recording]).unwrap_err();
     assert!(error.to_string().contains("odd.wav"), "{error}");
 }

@@ -106,7 +106,18 @@ fn all_tasks_have_pages() {
         ),
         ("multi-label", samples::multi_label(), vec!["macro mAP", "d\u{2032}", "Reliability"]),
         ("retrieval", samples::retrieval(), vec!["mAP@10", "median rank", "its clip at place"]),
-        ("events", samples::events(), vec!["segment F1", "error rate", "what was found"]),
+        (
+            "events",
+            samples::events(),
+            vec![
+                "segment F1",
+                "error rate",
+                "overlap F1",
+                "onset F1",
+                "false alarms an hour",
+                "what was found",
+            ],
+        ),
     ];
     for (name, report, texts) in listed {
         let page = page(name, &report);

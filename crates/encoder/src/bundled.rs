@@ -22,12 +22,13 @@ macro_rules! folder {
 }
 
 /// One graph, whose two outputs serve two models.
-static YAMNET_GRAPH: &[u8] = include_bytes!("../../../models/mini/audio.onnx");
+static CED_GRAPH: &[u8] = include_bytes!("../../../models/mini/audio.onnx");
 
 /// Known models; those that are there whole come first, and the first of them is the default.
 static FOLDERS: &[Folder] = &[
-    folder!("mini": "manifest.toml", "text.onnx", "tokenizer.json", "axes.txt"; ("audio.onnx", YAMNET_GRAPH)),
-    folder!("yamnet": "manifest.toml", "classes.txt"; ("audio.onnx", YAMNET_GRAPH)),
+    folder!("mini": "manifest.toml", "text.onnx", "tokenizer.json", "axes.txt"; ("audio.onnx", CED_GRAPH)),
+    folder!("ced-tiny": "manifest.toml", "classes.txt"; ("audio.onnx", CED_GRAPH)),
+    folder!("yamnet": "manifest.toml", "audio.onnx", "classes.txt"),
     folder!("musicnn": "manifest.toml", "audio.onnx", "classes.txt"),
     folder!("clap-htsat-unfused": "manifest.toml"),
     folder!("clap-htsat-unfused-fp32": "manifest.toml", "export.py", "requirements.txt"),

@@ -6,6 +6,7 @@ mod args;
 mod args_fit;
 mod commands;
 mod context;
+mod familiarity;
 mod label_source;
 mod open;
 mod output;

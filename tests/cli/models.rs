@@ -329,7 +329,7 @@ fn every_manifest_that_is_known_passes_the_check() {
     for row in rows.as_array().unwrap() {
         assert!(row["problem"].is_null() && row["kind"].is_string() && row["licence"].is_string(), "{row}");
         assert!(found.stdout.contains(row["name"].as_str().unwrap()), "{row}");
-        // So do their folders in the checkout, where yamnet has no graph of its own: it shares mini's.
+        // So do their folders in the checkout, where ced-tiny has no graph of its own: it shares mini's.
         let folder = repo().join("models").join(row["name"].as_str().unwrap());
         let found = sandbox.run(["models", "check", folder.to_str().unwrap()]);
         assert_eq!(found.code, Some(0), "{found:#?}");

@@ -18,7 +18,7 @@ fn an_exported_index_comes_back_the_same() {
     let npy = fs::read(sandbox.path("out/vectors.npy")).unwrap();
     let header = String::from_utf8_lossy(&npy[..128]).into_owned();
     let rows = sandbox.json(["info", "--json"])["segments"].as_u64().unwrap();
-    assert!(header.contains(&format!("({rows}, 617)")), "{header}");
+    assert!(header.contains(&format!("({rows}, 623)")), "{header}");
     let error = sandbox.fails(1, ["export", "out"]);
     assert!(error.contains("out") && error.contains("empty folder"), "{error}");
 }

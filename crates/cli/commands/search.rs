@@ -11,6 +11,7 @@ use earmark_index::{Hit, Index, SearchRequest};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
+use crate::familiarity::{self, Known};
 use crate::output::note;
 use crate::units::clock;
 use crate::{context, output};
@@ -43,6 +44,9 @@ struct SharedRow {
 struct Document<'a> {
     query: String,
     model: &'a str,
+    /// How well the model knows each text of the query.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    texts: Vec<Known>,
     results: Vec<Row<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -70,7 +74,13 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let found = response.hits.len();
     let hits: Vec<Hit> = response.hits.into_iter().take_while(|h| h.score >= min_score).collect();
     let note = note(&index, &hits, response.clips_admitted, found - hits.len(), min_score)?;
-    print(&args, &engine, &index, &query, &hits, note, global.quiet)?;
+    let texts = parts.iter().filter_map(|part| match &part.what {
+        Like::Text(text) => Some(text.as_str()),
+        Like::File { .. } => None,
+    });
+    let known = familiarity::of(&engine, &texts.collect::<Vec<_>>())?;
+    familiarity::warn(&known, global);
+    print(&args, &engine, &index, &query, &hits, known, note, global.quiet)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -126,6 +136,7 @@ fn print(
     index: &Index,
     query: &Embedding,
     hits: &[Hit],
+    texts: Vec<Known>,
     note: Option<String>,
     quiet: bool,
 ) -> Result<()> {
@@ -152,6 +163,7 @@ fn print(
         return output::json(&Document {
             query,
             model: &engine.model().manifest().id,
+            texts,
             results: rows()?,
             note,
         });

@@ -27,8 +27,8 @@ pub use embedding::{Embedding, dot, normalise};
 pub use error::EncoderError;
 pub use files::ModelFiles;
 pub use manifest::{
-    AudioGraph, AxisNames, Detect, ExportRecipe, FieldProblem, FileEntry, HubSource, InputAxis, Kind,
-    Manifest, Op, Pooling, Scores, SegmentPolicy, SelfTestSpec, Tagger, TextAnchors, TextGraph,
+    AudioGraph, AxisNames, Detect, ExportRecipe, Familiarity, FieldProblem, FileEntry, HubSource, InputAxis,
+    Kind, Manifest, Op, Pooling, Scores, SegmentPolicy, SelfTestSpec, Tagger, TextAnchors, TextGraph,
 };
 pub use model::{Model, PIPELINE_VERSION};
 pub use runtime::Runtime;

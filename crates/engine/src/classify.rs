@@ -234,6 +234,7 @@ mod tests {
         min_similarity: 0.1,
         multi_scale: 10.0,
         multi_bias: -4.0,
+        familiarity: None,
     };
 
     #[test]

@@ -107,6 +107,15 @@ impl Engine {
         })
     }
 
+    /// For each description, the probability that the model knows what it is about: low for words that are not English, or
+    /// about no sound. `None` for models that cannot tell.
+    ///
+    /// # Errors
+    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
+    pub fn familiarity(&self, texts: &[&str]) -> Result<Option<Vec<f32>>, EngineError> {
+        self.with_text(|encoder| Ok(encoder.familiarity(texts)?))
+    }
+
     /// How many tokens a description is, in the model's prompt and with special tokens.
     ///
     /// # Errors

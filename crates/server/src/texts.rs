@@ -13,10 +13,11 @@ use crate::error::{ApiError, ApiResult};
 /// Texts encoded in one go at most.
 pub(crate) const BATCH: usize = 32;
 
-/// A description's vector, and how many tokens it took.
+/// A description's vector, how many tokens it took, and how well the model knows it, where it can tell.
 pub(crate) struct Encoded {
     pub(crate) vector: Embedding,
     pub(crate) tokens: usize,
+    pub(crate) familiarity: Option<f32>,
 }
 
 type Answer = ApiResult<Arc<Encoded>>;
@@ -100,5 +101,6 @@ fn embed_one(engine: &Engine, text: &str) -> Answer {
 }
 
 fn counted(engine: &Engine, text: &str, vector: Embedding) -> Answer {
-    Ok(Arc::new(Encoded { vector, tokens: engine.count_tokens(text)? }))
+    let familiarity = engine.familiarity(&[text])?.and_then(|known| known.first().copied());
+    Ok(Arc::new(Encoded { vector, tokens: engine.count_tokens(text)?, familiarity }))
 }

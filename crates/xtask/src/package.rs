@@ -14,7 +14,7 @@ use crate::notices;
 use crate::setup;
 use crate::shell::{self, Repo, run};
 
-/// Models that are inside the program; their licences go with it. yamnet's is mini's, whose graph it is.
+/// Models that are inside the program; their licences go with it. ced-tiny's is mini's, whose graph it is.
 const BUNDLED_MODELS: [&str; 4] = ["mini", "ced-tiny", "yamnet", "musicnn"];
 
 /// Shells that `earmark completions` knows, and the file names by which they find completions.

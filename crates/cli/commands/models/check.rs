@@ -186,7 +186,7 @@ fn check_file(findings: &mut Findings, manifest: &Manifest, file: &FileEntry, su
     let origin = match (&manifest.hub, &file.hub_path, &manifest.export) {
         (Some(hub), Some(path), _) => Some(format!("comes from {path} in {}", hub.repo)),
         (_, _, Some(export)) => Some(format!("is made by {}", export.recipe)),
-        // In the checkout yamnet has no graph of its own: it shares mini's.
+        // In the checkout ced-tiny has no graph of its own: it shares mini's.
         _ if is_compiled_in(&manifest.id, file) => Some("is inside earmark".to_owned()),
         _ => None,
     };

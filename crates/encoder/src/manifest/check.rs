@@ -159,6 +159,13 @@ impl Manifest {
                 "`{}` where the label goes",
                 &quoted(&text.prompt),
             );
+            let both = text.familiarity_output.is_some() == self.scores.familiarity.is_some();
+            checks.that(
+                both,
+                "scores.familiarity",
+                "a table, together with text.familiarity_output",
+                &"one of them",
+            );
             let in_range = (3..=MAX_AXIS).contains(&text.max_tokens);
             checks.that(in_range, "text.max_tokens", &format!("3 to {MAX_AXIS}"), &text.max_tokens);
             let both = text.pad_id.is_some() == text.pad_to.is_some();

@@ -95,6 +95,10 @@ pub struct TextGraph {
     /// Name of a second output, `[batch, any]`: a general sentence embedding, which [`TextAnchors`] of other models use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentence_output: Option<String>,
+    /// Name of a third output, `[batch, 1]`: how near the text comes to anything the model knows. `scores.familiarity`
+    /// makes a probability of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity_output: Option<String>,
     /// The `tokenizer.json`.
     pub tokenizer: String,
     /// Longer texts are cut to this many tokens, special tokens included.

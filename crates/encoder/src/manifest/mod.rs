@@ -25,7 +25,7 @@ pub use graphs::{
     AudioGraph, AxisNames, InputAxis, Op, Pooling, SegmentPolicy, Tagger, TextAnchors, TextGraph,
 };
 pub use origin::{ExportRecipe, FileEntry, HubSource, SelfTestSpec};
-pub use scores::Scores;
+pub use scores::{Familiarity, Scores};
 
 /// The manifest schema that this program reads.
 const SCHEMA: u32 = 1;
@@ -193,8 +193,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn bundled(model: &str) -> String {
+        String::from_utf8(crate::bundled::read(model, "manifest.toml").unwrap().to_vec()).unwrap()
+    }
+
     fn mini() -> String {
-        String::from_utf8(crate::bundled::read("mini", "manifest.toml").unwrap().to_vec()).unwrap()
+        bundled("mini")
     }
 
     #[test]
@@ -209,8 +213,8 @@ mod tests {
         let cases = [
             ("schema = 1", "schema = 9", "`schema`"),
             ("id = \"mini\"", "id = \"Mini Mouse\"", "`id`"),
-            ("hop_samples = 7680", "hop_samples = 0", "`window.hop_samples`"),
-            ("windows = 10", "windows = 0", "`segment.windows`"),
+            ("hop_samples = 80000", "hop_samples = 0", "`window.hop_samples`"),
+            ("windows = 1", "windows = 0", "`segment.windows`"),
             ("\"batch\", \"frames\"", "\"batch\", \"colour\"", "`audio.input_shape`"),
             ("prompt = \"{}\"", "prompt = \"sound\"", "`text.prompt`"),
             ("graph = \"text.onnx\"", "graph = \"other.onnx\"", "`text.graph`"),
@@ -227,8 +231,8 @@ mod tests {
             ),
             ("n_mels = 64", "n_mels = 0", "`front_end.n_mels`"),
             ("kind = \"joint\"", "kind = \"tagger\"", "`tagger`"),
-            ("logit_scale = 25.0\n", "", "`scores.logit_scale`"),
-            ("dim = 617", "dim = 617\ncolour = 3", "colour"),
+            ("logit_scale = 16.0\n", "", "`scores.logit_scale`"),
+            ("dim = 623", "dim = 623\ncolour = 3", "colour"),
         ];
         let good = mini();
         for (from, to, named) in cases {
@@ -238,14 +242,17 @@ mod tests {
         }
     }
 
-    /// A second of `mini`'s front end every half second.
+    /// A second every half second, for `yamnet`, whose own manifest has no such table.
     const DETECT: &str = "length_samples = 15600\nhop_samples = 8000\npad = \"repeat\"\ntail = \"shift\"\n\
         context_hop_samples = 7680\naxes = 521\nscale = 20.0\nbias = -4.0\nfloor_max = 0.1\n";
 
     #[test]
     fn detection_has_defaults_for_what_a_manifest_need_not_say() {
-        let m =
-            Manifest::parse(&mini().replace("[audio]", &format!("[detect]\n{DETECT}[audio]")), "m").unwrap();
+        let m = Manifest::parse(
+            &bundled("yamnet").replace("[audio]", &format!("[detect]\n{DETECT}[audio]")),
+            "m",
+        )
+        .unwrap();
         let detect = m.detect.unwrap();
         assert_eq!(detect.window().hop_samples, 8000);
         assert_eq!((detect.floor_window_s, detect.merge_gap_s, detect.min_duration_s), (120.0, 3.0, 0.2));
@@ -267,7 +274,7 @@ mod tests {
             ("context_hop_samples = 7680", "context_hop_samples = 0", "`detect.context_hop_samples`"),
             ("context_hop_samples = 7680", "context_hop_samples = 15601", "`detect.context_hop_samples`"),
             ("axes = 521", "axes = 0", "`detect.axes`"),
-            ("axes = 521", "axes = 618", "`detect.axes`"),
+            ("axes = 521", "axes = 522", "`detect.axes`"),
             ("scale = 20.0", "scale = 0.0", "`detect.scale`"),
             ("bias = -4.0", "bias = inf", "`detect.bias`"),
             ("floor_max = 0.1", "floor_max = 1.5", "`detect.floor_max`"),
@@ -281,14 +288,15 @@ mod tests {
         for (from, to, named) in cases {
             assert!(DETECT.contains(from), "the table has no `{from}`");
             let detect = format!("[detect]\n{}[audio]", DETECT.replacen(from, to, 1));
-            let e = Manifest::parse(&mini().replace("[audio]", &detect), "m.toml").unwrap_err().to_string();
+            let bad = bundled("yamnet").replace("[audio]", &detect);
+            let e = Manifest::parse(&bad, "m.toml").unwrap_err().to_string();
             assert!(e.contains(named) && e.contains("m.toml"), "{to}: {e}");
         }
     }
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let bad = mini().replace("dim = 617", "dim = 0").replace("prompt = \"{}\"", "prompt = \"\"");
+        let bad = mini().replace("dim = 623", "dim = 0").replace("prompt = \"{}\"", "prompt = \"\"");
         let Err(EncoderError::ManifestFields { problems, .. }) = Manifest::parse(&bad, "m.toml") else {
             panic!("it was accepted");
         };

@@ -24,6 +24,28 @@ pub struct Scores {
     pub multi_scale: f32,
     /// See [`Scores::multi_scale`].
     pub multi_bias: f32,
+    /// From `text.familiarity_output` to the probability that the model knows what a text is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<Familiarity>,
+}
+
+/// Reads how near a text comes to anything the model knows: `sigmoid(scale * nearness + bias)` is the probability that it
+/// describes a sound in words that the model knows. Below one half, faces warn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Familiarity {
+    /// Factor on the nearness.
+    pub scale: f32,
+    /// Added to it.
+    pub bias: f32,
+}
+
+impl Familiarity {
+    /// The probability for a nearness.
+    #[must_use]
+    pub fn probability(self, nearness: f32) -> f32 {
+        1.0 / (1.0 + (-(self.scale * nearness + self.bias)).exp())
+    }
 }
 
 impl Scores {

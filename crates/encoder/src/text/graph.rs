@@ -43,7 +43,9 @@ impl Graph {
         let session = open_session(model, runtime, &spec.graph)?;
         let inputs: Vec<&str> =
             std::iter::once(spec.input_ids.as_str()).chain(spec.attention_mask.as_deref()).collect();
-        check_tensors(id, &spec.graph, &session, &inputs, output)?;
+        for output in std::iter::once(output).chain(spec.familiarity_output.as_deref()) {
+            check_tensors(id, &spec.graph, &session, &inputs, output)?;
+        }
         Ok(Self { session, tokenizer, model: id.clone(), output: output.to_owned(), spec: spec.clone() })
     }
 
@@ -67,11 +69,17 @@ impl Graph {
 
     /// The graph's output for each text, one row a text.
     pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let output = self.output.clone();
+        self.rows_of(texts, &output)
+    }
+
+    /// The output of that name for each text, one row a text.
+    pub(super) fn rows_of(&mut self, texts: &[&str], output: &str) -> Result<Vec<Vec<f32>>, EncoderError> {
         let tokens = texts.iter().map(|t| self.tokens(t)).collect::<Result<Vec<_>, _>>()?;
         let mut rows = vec![Vec::new(); texts.len()];
         for group in self.groups(&tokens) {
             let batch: Vec<&Tokens> = group.iter().map(|&i| &tokens[i]).collect();
-            let values = self.run(&batch)?;
+            let values = self.run(&batch, output)?;
             let width = values.len() / batch.len();
             for (&i, row) in group.iter().zip(values.chunks_exact(width.max(1))) {
                 rows[i] = row.to_vec();
@@ -97,7 +105,7 @@ impl Graph {
     }
 
     /// Runs texts of equal length; gives `[batch, width]`.
-    fn run(&mut self, batch: &[&Tokens]) -> Result<Vec<f32>, EncoderError> {
+    fn run(&mut self, batch: &[&Tokens], output: &str) -> Result<Vec<f32>, EncoderError> {
         let model = &self.model;
         let ort_error = |e: ort::Error| EncoderError::Ort { model: model.clone(), reason: e.to_string() };
         let length = batch.first().map_or(0, |t| t.ids.len());
@@ -111,7 +119,7 @@ impl Graph {
             inputs.push((mask, Tensor::from_array((shape, attended)).map_err(ort_error)?.into()));
         }
         let outputs = self.session.run(inputs).map_err(ort_error)?;
-        let (shape, values) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+        let (shape, values) = outputs[output].try_extract_tensor::<f32>().map_err(ort_error)?;
         if values.is_empty() || !values.len().is_multiple_of(batch.len()) {
             return Err(EncoderError::Graph {
                 model: model.clone(),

@@ -4,7 +4,7 @@ mod clauses;
 mod graph;
 
 use crate::audio::{apply, softmax};
-use crate::manifest::Op;
+use crate::manifest::{Familiarity, Op};
 use crate::{Embedding, EncoderError, Model, ModelFiles, Runtime, dot, normalise};
 use clauses::{Clauses, NOT_WEIGHT};
 use graph::Graph;
@@ -16,6 +16,8 @@ pub struct TextEncoder {
     prompt: String,
     /// Whether several sounds in one text are embedded one by one.
     clauses: bool,
+    /// The graph's output that says how well a text is known, and how to read it.
+    familiarity: Option<(String, Familiarity)>,
     model: String,
     dim: usize,
 }
@@ -36,7 +38,8 @@ impl TextEncoder {
             let graph = Graph::open(model, runtime, text, &text.output)?;
             let head = TextHead::Steps(text.post.clone());
             let (prompt, clauses) = (text.prompt.clone(), text.clauses);
-            return Ok(Self { graph, head, prompt, clauses, model: id, dim });
+            let familiarity = text.familiarity_output.clone().zip(manifest.scores.familiarity);
+            return Ok(Self { graph, head, prompt, clauses, familiarity, model: id, dim });
         }
         if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
             let mut graph = open_sentences(&anchors.sentences, runtime, &id)?;
@@ -47,7 +50,15 @@ impl TextEncoder {
             }
             let head = TextHead::Anchors { anchors: directions, temperature: anchors.temperature };
             // Their texts go through the bundled sentence encoder, which needs it.
-            return Ok(Self { graph, head, prompt: "{}".to_owned(), clauses: true, model: id, dim });
+            return Ok(Self {
+                graph,
+                head,
+                prompt: "{}".to_owned(),
+                clauses: true,
+                familiarity: None,
+                model: id,
+                dim,
+            });
         }
         Err(EncoderError::NoSuchSide {
             model: id,
@@ -101,6 +112,25 @@ impl TextEncoder {
             embeddings.push(Embedding::from_values(less, &self.model, &format!("the text `{text}`"))?);
         }
         Ok(embeddings)
+    }
+
+    /// For each text, the probability that the model knows what it is about; `None` for models that cannot tell. Of a text
+    /// of several sounds, that of the least known.
+    ///
+    /// # Errors
+    /// [`EncoderError::EmptyText`], [`EncoderError::Tokenizer`], [`EncoderError::Ort`], [`EncoderError::Graph`].
+    pub fn familiarity(&mut self, texts: &[&str]) -> Result<Option<Vec<f32>>, EncoderError> {
+        texts.iter().try_for_each(|text| not_empty(text))?;
+        let Some((output, read)) = self.familiarity.clone() else { return Ok(None) };
+        let cut: Vec<Clauses> = texts.iter().map(|text| Clauses::of(text)).collect();
+        let mut least = Vec::with_capacity(texts.len());
+        for clauses in &cut {
+            let parts: Vec<&str> = clauses.heard.iter().chain(&clauses.not).map(String::as_str).collect();
+            let rows = self.graph.rows_of(&parts, &output)?;
+            let nearness = rows.iter().filter_map(|row| row.first()).copied().fold(f32::INFINITY, f32::min);
+            least.push(read.probability(nearness));
+        }
+        Ok(Some(least))
     }
 
     fn embed_whole(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {

@@ -161,6 +161,7 @@ const SCORES: Scores = Scores {
     min_similarity: 0.1,
     multi_scale: 10.0,
     multi_bias: -4.0,
+    familiarity: None,
 };
 
 #[test]

@@ -128,8 +128,19 @@ pub(crate) struct SearchAnswer {
     clips_admitted: usize,
     /// The threshold that was used.
     min_score: Option<f32>,
+    /// How well the model knows each text of the query; empty for models that cannot tell.
+    texts: Vec<KnownTextDto>,
     model: String,
     took_ms: f64,
+}
+
+/// A text, and how well the model knows it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KnownText)]
+pub(crate) struct KnownTextDto {
+    text: String,
+    /// Probability that it describes a sound in words that the model knows; below 0.5 the hits may mean little.
+    familiarity: f32,
 }
 
 /// Multipart form: the request as JSON, and files by the names that the query's parts call them.
@@ -158,7 +169,7 @@ pub(crate) async fn search(
     let k = bounded("k", request.k, 1, bounds.results)?;
     let offset = offset(request.cursor.as_deref())?;
     let min_score = request.min_score.unwrap_or(Some(open.engine.model().manifest().scores.min_similarity));
-    let parts = vectors(&app, &open, request.query, files).await?;
+    let (parts, texts) = vectors(&app, &open, request.query, files).await?;
     let plan = Plan {
         k,
         offset,
@@ -168,6 +179,7 @@ pub(crate) async fn search(
         explain: request.explain,
         mode: request.mode,
         without: None,
+        texts,
         begun,
     };
     run(&app, open, parts, plan).await.map(Json)
@@ -184,6 +196,7 @@ struct Plan {
     mode: ModeDto,
     /// A clip that is not to be among the hits.
     without: Option<u64>,
+    texts: Vec<KnownTextDto>,
     begun: Instant,
 }
 
@@ -251,6 +264,7 @@ async fn run(
                 below_min_score,
                 clips_admitted: response.clips_admitted,
                 min_score,
+                texts: plan.texts,
                 model: open.engine.model().manifest().id.clone(),
                 took_ms: begun.elapsed().as_secs_f64() * 1000.0,
             })
@@ -258,14 +272,15 @@ async fn run(
         .await
 }
 
-/// The vector of every part, with its weight.
+/// The vector of every part, with its weight, and how well the model knows those that are texts.
 async fn vectors(
     app: &App,
     open: &Arc<Open>,
     parts: Vec<PartDto>,
     mut files: Vec<Upload>,
-) -> ApiResult<Vec<(Embedding, f32)>> {
+) -> ApiResult<(Vec<(Embedding, f32)>, Vec<KnownTextDto>)> {
     let mut vectors = Vec::with_capacity(parts.len());
+    let mut texts = Vec::new();
     for (i, part) in parts.into_iter().enumerate() {
         let field = format!("query[{i}]");
         let range = range(&field, part.start_s, part.end_s)?;
@@ -275,7 +290,10 @@ async fn vectors(
                     return Err(ApiError::field(field, "a text has no `start_s` and `end_s`"));
                 }
                 check_text(app, &format!("{field}.text"), &text)?;
-                open.texts.embed(text.trim()).await?.vector.clone()
+                let encoded = open.texts.embed(text.trim()).await?;
+                let known = encoded.familiarity.map(|familiarity| KnownTextDto { text, familiarity });
+                texts.extend(known);
+                encoded.vector.clone()
             }
             (None, Some(id), None) => {
                 let id = clip_id(&format!("{field}.clip_id"), &id)?;
@@ -307,7 +325,7 @@ async fn vectors(
         }
         vectors.push((vector, part.weight));
     }
-    Ok(vectors)
+    Ok((vectors, texts))
 }
 
 /// Refuses texts that are empty or too long.
@@ -412,6 +430,7 @@ pub(crate) async fn similar(
         explain: query.explain,
         mode: ModeDto::Auto,
         without: Some(id),
+        texts: Vec::new(),
         begun,
     };
     run(&app, open, vec![(vector, 1.0)], plan).await.map(Json)

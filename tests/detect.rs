@@ -1,5 +1,5 @@
-//! A model with two window lengths, on sounds that are made here: tests/fixtures/models/tiny-detect hears which of five bands
-//! is loud.
+//! A model with two window lengths, on sounds that are made here: tests/fixtures/models/tiny-detect hears
+//! which of five bands is loud.
 
 use std::f64::consts::TAU;
 use std::path::Path;

@@ -164,8 +164,9 @@ impl Engine {
         self.pool(&encoded, &name)
     }
 
-    /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment, then the mean
-    /// of the segments by the seconds that each adds. So a file and its clip in the index have the same embedding.
+    /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment,
+    /// then the mean of the segments by the seconds that each adds. So a file and its clip in the index have
+    /// the same embedding.
     ///
     /// # Errors
     /// An embedding without direction.

@@ -55,7 +55,8 @@ pub enum Keep {
     /// One raw row a window, for pooling over any stretch later.
     Windows,
     /// For finding events: one raw row a detection window, and beside them one a context window
-    /// ([`Encoded::contexts`]), both cut from one decode. As [`Keep::Windows`] for a model without `[detect]`.
+    /// ([`Encoded::contexts`]), both cut from one decode. As [`Keep::Windows`] for a model without
+    /// `[detect]`.
     Detection,
 }
 
@@ -66,11 +67,11 @@ pub struct PipelineOptions {
     pub threads: usize,
     /// What becomes of windows.
     pub keep: Keep,
-    /// Hop between windows (detection windows for [`Keep::Detection`]) in samples at the model's rate, where it is not the
-    /// manifest's.
+    /// Hop between windows (detection windows for [`Keep::Detection`]) in samples at the model's rate, where
+    /// it is not the manifest's.
     pub hop_samples: Option<usize>,
-    /// Keep each window's cosines with these instead of its row. Each, a unit vector, is compared with as many first
-    /// components of the window's embedding as it has. Hours of sound then take little memory.
+    /// Keep each window's cosines with these instead of its row. Each, a unit vector, is compared with as
+    /// many first components of the window's embedding as it has. Hours of sound then take little memory.
     pub compare: Option<Arc<Vec<Vec<f32>>>>,
     /// Use only this stretch of each file, seconds; the end may be infinite.
     pub range: Option<(f64, f64)>,
@@ -85,7 +86,8 @@ pub struct Span {
     pub start_s: f64,
     /// End, seconds from the start of the file.
     pub end_s: f64,
-    /// A unit vector `[dim]` for [`Keep::Segments`], else a row of the encoder's, or what it was compared with gave.
+    /// A unit vector `[dim]` for [`Keep::Segments`], else a row of the encoder's, or what it was compared
+    /// with gave.
     pub vector: Vec<f32>,
 }
 

@@ -1,20 +1,25 @@
-//! When something is heard: windows slide over the recording, and each label's probability over time is thresholded.
+//! When something is heard: windows slide over the recording, and each label's probability over time is
+//! thresholded.
 //!
-//! A window's score says what is heard somewhere within it, so it is credited to the window's centre, and each centre
-//! stands for the stretch half a hop to either side.
+//! A window's score says what is heard somewhere within it, so it is credited to the window's centre, and
+//! each centre stands for the stretch half a hop to either side.
 //!
 //! # Two scales
 //!
-//! A model that states `[detect]` hears each moment twice, in one pass over the file: in a short *detection window*, which
-//! tells when, and in the longer *context windows* of search, which know better what. For each label
+//! A model that states `[detect]` hears each moment twice, in one pass over the file: in a short *detection
+//! window*, which tells when, and in the longer *context windows* of search, which know better what. For each
+//! label
 //!
-//! - `x = sqrt(max(c1, 0) max(c5, 0))`, with `c1` the cosine of the detection window and `c5` that of the context: of the
-//!   context windows that cover the middle of the detection window, the best one's. Both are cut to `detect.axes`.
-//! - `y = x - clamp(median of x over floor_window_s around, 0, floor_max)`: what a label scores all the time is no event.
+//! - `x = sqrt(max(c1, 0) max(c5, 0))`, with `c1` the cosine of the detection window and `c5` that of the
+//!   context: of the context windows that cover the middle of the detection window, the best one's. Both are
+//!   cut to `detect.axes`.
+//! - `y = x - clamp(median of x over floor_window_s around, 0, floor_max)`: what a label scores all the time
+//!   is no event.
 //! - `probability = sigmoid(scale y + bias)`.
 //!
-//! Labels that were fitted to clips have a calibration of their own: the geometric mean of the two probabilities, without a
-//! floor. A sound shorter than a window is the context as that window is padded: repeated, where `[window]` says so.
+//! Labels that were fitted to clips have a calibration of their own: the geometric mean of the two
+//! probabilities, without a floor. A sound shorter than a window is the context as that window is padded:
+//! repeated, where `[window]` says so.
 //!
 //! # One scale
 //!
@@ -22,11 +27,12 @@
 //!
 //! # Edges
 //!
-//! A window of length `L` that reaches a little way into a clear sound hears it already: from the moment that a share `f` of
-//! it lies within. Its centre is then `(0.5 - f) L` outside the sound. Centres fall on a grid of one hop, so the first that
-//! hears lies half a hop later on average, but its stretch begins half a hop before it: the two cancel, and the stretch of
-//! high scores begins `(0.5 - f) L` before the sound and ends as much after it, give or take half a hop. That is taken back
-//! (`detect.reach`, or [`EDGE_REACH`]); a sound much shorter than `f L` is heard over about `2 (0.5 - f) L` and keeps half.
+//! A window of length `L` that reaches a little way into a clear sound hears it already: from the moment that
+//! a share `f` of it lies within. Its centre is then `(0.5 - f) L` outside the sound. Centres fall on a grid
+//! of one hop, so the first that hears lies half a hop later on average, but its stretch begins half a hop
+//! before it: the two cancel, and the stretch of high scores begins `(0.5 - f) L` before the sound and ends
+//! as much after it, give or take half a hop. That is taken back (`detect.reach`, or [`EDGE_REACH`]); a sound
+//! much shorter than `f L` is heard over about `2 (0.5 - f) L` and keeps half.
 
 mod find;
 mod floor;
@@ -85,8 +91,8 @@ pub struct Heard {
     pub duration_s: f64,
     /// What the sound is called in messages.
     name: String,
-    /// The windows that tell when, and the contexts of a model with `[detect]`: each with its cosines with `labels`, or with
-    /// its row where that is shorter.
+    /// The windows that tell when, and the contexts of a model with `[detect]`: each with its cosines with
+    /// `labels`, or with its row where that is shorter.
     windows: Vec<Span>,
     contexts: Vec<Span>,
     are_cosines: bool,
@@ -134,8 +140,9 @@ impl Heard {
     }
 }
 
-/// Listens to a sound at the settings' hop, for several sets of labels at once; [`Heard::track`] gives their probabilities.
-/// Memory grows by a number a window and label, but by no more than the model's `dim` a window.
+/// Listens to a sound at the settings' hop, for several sets of labels at once; [`Heard::track`] gives their
+/// probabilities. Memory grows by a number a window and label, but by no more than the model's `dim` a
+/// window.
 ///
 /// # Errors
 /// Those of decoding and encoding the sound.

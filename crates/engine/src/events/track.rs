@@ -24,13 +24,14 @@ pub struct ScoreTrack {
     pub reach_s: f64,
 }
 
-/// How far high scores reach beyond a sound, in windows, for models without `[detect]`: a window hears a sound once about
-/// 0.3 of it lies within, which is when its centre is 0.2 windows outside. Measured with the first `mini` on the recordings
-/// of index-data/events.csv, whose onsets and ends then come out within 0.35 s; 0.5 s without.
+/// How far high scores reach beyond a sound, in windows, for models without `[detect]`: a window hears a
+/// sound once about 0.3 of it lies within, which is when its centre is 0.2 windows outside. Measured with the
+/// first `mini` on the recordings of index-data/events.csv, whose onsets and ends then come out within 0.35
+/// s; 0.5 s without.
 pub const EDGE_REACH: f64 = 0.2;
 
-/// Probabilities of each label over time, from its cosines with the windows (`near`) and the contexts (`far`), each
-/// `[labels][windows]`.
+/// Probabilities of each label over time, from its cosines with the windows (`near`) and the contexts
+/// (`far`), each `[labels][windows]`.
 pub(super) fn score_track(
     manifest: &Manifest,
     heard: &Heard,
@@ -96,13 +97,14 @@ fn covering(windows: &[Span], contexts: &[Span]) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// The best of a label's context scores around each window: a sound is whole in one of two overlapping contexts and cut off
-/// in the other, and the whole one knows better what it is.
+/// The best of a label's context scores around each window: a sound is whole in one of two overlapping
+/// contexts and cut off in the other, and the whole one knows better what it is.
 fn best<'a>(far: &'a [f32], around: &'a [Range<usize>]) -> impl Iterator<Item = f32> + 'a {
     around.iter().map(|contexts| far[contexts.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// A label's probability at each window, from its cosines with detection windows (`near`) and contexts (`far`).
+/// A label's probability at each window, from its cosines with detection windows (`near`) and contexts
+/// (`far`).
 fn two_scales(near: &[f32], far: &[f32], around: &[Range<usize>], detect: &Detect, half: usize) -> Vec<f32> {
     let both = near.iter().zip(best(far, around));
     let x: Vec<f32> = both.map(|(near, far)| (near.max(0.0) * far.max(0.0)).sqrt()).collect();
@@ -114,7 +116,8 @@ fn two_scales(near: &[f32], far: &[f32], around: &[Range<usize>], detect: &Detec
     x.iter().zip(floor).map(probability).collect()
 }
 
-/// As [`two_scales`] for a fitted label: the geometric mean of its two calibrated probabilities, without a floor.
+/// As [`two_scales`] for a fitted label: the geometric mean of its two calibrated probabilities, without a
+/// floor.
 fn fitted(near: &[f32], far: &[f32], around: &[Range<usize>], line: &Line) -> Vec<f32> {
     let both = near.iter().zip(best(far, around));
     both.map(|(&near, far)| (line.independent(near) * line.independent(far)).sqrt()).collect()

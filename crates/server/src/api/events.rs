@@ -43,8 +43,8 @@ pub(crate) struct EventsBody {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
-    /// Probability below which it ends; at most `threshold`. As all settings that are not given, the model's own: see `events`
-    /// in `/v1/models`.
+    /// Probability below which it ends; at most `threshold`. As all settings that are not given, the model's
+    /// own: see `events` in `/v1/models`.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     release: Option<f32>,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use earmark_eval::datasets::{Layout, Task};
+use earmark_eval::datasets::{GroupBy, Layout, Task};
 use earmark_eval::run::folds::FoldChoice;
 
 use crate::args_fit::{AdaptArgs, FitArgs, LabelsArgs};
@@ -278,13 +278,15 @@ pub(crate) struct LabelWordsArgs {
 
 /// Label clips with any words
 ///
-/// The answer is the label that fits best, with its probability among the labels given, or none of them when nothing
-/// fits. With --multi each label is judged by itself.
+/// The answer is the label that fits best, with its probability among the labels given, or none of them when
+/// nothing fits: with words, when "none of these" is more probable; with a fitted set, when the best label is
+/// below the limit that was found on held-out clips. With --multi each label is judged by itself.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   earmark classify index-data/sounds/animals --labels \"dog, cat, bird\"
   earmark classify --indexed --labels-file labels.csv --csv
+  earmark classify clip.wav --label-set machines --threshold 0.6
   curl -s https://example.org/clip.ogg | earmark classify - --labels \"rain, applause\" --multi")]
 pub(crate) struct ClassifyArgs {
     /// Sound files and folders; `-` reads a sound file from standard input
@@ -301,8 +303,9 @@ pub(crate) struct ClassifyArgs {
     /// Judge each label by itself: any number of them may fit
     #[arg(long)]
     pub(crate) multi: bool,
-    /// Probability from which a label counts as heard, with --multi [default: 0.5; each label's own in a fitted set]
-    #[arg(long, value_name = "P", requires = "multi", value_parser = parse_probability)]
+    /// Probability that the best label must reach, else the answer is none of these; with --multi, from which
+    /// each label counts as heard [default: see above; with --multi 0.5, or each label's own in a fitted set]
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
     pub(crate) threshold: Option<f32>,
     /// How many labels to show for each clip
     #[arg(long, value_name = "N", value_parser = parse_count)]
@@ -405,6 +408,8 @@ Examples:
   earmark eval ~/ESC-50 --out report
   earmark eval ~/my-sounds --prompts templates.txt
   earmark eval ~/UrbanSound8K --folds own --json
+  earmark eval ~/ESC-50 --folds 5 --group-by src_file
+  earmark eval ~/new-recordings --label-set machines
   earmark eval ~/samples --mapping names.csv")]
 pub(crate) struct EvalArgs {
     /// The dataset: its folder, or a table
@@ -439,6 +444,15 @@ pub(crate) struct EvalArgs {
     /// heard it: over so many random folds, or the dataset's `own`
     #[arg(long, value_name = "N|own", value_parser = parse_folds)]
     pub(crate) folds: Option<FoldChoice>,
+    /// Keep clips of the same recording in one random fold: a column of the dataset's table, or a regular
+    /// expression over file names whose parentheses hold the recording, as in '^(\d+)-' (with a `/` in it,
+    /// over paths within the dataset)
+    #[arg(long, value_name = "COLUMN|PATTERN", requires = "folds")]
+    pub(crate) group_by: Option<GroupBy>,
+    /// Score this saved label set, instead of asking in words. The dataset's classes are found among its
+    /// labels by name. For clips that the set was not fitted to: on others it looks better than it is
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["folds", "prompts", "templates"])]
+    pub(crate) label_set: Option<String>,
     /// Evaluate a random sample of so many clips
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<usize>,

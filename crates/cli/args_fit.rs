@@ -3,22 +3,24 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use earmark_eval::datasets::GroupBy;
 
 use crate::args::LabelWordsArgs;
 use crate::units::{parse_fold_count, parse_probability};
 
 /// Learn labels from a few labelled clips
 ///
-/// Takes the clips' vectors from the index where it has the files unchanged. Two kinds of head are tried: the mean of each
-/// class's clips mixed with the words of its name (prototypes), and logistic regression that starts from the words
-/// (linear). Clips that were held out choose the kind, calibrate its probabilities and set each label's threshold. The
-/// figures are of clips on which nothing was decided, beside what the words alone do on the same clips. The set that is
-/// saved works with this model only.
+/// Takes the clips' vectors from the index where it has the files unchanged. Two kinds of head are tried: the
+/// mean of each class's clips mixed with the words of its name (prototypes), and logistic regression that
+/// starts from the words (linear). Clips that were held out choose the kind, calibrate its probabilities, and
+/// set the limit below which the answer is none of these, and each label's threshold for --multi and events.
+/// The figures are of clips on which nothing was decided, beside what the words alone do on the same clips.
+/// The set that is saved works with this model only.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   earmark fit ~/my-sounds --save machines
-  earmark fit labels.csv --audit
+  earmark fit labels.csv --audit --group-by recording
   earmark classify clip.wav --label-set machines
   earmark events night.flac --label-set machines")]
 pub(crate) struct FitArgs {
@@ -40,12 +42,17 @@ pub(crate) struct FitArgs {
     /// Put the words into this text, `{}` standing for them (may be repeated: their vectors are averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
-    /// Parts for cross-validation; a dataset's own folds are kept whole
+    /// Parts for cross-validation; a dataset's own folds are kept whole, or recordings (--group-by)
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_fold_count)]
     pub(crate) folds: usize,
-    /// Decides which clips are in which part, where the dataset has no folds of its own
+    /// Decides which clips are in which part
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Keep clips of the same recording in one part: a column of the table, or a regular expression over file
+    /// names whose parentheses hold the recording, as in '^(\d+)-' (with a `/` in it, over paths within the
+    /// folder)
+    #[arg(long, value_name = "COLUMN|PATTERN")]
+    pub(crate) group_by: Option<GroupBy>,
     /// Take classes to be as frequent as among these clips, not all alike
     #[arg(long)]
     pub(crate) keep_frequencies: bool,

@@ -46,6 +46,16 @@ impl LabelSource {
         Ok(Self { sets, name: name.to_owned(), set, templates: Vec::new() })
     }
 
+    /// Its name; empty for words of the command line.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The labels as they are saved.
+    pub(crate) fn set(&self) -> &SavedSet {
+        &self.set
+    }
+
     /// The model named, else the one that the set was made with, else the bundled one.
     pub(crate) fn model(&self, global: &Global) -> Result<Model> {
         match (&global.model, &self.set.made) {

@@ -293,6 +293,96 @@ fn beside_the_best_label_stands_what_classify_answers() {
     assert_eq!((&answers["right"]["value"], &answers["none"]), (&right.into(), &none.into()), "{report:#}");
 }
 
+#[test]
+fn a_saved_set_is_scored_on_other_clips_beside_the_words() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "dog/1.wav", DOG);
+    put(&sandbox, "bell/2.flac", BELL);
+    sandbox.ok(["labels", "save", "mine", "--labels", "rain, bell, dog"]);
+    let report = sandbox.json(["eval", "set", "--label-set", "mine", "--json"]);
+    let results = &report["results"];
+    let names: Vec<&str> =
+        results["classes"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bell", "dog", "rain"], "the dataset's classes, then the set's other labels");
+    assert_eq!((top1(&report), &results["classes"][2]["support"]), (1.0, &0.into()));
+    assert!(results["answers"]["right"]["value"].as_f64().is_some(), "{report:#}");
+    let metrics: Vec<&str> =
+        report["prompts"].as_array().unwrap().iter().map(|p| p["metric"].as_str().unwrap()).collect();
+    assert_eq!(metrics, ["top-1, zero-shot", "answered rightly, zero-shot"]);
+    assert_eq!(report["protocol"]["label_set"], "`mine`, of words");
+    assert!(sandbox.ok(["eval", "set", "--label-set", "mine"]).contains("label set `mine`, of words"));
+
+    // A set is found by the words of a class too, but no two classes are one label.
+    sandbox.write("names.tsv", "bell\tchurch bell\n");
+    sandbox.ok(["labels", "save", "texts", "--labels", "church bell, dog"]);
+    let by_text = sandbox.json(["eval", "set", "--names", "names.tsv", "--label-set", "texts", "--json"]);
+    assert_eq!(by_text["results"]["classes"][0]["name"], "bell");
+    sandbox.ok(["labels", "save", "other", "--labels", "dog, siren"]);
+    let told = sandbox.fails(1, ["eval", "set", "--label-set", "other"]);
+    assert!(told.contains("has none for: bell; its other labels: siren"), "{told}");
+    assert!(sandbox.fails(1, ["eval", "set", "--label-set", "none"]).contains("there are: mine"));
+    sandbox.fails(2, ["eval", "set", "--label-set", "mine", "--folds", "2"]);
+}
+
+#[test]
+fn a_fitted_set_answers_on_other_clips_as_classify_does() {
+    let sandbox = Sandbox::new();
+    for (place, from) in [("dog/1.wav", DOG), ("dog/2.wav", "events/dog-in-rain.wav"), ("bell/1.flac", BELL)]
+    {
+        put(&sandbox, place, from);
+        sandbox.write(&format!("learn/{place}"), fs::read(sample(from)).unwrap());
+    }
+    sandbox.write("learn/bell/2.wav", fs::read(sample("alarms/beep.wav")).unwrap());
+    sandbox.ok(["fit", "learn", "--save", "kinds"]);
+    let report = sandbox.json(["eval", "set", "--label-set", "kinds", "--json"]);
+    let said = sandbox.json(["classify", "set", "--label-set", "kinds", "--json"]);
+    let right = |answer: &&Value| {
+        let class = answer["file"].as_str().unwrap().rsplit('/').nth(1).unwrap();
+        answer["label"] == class
+    };
+    let right = said.as_array().unwrap().iter().filter(right).count() as f64 / 3.0;
+    let answered = report["results"]["answers"]["right"]["value"].as_f64().unwrap();
+    assert!((answered - right).abs() < 1e-9, "{report:#}\n{said:#}");
+    let made = report["protocol"]["label_set"].as_str().unwrap();
+    assert!(made.contains("`kinds`, fitted to 4 clips with mini"), "{made}");
+    assert_eq!(report["protocol"]["prompts"], serde_json::json!([]));
+
+    sandbox.write("set/events/t.csv", "file,onset,offset,label\nx.wav,0,1,dog\n");
+    put(&sandbox, "events/x.wav", DOG);
+    let told = sandbox.fails(1, ["eval", "set/events", "--label-set", "kinds"]);
+    assert!(told.contains("expected a dataset with labels"), "{told}");
+}
+
+#[test]
+fn folds_keep_the_clips_of_a_recording_together() {
+    let sandbox = Sandbox::new();
+    let mut table = "file,label,Source\n".to_owned();
+    for (name, label, from) in [
+        ("1-a.wav", "dog", DOG),
+        ("2-a.wav", "dog", "events/dog-in-rain.wav"),
+        ("1-b.flac", "bell", BELL),
+        ("2-b.wav", "bell", "alarms/beep.wav"),
+    ] {
+        put(&sandbox, name, from);
+        table.push_str(&format!("{name},{label},{}\n", &name[..1]));
+    }
+    sandbox.write("set/labels.csv", table);
+    let args = ["eval", "set", "--folds", "3", "--group-by"];
+    let by = |group: &str| sandbox.json([&args[..], &[group, "--json"]].concat());
+    let report = by("source");
+    assert_eq!(
+        (&report["protocol"]["folds"], &report["protocol"]["group_by"]),
+        (&2.into(), &"column `source`".into()),
+        "the files of source 1 and those of source 2: {report:#}"
+    );
+    assert_eq!(by(r"^(\d)-")["results"], report["results"]);
+    let told = sandbox.ok([&args[..], &["source"]].concat());
+    assert!(told.contains("clips of a recording together by column `source`"), "{told}");
+    let own = sandbox.fails(1, ["eval", "set", "--folds", "own", "--group-by", "source"]);
+    assert!(own.contains("--group-by parts random folds"), "{own}");
+    assert!(sandbox.fails(2, ["eval", "set", "--group-by", "source"]).contains("--folds"));
+}
+
 fn start(sandbox: &Sandbox) -> Child {
     let mut command = sandbox.command(["eval", "sounds", "--kind", "text-files", "-q"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -47,6 +47,10 @@ fn a_fitted_set_is_used_by_classify_the_index_and_events() {
     let answers = |of: &str| report["answers"][of]["value"].as_f64().unwrap();
     assert!(answers("right") >= 0.6 && answers("right") <= right("fitted"), "{report}");
     assert!(answers("right") + answers("none") <= 1.0, "{report}");
+    let words = |of: &str| report["zero_shot_answers"][of]["value"].as_f64().unwrap();
+    assert!(words("right") <= right("zero_shot") && words("right") <= answers("right"), "{report}");
+    let refused = report["unknown_refused"]["value"].as_f64().unwrap();
+    assert!(refused > 0.4, "of 20 clips without their own label: {report}");
 
     let siren = &sandbox.json(["classify", "set/alarms/siren-wail.mp3", "--label-set", "kinds", "--json"])[0];
     assert_eq!((label(siren), &siren["calibrated"]), ("alarms", &json!(true)));
@@ -74,7 +78,32 @@ fn a_fitted_set_is_used_by_classify_the_index_and_events() {
 
     let listed = sandbox.json(["labels", "list", "--json"]);
     assert_eq!(listed[0]["made"]["fit"]["clips"], 20, "{listed}");
-    assert!(sandbox.ok(["labels", "show", "kinds"]).contains("fitted to 20 clips with mini"));
+    let fit = &listed[0]["made"]["fit"];
+    assert_eq!(
+        [&fit["accuracy"], &fit["answered"], &fit["zero_shot_accuracy"], &fit["zero_shot_answered"]],
+        [
+            &report["fitted"]["accuracy"]["value"],
+            &report["answers"]["right"]["value"],
+            &report["zero_shot"]["accuracy"]["value"],
+            &report["zero_shot_answers"]["right"]["value"]
+        ]
+    );
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let shown = sandbox.ok(["labels", "show", "kinds"]);
+    assert!(shown.contains("fitted to 20 clips with mini"), "{shown}");
+    let told = sandbox.ok(["fit", "set"]);
+    for text in [&shown, &told] {
+        for figures in [
+            ("fitted", right("fitted"), answers("right")),
+            ("words alone", right("zero_shot"), words("right")),
+        ] {
+            let (name, best, answered) = (figures.0, percent(figures.1), percent(figures.2));
+            let line = |line: &&str| line.trim_start().starts_with(&format!("{name}  "));
+            let line = text.lines().find(line).unwrap_or_else(|| panic!("no {name} in {text}"));
+            assert!(line.contains(&best) && line.contains(&answered), "{line}: {best}, {answered}");
+        }
+        assert!(text.contains(&percent(refused)), "{text}");
+    }
     sandbox.ok(["labels", "delete", "kinds"]);
     assert_eq!(sandbox.json(["labels", "list", "--json"]), json!([]));
     assert_eq!(fs::read_dir(sandbox.db().join("label-sets")).unwrap().count(), 0, "its head is gone too");
@@ -193,8 +222,8 @@ fn damaged_files_are_refused_and_older_ones_read() {
     let written = fs::read_to_string(&list).unwrap();
     fs::write(&list, &written[..written.len() / 2]).unwrap();
     assert!(sandbox.fails(1, ["labels"]).contains("damaged"));
-    fs::write(&list, written.replace("\"version\": 2", "\"version\": 3")).unwrap();
-    assert!(sandbox.fails(1, ["labels"]).contains("version 2 or older, got 3"));
+    fs::write(&list, written.replace("\"version\": 3", "\"version\": 4")).unwrap();
+    assert!(sandbox.fails(1, ["labels"]).contains("version 3 or older, got 4"));
     // As the server of earlier versions wrote it.
     fs::write(
         &list,
@@ -203,6 +232,82 @@ fn damaged_files_are_refused_and_older_ones_read() {
     .unwrap();
     let answer = sandbox.json(["classify", &siren, "--label-set", "mine", "--json"]);
     assert_eq!(label(&answer[0]), "siren");
+}
+
+#[test]
+fn a_set_of_an_older_earmark_always_answers_and_says_so() {
+    let sandbox = fitted();
+    let rain = sample_arg("weather/rain.flac");
+    let classify = || sandbox.json(["classify", &rain, "--label-set", "kinds", "--json"])[0].clone();
+    assert_eq!(label(&classify()), "none");
+    // As version 2 wrote it: heads without a limit, in files named by their hash.
+    let folder = sandbox.db().join("label-sets");
+    let head = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let mut content: Value = serde_json::from_slice(&fs::read(&head).unwrap()).unwrap();
+    content["head"].as_object_mut().unwrap().remove("limit").unwrap();
+    let content = serde_json::to_vec(&content).unwrap();
+    let name = blake3::hash(&content).to_hex()[..32].to_owned();
+    fs::write(folder.join(format!("{name}.json")), &content).unwrap();
+    let list = sandbox.db().join("label-sets.json");
+    let mut sets: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    sets["version"] = json!(2);
+    let made = &mut sets["sets"]["kinds"]["made"];
+    made["file"] = json!(name);
+    for newer in ["answered", "unknown_refused", "zero_shot_answered"] {
+        made["fit"].as_object_mut().unwrap().remove(newer).unwrap();
+    }
+    fs::write(&list, sets.to_string()).unwrap();
+    assert_ne!(label(&classify()), "none");
+    let shown = sandbox.ok(["labels", "show", "kinds"]);
+    assert!(shown.contains("so it always answers: fit it again"), "{shown}");
+}
+
+#[test]
+fn a_threshold_stands_in_for_the_limit_of_a_set_and_for_its_labels_own() {
+    let sandbox = fitted();
+    let (siren, rain) = (sample_arg("alarms/siren-wail.mp3"), sample_arg("weather/rain.flac"));
+    let classify = |file: &str, more: &[&str]| {
+        let args = [&["classify", file, "--label-set", "kinds", "--json"], more].concat();
+        sandbox.json(args)[0].clone()
+    };
+    let best = |answer: &Value| answer["scores"][0]["probability"].as_f64().unwrap();
+    assert_eq!(label(&classify(&rain, &[])), "none");
+    let any = classify(&rain, &["--threshold", "0"]);
+    assert_ne!(label(&any), "none", "{any}");
+    let (below, above) = ((best(&any) - 0.01).to_string(), (best(&any) + 0.01).to_string());
+    assert_ne!(label(&classify(&rain, &["--threshold", &below])), "none");
+    assert_eq!(label(&classify(&rain, &["--threshold", &above])), "none");
+    assert_eq!(label(&classify(&siren, &["--threshold", "1"])), "none");
+
+    let multi = |least: &str| classify(&siren, &["--multi", "--threshold", least])["accepted"].clone();
+    assert_eq!((multi("0").as_array().unwrap().len(), multi("1")), (3, json!([])));
+    let words = |more: &[&str]| {
+        let args = [&["classify", siren.as_str(), "--labels", "sneeze, dog bark", "--json"], more].concat();
+        label(&sandbox.json(args)[0]).to_owned()
+    };
+    assert_eq!((words(&[]).as_str(), words(&["--threshold", "0"]) == "none"), ("none", false));
+}
+
+#[test]
+fn clips_of_a_recording_are_held_out_together() {
+    let sandbox = labelled();
+    let mut table = "file,label,recording\n".to_owned();
+    for kind in KINDS {
+        for (i, entry) in fs::read_dir(sandbox.path("set").join(kind)).unwrap().enumerate() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            table.push_str(&format!("set/{kind}/{name},{kind},{}\n", i % 3));
+        }
+    }
+    sandbox.write("labels.csv", &table);
+    let report = sandbox.json(["fit", "labels.csv", "--group-by", "recording", "--json"]);
+    assert_eq!(
+        (&report["folds"], &report["own_folds"], &report["group_by"]),
+        (&json!(3), &json!(false), &json!("column `recording`"))
+    );
+    let told = sandbox.ok(["fit", "set", "--group-by", "^(.)"]);
+    assert!(told.contains("clips of a recording together by pattern `^(.)`"), "{told}");
+    assert!(sandbox.fails(1, ["fit", "set", "--group-by", "take"]).contains("no table with one"));
+    assert!(sandbox.fails(2, ["fit", "set", "--group-by", "(a)(b)"]).contains("one pair of parentheses"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn probabilities_are_those_of_the_pipeline() {
             let texts: Vec<String> = labels.iter().map(|l| template.replace("{}", l)).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let cosines: Vec<f32> = encoder.embed(&texts).unwrap().iter().map(|t| t.cosine(&audio)).collect();
-            let answer = decide(scores, &cosines, Decision::Single);
+            let answer = decide(scores, &cosines, Decision::Single { threshold: None });
             assert_eq!(answer.none_probability, None, "the pipeline knows no `none of these`");
             let reference = numbers(&case["probabilities"]);
             let worst =

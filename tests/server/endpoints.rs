@@ -235,7 +235,10 @@ fn save_fitted(server: &Server, edit: impl FnOnce(&mut earmark_index::Identity))
         clips: 4,
         held_out: 4,
         accuracy: Some(1.0),
+        answered: Some(0.75),
+        unknown_refused: Some(0.5),
         zero_shot_accuracy: None,
+        zero_shot_answered: None,
         ece: None,
     };
     let words = LabelSet::from_list("animal, alarm").unwrap();
@@ -250,11 +253,21 @@ async fn a_fitted_label_set_saved_by_the_program_works_by_name_at_once() {
     save_fitted(&server, |_| {});
     let saved = server.get("/v1/labelsets/kinds").await.ok();
     assert_eq!((&saved["fitted"]["clips"], &saved["model"]), (&json!(4), &json!("mini")));
+    assert_eq!((&saved["fitted"]["accuracy"], &saved["fitted"]["answered"]), (&json!(1.0), &json!(0.75)));
     let (dog, siren) = (server.clip("dog-barking.wav").await, server.clip("siren-wail.mp3").await);
     let request = json!({"clip_ids": [dog, siren], "label_set": "kinds"});
     let answer = server.post("/v1/classify", request.clone()).await.ok();
     assert_eq!(answer["results"][0]["scores"][0]["label"], "animal");
     assert_eq!(answer["results"][1]["scores"][0]["label"], "alarm");
+    let strict = json!({"clip_ids": [dog], "label_set": "kinds", "threshold": 1.0});
+    let strict = server.post("/v1/classify", strict).await.ok();
+    assert_eq!(strict["results"][0]["accepted"], json!([]), "no probability is 1: {strict}");
+    let any = json!({"clip_ids": [dog, siren], "label_set": "kinds", "threshold": 0.0});
+    let any = server.post("/v1/classify", any).await.ok();
+    assert_eq!(
+        (&any["results"][0]["label"], &any["results"][1]["label"]),
+        (&json!("animal"), &json!("alarm"))
+    );
     let multi = server
         .post("/v1/classify", json!({"clip_ids": [dog], "label_set": "kinds", "multi": true}))
         .await

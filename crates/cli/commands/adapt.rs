@@ -79,7 +79,7 @@ fn answers(labels: &EncodedLabels, pieces: &[Embedding]) -> Vec<usize> {
     let mut counts = vec![0; labels.names.len() + 1];
     for piece in pieces {
         let cosines: Vec<f32> = labels.vectors.iter().map(|label| label.cosine(piece)).collect();
-        let answer = read(&labels.readout, &cosines, Decision::Single);
+        let answer = read(&labels.readout, &cosines, Decision::Single { threshold: None });
         let best = answer.scores.first().filter(|_| answer.accepted > 0);
         counts[best.map_or(labels.names.len(), |best| best.label)] += 1;
     }

@@ -48,7 +48,8 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
     if !args.indexed && filter != Filter::default() {
         bail!("--path, --with-tag and the like choose among the clips of the index; add --indexed");
     }
-    let decision = if args.multi { Decision::Multi { threshold: args.threshold } } else { Decision::Single };
+    let threshold = args.threshold;
+    let decision = if args.multi { Decision::Multi { threshold } } else { Decision::Single { threshold } };
     let pooling: ClipPooling = args.pooling.parse()?;
     let mut printer = Printer::new(&args);
     let mut failed = 0;

@@ -4,18 +4,21 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use earmark_engine::fit::FitOptions;
 use earmark_engine::{Engine, Keep};
 use earmark_eval::datasets::{Dataset, LoadOptions, load};
 use earmark_eval::report::{self, EvalReport};
 use earmark_eval::run::folds::{Fit, FoldChoice};
 use earmark_eval::run::learned::Learned;
+use earmark_eval::run::saved::Saved;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
 use earmark_index::{Collection, Index, OpenOptions};
 use etcetera::BaseStrategy as _;
 
 use crate::args::{EvalArgs, Global};
+use crate::commands::labels;
+use crate::label_source::LabelSource;
 use crate::output::note;
 use crate::progress::{Progress, stop_on_ctrl_c};
 use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
@@ -28,11 +31,18 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
         audio: args.audio,
         mapping: args.mapping,
         names: args.names,
+        group_by: args.group_by,
     };
+    if let (Some(FoldChoice::Own), Some(_)) = (args.folds, &load_options.group_by) {
+        bail!("--group-by parts random folds; with --folds own the dataset says which clips belong together");
+    }
     // First of all, so that a typing error does not wait for the model.
     let dataset = load(&args.path, &load_options)?;
     let compared = args.prompts.as_deref().map(prompts::read).transpose()?.unwrap_or_default();
-    let engine = context::engine(global, context::model(global)?)?;
+    let saved = args.label_set.as_deref().map(|name| LabelSource::saved(global, name)).transpose()?;
+    let model = saved.as_ref().map_or_else(|| context::model(global), |saved| saved.model(global))?;
+    let engine = context::engine(global, model)?;
+    let saved = saved.map(|saved| Ok::<_, anyhow::Error>((saved.encode(&engine)?, saved))).transpose()?;
     let index = context::index_of(global, &engine);
     let cache = cache_folder()?;
     let kept = kept_index(&cache, &engine)?;
@@ -43,6 +53,11 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
         seed: args.seed,
         templates: args.templates,
         prompts: compared,
+        saved: saved.as_ref().map(|(labels, saved)| Saved {
+            name: saved.name().to_owned(),
+            made: labels::made(saved.set()),
+            labels,
+        }),
         fit: args.folds.map(|choice: FoldChoice| (&learned as &dyn Fit, choice)),
     };
     let stop = stop_on_ctrl_c()?;
@@ -70,7 +85,10 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
             note!("report: {}", out.join("report.html").display());
         }
     }
-    context::tell_uncalibrated(&engine, engine.model().manifest().scores.calibrated, global);
+    let calibrated = saved
+        .as_ref()
+        .map_or(engine.model().manifest().scores.calibrated, |(labels, _)| labels.readout.calibrated);
+    context::tell_uncalibrated(&engine, calibrated, global);
     tell_skipped(global, &dataset, &report);
     let failed = args.strict && !report.skipped.is_empty();
     Ok(if failed { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })

@@ -110,7 +110,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         note!(
             "nothing heard in {} of audio: no label reaches {}; a lower --threshold hears more",
             amount(duration_s),
-            if settings.own_thresholds && labels.readout.is_fitted() {
+            if settings.own_thresholds && labels.readout.has_own_thresholds() {
                 "its own threshold".to_owned()
             } else {
                 format!("{:.2}", settings.threshold)

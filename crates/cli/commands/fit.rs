@@ -38,6 +38,9 @@ struct Report {
     folds: usize,
     /// Whether the parts are the dataset's own folds; else `seed` decides.
     own_folds: bool,
+    /// How clips of one recording were recognised; they share a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_by: Option<String>,
     seed: u64,
     method: &'static str,
     text_weight: f32,
@@ -46,8 +49,14 @@ struct Report {
     /// The words alone; `None` where the model has no text side.
     zero_shot: Option<Figures>,
     fitted: Option<Figures>,
-    /// What `classify` would answer; `None` where nothing was held out.
+    /// What `classify` would answer with the words alone; `None` where nothing was held out, or without
+    /// words.
+    zero_shot_answers: Option<Answers>,
+    /// What `classify` would answer with the set; `None` where nothing was held out.
     answers: Option<Answers>,
+    /// Share of the held-out clips that are answered "none of these" when their own label is left out, as is
+    /// right then; `None` where nothing was held out.
+    unknown_refused: Option<Interval>,
     /// The same before calibration.
     uncalibrated: Option<Figures>,
     labels: Vec<LabelRow>,
@@ -58,7 +67,7 @@ struct Report {
     saved: Option<String>,
 }
 
-/// Answers to clips that were held out, by thresholds that have not seen them.
+/// Answers to clips that were held out, by a limit that was found without them.
 #[derive(Clone, Copy, Serialize)]
 struct Answers {
     /// Share that is answered rightly; "none of these" is not right.
@@ -100,20 +109,30 @@ struct Failed {
     reason: String,
 }
 
+/// The probabilities of the classes, and whether the answer is "none of these".
+type Said<'a> = (&'a [f32], bool);
+
 /// Labelled clips that could be used.
 struct Clips {
     files: Vec<PathBuf>,
     vectors: Vec<Embedding>,
     truth: Vec<usize>,
     folds: Vec<Option<u32>>,
+    /// Recordings, if they were asked for.
+    recordings: Vec<Option<u32>>,
     from_index: usize,
     failed: Vec<Failed>,
 }
 
 impl Clips {
+    /// Which clips belong together: those of a recording, if that was asked for, else those of a fold.
+    fn groups(&self) -> Option<Vec<u32>> {
+        self.recordings.iter().copied().collect::<Option<_>>().or_else(|| self.own_folds())
+    }
+
     /// The dataset's own folds, where every clip is in one and there are several: they part clips that were cut from the
     /// same recording.
-    fn groups(&self) -> Option<Vec<u32>> {
+    fn own_folds(&self) -> Option<Vec<u32>> {
         let groups: Vec<u32> = self.folds.iter().copied().collect::<Option<_>>()?;
         let first = groups.first()?;
         groups.iter().any(|group| group != first).then_some(groups)
@@ -126,7 +145,8 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
         check_name(name)?;
     }
     let method: Method = args.method.parse()?;
-    let dataset = load(&args.labelled, &LoadOptions { names: args.names.clone(), ..Default::default() })?;
+    let (names, group_by) = (args.names.clone(), args.group_by.clone());
+    let dataset = load(&args.labelled, &LoadOptions { names, group_by, ..Default::default() })?;
     if dataset.task != Task::SingleLabel {
         bail!("{}: expected one label a clip", args.labelled.display());
     }
@@ -171,7 +191,10 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
             clips: report.clips,
             held_out: report.held_out,
             accuracy: report.fitted.map(|f| f.accuracy.value),
+            answered: report.answers.map(|a| a.right.value),
+            unknown_refused: report.unknown_refused.map(|refused| refused.value),
             zero_shot_accuracy: report.zero_shot.map(|f| f.accuracy.value),
+            zero_shot_answered: report.zero_shot_answers.map(|a| a.right.value),
             ece: report.fitted.map(|f| f.ece),
         };
         let set = SavedSet::of(&words, args.templates.clone());
@@ -185,13 +208,11 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     }
     tell(&report.failed);
     if !global.quiet {
-        let right = |figures: Option<Figures>| figures.map(|f| f.accuracy.value);
-        if let (Some(fitted), Some(words)) = (right(report.fitted), right(report.zero_shot))
+        let right = |answers: Option<Answers>| answers.map(|a| a.right.value);
+        if let (Some(fitted), Some(words)) = (right(report.answers), right(report.zero_shot_answers))
             && fitted < words
         {
-            note!(
-                "on clips that it has not heard, the fit does worse than the words alone; more clips may help"
-            );
+            note!("on held-out clips the fit answers worse than the words alone; more clips may help");
         }
         match &args.save {
             Some(name) => note!("saved; `earmark classify FILE --label-set {name}` uses it"),
@@ -217,6 +238,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
         vectors: Vec::new(),
         truth: Vec::new(),
         folds: Vec::new(),
+        recordings: Vec::new(),
         from_index: 0,
         failed: dataset.problems.iter().map(failed).collect(),
     };
@@ -231,6 +253,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
                 clips.vectors.push(vector);
                 clips.truth.extend(labels);
                 clips.folds.push(clip.fold);
+                clips.recordings.push(clip.group);
             }
             (Ok(_), _) => bail!("{}: expected one label a clip", clip.path.display()),
             (Err(e), _) => {
@@ -265,17 +288,20 @@ fn report(
         ece: c.calibration.ece,
     };
     let calibrated = judge(&|one| Some(one.probabilities.clone()))?;
-    let count = |is: &dyn Fn(&OutOfFold) -> bool| held_out.iter().filter(|one| is(one)).count();
-    let best = |one: &OutOfFold| {
-        (0..names.len()).max_by(|&a, &b| one.probabilities[a].total_cmp(&one.probabilities[b]))
+    let share = |is: &dyn Fn(&OutOfFold) -> bool| {
+        metrics::wilson(held_out.iter().filter(|one| is(one)).count(), held_out.len())
     };
-    let answers = (!held_out.is_empty()).then(|| Answers {
-        right: metrics::wilson(
-            count(&|one| !one.none && best(one) == Some(clips.truth[one.clip])),
-            held_out.len(),
-        ),
-        none: metrics::wilson(count(&|one| one.none), held_out.len()),
-    });
+    let best = |probabilities: &[f32]| {
+        (0..names.len()).rev().max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
+    };
+    let answers = |said: &dyn Fn(&OutOfFold) -> Option<Said<'_>>| {
+        let is_right = |one: &OutOfFold| {
+            said(one).is_some_and(|(row, none)| !none && best(row) == Some(clips.truth[one.clip]))
+        };
+        let is_none = |one: &OutOfFold| said(one).is_some_and(|(_, none)| none);
+        let is_known = held_out.first().and_then(said).is_some();
+        is_known.then(|| Answers { right: share(&is_right), none: share(&is_none) })
+    };
     let row = |(class, name): (usize, &String)| LabelRow {
         label: name.clone(),
         clips: clips.truth.iter().filter(|&&own| own == class).count(),
@@ -298,20 +324,29 @@ fn report(
         from_index: clips.from_index,
         held_out: held_out.len(),
         folds: held_out.iter().map(|one| one.fold + 1).max().unwrap_or(0),
-        own_folds: clips.groups().is_some(),
+        own_folds: args.group_by.is_none() && clips.own_folds().is_some(),
+        group_by: args.group_by.as_ref().map(ToString::to_string),
         seed: args.seed,
         method: if fitted.chosen.method == Method::Linear { "linear" } else { "prototypes" },
         text_weight: fitted.chosen.text_weight,
         strength: fitted.chosen.strength,
-        zero_shot: judge(&|one| one.zero_shot.clone())?.as_ref().map(figures),
+        zero_shot: judge(&|one| Some(one.zero_shot.as_ref()?.probabilities.clone()))?.as_ref().map(figures),
         uncalibrated: judge(&|one| Some(one.uncalibrated.clone()))?.as_ref().map(figures),
         fitted: calibrated.as_ref().map(figures),
-        answers,
+        zero_shot_answers: answers(&|one| {
+            one.zero_shot.as_ref().map(|words| (words.probabilities.as_slice(), words.none))
+        }),
+        answers: answers(&|one| Some((&one.probabilities, one.none))),
+        unknown_refused: (!held_out.is_empty()).then(|| share(&|one| one.none_without_class)),
         labels: names.iter().enumerate().map(row).collect(),
         doubtful: args.audit.then(|| suspects().into_iter().map(doubtful).collect()),
         failed: clips.failed,
         saved: None,
     })
+}
+
+fn interval(interval: Interval) -> String {
+    format!("{:.1} to {:.1} %", 100.0 * interval.low, 100.0 * interval.high)
 }
 
 fn print(report: &Report) -> Result<()> {
@@ -324,42 +359,42 @@ fn print(report: &Report) -> Result<()> {
         report.from_index,
         report.held_out,
         report.folds,
-        if report.own_folds { ", the dataset's own folds" } else { "" }
+        match &report.group_by {
+            Some(by) => format!(", clips of a recording together by {by}"),
+            None if report.own_folds => ", the dataset's own folds".to_owned(),
+            None => String::new(),
+        }
     )?;
     let strength = report.strength.map_or_else(String::new, |strength| format!(", strength {strength}"));
     writeln!(out, "chosen: {}, weight of the words {}{strength}\n", report.method, report.text_weight)?;
-    let header = ["", "right", "95 % interval", "log loss", "calibration error"].map(str::to_owned).to_vec();
-    let figures = |(name, figures): (&str, &Option<Figures>)| {
-        figures.map(|Figures { accuracy: a, nll, ece }| {
-            let interval = format!("{:.1} to {:.1} %", 100.0 * a.low, 100.0 * a.high);
-            vec![
-                name.to_owned(),
-                format!("{:.1} %", 100.0 * a.value),
-                interval,
-                format!("{nll:.3}"),
-                format!("{ece:.3}"),
-            ]
-        })
+    let header =
+        ["", "best label right", "answered rightly", "95 % interval", "log loss", "calibration error"];
+    let line = |(name, figures, answers): (&str, &Option<Figures>, &Option<Answers>)| {
+        let Figures { accuracy, nll, ece } = (*figures)?;
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let answered = answers.map(|a| (percent(a.right.value), interval(a.right)));
+        let (answered, interval) = answered.unwrap_or_default();
+        let (nll, ece) = (format!("{nll:.3}"), format!("{ece:.3}"));
+        Some(vec![name.to_owned(), percent(accuracy.value), answered, interval, nll, ece])
     };
-    let rows = [
-        ("words alone", &report.zero_shot),
-        ("fitted, before calibration", &report.uncalibrated),
-        ("fitted", &report.fitted),
+    let lines = [
+        ("words alone", &report.zero_shot, &report.zero_shot_answers),
+        ("fitted, before calibration", &report.uncalibrated, &None),
+        ("fitted", &report.fitted, &report.answers),
     ];
-    let rows: Vec<Vec<String>> =
-        std::iter::once(header).chain(rows.into_iter().filter_map(figures)).collect();
-    let right = [false, true, true, true, true];
+    let header = header.map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(lines.into_iter().filter_map(line)).collect();
     if report.held_out > 0 {
-        output::table(&mut out, &right, &rows)?;
+        output::table(&mut out, &[false, true, true, true, true, true], &rows)?;
     } else {
         writeln!(out, "every label has one clip only, so nothing can be held out, measured or calibrated")?;
     }
-    if let Some(Answers { right, none }) = report.answers {
+    if let (Some(answers), Some(refused)) = (report.answers, report.unknown_refused) {
         writeln!(
             out,
-            "with its thresholds, the set answers {:.1} % rightly and {:.1} % with \"none of these\"",
-            100.0 * right.value,
-            100.0 * none.value
+            "it answers {:.1} % of them with \"none of these\", and {:.1} % if their own label is left out",
+            100.0 * answers.none.value,
+            100.0 * refused.value
         )?;
     }
     writeln!(out)?;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use earmark_engine::label_sets::{SavedLabel, SavedSet};
+use earmark_engine::label_sets::{FitSummary, SavedLabel, SavedSet};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -70,6 +70,9 @@ fn list(rows: &[Row]) -> Result<()> {
 fn show(row: &Row) -> Result<()> {
     let mut out = output::stdout();
     writeln!(out, "{}: {}", row.name, made(&row.set))?;
+    if let Some(fit) = row.set.made.as_ref().and_then(|made| made.fit.as_ref()) {
+        figures(&mut out, fit)?;
+    }
     for label in &row.set.labels {
         match label {
             SavedLabel::Word(word) => writeln!(out, "  {word}")?,
@@ -82,15 +85,51 @@ fn show(row: &Row) -> Result<()> {
     Ok(out.flush()?)
 }
 
+/// How a fitted set does on clips that were held out, beside its words alone.
+fn figures(out: &mut impl Write, fit: &FitSummary) -> Result<()> {
+    if fit.held_out == 0 {
+        return Ok(writeln!(
+            out,
+            "  no clip could be held out: nothing is measured, and there is always an answer"
+        )?);
+    }
+    let percent =
+        |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |s| format!("{:.1} %", 100.0 * s));
+    let header = ["", "best label right", "answered rightly"].map(str::to_owned).to_vec();
+    let line = |name: &str, best, answered| vec![name.to_owned(), percent(best), percent(answered)];
+    let mut rows = vec![header, line("  fitted", fit.accuracy, fit.answered)];
+    if fit.zero_shot_accuracy.is_some() {
+        rows.push(line("  words alone", fit.zero_shot_accuracy, fit.zero_shot_answered));
+    }
+    output::table(out, &[false, true, true], &rows)?;
+    match fit.unknown_refused {
+        Some(refused) => writeln!(
+            out,
+            "  of {} held-out clips; {} of them are none of these if their own label is left out",
+            fit.held_out,
+            percent(Some(refused))
+        )?,
+        None => writeln!(
+            out,
+            "  of {} held-out clips; an older earmark fitted it, so it always answers: fit it again",
+            fit.held_out
+        )?,
+    }
+    Ok(())
+}
+
 /// How a set came about, in words.
-fn made(set: &SavedSet) -> String {
+pub(crate) fn made(set: &SavedSet) -> String {
     let Some(made) = &set.made else { return "of words".to_owned() };
     let model = &made.identity.model_id;
     let mut text = match &made.fit {
         Some(fit) => {
-            let accuracy =
-                fit.accuracy.map_or_else(String::new, |right| format!(", {:.1} % right", 100.0 * right));
-            format!("fitted to {} clips with {model}{accuracy}", fit.clips)
+            let right = match (fit.answered, fit.accuracy) {
+                (Some(answered), _) => format!(", {:.1} % answered rightly", 100.0 * answered),
+                (None, Some(best)) => format!(", best label right for {:.1} %", 100.0 * best),
+                (None, None) => String::new(),
+            };
+            format!("fitted to {} clips with {model}{right}", fit.clips)
         }
         None => format!("of words, with {model}"),
     };

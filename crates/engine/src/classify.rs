@@ -47,7 +47,11 @@ impl FromStr for ClipPooling {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {
     /// Exactly one label, or none: probabilities over the labels sum to 1.
-    Single,
+    Single {
+        /// Probability that the best label must reach, 0 to 1. It replaces [`Readout::none`], which decides
+        /// if this is `None`.
+        threshold: Option<f32>,
+    },
     /// Any number of labels: each whose independent probability reaches the threshold.
     Multi {
         /// 0 to 1; each label's own if `None`.
@@ -73,7 +77,8 @@ pub struct Classification {
     pub scores: Vec<LabelScore>,
     /// How many of `scores`, from the first, are the answer. 0: none of these.
     pub accepted: usize,
-    /// Probability that it is none of the labels; for [`Decision::Single`], where the model can tell.
+    /// Probability that it is none of the labels; for [`Decision::Single`] with words, where the model can
+    /// tell.
     pub none_probability: Option<f32>,
 }
 
@@ -144,7 +149,7 @@ pub fn decide(scores: &Scores, cosines: &[f32], decision: Decision) -> Classific
 #[must_use]
 pub fn read(readout: &Readout, cosines: &[f32], decision: Decision) -> Classification {
     let (probabilities, none_probability) = match decision {
-        Decision::Single => readout.softmax(cosines),
+        Decision::Single { .. } => readout.softmax(cosines),
         Decision::Multi { .. } => {
             let independent = |(line, &cosine): (&Line, &f32)| line.independent(cosine);
             (readout.lines.iter().zip(cosines).map(independent).collect(), None)
@@ -154,7 +159,7 @@ pub fn read(readout: &Readout, cosines: &[f32], decision: Decision) -> Classific
     let key = |label: usize| {
         let (line, cosine) = (&readout.lines[label], cosines[label]);
         match decision {
-            Decision::Single => line.logit(cosine),
+            Decision::Single { .. } => line.logit(cosine),
             Decision::Multi { .. } => line.independent_scale * cosine + line.independent_bias,
         }
     };
@@ -166,7 +171,10 @@ pub fn read(readout: &Readout, cosines: &[f32], decision: Decision) -> Classific
         .collect();
     ranked.sort_by(|a, b| key(b.label).total_cmp(&key(a.label)).then(a.label.cmp(&b.label)));
     let accepted = match decision {
-        Decision::Single => ranked.first().is_some_and(|best| fits(readout, best)).into(),
+        Decision::Single { threshold: None } => ranked.first().is_some_and(|best| fits(readout, best)).into(),
+        Decision::Single { threshold: Some(least) } => {
+            ranked.first().is_some_and(|best| best.probability >= least).into()
+        }
         Decision::Multi { threshold } => {
             // Labels with thresholds of their own are not accepted in the order of their probabilities.
             let reaches =
@@ -183,15 +191,9 @@ fn fits(readout: &Readout, best: &LabelScore) -> bool {
     let line = &readout.lines[best.label];
     match readout.none {
         NoneOfThese::Logit(none) => line.logit(best.cosine) > none,
-        NoneOfThese::BelowThreshold => line.independent(best.cosine) >= line.threshold,
+        NoneOfThese::BelowLimit(limit) => line.logit(best.cosine) >= limit,
         NoneOfThese::Never => true,
     }
-}
-
-/// The calibrated probability of one label by itself, by the model's own calibration.
-#[must_use]
-pub fn independent(scores: &Scores, cosine: f32) -> f32 {
-    Line::of_model(scores).independent(cosine)
 }
 
 /// Classifies every clip of an index that `filter` admits, from its stored vectors: nothing is decoded again.
@@ -223,6 +225,8 @@ pub fn classify_indexed(
 mod tests {
     use super::*;
 
+    const SINGLE: Decision = Decision::Single { threshold: None };
+
     const SCORES: Scores = Scores {
         logit_scale: Some(10.0),
         calibrated: true,
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn single_probabilities_sum_to_one_with_none_and_rank_by_cosine() {
-        let c = decide(&SCORES, &[0.1, 0.7, 0.3], Decision::Single);
+        let c = decide(&SCORES, &[0.1, 0.7, 0.3], SINGLE);
         let sum: f32 = c.scores.iter().map(|s| s.probability).sum::<f32>() + c.none_probability.unwrap();
         assert!((sum - 1.0).abs() < 1e-6);
         assert_eq!(c.scores.iter().map(|s| s.label).collect::<Vec<_>>(), [1, 2, 0]);
@@ -243,7 +247,7 @@ mod tests {
 
     #[test]
     fn none_of_these_wins_when_nothing_fits() {
-        let c = decide(&SCORES, &[0.1, 0.15], Decision::Single);
+        let c = decide(&SCORES, &[0.1, 0.15], SINGLE);
         assert_eq!(c.accepted, 0);
         assert!(c.none_probability.unwrap() > c.scores[0].probability);
     }
@@ -251,7 +255,7 @@ mod tests {
     #[test]
     fn without_a_cosine_for_none_it_is_a_plain_softmax_and_the_best_label_is_the_answer() {
         let scores = Scores { none_similarity: None, ..SCORES };
-        let c = decide(&scores, &[0.1, 0.15], Decision::Single);
+        let c = decide(&scores, &[0.1, 0.15], SINGLE);
         assert_eq!((c.accepted, c.none_probability), (1, None));
         assert!((c.scores.iter().map(|s| s.probability).sum::<f32>() - 1.0).abs() < 1e-6);
         assert!((c.scores[0].probability - 1.0 / (1.0 + (-0.5_f32).exp())).abs() < 1e-6);
@@ -261,12 +265,13 @@ mod tests {
     fn multi_accepts_each_label_by_itself() {
         let c = decide(&SCORES, &[0.5, 0.1, 0.45], Decision::Multi { threshold: Some(0.5) });
         assert_eq!(c.accepted, 2);
-        assert!((c.scores[0].probability - independent(&SCORES, 0.5)).abs() < 1e-6);
+        assert!((c.scores[0].probability - Line::of_model(&SCORES).independent(0.5)).abs() < 1e-6);
         assert_eq!(c.none_probability, None);
     }
 
-    #[test]
-    fn labels_that_were_fitted_go_by_their_own_lines_and_thresholds() {
+    /// Labels that were fitted, and cosines whose best label has a bias, a logit of 8 and a softmax
+    /// probability of 0.94.
+    fn fitted(none: NoneOfThese) -> (Readout, [f32; 3]) {
         let line = |bias, threshold| Line {
             scale: 10.0,
             bias,
@@ -275,20 +280,42 @@ mod tests {
             threshold,
         };
         let lines = vec![line(0.0, 0.3), line(3.0, 0.9), line(-9.0, 0.5)];
-        let readout = Readout { lines, none: NoneOfThese::BelowThreshold, calibrated: true };
-        let cosines = [0.35, 0.5, 0.39];
-        let single = read(&readout, &cosines, Decision::Single);
-        assert_eq!(single.scores[0].label, 1, "the bias counts");
-        assert_eq!((single.accepted, single.none_probability), (0, None), "0.73 is below its own 0.9");
+        (Readout { lines, none, calibrated: true }, [0.35, 0.5, 0.39])
+    }
+
+    #[test]
+    fn labels_that_were_fitted_go_by_their_own_lines_and_thresholds() {
+        let (readout, cosines) = fitted(NoneOfThese::Never);
+        assert_eq!(read(&readout, &cosines, SINGLE).scores[0].label, 1, "the bias counts");
         let multi = read(&readout, &cosines, Decision::Multi { threshold: None });
         assert_eq!(multi.scores.iter().map(|s| s.label).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(multi.accepted, 1);
+        assert_eq!(multi.accepted, 1, "label 1 has 0.73, below its own 0.9");
         assert_eq!(read(&readout, &cosines, Decision::Multi { threshold: Some(0.4) }).accepted, 2);
     }
 
     #[test]
+    fn one_limit_refuses_the_best_label_whatever_the_labels_own_thresholds() {
+        for (limit, accepted) in [(7.9, 1), (8.1, 0)] {
+            let (readout, cosines) = fitted(NoneOfThese::BelowLimit(limit));
+            let single = read(&readout, &cosines, SINGLE);
+            assert_eq!((single.accepted, single.none_probability), (accepted, None));
+            let sum: f32 = single.scores.iter().map(|s| s.probability).sum();
+            assert!((sum - 1.0).abs() < 1e-6, "the limit takes no part in the softmax");
+        }
+    }
+
+    #[test]
+    fn a_threshold_that_is_asked_for_replaces_the_limit_and_none_of_these() {
+        let (readout, cosines) = fitted(NoneOfThese::BelowLimit(8.1));
+        let ask = |least| read(&readout, &cosines, Decision::Single { threshold: Some(least) }).accepted;
+        assert_eq!([ask(0.0), ask(0.9), ask(0.999)], [1, 1, 0]);
+        let words = |least| decide(&SCORES, &[0.1, 0.15], Decision::Single { threshold: Some(least) });
+        assert_eq!((words(0.0).accepted, words(0.4).accepted), (1, 0), "without it, none of these wins");
+    }
+
+    #[test]
     fn equal_cosines_keep_the_order_of_the_labels() {
-        let c = decide(&SCORES, &[0.5, 0.5, 0.5], Decision::Single);
+        let c = decide(&SCORES, &[0.5, 0.5, 0.5], SINGLE);
         assert_eq!(c.scores.iter().map(|s| s.label).collect::<Vec<_>>(), [0, 1, 2]);
     }
 }

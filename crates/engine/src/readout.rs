@@ -53,8 +53,8 @@ impl Line {
 pub enum NoneOfThese {
     /// It takes part in the softmax with this logit.
     Logit(f32),
-    /// The best label's independent probability does not reach its threshold.
-    BelowThreshold,
+    /// The best label's logit is below this limit, which takes no part in the softmax.
+    BelowLimit(f32),
     /// Nothing: some label always fits.
     Never,
 }
@@ -82,10 +82,10 @@ impl Readout {
         }
     }
 
-    /// Whether it was fitted to labelled clips.
+    /// Whether a label has a threshold of its own, other than [`THRESHOLD`].
     #[must_use]
-    pub fn is_fitted(&self) -> bool {
-        self.none == NoneOfThese::BelowThreshold
+    pub fn has_own_thresholds(&self) -> bool {
+        self.lines.iter().any(|line| line.threshold != THRESHOLD)
     }
 
     /// The softmax over labels and, where it takes part, "none of these", whose probability comes second.
@@ -93,7 +93,7 @@ impl Readout {
     pub fn softmax(&self, cosines: &[f32]) -> (Vec<f32>, Option<f32>) {
         let none = match self.none {
             NoneOfThese::Logit(logit) => Some(logit),
-            NoneOfThese::BelowThreshold | NoneOfThese::Never => None,
+            NoneOfThese::BelowLimit(_) | NoneOfThese::Never => None,
         };
         let logits = self.lines.iter().zip(cosines).map(|(line, &cosine)| line.logit(cosine)).chain(none);
         let max = logits.clone().fold(f32::NEG_INFINITY, f32::max);

@@ -78,8 +78,18 @@ pub(crate) struct FittedDto {
     clips: usize,
     /// Share of held-out clips for which the best label was right, where any could be held out.
     accuracy: Option<f64>,
-    /// The same for the words alone, where the model has a text side.
+    /// Share of held-out clips for which the best label was right and was the answer, not "none of these".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered: Option<f64>,
+    /// Share of held-out clips that were answered "none of these" when their own label was left out, as is
+    /// right then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_refused: Option<f64>,
+    /// As `accuracy`, for the words alone, where the model has a text side.
     zero_shot_accuracy: Option<f64>,
+    /// As `answered`, for the words alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zero_shot_answered: Option<f64>,
 }
 
 /// What a label set was adapted to.
@@ -101,7 +111,10 @@ impl LabelSetDto {
             text_weight: fit.text_weight,
             clips: fit.clips,
             accuracy: fit.accuracy,
+            answered: fit.answered,
+            unknown_refused: fit.unknown_refused,
             zero_shot_accuracy: fit.zero_shot_accuracy,
+            zero_shot_answered: fit.zero_shot_answered,
         };
         let (model, fit, adapt) = match set.made {
             Some(made) => (Some(made.identity.model_id), made.fit, made.adapt),

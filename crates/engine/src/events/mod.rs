@@ -158,7 +158,7 @@ pub fn listen(
     for labels in sets {
         let start = vectors.len();
         // Fitted lines were found on whole vectors.
-        let axes = axes.filter(|_| !labels.readout.is_fitted());
+        let axes = axes.filter(|_| !track::are_fitted(&manifest.scores, labels));
         vectors.extend(labels.vectors.iter().map(|label| track::cut(label.as_slice(), axes)));
         places.push(start..vectors.len());
     }

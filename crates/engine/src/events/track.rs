@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use earmark_encoder::{Detect, Manifest, normalise};
+use earmark_encoder::{Detect, Manifest, Scores, normalise};
 
 use super::Heard;
 use super::floor::running_median;
@@ -51,11 +51,12 @@ pub(super) fn score_track(
             (near.into_iter().zip(lines).map(independent).collect(), EDGE_REACH)
         }
         Some(detect) => {
+            let are_fitted = are_fitted(&manifest.scores, labels);
             let around = covering(windows, &heard.contexts);
             let hop_s = windows.get(1).map_or(length_s, |next| next.start_s - windows[0].start_s);
             let half = (detect.floor_window_s / 2.0 / hop_s).round() as usize;
             let probabilities = |((near, far), line): ((Vec<f32>, Vec<f32>), &Line)| {
-                if labels.readout.is_fitted() {
+                if are_fitted {
                     fitted(&near, &far, &around, line)
                 } else {
                     two_scales(&near, &far, &around, detect, half)
@@ -70,6 +71,11 @@ pub(super) fn score_track(
         thresholds: lines.iter().map(|line| line.threshold).collect(),
         reach_s: reach * length_s,
     }
+}
+
+/// Whether the labels were fitted to clips: the model's own lines are not theirs.
+pub(super) fn are_fitted(scores: &Scores, labels: &EncodedLabels) -> bool {
+    labels.readout.lines.iter().any(|line| *line != Line::of_model(scores))
 }
 
 /// The first `axes` components, scaled to unit length; zeros, which are like nothing, if those are all zero.

@@ -1,8 +1,11 @@
 //! Ways to make a head from labelled clips, and what each says of clips it has not seen.
 
+use earmark_encoder::Scores;
+
 use super::basis::Basis;
 use super::lbfgs::Until;
 use super::logistic::{self, Linear, Problem};
+use super::refuse::best;
 use super::rows::{Rows, add_scaled, dot};
 
 /// How much the text may count among a prototype's parts.
@@ -70,7 +73,9 @@ pub(super) struct Material {
     /// Logits from the texts alone, `[clips][classes]`; zeros without.
     text_logits: Rows,
     /// Factor from cosines with texts to logits.
-    pub(super) text_scale: f64,
+    text_scale: f64,
+    /// Logit of "none of these" beside the texts, where the model has one.
+    text_none: Option<f64>,
     pub(super) truth: Vec<usize>,
     pub(super) classes: usize,
     balanced: bool,
@@ -80,11 +85,12 @@ impl Material {
     pub(super) fn new(
         clips: Rows,
         texts: Option<Rows>,
-        text_scale: f64,
+        scores: &Scores,
         (truth, classes): (&[usize], usize),
         balanced: bool,
     ) -> Self {
         let basis = Basis::of(&clips);
+        let text_scale = f64::from(scores.softmax_scale());
         let mut text_logits = Rows::zeros(clips.len(), classes);
         if let Some(texts) = &texts {
             for (i, clip) in clips.iter().enumerate() {
@@ -100,6 +106,7 @@ impl Material {
             texts,
             text_logits,
             text_scale,
+            text_none: scores.none_similarity.map(|cosine| text_scale * f64::from(cosine)),
             truth: truth.to_vec(),
             classes,
             balanced,
@@ -114,6 +121,17 @@ impl Material {
     /// Logits of the text alone, `[clips][classes]`.
     pub(super) fn text_logits(&self) -> Option<&Rows> {
         self.texts.as_ref().map(|_| &self.text_logits)
+    }
+
+    /// Whether the text alone says "none of these" of a clip: no class is more probable than that.
+    pub(super) fn text_is_none(&self, clip: usize) -> bool {
+        self.text_none.is_some_and(|none| self.text_logits.row(clip).iter().all(|&logit| logit <= none))
+    }
+
+    /// Whether the text alone answers a clip rightly; never without text.
+    pub(super) fn text_is_right(&self, clip: usize) -> bool {
+        let best = best(self.text_logits.row(clip));
+        self.texts.is_some() && !self.text_is_none(clip) && best == Some(self.truth[clip])
     }
 
     /// How much each clip counts among `members` (others: 0): 1 on average, and all classes as much, as scikit-learn's

@@ -20,6 +20,9 @@ pub struct Head {
     pub vectors: Vec<Vec<f32>>,
     /// How cosines with them are read, one a label.
     pub lines: Vec<Line>,
+    /// Logit below which the best label is not the answer, but "none of these"; always the answer if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f32>,
     /// Whether held-out clips calibrated them; else they are the model's own.
     pub calibrated: bool,
     /// Where the clips lie that it was learned from.
@@ -36,7 +39,7 @@ impl Head {
     ) -> Result<Self, EngineError> {
         let line = |class: usize| match reading {
             None => Line::of_model(scores),
-            Some(Reading { factor, sigmoids, thresholds }) => {
+            Some(Reading { factor, sigmoids, thresholds, .. }) => {
                 let (scale, bias) = (directions.scales[class], directions.biases[class]);
                 let sigmoid = sigmoids[class];
                 Line {
@@ -54,7 +57,8 @@ impl Head {
             Embedding::from_values(values, "fit", &format!("the class `{name}`")).map(Embedding::into_vec)
         };
         let vectors = names.iter().zip(directions.vectors.iter()).map(unit).collect::<Result<_, _>>()?;
-        Ok(Self { labels: names.to_vec(), vectors, lines, calibrated: reading.is_some(), place })
+        let limit = reading.and_then(|reading| Some((reading.factor * reading.limit?) as f32));
+        Ok(Self { labels: names.to_vec(), vectors, lines, limit, calibrated: reading.is_some(), place })
     }
 
     /// What is wrong with a head that was read from a disk, in a space of `dim` dimensions.
@@ -70,7 +74,8 @@ impl Head {
         let numbers = |line: &Line| {
             [line.scale, line.bias, line.independent_scale, line.independent_bias, line.threshold]
         };
-        let mut all = self.vectors.iter().flatten().copied().chain(self.lines.iter().flat_map(numbers));
+        let of_labels = self.vectors.iter().flatten().copied().chain(self.lines.iter().flat_map(numbers));
+        let mut all = of_labels.chain(self.limit);
         if all.any(|v| !v.is_finite()) {
             return Some("a number is not finite".to_owned());
         }
@@ -92,8 +97,7 @@ impl Head {
             vectors.push(Embedding::from_values(vector, model, &format!("the label `{name}`"))?);
             lines.push(line);
         }
-        // Without held-out clips nothing says from where on a clip is none of these.
-        let none = if self.calibrated { NoneOfThese::BelowThreshold } else { NoneOfThese::Never };
+        let none = self.limit.map_or(NoneOfThese::Never, NoneOfThese::BelowLimit);
         let readout = Readout { lines, none, calibrated: self.calibrated };
         Ok(EncodedLabels { names: self.labels.clone(), vectors, readout })
     }

@@ -1,18 +1,19 @@
 //! From a few labelled clips to a head: directions in a model's space for the user's own classes, and how cosines with
 //! them are read. Pure mathematics over vectors; nothing here knows a file.
 //!
-//! Two kinds of head are tried. *Prototypes*: each class at the mean of its clips, mixed with its text. *Linear*:
-//! logistic regression, shrunk towards nothing or towards the text's own head. Cross-validation chooses the kind, how
-//! much the text counts and how strong the penalty is, by the log-likelihood of clips that were held out (a linear head
-//! must be clearly better than prototypes); their logits
-//! also give the softmax's temperature, each class's sigmoid and threshold. The figures that come out are of clips on
-//! which none of this was decided: the whole of it is done again without each fold.
+//! Two kinds of head are tried. *Prototypes*: each class at the mean of its clips, mixed with its text.
+//! *Linear*: logistic regression, shrunk towards nothing or towards the text's own head. Cross-validation
+//! chooses the kind, how much the text counts and how strong the penalty is, by the log-likelihood of clips
+//! that were held out (a linear head must be clearly better than prototypes); their logits also give the
+//! softmax's temperature, each class's sigmoid and threshold, and the limit for "none of these". The figures
+//! that come out are of clips on which none of this was decided: the whole of it is done again without each
+//! fold.
 //!
 //! A model whose vectors have a second block of axes, of its trunk's inner features, offers them to the heads without more
 //! ado: they are in the vectors.
 //!
 //! - `candidate`: the kinds of head, `logistic` with `lbfgs`, `basis`: learning them
-//! - `folds`, `select`, `calibrate`: choosing and reading them
+//! - `folds`, `select`, `calibrate`, `refuse`: choosing and reading them
 //! - `audit`: labels to look at again
 //! - `head`: what comes out, and is kept
 
@@ -24,6 +25,7 @@ pub mod folds;
 mod head;
 mod lbfgs;
 mod logistic;
+mod refuse;
 mod rows;
 mod select;
 
@@ -37,6 +39,7 @@ use earmark_encoder::{Embedding, Scores};
 use crate::EngineError;
 use crate::adapt::Place;
 use candidate::{Candidate, Material};
+use refuse::{best, best_without};
 use rows::{Rows, softmax};
 use select::{Parting, select};
 
@@ -84,7 +87,7 @@ pub struct FitOptions {
     /// Seed of the parting.
     pub seed: u64,
     /// The group of each clip, such as the recording that it was cut from, where clips of a group are to be held out
-    /// together; they are parted by groups then, and `seed` decides nothing.
+    /// together ([`folds::assign_groups`]).
     pub groups: Option<Vec<u32>>,
     /// Whether classes count alike however many clips they have; else they are taken to be as frequent as among the
     /// clips.
@@ -137,10 +140,22 @@ pub struct OutOfFold {
     pub probabilities: Vec<f32>,
     /// The same before calibration.
     pub uncalibrated: Vec<f32>,
-    /// Whether the answer is "none of these": the best class's own probability does not reach its threshold.
+    /// Whether the answer is "none of these": the best class's logit is below the limit.
     pub none: bool,
-    /// The same from the text alone, by the model's own scale and without "none of these"; where there is text.
-    pub zero_shot: Option<Vec<f32>>,
+    /// Whether the answer is "none of these" if the clip's own class is left out of the labels: then it is
+    /// right.
+    pub none_without_class: bool,
+    /// What the text alone says, where there is text.
+    pub zero_shot: Option<ZeroShot>,
+}
+
+/// A clip judged by the text alone, with the model's own reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ZeroShot {
+    /// Probability of each class, among the classes only.
+    pub probabilities: Vec<f32>,
+    /// Whether the answer is "none of these".
+    pub none: bool,
 }
 
 /// What was chosen.
@@ -192,8 +207,7 @@ pub fn fit_told(
     let texts = clips.texts.map(|texts| Rows::of(&texts.iter().map(Embedding::as_slice).collect::<Vec<_>>()));
     let text_weight = if texts.is_some() { options.text_weight.map(f64::from) } else { Some(0.0) };
     let classes = (clips.truth, clips.names.len());
-    let scale = f64::from(scores.softmax_scale());
-    let material = Material::new(Rows::of(&slices), texts, scale, classes, options.balanced);
+    let material = Material::new(Rows::of(&slices), texts, scores, classes, options.balanced);
     let twins = folds::twins(&slices);
     let (groups, seed) = (options.groups.as_deref(), options.seed);
     let parting = Parting { twins: &twins, groups, folds: options.folds, seed };
@@ -284,13 +298,18 @@ fn judge(
         softmax(&mut row);
         row.iter().map(|&p| p as f32).collect()
     };
+    let refuses = |best: f64| reading.as_ref().is_some_and(|reading| reading.refuses(best));
     let of = |(&clip, row): (&usize, &[f64])| OutOfFold {
         clip,
         fold,
         probabilities: probabilities(row, factor),
         uncalibrated: probabilities(row, 1.0),
-        none: reading.as_ref().is_some_and(|reading| reading.is_none_of_these(row)),
-        zero_shot: material.text_logits().map(|logits| probabilities(logits.row(clip), 1.0)),
+        none: best(row).is_some_and(|best| refuses(row[best])),
+        none_without_class: refuses(best_without(row, material.truth[clip])),
+        zero_shot: material.text_logits().map(|logits| ZeroShot {
+            probabilities: probabilities(logits.row(clip), 1.0),
+            none: material.text_is_none(clip),
+        }),
     };
     unseen.iter().zip(logits.iter()).map(of).collect()
 }

@@ -3,6 +3,7 @@
 use super::calibrate::{HALF, Sigmoid, best_f1, losses, platt, softmax_factor, threshold};
 use super::candidate::{Candidate, Material};
 use super::folds;
+use super::refuse;
 use super::rows::Rows;
 
 /// Clips of a class that must have been held out before it gets a sigmoid of its own.
@@ -36,7 +37,7 @@ impl Parting<'_> {
         match self.groups {
             // What is left when a fold is held out may be one group.
             Some(of) if members.iter().any(|&clip| of[clip] != of[members[0]]) => {
-                folds::assign_groups(members, truth, of, self.folds)
+                folds::assign_groups(members, truth, (self.twins, of), self.folds, self.seed)
             }
             _ => folds::assign(members, truth, self.twins, self.folds, self.seed),
         }
@@ -52,13 +53,14 @@ pub(super) struct Reading {
     pub(super) sigmoids: Vec<Sigmoid>,
     /// Independent probability from which a clip is called the class, one a class.
     pub(super) thresholds: Vec<f64>,
+    /// Logit, before the factor, below which the best class is not the answer; `None`: it always is.
+    pub(super) limit: Option<f64>,
 }
 
 impl Reading {
-    /// Whether the best of these logits' classes does not reach its threshold.
-    pub(super) fn is_none_of_these(&self, logits: &[f64]) -> bool {
-        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-        best.is_some_and(|best| self.sigmoids[best].probability(logits[best]) < self.thresholds[best])
+    /// Whether the answer is "none of these" where the best class has this logit.
+    pub(super) fn refuses(&self, best: f64) -> bool {
+        self.limit.is_some_and(|limit| best < limit)
     }
 }
 
@@ -100,7 +102,21 @@ pub(super) fn select(
         (prototypes, linear) => linear.or(prototypes)?,
     };
     let truth: Vec<usize> = held_out.iter().map(|&clip| material.truth[clip]).collect();
-    Some((best.candidate, reading(best.logits, &truth, material.classes, best.factor)))
+    let weights = weights(material, &held_out);
+    let words_right: f64 = held_out
+        .iter()
+        .zip(&weights)
+        .filter(|(clip, _)| material.text_is_right(**clip))
+        .map(|(_, w)| w)
+        .sum();
+    let limit = refuse::limit(best.logits, &truth, &weights, words_right);
+    Some((best.candidate, Reading { limit, ..reading(best.logits, &truth, material.classes, best.factor) }))
+}
+
+/// How much each of the clips that were held out counts.
+fn weights(material: &Material, held_out: &[usize]) -> Vec<f64> {
+    let weights = material.weights(held_out);
+    held_out.iter().map(|&clip| weights[clip]).collect()
 }
 
 /// How each candidate does on the clips that were held out, whose logits it has.
@@ -110,8 +126,7 @@ pub(super) fn judge<'a>(
     held_out: &[usize],
 ) -> Vec<Judged<'a>> {
     let truth: Vec<usize> = held_out.iter().map(|&clip| material.truth[clip]).collect();
-    let weights = material.weights(held_out);
-    let weights: Vec<f64> = held_out.iter().map(|&clip| weights[clip]).collect();
+    let weights = weights(material, held_out);
     let of = |(candidate, logits): &'a (Candidate, Rows)| {
         let factor = softmax_factor(logits, &truth, &weights);
         let losses = losses(logits, &truth, &weights, factor);
@@ -192,5 +207,5 @@ fn reading(logits: &Rows, truth: &[usize], classes: usize, factor: f64) -> Readi
             }
         })
         .unzip();
-    Reading { factor, sigmoids, thresholds }
+    Reading { factor, sigmoids, thresholds, limit: None }
 }

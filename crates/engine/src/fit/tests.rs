@@ -7,6 +7,8 @@ use super::logistic::{Linear, Problem, train};
 use super::rows::{Rows, softmax};
 use super::*;
 use crate::classify::{Decision, read};
+use crate::random::Random;
+use crate::readout::Readout;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -176,7 +178,7 @@ fn a_head_knows_its_classes_and_what_is_none_of_them_on_any_number_of_threads() 
         let labels = fitted.head.encoded(None, "m").unwrap();
         let answer = |clip: &Embedding| {
             let cosines: Vec<f32> = labels.vectors.iter().map(|l| l.cosine(clip)).collect();
-            read(&labels.readout, &cosines, Decision::Single)
+            read(&labels.readout, &cosines, Decision::Single { threshold: None })
         };
         assert!(vectors.iter().zip(&truth).filter(|(v, t)| answer(v).scores[0].label == **t).count() >= 22);
         let other =
@@ -193,7 +195,7 @@ fn a_head_that_loses_on_the_first_of_many_clips_is_not_tried_on_the_others() {
     let slices: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
     // Labels without a meaning: a weak penalty only learns the noise.
     let truth: Vec<usize> = (0..truth.len()).map(|i| (i * i / 7) % 2).collect();
-    let material = Material::new(Rows::of(&slices), None, 10.0, (&truth, 2), true);
+    let material = Material::new(Rows::of(&slices), None, &SCORES, (&truth, 2), true);
     let all: Vec<usize> = (0..800).collect();
     let (seen, unseen) = all.split_at(400);
     let candidates = Candidate::all(true, true, Some(0.0));
@@ -204,7 +206,7 @@ fn a_head_that_loses_on_the_first_of_many_clips_is_not_tried_on_the_others() {
 }
 
 #[test]
-fn held_out_clips_are_answered_by_thresholds_that_have_not_seen_them() {
+fn held_out_clips_are_answered_by_a_limit_that_has_not_seen_them() {
     let (mut vectors, mut truth) = clips(&[12, 12], 0.2);
     // One that is nothing of the kind, whatever its label says.
     let far = (0..12).map(|axis| f32::from(u8::from(axis == 9))).collect();
@@ -322,4 +324,112 @@ fn what_cannot_be_fitted_is_refused_in_words() {
     assert!(refuse(&names[..2], FitOptions { folds: 1, ..Default::default() }).contains("--folds"));
     let heavy = FitOptions { text_weight: Some(1.5), ..Default::default() };
     assert!(refuse(&names[..2], heavy).contains("--text-weight"));
+}
+
+/// Sounds of classes that words describe, as a joint model has them: texts lie together, away from the
+/// sounds.
+struct World {
+    random: Random,
+    centres: Vec<Vec<f64>>,
+    texts: Vec<Embedding>,
+}
+
+impl World {
+    /// Numbers of a vector.
+    const DIM: usize = 32;
+
+    /// `classes` that have texts, and one more that has none.
+    fn new(classes: usize, seed: u64) -> Self {
+        let mut world = Self { random: Random::new(seed), centres: Vec::new(), texts: Vec::new() };
+        let all_texts = world.direction();
+        for class in 0..=classes {
+            let centre = world.direction();
+            if class < classes {
+                let near: Vec<f64> = centre.iter().zip(&all_texts).map(|(c, t)| c + 0.8 * t).collect();
+                let text = world.near(&near, 1.2);
+                world.texts.push(text);
+            }
+            world.centres.push(centre);
+        }
+        world
+    }
+
+    /// About normally distributed, with a length of about 1.
+    fn direction(&mut self) -> Vec<f64> {
+        let mut uniform = || self.random.below(1 << 20) as f64 / f64::from(1 << 20) - 0.5;
+        let normal = |_| (0..12).map(|_| uniform()).sum::<f64>() / (Self::DIM as f64).sqrt();
+        (0..Self::DIM).map(normal).collect()
+    }
+
+    fn near(&mut self, centre: &[f64], noise: f64) -> Embedding {
+        let noisy = centre.iter().zip(self.direction()).map(|(c, n)| (c + noise * n) as f32).collect();
+        Embedding::from_values(noisy, "m", "x").unwrap()
+    }
+
+    /// So many clips of each of the classes `of`, and their classes.
+    fn clips(&mut self, of: std::ops::Range<usize>, each: usize) -> (Vec<Embedding>, Vec<usize>) {
+        let truth: Vec<usize> = of.flat_map(|class| std::iter::repeat_n(class, each)).collect();
+        let centres: Vec<Vec<f64>> = truth.iter().map(|&class| self.centres[class].clone()).collect();
+        (centres.iter().map(|centre| self.near(centre, 1.4)).collect(), truth)
+    }
+}
+
+/// Shares of clips that are answered rightly, and answered "none of these".
+fn answered(vectors: &[Embedding], readout: &Readout, clips: &[Embedding], truth: &[usize]) -> (f64, f64) {
+    let (mut right, mut none) = (0, 0);
+    for (clip, own) in clips.iter().zip(truth) {
+        let cosines: Vec<f32> = vectors.iter().map(|label| label.cosine(clip)).collect();
+        let answer = read(readout, &cosines, Decision::Single { threshold: None });
+        right += usize::from(answer.accepted == 1 && answer.scores[0].label == *own);
+        none += usize::from(answer.accepted == 0);
+    }
+    (right as f64 / clips.len() as f64, none as f64 / clips.len() as f64)
+}
+
+#[test]
+fn a_fitted_set_answers_at_least_as_well_as_words_with_few_clips_and_still_refuses_what_none_fits() {
+    const CLASSES: usize = 10;
+    let scores = Scores { none_similarity: Some(0.25), logit_scale: Some(20.0), ..SCORES };
+    let names = names(CLASSES);
+    for each in [1, 2, 4, 8] {
+        let (mut by_words, mut by_set, mut refused) = (0.0, 0.0, 0.0);
+        let seeds = 12_u64;
+        for seed in 0..seeds {
+            let mut world = World::new(CLASSES, seed);
+            let (vectors, truth) = world.clips(0..CLASSES, each);
+            let (others, own) = world.clips(0..CLASSES, 20);
+            let (unknown, _) = world.clips(CLASSES..CLASSES + 1, 50);
+            let texts = &world.texts;
+            let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: Some(texts) };
+            let fitted = fit(&labelled, &scores, &FitOptions::default()).unwrap();
+            let set = fitted.head.encoded(None, "m").unwrap();
+            by_words += answered(texts, &Readout::of_model(&scores, CLASSES), &others, &own).0;
+            by_set += answered(&set.vectors, &set.readout, &others, &own).0;
+            refused += answered(&set.vectors, &set.readout, &unknown, &[usize::MAX; 50]).1;
+        }
+        let [by_words, by_set, refused] = [by_words, by_set, refused].map(|sum| sum / seeds as f64);
+        let told =
+            format!("{each} clips a class: words {by_words:.3}, set {by_set:.3}, refused {refused:.3}");
+        assert!((0.5..0.7).contains(&by_words) && by_set > by_words + 0.1, "{told}");
+        assert!(each == 1 || refused > 0.25, "{told}");
+    }
+}
+
+#[test]
+fn held_out_clips_without_their_own_class_are_refused_and_the_words_are_judged_beside_them() {
+    let (vectors, truth) = clips(&[6, 6, 6], 0.2);
+    let names = names(3);
+    let text = |class: usize| (0..12).map(|axis| f32::from(u8::from(axis == class))).collect();
+    let mut texts: Vec<Embedding> =
+        (0..2).map(|c| Embedding::from_values(text(c), "m", "x").unwrap()).collect();
+    // The words of the last class have nothing to do with it.
+    texts.push(Embedding::from_values(text(9), "m", "x").unwrap());
+    let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: Some(&texts) };
+    let fitted = fit(&labelled, &SCORES, &FitOptions::default()).unwrap();
+    assert!(fitted.held_out.iter().all(|one| !one.none && one.none_without_class), "{:?}", fitted.held_out);
+    let words_none = |class: usize| {
+        let of_class = fitted.held_out.iter().filter(|one| truth[one.clip] == class);
+        of_class.filter(|one| one.zero_shot.as_ref().is_some_and(|words| words.none)).count()
+    };
+    assert!(words_none(0) == 0 && words_none(1) == 0 && words_none(2) >= 4, "{:?}", fitted.held_out);
 }

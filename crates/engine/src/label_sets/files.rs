@@ -19,8 +19,12 @@ const FOLDER: &str = "label-sets";
 /// Locked by whoever changes something.
 const LOCK: &str = "label-sets.lock";
 
-/// The layout of the file. Version 1 was the sets alone, and can be read.
-const VERSION: u64 = 2;
+/// The layout of the file. Older ones can be read: version 1 was the sets alone; in version 2 heads had no
+/// limit for "none of these", and their summaries lacked what was answered rightly.
+const VERSION: u64 = 3;
+
+/// The oldest version that says which it is.
+const OLDEST: u64 = 2;
 
 /// Hexadecimal digits of a content's hash in its file's name.
 const HASH_DIGITS: usize = 32;
@@ -72,7 +76,9 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, SavedSet>, EngineError
     let damaged = |e: serde_json::Error| error(&path, format!("damaged ({e}); put it right, or delete it"));
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     match value.get("version").map(serde_json::Value::as_u64) {
-        Some(Some(VERSION)) => serde_json::from_value(value).map(|all: All| all.sets).map_err(damaged),
+        Some(Some(OLDEST..=VERSION)) => {
+            serde_json::from_value(value).map(|all: All| all.sets).map_err(damaged)
+        }
         Some(Some(newer)) => Err(error(
             &path,
             format!("expected version {VERSION} or older, got {newer}; use the earmark that wrote it"),

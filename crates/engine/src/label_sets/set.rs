@@ -136,8 +136,18 @@ pub struct FitSummary {
     pub held_out: usize,
     /// Share of them for which the best label was right, where there are any.
     pub accuracy: Option<f64>,
-    /// The same for the words alone, where the model has a text side.
+    /// Share of them for which the best label was right and was the answer, not "none of these". `None` too
+    /// in sets that were fitted before version 3 of the file, which know no limit and always answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<f64>,
+    /// Share of them that were answered "none of these" when their own label was left out, as is right then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_refused: Option<f64>,
+    /// As `accuracy`, for the words alone, where the model has a text side.
     pub zero_shot_accuracy: Option<f64>,
+    /// As `answered`, for the words alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zero_shot_answered: Option<f64>,
     /// Expected calibration error.
     pub ece: Option<f64>,
 }

@@ -5,7 +5,7 @@ use std::sync::Barrier;
 
 use super::*;
 use crate::labels::LabelSet;
-use crate::readout::Line;
+use crate::readout::{Line, NoneOfThese};
 
 fn words(list: &str) -> SavedSet {
     SavedSet::of(&LabelSet::from_list(list).unwrap(), Vec::new())
@@ -25,6 +25,7 @@ fn head() -> Head {
         labels: vec!["a".to_owned(), "b".to_owned()],
         vectors: vec![vec![1.0, 0.0], vec![0.0, 1.0]],
         lines: vec![line; 2],
+        limit: Some(1.5),
         calibrated: true,
         place: place(0.5),
     }
@@ -37,7 +38,10 @@ fn summary() -> FitSummary {
         clips: 4,
         held_out: 4,
         accuracy: Some(1.0),
+        answered: Some(0.75),
+        unknown_refused: Some(0.5),
         zero_shot_accuracy: None,
+        zero_shot_answered: None,
         ece: None,
     }
 }
@@ -70,6 +74,29 @@ fn what_was_made_goes_with_its_set_and_nothing_is_left_behind() {
     assert_eq!(contents(&sets), 1);
     assert!(!sets.put("s", words("c")).unwrap());
     assert_eq!((contents(&sets), sets.get("s").unwrap().made), (0, None));
+}
+
+#[test]
+fn a_set_of_version_2_is_read_answers_always_and_is_written_as_version_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(dir.path(), 9);
+    let (old_head, mut old_summary) = (Head { limit: None, ..head() }, summary());
+    (old_summary.answered, old_summary.unknown_refused) = (None, None);
+    sets.put_fitted("old", words("a, b"), identity(), old_head.clone(), old_summary.clone()).unwrap();
+    let list = dir.path().join("label-sets.json");
+    let written = fs::read_to_string(&list).unwrap();
+    assert!(written.contains("\"version\": 3") && !written.contains("answered"), "{written}");
+    fs::write(&list, written.replace("\"version\": 3", "\"version\": 2")).unwrap();
+    let made = sets.get("old").unwrap().made.unwrap();
+    let content = files::read_content(&sets.dir, "old", &made).unwrap();
+    assert_eq!((content.head.as_ref(), made.fit.as_ref()), (Some(&old_head), Some(&old_summary)));
+    assert_eq!(old_head.encoded(None, "m").unwrap().readout.none, NoneOfThese::Never);
+    assert_eq!(head().encoded(None, "m").unwrap().readout.none, NoneOfThese::BelowLimit(1.5));
+    sets.put("new", words("c")).unwrap();
+    assert!(fs::read_to_string(&list).unwrap().contains("\"version\": 3"));
+    assert!(sets.get("old").unwrap().is_fitted());
+    fs::write(&list, r#"{"version": 4, "sets": {}}"#).unwrap();
+    assert!(sets.all().unwrap_err().to_string().contains("expected version 3 or older, got 4"));
 }
 
 #[test]
@@ -148,6 +175,7 @@ fn limits_names_and_numbers_are_checked() {
     assert!(head().problem(3).unwrap().contains("vectors of 3 numbers, got 2"));
     assert!(broken(|h| h.vectors[1][0] = f32::NAN).unwrap().contains("not finite"));
     assert!(broken(|h| h.lines[0].bias = f32::INFINITY).unwrap().contains("not finite"));
+    assert!(broken(|h| h.limit = Some(f32::NAN)).unwrap().contains("not finite"));
     assert!(broken(|h| h.place.spread[0] = -1.0).is_some());
     assert!(broken(|h| h.lines.truncate(1)).unwrap().contains("1 readings"));
 }

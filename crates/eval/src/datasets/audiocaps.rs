@@ -11,7 +11,7 @@ use super::audioset::youtube_names;
 use super::builder::Builder;
 use super::files::Files;
 use super::table::{Table, cell};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 /// Length of a clip, seconds.
 const CLIP_S: f64 = 10.0;
@@ -72,7 +72,12 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             }
         }
         for clip in clips {
-            builder.add_found(clip.found.as_deref(), &clip.name, Truth::Captions(clip.captions), None);
+            builder.add_found(
+                clip.found.as_deref(),
+                &clip.name,
+                Truth::Captions(clip.captions),
+                Origin::default(),
+            );
         }
     }
     Ok(())

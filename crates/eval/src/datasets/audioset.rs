@@ -13,7 +13,7 @@ use crate::EvalError;
 use super::builder::Builder;
 use super::files::{Files, file_name, files_in};
 use super::table::{Table, cell};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 const END: &str = "_segments.csv";
 
@@ -70,7 +70,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             labels.sort_unstable();
             labels.dedup();
             let found = youtube_names(id, start_s, end_s).into_iter().find_map(|name| files.get(&name));
-            builder.add_found(found, id, Truth::Labels(labels), None);
+            builder.add_found(found, id, Truth::Labels(labels), Origin::default());
         }
     }
     Ok(())

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use csv::StringRecord;
 use earmark_engine::absolute_path;
 
 use crate::EvalError;
 
-use super::{Class, Dataset, Item, Layout, LoadOptions, Problem, Task, Truth, files, names};
+use super::table::{Table, cell};
+use super::{Class, Dataset, GroupBy, Item, Layout, LoadOptions, Origin, Problem, Task, Truth, files, names};
 
 /// The split that means all of them.
 const ALL: &str = "all";
@@ -22,6 +24,10 @@ pub(super) struct Builder {
     audio: Option<PathBuf>,
     names: Option<PathBuf>,
     mapping: Option<PathBuf>,
+    group_by: Option<GroupBy>,
+    has_group_column: bool,
+    /// What the column that clips are grouped by says, one a clip.
+    groups: Vec<Option<String>>,
     classes: Vec<Class>,
     ids: HashMap<String, usize>,
     keep_order: bool,
@@ -40,6 +46,9 @@ impl Builder {
             audio: options.audio.clone(),
             names: options.names.clone(),
             mapping: options.mapping.clone(),
+            group_by: options.group_by.clone(),
+            has_group_column: false,
+            groups: Vec::new(),
             classes: Vec::new(),
             ids: HashMap::new(),
             keep_order: false,
@@ -110,8 +119,18 @@ impl Builder {
         Ok(files)
     }
 
+    /// The columns of `table` that say where clips come from; `fold`: the one of the folds.
+    pub(super) fn origins(&mut self, table: &Table, fold: Option<usize>) -> Result<Origins, EvalError> {
+        let group = match &self.group_by {
+            Some(GroupBy::Column(name)) => Some(table.column(&[name])?),
+            _ => None,
+        };
+        self.has_group_column |= group.is_some();
+        Ok(Origins { fold, group })
+    }
+
     /// Adds a clip, or a problem where the file is not there.
-    pub(super) fn add(&mut self, path: PathBuf, mut truth: Truth, fold: Option<u32>) {
+    pub(super) fn add(&mut self, path: PathBuf, mut truth: Truth, origin: Origin) {
         if let Truth::Captions(texts) = &mut truth {
             texts.retain(|text| !text.trim().is_empty());
             if texts.is_empty() {
@@ -121,16 +140,17 @@ impl Builder {
         // As indexes name it, whatever the table says.
         let path = absolute_path(&path).unwrap_or(path);
         if path.is_file() {
-            self.clips.push(Item { path, truth, fold });
+            self.clips.push(Item { path, truth, fold: origin.fold, group: None });
+            self.groups.push(origin.group);
         } else {
             self.problem(path.display().to_string(), "no such file; the dataset's table names it");
         }
     }
 
     /// Adds a clip found by name, or a problem where there is none.
-    pub(super) fn add_found(&mut self, found: Option<&Path>, name: &str, truth: Truth, fold: Option<u32>) {
+    pub(super) fn add_found(&mut self, found: Option<&Path>, name: &str, truth: Truth, origin: Origin) {
         match found {
-            Some(path) => self.add(path.to_path_buf(), truth, fold),
+            Some(path) => self.add(path.to_path_buf(), truth, origin),
             None => self.problem(name.to_owned(), "no file of this name; the dataset's table names it"),
         }
     }
@@ -189,8 +209,33 @@ impl Builder {
         let names = self.names.as_deref().map(files::used).transpose()?;
         let audio = self.audio.as_deref().filter(|_| layout == Layout::Csv);
         let audio = audio.map(|path| absolute_path(path).map_err(|e| EvalError::io(path, &e))).transpose()?;
+        self.group(&root)?;
+        let group_by = self.group_by.as_ref().map(ToString::to_string);
         let Self { classes, clips, problems, .. } = self;
-        Ok(Dataset { name, root, layout, task, split, audio, mapping, names, classes, clips, problems })
+        Ok(Dataset {
+            name,
+            root,
+            layout,
+            task,
+            split,
+            audio,
+            mapping,
+            names,
+            group_by,
+            classes,
+            clips,
+            problems,
+        })
+    }
+
+    /// Gives each clip the number of its recording, if that is asked for.
+    fn group(&mut self, root: &Path) -> Result<(), EvalError> {
+        let Some(group_by) = &self.group_by else { return Ok(()) };
+        let cells = self.groups.iter().map(Option::as_deref);
+        let clips: Vec<_> = self.clips.iter().map(|clip| clip.path.as_path()).zip(cells).collect();
+        let groups = group_by.groups(&clips, self.has_group_column, root)?;
+        self.clips.iter_mut().zip(groups).for_each(|(clip, group)| clip.group = Some(group));
+        Ok(())
     }
 
     fn sort_classes(&mut self) {
@@ -208,6 +253,22 @@ impl Builder {
                 Truth::Events(events) => events.iter_mut().for_each(|event| event.class = place[event.class]),
                 Truth::Captions(_) => {}
             }
+        }
+    }
+}
+
+/// Which columns of a table say where clips come from.
+pub(super) struct Origins {
+    fold: Option<usize>,
+    group: Option<usize>,
+}
+
+impl Origins {
+    /// What a row says.
+    pub(super) fn of(&self, row: &StringRecord) -> Origin {
+        Origin {
+            fold: self.fold.and_then(|column| cell(row, column).parse().ok()),
+            group: self.group.map(|column| cell(row, column).to_owned()),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::EvalError;
 use super::builder::Builder;
 use super::files::{Files, file_name, files_in};
 use super::table::{Table, cell};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 const BEGINNING: &str = "clotho_captions_";
 
@@ -42,7 +42,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             // Names come again in other splits.
             let all = files.all(name);
             let found = all.iter().find(|path| is_of_split(path, root, split)).or_else(|| all.first());
-            builder.add_found(found.map(PathBuf::as_path), name, Truth::Captions(texts), None);
+            builder.add_found(found.map(PathBuf::as_path), name, Truth::Captions(texts), Origin::default());
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ pub(super) fn load(root: &Path, esc10: bool, builder: &mut Builder) -> Result<()
     let (file, category) = (table.column(&["filename"])?, table.column(&["category"])?);
     let (fold, subset) = (table.column(&["fold"])?, table.column(&["esc10"])?);
     let files = Files::under(&root.join("audio"))?;
+    let origins = builder.origins(&table, Some(fold))?;
     builder.ask(Task::SingleLabel);
     for (_, row) in &table.rows {
         if esc10 && !cell(row, subset).eq_ignore_ascii_case("true") {
@@ -22,7 +23,7 @@ pub(super) fn load(root: &Path, esc10: bool, builder: &mut Builder) -> Result<()
         }
         let class = builder.class(cell(row, category));
         let name = cell(row, file);
-        builder.add_found(files.get(name), name, Truth::Labels(vec![class]), cell(row, fold).parse().ok());
+        builder.add_found(files.get(name), name, Truth::Labels(vec![class]), origins.of(row));
     }
     Ok(())
 }

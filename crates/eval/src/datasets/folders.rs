@@ -8,7 +8,7 @@ use crate::EvalError;
 
 use super::builder::Builder;
 use super::files::folders;
-use super::{Task, Truth, names};
+use super::{Origin, Task, Truth, names};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
     load_with(root, builder, names::text_of)
@@ -52,7 +52,7 @@ pub(super) fn load_with(
             builder.note(&path, format!("the same file as {first}, of another class; it is a clip of each"));
         }
         known.push((class, path.clone()));
-        builder.add(path, Truth::Labels(vec![class]), None);
+        builder.add(path, Truth::Labels(vec![class]), Origin::default());
     }
     for folder in empty {
         builder.note(&folder, "a class's folder without a sound; no class is made of it");

@@ -9,7 +9,7 @@ use crate::EvalError;
 use super::builder::Builder;
 use super::files::Files;
 use super::table::{Table, cell};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
     let truth = root.join("FSD50K.ground_truth");
@@ -39,7 +39,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             classes.dedup();
             if builder.takes(split.map_or(part, |split| cell(row, split))) {
                 let name = cell(row, file);
-                builder.add_found(files.get(name), name, Truth::Labels(classes), None);
+                builder.add_found(files.get(name), name, Truth::Labels(classes), Origin::default());
             }
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn load(root: &Path, mapping: Option<&Path>, builder: &mut Builder) -
             _ => truth(builder, task, &rule.said),
         };
         if builder.takes(&rule.said.split) {
-            builder.add(path, truth, rule.said.fold);
+            builder.add(path, truth, rule.said.origin.clone());
         }
     }
     for (count, what) in [

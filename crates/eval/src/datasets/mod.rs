@@ -3,7 +3,8 @@
 //! - [`load`]: a folder or a table, its layout told by what is in it
 //! - `layout`: which layouts there are, and how they are told
 //! - `builder`: what loaders add clips to; here files are looked for and missing ones named
-//! - `table`, `files`, `names`: CSV tables, sound files by name, class names as texts
+//! - `table`, `files`, `names`, `group`: CSV tables, sound files by name, class names as texts, source
+//!   recordings
 //! - one file a layout: `esc50`, `urbansound8k`, `gtzan`, `vocalsound`, `speech_commands`, `audioset`, `fsd50k`, `audiocaps`,
 //!   `clotho`, `folders`, `rows` (any CSV), `mapping` (labels by file name), `text_files` (a caption beside each sound)
 
@@ -15,6 +16,7 @@ mod esc50;
 mod files;
 mod folders;
 mod fsd50k;
+mod group;
 mod gtzan;
 mod layout;
 mod mapping;
@@ -38,6 +40,7 @@ use crate::metrics::Event;
 use crate::report::FileUsed;
 use builder::Builder;
 
+pub use group::GroupBy;
 pub use layout::Layout;
 
 /// What is asked of each clip.
@@ -95,6 +98,16 @@ pub struct Item {
     pub truth: Truth,
     /// Its fold, where the dataset has folds.
     pub fold: Option<u32>,
+    /// The recording that it comes from, where [`LoadOptions::group_by`] asks for that.
+    pub group: Option<u32>,
+}
+
+/// What a dataset's table says of where a clip comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Origin {
+    fold: Option<u32>,
+    /// What is in the column that clips are grouped by.
+    group: Option<String>,
 }
 
 /// A file or row that cannot be evaluated.
@@ -127,6 +140,8 @@ pub struct Dataset {
     pub mapping: Option<FileUsed>,
     /// The file of texts for classes, if one was given.
     pub names: Option<FileUsed>,
+    /// How clips were grouped, in words, if they were.
+    pub group_by: Option<String>,
     /// Its classes: in its own order where it has one, else by name. None for captions.
     pub classes: Vec<Class>,
     /// Its clips whose files are there, in the dataset's order.
@@ -150,13 +165,16 @@ pub struct LoadOptions {
     pub mapping: Option<PathBuf>,
     /// A file of texts for classes: a name, a tab and a text on each line.
     pub names: Option<PathBuf>,
+    /// How to tell which clips come from the same recording; not asked if `None`.
+    pub group_by: Option<GroupBy>,
 }
 
 /// Loads the dataset at `path`. Rows whose file is not there, or that make no sense, are in [`Dataset::problems`].
 ///
 /// # Errors
 /// [`EvalError::Dataset`] when the layout is not recognised or a table cannot be read, [`EvalError::Setting`] for a split
-/// or a class that is not there.
+/// a class or a group
+/// that is not there.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Dataset, EvalError> {
     let root = absolute_path(path).map_err(|e| EvalError::io(path, &e))?;
     std::fs::metadata(&root).map_err(|e| EvalError::io(path, &e))?;

@@ -2,7 +2,7 @@
 //!
 //! A column `file` (a path, relative to the table's folder or to the one that is named for it), and one of: `onset`, `offset` and `label` for events; `caption`, or
 //! several columns that begin so; `labels`, joined by `;`; `label`. Several rows of one file add up. Columns `fold` and
-//! `split` are heeded.
+//! `split` are heeded, and the one that clips are grouped by.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use earmark_engine::absolute_path;
 use crate::EvalError;
 use crate::metrics::Event;
 
-use super::builder::Builder;
+use super::builder::{Builder, Origins};
 use super::files::files_in;
 use super::table::{Table, cell};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 /// All that a table says of one file.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub(super) struct Said {
     events: Vec<(f64, f64, String)>,
     /// The first row of it that cannot be understood, and why: without that row the rest would not be the whole truth.
     bad: Option<(String, &'static str)>,
-    pub(super) fold: Option<u32>,
+    pub(super) origin: Origin,
     /// The split; empty if it is in none.
     pub(super) split: String,
 }
@@ -61,7 +61,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
         if let Some((row, reason)) = &said.bad {
             builder.problem(said.file.clone(), format!("{row}: {reason}; the recording is left out"));
         } else {
-            builder.add(folder.join(&said.file), truth, said.fold);
+            builder.add(folder.join(&said.file), truth, said.origin.clone());
         }
     }
     Ok(())
@@ -76,6 +76,7 @@ struct Columns {
     label: Option<usize>,
     captions: Vec<usize>,
     fold: Option<usize>,
+    origins: Origins,
     split: Option<usize>,
 }
 
@@ -85,7 +86,9 @@ const LABEL: [&str; 4] = ["label", "event_label", "class", "category"];
 
 impl Columns {
     /// The columns for the task that is wanted, or for the one that the table's columns make plain.
-    fn of(table: &Table, wanted: Option<Task>) -> Result<Self, EvalError> {
+    fn of(table: &Table, builder: &mut Builder) -> Result<Self, EvalError> {
+        let wanted = builder.task_wanted();
+        let fold = table.find(&["fold"]);
         let (onset, offset) = (table.find(&ONSET), table.find(&OFFSET));
         let (label, labels) = (table.find(&LABEL), table.find(&["labels"]));
         let captions = table.columns_like("caption");
@@ -105,7 +108,8 @@ impl Columns {
             offset,
             label: if task == Task::Events { label } else { labels.or(label) },
             captions,
-            fold: table.find(&["fold"]),
+            fold,
+            origins: builder.origins(table, fold)?,
             split: table.find(&["split"]),
         };
         // For their errors, where what the task needs is missing.
@@ -129,7 +133,9 @@ impl Columns {
     /// Adds what a row says; an error says what is wrong with it.
     fn heed(&self, row: &StringRecord, said: &mut Said) -> Result<(), &'static str> {
         let text = |column: Option<usize>| column.map_or("", |column| cell(row, column));
-        said.fold = text(self.fold).parse().ok().or(said.fold);
+        let origin = self.origins.of(row);
+        said.origin.fold = origin.fold.or(said.origin.fold);
+        said.origin.group = origin.group.or(said.origin.group.take());
         text(self.split).clone_into(&mut said.split);
         let label = text(self.label);
         match self.task {
@@ -167,7 +173,7 @@ pub(super) fn read(
     folder: Option<&Path>,
     builder: &mut Builder,
 ) -> Result<(Task, Vec<Said>), EvalError> {
-    let columns = Columns::of(table, builder.task_wanted())?;
+    let columns = Columns::of(table, builder)?;
     let mut said: Vec<Said> = Vec::new();
     let mut places: HashMap<PathBuf, usize> = HashMap::new();
     for (line, row) in &table.rows {

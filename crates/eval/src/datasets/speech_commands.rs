@@ -8,7 +8,7 @@ use crate::EvalError;
 
 use super::builder::Builder;
 use super::files::{file_name, folders};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
     builder.ask(Task::SingleLabel);
@@ -27,7 +27,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
             let name = format!("{word}/{}", file_name(&path));
             let split = split_of(&name, &test, &validation);
             if builder.takes(split) {
-                builder.add(path, Truth::Labels(vec![class]), None);
+                builder.add(path, Truth::Labels(vec![class]), Origin::default());
             }
             there.insert(name);
         }

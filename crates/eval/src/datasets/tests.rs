@@ -459,3 +459,32 @@ fn what_is_no_dataset_is_told_what_would_be() {
     let gone = load(&PathBuf::from("/no/such/dataset"), &LoadOptions::default()).unwrap_err().to_string();
     assert!(gone.contains("/no/such/dataset"), "{gone}");
 }
+
+#[test]
+fn clips_of_a_recording_are_told_by_a_column_or_by_their_names() {
+    let groups = |tree: &Tree, by: &str| {
+        let options = LoadOptions { group_by: Some(by.parse().unwrap()), ..LoadOptions::default() };
+        load(tree.path(), &options).map(|set| set.clips.iter().map(|clip| clip.group.unwrap()).collect())
+    };
+    let told = |tree: &Tree, by: &str| groups(tree, by).map(|g: Vec<u32>| g.len()).unwrap_err().to_string();
+
+    let table = "file,label,Recording,fold\na1.wav,a,2,1\na2.wav,a,1,2\nb1.wav,b,2,1\n";
+    let sounds = [("a1.wav", ""), ("a2.wav", ""), ("b1.wav", "")];
+    let tree = Tree::new(&[&[("labels.csv", table)], &sounds[..]].concat());
+    assert_eq!(groups(&tree, "recording").unwrap(), [1, 0, 1]);
+    assert_eq!(groups(&tree, r"(\d)[.]wav").unwrap(), [0, 1, 0]);
+    assert!(told(&tree, "take").contains("expected a header with a column `take`"));
+    tree.write("labels.csv", &table.replace("a2.wav,a,1", "a2.wav,a,"));
+    assert!(told(&tree, "recording").contains("a2.wav by the column `recording`"));
+
+    let tree = Tree::new(&[("meta/esc50.csv", ESC50), ("audio/1-1-A-0.ogg", ""), ("audio/2-2-A-36.wav", "")]);
+    assert_eq!(groups(&tree, "src_file").unwrap(), [0, 1]);
+
+    let tree = Tree::new(&[("dog/9-a.wav", ""), ("dog/9-b.wav", ""), ("cat/9-c.wav", ""), ("cat/x.wav", "")]);
+    assert_eq!(groups(&tree, "(dog|cat)/").unwrap(), [0, 0, 1, 1]);
+    assert!(told(&tree, "src_file").contains("a pattern of file names for this layout"));
+    assert!(told(&tree, r"^(\d)-").contains("x.wav by the pattern"));
+    let options = LoadOptions { group_by: Some("(.)[.]wav".parse().unwrap()), ..LoadOptions::default() };
+    assert_eq!(tree.load(&options).group_by.as_deref(), Some("pattern `(.)[.]wav`"));
+    assert_eq!(tree.load(&LoadOptions::default()).clips[0].group, None);
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::EvalError;
 
 use super::builder::Builder;
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> {
     builder.ask(Task::Captions);
@@ -14,7 +14,7 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
     let mut without = 0_usize;
     for path in files {
         match caption_beside(&path)? {
-            Some(caption) => builder.add(path, Truth::Captions(vec![caption]), None),
+            Some(caption) => builder.add(path, Truth::Captions(vec![caption]), Origin::default()),
             None => without += 1,
         }
     }

@@ -15,11 +15,12 @@ pub(super) fn load(root: &Path, builder: &mut Builder) -> Result<(), EvalError> 
     let (file, class) = (table.column(&["slice_file_name"])?, table.column(&["class"])?);
     let fold = table.column(&["fold"])?;
     let files = Files::under(&root.join("audio"))?;
+    let origins = builder.origins(&table, Some(fold))?;
     builder.ask(Task::SingleLabel);
     for (_, row) in &table.rows {
         let class = builder.class(cell(row, class));
         let name = cell(row, file);
-        builder.add_found(files.get(name), name, Truth::Labels(vec![class]), cell(row, fold).parse().ok());
+        builder.add_found(files.get(name), name, Truth::Labels(vec![class]), origins.of(row));
     }
     Ok(())
 }

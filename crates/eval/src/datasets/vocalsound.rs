@@ -9,7 +9,7 @@ use crate::EvalError;
 
 use super::builder::Builder;
 use super::files::{Files, file_name, stem};
-use super::{Task, Truth};
+use super::{Origin, Task, Truth};
 
 #[derive(Deserialize)]
 struct DataFile {
@@ -59,5 +59,5 @@ fn add(builder: &mut Builder, found: Option<&Path>, name: &str) {
     };
     let text = if sound == "throatclearing" { "throat clearing" } else { sound };
     let class = builder.class_called(sound, text);
-    builder.add_found(found, file_name(path), Truth::Labels(vec![class]), None);
+    builder.add_found(found, file_name(path), Truth::Labels(vec![class]), Origin::default());
 }

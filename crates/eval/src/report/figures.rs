@@ -117,10 +117,9 @@ pub(super) fn protocol_rows(p: &Protocol) -> Vec<(&'static str, String)> {
     rows.extend(p.seed.map(|seed| ("seed", seed.to_string())));
     rows.push(("model", p.model.clone()));
     rows.push(("manifest hash", p.manifest_hash.clone()));
-    rows.push((
-        "method",
-        p.fitted.clone().unwrap_or_else(|| "zero-shot: labels in words, nothing fitted".to_owned()),
-    ));
+    let set = p.label_set.as_ref().map(|set| format!("label set {set}"));
+    let words = || "zero-shot: labels in words, nothing fitted".to_owned();
+    rows.push(("method", p.fitted.clone().or(set).unwrap_or_else(words)));
     rows.extend(p.folds.map(|folds| match p.fitted {
         Some(_) => {
             let whose = match p.fold_choice.as_deref() {
@@ -128,7 +127,9 @@ pub(super) fn protocol_rows(p: &Protocol) -> Vec<(&'static str, String)> {
                 Some("random") => ", at random, copies of a sound together",
                 _ => "",
             };
-            ("folds", format!("{folds}{whose}; each scored by what the others taught"))
+            let group = |by: &String| format!(", clips of a recording together by {by}");
+            let together = p.group_by.as_ref().map_or_else(String::new, group);
+            ("folds", format!("{folds}{whose}{together}; each scored by what the others taught"))
         }
         None => ("folds", folds.to_string()),
     }));

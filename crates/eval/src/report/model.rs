@@ -87,11 +87,17 @@ pub struct Protocol {
     /// Whose folds: `own`, the dataset's, or `random`.
     #[serde(default)]
     pub fold_choice: Option<String>,
+    /// How clips of one recording were recognised; they share a fold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
     /// Clips whose class no other fold had to teach, and which so count as wrong.
     #[serde(default)]
     pub untaught: usize,
-    /// What was fitted, in words; `None` for zero-shot.
+    /// What was fitted, in words; `None` for zero-shot and for a saved label set.
     pub fitted: Option<String>,
+    /// The saved label set that was scored, and how it was made; `None` for the classes' own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_set: Option<String>,
 }
 
 /// The same clips under other prompts.

@@ -32,8 +32,8 @@ pub struct Examples<'a> {
     pub names: &'a [String],
     /// What the classes are in words, one a class; where the model has a text side.
     pub texts: Option<&'a [Embedding]>,
-    /// Which clips belong together, one a clip, where the dataset's own folds say so: what is chosen and calibrated on
-    /// held-out clips must keep them together as well.
+    /// Which clips belong together, one a clip, where the dataset's own folds or their recordings say so:
+    /// what is chosen and calibrated on held-out clips must keep them together as well.
     pub groups: Option<Vec<u32>>,
 }
 
@@ -54,7 +54,8 @@ pub trait Fit {
 pub enum FoldChoice {
     /// As the dataset says.
     Own,
-    /// Into so many, at random, each class evenly, copies of a sound together: as `earmark fit` parts them.
+    /// Into so many, at random, each class evenly, copies of a sound and clips of a group together: as
+    /// `earmark fit` parts them.
     Random(usize),
 }
 
@@ -79,8 +80,9 @@ pub(super) struct Folded {
     pub(super) untaught: usize,
 }
 
-/// The fold of each clip; `None`: one that is never held out, as `earmark fit` has it, since nothing else would be left of its
-/// class. Copies of a sound share a random fold. `vectors` and `truth`: one a clip.
+/// The fold of each clip; `None`: one that is never held out, as `earmark fit` has it, since nothing else
+/// would be left of its class. Copies of a sound share a random fold, and so do clips of a group. `vectors`
+/// and `truth`: one a clip.
 pub(super) fn assign(
     clips: &[&Item],
     vectors: &[&Embedding],
@@ -93,7 +95,11 @@ pub(super) fn assign(
         FoldChoice::Random(folds) => {
             let slices: Vec<&[f32]> = vectors.iter().map(|vector| vector.as_slice()).collect();
             let all: Vec<usize> = (0..clips.len()).collect();
-            parting::assign(&all, truth, &parting::twins(&slices), folds, seed)
+            let twins = parting::twins(&slices);
+            match groups(clips, choice) {
+                Some(groups) => parting::assign_groups(&all, truth, (&twins, &groups), folds, seed),
+                None => parting::assign(&all, truth, &twins, folds, seed),
+            }
         }
     };
     if let (FoldChoice::Own, Some(without)) = (choice, folds.iter().position(Option::is_none)) {
@@ -121,6 +127,15 @@ pub(super) fn assign(
         });
     }
     Ok(folds)
+}
+
+/// The group of each clip, where there are groups: the dataset's own folds, or the recordings.
+pub(super) fn groups(clips: &[&Item], choice: FoldChoice) -> Option<Vec<u32>> {
+    let group = |clip: &&Item| match choice {
+        FoldChoice::Own => clip.fold,
+        FoldChoice::Random(_) => clip.group,
+    };
+    clips.iter().map(group).collect()
 }
 
 /// Scores each clip that has a fold by a fit on the clips of all others. `folds`: one a clip of `all`.
@@ -170,6 +185,7 @@ mod tests {
             path: format!("{i}.wav").into(),
             truth: Truth::Labels(vec![truth[i]]),
             fold: None,
+            group: None,
         };
         let items: Vec<Item> = (0..41).map(item).collect();
         let items: Vec<&Item> = items.iter().collect();
@@ -187,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_clip_without_a_fold_is_named() {
-        let item = |name: &str, fold| Item { path: name.into(), truth: Truth::Labels(vec![0]), fold };
+        let item =
+            |name: &str, fold| Item { path: name.into(), truth: Truth::Labels(vec![0]), fold, group: None };
         let (with, without) = (item("a.wav", Some(1)), item("b.wav", None));
         let own = |clips: &[&Item]| assign(clips, &[], &[0, 0], FoldChoice::Own, 0).unwrap_err().to_string();
         assert!(own(&[&with, &without]).contains("b.wav"));

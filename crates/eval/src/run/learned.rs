@@ -39,7 +39,7 @@ impl Fit for Learned {
         let labels = fit(&labelled, &manifest.scores, &options)?.head.encoded(None, &manifest.id)?;
         Ok(Box::new(move |vector| {
             let cosines: Vec<f32> = labels.vectors.iter().map(|label| label.cosine(vector)).collect();
-            let answer = read(&labels.readout, &cosines, Decision::Single);
+            let answer = read(&labels.readout, &cosines, Decision::Single { threshold: None });
             let mut probabilities = vec![0.0; classes];
             answer.scores.iter().for_each(|s| probabilities[heard[s.label]] = s.probability);
             Scored { probabilities, accepted: answer.accepted > 0 }

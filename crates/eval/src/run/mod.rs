@@ -4,6 +4,7 @@
 //! - `vectors`: one vector a clip, from the user's index, from what earlier runs kept, or encoded now
 //! - `classes`: single labels and several, zero-shot; `captions`: retrieval both ways; `events`, `kept_events`: when something
 //!   is heard
+//! - [`saved`]: a saved label set, held against the clips of a dataset
 //! - [`folds`]: scores of what is fitted to labelled clips, each clip scored by a fit that has not seen it; [`learned`]: what
 //!   `earmark fit` learns
 //! - [`prompts`]: templates to compare
@@ -17,6 +18,7 @@ mod kept_events;
 pub mod learned;
 pub mod prompts;
 mod protocol;
+pub mod saved;
 mod vectors;
 
 use std::path::Path;
@@ -32,6 +34,7 @@ use crate::datasets::{Dataset, Item, Task};
 use crate::report::{EvalReport, PromptResult, Results, Skipped};
 use earmark_engine::random::sample;
 use folds::{Fit, FoldChoice};
+use saved::Saved;
 
 /// Where vectors come from.
 pub struct Stores<'a> {
@@ -56,6 +59,8 @@ pub struct RunOptions<'a> {
     pub prompts: Vec<Vec<String>>,
     /// What to fit, cross-validated, instead of asking in words.
     pub fit: Option<(&'a dyn Fit, FoldChoice)>,
+    /// A saved label set to score, instead of the classes' words; not with `fit`.
+    pub saved: Option<Saved<'a>>,
 }
 
 /// What came of a run.
@@ -103,6 +108,7 @@ pub fn run(
             received: format!("{}, which has {}", dataset.name, dataset.task.as_str()),
         });
     }
+    let matched = options.saved.as_ref().map(|saved| saved.matched(dataset)).transpose()?;
     let mut evaluated = if dataset.task == Task::Events {
         match events::evaluate(engine, dataset, &clips, stores.events, options, stop, &mut observe)? {
             Some(evaluated) => evaluated,
@@ -126,7 +132,7 @@ pub fn run(
         }
         let mut evaluated = match dataset.task {
             Task::Captions => captions::evaluate(engine, &there, options)?,
-            _ => classes::evaluate(engine, dataset, &there, options)?,
+            _ => classes::evaluate(engine, dataset, &there, options, matched.as_ref())?,
         };
         evaluated.from_index = from_index;
         skipped.append(&mut evaluated.skipped);
@@ -141,8 +147,11 @@ pub fn run(
     let skipped: Vec<Skipped> = listed(true).chain(evaluated.skipped.drain(..)).collect();
     let beside = listed(false).chain(evaluated.beside.drain(..)).collect();
     let protocol = protocol::of(engine, dataset, options, &evaluated);
-    for (row, class) in evaluated.results.classes_mut().iter_mut().zip(&dataset.classes) {
-        row.text = Some(&class.text).filter(|text| **text != class.name).cloned();
+    // The words of a saved set are its own.
+    if options.saved.is_none() {
+        for (row, class) in evaluated.results.classes_mut().iter_mut().zip(&dataset.classes) {
+            row.text = Some(&class.text).filter(|text| **text != class.name).cloned();
+        }
     }
     let Evaluated { results, prompts, .. } = evaluated;
     Ok(Outcome::Report(Box::new(EvalReport { protocol, results, prompts, skipped, beside })))

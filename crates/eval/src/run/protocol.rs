@@ -62,7 +62,10 @@ pub(super) fn of(
         split: dataset.split.clone(),
         model: manifest.id.clone(),
         manifest_hash: model.vector_hash().to_owned(),
-        prompts: prompts::own(engine, &options.templates),
+        prompts: match options.saved {
+            Some(_) => Vec::new(),
+            None => prompts::own(engine, &options.templates),
+        },
         pooling,
         crop,
         precision: "float32 arithmetic and vectors; weights as the model's files have them".to_owned(),
@@ -72,7 +75,9 @@ pub(super) fn of(
         seed: (sampled || random_folds).then_some(options.seed),
         folds: evaluated.folds,
         fold_choice: options.fit.as_ref().map(|(_, choice)| choice.as_str().to_owned()),
+        group_by: dataset.group_by.clone(),
         untaught: evaluated.untaught,
         fitted: options.fit.as_ref().map(|(fit, _)| fit.describe()),
+        label_set: options.saved.as_ref().map(|saved| format!("`{}`, {}", saved.name, saved.made)),
     }
 }

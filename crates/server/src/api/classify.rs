@@ -44,7 +44,9 @@ pub(crate) struct ClassifyBody {
     /// Any number of labels may fit, each by itself.
     #[serde(default)]
     multi: bool,
-    /// Probability from which a label fits; of `multi`. If none is given, 0.5, or each label's own in a set that was fitted.
+    /// Probability that the best label must reach, else none fits; with `multi`, from which each label fits.
+    /// If absent, none fits where "none of these" is more probable, or the best label is below the limit
+    /// of a fitted set; with `multi`, 0.5, or each label's own in a fitted set.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
@@ -152,7 +154,7 @@ pub(crate) async fn classify(
         },
         decision: match request.multi {
             true => Decision::Multi { threshold: request.threshold },
-            false => Decision::Single,
+            false => Decision::Single { threshold: request.threshold },
         },
         top: request.top.map(|top| bounded("top", top, 1, usize::MAX)).transpose()?,
         open: Arc::clone(&open),

@@ -321,8 +321,8 @@ pub(crate) struct ClassifyArgs {
 
 /// Tell when something is heard
 ///
-/// Short windows slide over the recording; an event of a label begins where its probability reaches the threshold. Defaults
-/// depend on the model; `earmark models show NAME` lists them.
+/// Short windows slide over the recording; an event of a label begins where its probability reaches the
+/// threshold. Defaults depend on the model; `earmark models show NAME` lists them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

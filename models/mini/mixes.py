@@ -3,11 +3,12 @@
     python models/mini/mixes.py sounds.tsv backgrounds.txt OUT --minutes 120 --seed 1
     earmark eval OUT/events.csv
 
-sounds.tsv names a sound a line, a path and a label apart by a tab; backgrounds.txt a path a line (rain, wind, traffic).
-Paths are relative to the list's folder. Use free sounds, and none that a model was made with. OUT/mix.wav is made of
-sections, each over one background in turn; its sounds come at random, none over another, each at one of the levels of
---snr over the background: mean power to mean power, in decibels. OUT/events.csv has a row a sound. The same lists, files
-and seed give the same mix. Needs numpy, and ffmpeg to decode.
+sounds.tsv names a sound a line, a path and a label apart by a tab; backgrounds.txt a path a line (rain, wind,
+traffic). Paths are relative to the list's folder. Use free sounds, and none that a model was made with.
+OUT/mix.wav is made of sections, each over one background in turn; its sounds come at random, none over
+another, each at one of the levels of --snr over the background: mean power to mean power, in decibels.
+OUT/events.csv has a row a sound. The same lists, files and seed give the same mix. Needs numpy, and ffmpeg to
+decode.
 """
 
 import argparse
@@ -29,8 +30,8 @@ FADE = RATE // 100  # samples
 def decode(path: Path, seconds: float) -> np.ndarray:
     """At most so many seconds of a file, mono."""
     run = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", str(path), "-t", str(seconds), "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"],
-        check=True, capture_output=True)
+        ["ffmpeg", "-v", "error", "-i", str(path), "-t", str(seconds), "-ac", "1", "-ar", str(RATE),
+         "-f", "f32le", "-"], check=True, capture_output=True)
     return np.frombuffer(run.stdout, np.float32)
 
 
@@ -98,7 +99,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for mix.wav and events.csv")
     parser.add_argument("--minutes", type=float, default=120.0, help="length of the mix")
     parser.add_argument("--section", type=float, default=300.0, help="seconds over one background")
-    parser.add_argument("--every", type=float, default=20.0, help="mean silence between sounds beyond --gap, seconds")
+    parser.add_argument("--every", type=float, default=20.0,
+                        help="mean silence between sounds beyond --gap, seconds")
     parser.add_argument("--gap", type=float, default=5.0, help="least silence between sounds, seconds")
     parser.add_argument("--snr", type=lambda text: [float(n) for n in text.split(",")], default=[20.0, 10.0, 0.0],
                         help="levels over the background, dB, apart by commas")
@@ -119,8 +121,9 @@ def main() -> None:
             background = trimmed(decode(backgrounds[number % len(backgrounds)], args.section))
             samples, events = section(background, sounds, min(step, total - start), args, rng)
             mix.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
-            rows.writerows(("mix.wav", f"{(start + onset) / RATE:.3f}", f"{(start + offset) / RATE:.3f}", label, level)
-                           for onset, offset, label, level in events)
+            for onset, offset, label, level in events:
+                times = [f"{(start + at) / RATE:.3f}" for at in (onset, offset)]
+                rows.writerow(["mix.wav", *times, label, level])
 
 
 if __name__ == "__main__":

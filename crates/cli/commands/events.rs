@@ -54,7 +54,8 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let labels = labels.encode(&engine)?;
     let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
     let name = source.name();
-    let (events, encoded) = detect(&engine, source, &name, &labels, &settings)?;
+    engine.close_text();
+    let (events, duration_s) = detect(&engine, source, &labels, &settings)?;
     let rows: Vec<Row> = events
         .iter()
         .map(|e| Row {
@@ -68,7 +69,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     if format.row.json {
         output::json(&Document {
             file: name,
-            duration_s: encoded.duration_s,
+            duration_s,
             labels: &labels.names,
             calibrated: labels.readout.calibrated,
             events: rows,
@@ -108,7 +109,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     if events.is_empty() && !global.quiet {
         note!(
             "nothing heard in {} of audio: no label reaches {}; a lower --threshold hears more",
-            amount(encoded.duration_s),
+            amount(duration_s),
             if settings.own_thresholds && labels.readout.has_own_thresholds() {
                 "its own threshold".to_owned()
             } else {

@@ -77,8 +77,9 @@ impl AudioEncoder {
         self.width
     }
 
-    /// Runs the graph on `features` of the manifest's `[window]`s, `[windows, channels, frames, bands]` row-major, and
-    /// appends one row of [`AudioEncoder::width`] numbers a window to `rows`, after the manifest's steps on single windows.
+    /// Runs the graph on `features` of the manifest's `[window]`s, `[windows, channels, frames, bands]`
+    /// row-major, and appends one row of [`AudioEncoder::width`] numbers a window to `rows`, after the
+    /// manifest's steps on single windows.
     ///
     /// # Errors
     /// [`EncoderError::Graph`] when `features` is no whole number of windows or the output has another shape,

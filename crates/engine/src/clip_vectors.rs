@@ -21,8 +21,8 @@ pub struct OfFiles<T> {
     pub from_index: usize,
 }
 
-/// One vector a file: the mean of its segments by the seconds that they add, as [`crate::search::clip_vector`] has it. `index` must be of this
-/// engine's identity.
+/// One vector a file: the mean of its segments by the seconds that they add, as
+/// [`crate::search::clip_vector`] has it. `index` must be of this engine's identity.
 ///
 /// # Errors
 /// Those of the index and of opening the model.

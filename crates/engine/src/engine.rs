@@ -75,9 +75,15 @@ impl Engine {
             threads: self.threads,
             keep,
             hop_samples: None,
+            compare: None,
             range: None,
             limits: self.limits.clone(),
         }
+    }
+
+    /// Closes the text graph, which takes some 100 MB, until it is needed again: before hours of listening.
+    pub fn close_text(&self) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Runs `work` with the text encoder, opening it first if need be.
@@ -167,8 +173,9 @@ impl Engine {
         self.pool(&encoded, &name)
     }
 
-    /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment, then the mean
-    /// of the segments by the seconds that each adds. So a file and its clip in the index have the same embedding.
+    /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment,
+    /// then the mean of the segments by the seconds that each adds. So a file and its clip in the index have
+    /// the same embedding.
     ///
     /// # Errors
     /// An embedding without direction.

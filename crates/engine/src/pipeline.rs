@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use earmark_audio::{AudioInfo, AudioReader, FeatureShape, Limits, WindowStream};
-use earmark_encoder::{AudioEncoder, EncoderError, Model};
+use earmark_encoder::{AudioEncoder, EncoderError, Model, dot};
 
 use crate::EngineError;
 use crate::encoders::Encoders;
@@ -55,7 +55,8 @@ pub enum Keep {
     /// One raw row a window, for pooling over any stretch later.
     Windows,
     /// For finding events: one raw row a detection window, and beside them one a context window
-    /// ([`Encoded::contexts`]), both cut from one decode. As [`Keep::Windows`] for a model without `[detect]`.
+    /// ([`Encoded::contexts`]), both cut from one decode. As [`Keep::Windows`] for a model without
+    /// `[detect]`.
     Detection,
 }
 
@@ -66,9 +67,12 @@ pub struct PipelineOptions {
     pub threads: usize,
     /// What becomes of windows.
     pub keep: Keep,
-    /// Hop between windows (detection windows for [`Keep::Detection`]) in samples at the model's rate, where it is not the
-    /// manifest's.
+    /// Hop between windows (detection windows for [`Keep::Detection`]) in samples at the model's rate, where
+    /// it is not the manifest's.
     pub hop_samples: Option<usize>,
+    /// Keep each window's cosines with these instead of its row. Each, a unit vector, is compared with as
+    /// many first components of the window's embedding as it has. Hours of sound then take little memory.
+    pub compare: Option<Arc<Vec<Vec<f32>>>>,
     /// Use only this stretch of each file, seconds; the end may be infinite.
     pub range: Option<(f64, f64)>,
     /// Limits on untrusted input.
@@ -82,7 +86,8 @@ pub struct Span {
     pub start_s: f64,
     /// End, seconds from the start of the file.
     pub end_s: f64,
-    /// A unit vector `[dim]` for [`Keep::Segments`], else a row of the encoder's.
+    /// A unit vector `[dim]` for [`Keep::Segments`], else a row of the encoder's, or what it was compared
+    /// with gave.
     pub vector: Vec<f32>,
 }
 
@@ -364,6 +369,19 @@ fn contain<R>(name: &str, work: impl FnOnce() -> Result<R, EngineError>) -> Resu
     })
 }
 
+/// Cosine of each of `others` with as many first components of `vector`; 0 where those are all zero.
+pub(crate) fn cosines(vector: &[f32], others: &[Vec<f32>]) -> Vec<f32> {
+    let (mut length, mut norm) = (0, 0.0);
+    let mut cosine = |other: &Vec<f32>| {
+        let part = &vector[..other.len()];
+        if other.len() != length {
+            (length, norm) = (other.len(), dot(part, part).sqrt());
+        }
+        if norm > 0.0 { dot(part, other) / norm } else { 0.0 }
+    };
+    others.iter().map(&mut cosine).collect()
+}
+
 enum Task<I, T> {
     Encode(Run<T>),
     TakeUp(I),
@@ -568,12 +586,17 @@ where
         encoder.encode_shaped(run.shape, &segment.features, &mut rows)?;
         let span = |(start_s, end_s): (f64, f64), vector: Vec<f32>| Span { start_s, end_s, vector };
         match self.shared.options.keep {
-            Keep::Windows | Keep::Detection => Ok(segment
+            Keep::Windows | Keep::Detection => segment
                 .times
                 .iter()
                 .zip(rows.chunks_exact(encoder.width()))
-                .map(|(&times, row)| span(times, row.to_vec()))
-                .collect()),
+                .map(|(&times, row)| match &self.shared.options.compare {
+                    None => Ok(span(times, row.to_vec())),
+                    Some(others) => {
+                        Ok(span(times, cosines(model.pool(row, &run.file.name)?.as_slice(), others)))
+                    }
+                })
+                .collect(),
             Keep::Segments => {
                 let times = (segment.times[0].0, segment.times[segment.times.len() - 1].1);
                 Ok(vec![span(times, model.pool(&rows, &run.file.name)?.into_vec())])
@@ -602,9 +625,21 @@ mod tests {
             threads: 2,
             keep: Keep::Segments,
             hop_samples: None,
+            compare: None,
             range: None,
             limits: Limits::default(),
         }
+    }
+
+    #[test]
+    fn vectors_are_compared_as_far_as_the_other_goes() {
+        let others = [vec![1.0, 0.0], vec![0.6, 0.8], vec![0.0, 0.0, 1.0], vec![1.0]];
+        let close = |vector: &[f32], expected: [f32; 4]| {
+            let found = cosines(vector, &others);
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        };
+        close(&[0.6, 0.0, 0.8], [1.0, 0.6, 0.8, 1.0]);
+        close(&[0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]);
     }
 
     /// Runs `work` on a thread of its own; `None` if it is not done in time.

@@ -75,8 +75,9 @@ fn check_weights(weights: impl Iterator<Item = f32> + Clone) -> Result<(), Engin
     Ok(())
 }
 
-/// The embedding of an indexed clip from its stored segments, each counting for the seconds that it adds to those before
-/// it; of a stretch (seconds) for those of them that lie within. Nothing is decoded. `None` where the clip has no segment there.
+/// The embedding of an indexed clip from its stored segments, each counting for the seconds that it adds to
+/// those before it; of a stretch (seconds) for those of them that lie within. Nothing is decoded. `None`
+/// where the clip has no segment there.
 ///
 /// # Errors
 /// An unknown clip; [`EngineError::Setting`] for a bad stretch; segments that cancel out.

@@ -72,9 +72,9 @@ pub(crate) fn segments_of(windows: usize, per_segment: usize) -> Vec<Range<usize
     (0..segments).map(|i| i * per_segment..end(i)).collect()
 }
 
-/// The part of each stretch that those before it do not cover, start and end in seconds; `stretches` are in order. So
-/// overlapping segments share out the sound, and a last window that was moved back counts for what is new in it: of
-/// 0 to 5, 5 to 10 and 7 to 12 s the last part is 10 to 12 s.
+/// The part of each stretch that those before it do not cover, start and end in seconds; `stretches` are in
+/// order. So overlapping segments share out the sound, and a last window that was moved back counts for what
+/// is new in it: of 0 to 5, 5 to 10 and 7 to 12 s the last part is 10 to 12 s.
 pub(crate) fn new_parts(stretches: impl Iterator<Item = (f64, f64)>) -> impl Iterator<Item = (f64, f64)> {
     let mut covered = f64::NEG_INFINITY;
     stretches.map(move |(start_s, end_s)| {

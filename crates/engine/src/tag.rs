@@ -86,6 +86,7 @@ impl Tagger {
             threads: self.threads,
             keep: Keep::Windows,
             hop_samples: None,
+            compare: None,
             range: None,
             limits: self.limits.clone(),
         };

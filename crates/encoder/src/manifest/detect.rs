@@ -3,11 +3,13 @@
 use earmark_audio::{ShortPad, Tail, WindowSpec};
 use serde::{Deserialize, Serialize};
 
-/// How events are found by a model that wants other windows for that than for search: `[detect]` of a manifest.
+/// How events are found by a model that wants other windows for that than for search: `[detect]` of a
+/// manifest.
 ///
-/// A label must be present in a short *detection window* and plausible in the longer *context windows* around it, which
-/// are those of `[window]`. `earmark_engine::events` says how the two become a probability. How the figures were found
-/// is in the model's card. Nothing here decides stored vectors, so nothing here is in [`super::Manifest::vector_hash`].
+/// A label must be present in a short *detection window* and plausible in the longer *context windows* around
+/// it, which are those of `[window]`. `earmark_engine::events` says how the two become a probability. How the
+/// figures were found is in the model's card. Nothing here decides stored vectors, so nothing here is in
+/// [`super::Manifest::vector_hash`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
@@ -22,8 +24,8 @@ pub struct Detect {
     pub tail: Tail,
     /// Distance between context windows, in samples; at most the length of `[window]`.
     pub context_hop_samples: usize,
-    /// Only so many components of the vectors, from the first, are compared; both sides are cut and scaled to unit
-    /// length. All where there is none. Fitted labels are always compared whole.
+    /// Only so many components of the vectors, from the first, are compared; both sides are cut and scaled to
+    /// unit length. All where there is none. Fitted labels are always compared whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub axes: Option<usize>,
     /// Probability of a label: `sigmoid(scale * y + bias)`, where `y` is its score less its floor.
@@ -33,7 +35,8 @@ pub struct Detect {
     /// Length of the running median that is the floor, seconds.
     #[serde(default = "defaults::floor_window_s")]
     pub floor_window_s: f64,
-    /// Most that the floor takes off a score (0 to 1), so that a sound that lasts through the recording is still heard.
+    /// Most that the floor takes off a score (0 to 1), so that a sound that lasts through the recording is
+    /// still heard.
     pub floor_max: f32,
     /// An event ends below this share of the threshold at which it began.
     #[serde(default = "defaults::release")]
@@ -76,7 +79,8 @@ mod defaults {
         0.2
     }
 
-    /// A window hears a clear sound once about 0.3 of it lies within, which is when its middle is 0.2 windows outside.
+    /// A window hears a clear sound once about 0.3 of it lies within, which is when its middle is 0.2 windows
+    /// outside.
     pub(super) fn reach() -> f64 {
         0.2
     }

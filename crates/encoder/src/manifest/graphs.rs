@@ -61,8 +61,8 @@ pub struct AudioGraph {
     pub longer_input: Option<String>,
     /// Name of the output tensor, `[batch, dim]`.
     pub output: String,
-    /// Whether several windows may share a run. `false` where a window's vector would depend on its neighbours, as with
-    /// dynamic quantisation: each is then run by itself.
+    /// Whether several windows may share a run. `false` where a window's vector would depend on its
+    /// neighbours, as with dynamic quantisation: each is then run by itself.
     // Left out where it is true, so that hashes of manifests from before the field stay what they were.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub batch: bool,

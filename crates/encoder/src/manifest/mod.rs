@@ -132,9 +132,9 @@ impl Manifest {
         Err(EncoderError::ManifestFields { manifest: origin.to_owned(), problems })
     }
 
-    /// SHA-256 (hexadecimal) of everything here that decides what a vector is: front end, windows, segments, graphs
-    /// and the files' checksums. Descriptions, origins, score calibration and how events are found (`[detect]`) may change
-    /// without making stored vectors stale.
+    /// SHA-256 (hexadecimal) of everything here that decides what a vector is: front end, windows, segments,
+    /// graphs and the files' checksums. Descriptions, origins, score calibration and how events are found
+    /// (`[detect]`) may change without making stored vectors stale.
     #[must_use]
     pub fn vector_hash(&self) -> String {
         let goldens = self.self_test.as_ref().map(|t| t.goldens.as_str());

@@ -33,7 +33,8 @@ pub struct SelfTestReport {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Check {
-    /// What: `files`, `audio graph`, `audio spread`, `detection windows`, `classes`, `text graph`, `text spread`, `known vectors`.
+    /// What: `files`, `audio graph`, `audio spread`, `detection windows`, `classes`, `text graph`, `text
+    /// spread`, `known vectors`.
     pub name: &'static str,
     /// Whether it is as it should be.
     pub passed: bool,

@@ -1,10 +1,10 @@
 //! The running median.
 
-/// Median of the values up to `half` columns away from each, near the ends of those that there are; of an even number the
-/// mean of the two in the middle.
+/// Median of the values up to `half` columns away from each, near the ends of those that there are; of an
+/// even number the mean of the two in the middle.
 ///
-/// Values are ranked once; a Fenwick tree (Fenwick, 1994) counts the ranks inside the moving stretch and finds the k-th, so
-/// the time is O(n log n) whatever `half` is.
+/// Values are ranked once; a Fenwick tree (Fenwick, 1994) counts the ranks inside the moving stretch and
+/// finds the k-th, so the time is O(n log n) whatever `half` is.
 pub(super) fn running_median(values: &[f32], half: usize) -> Vec<f32> {
     let n = values.len();
     let mut by_rank: Vec<usize> = (0..n).collect();

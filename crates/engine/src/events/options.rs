@@ -43,7 +43,8 @@ pub struct EventDefaults {
 }
 
 impl EventDefaults {
-    /// Those of a model: what `[detect]` says, or an eighth of a window and short gaps for a model without it.
+    /// Those of a model: what `[detect]` says, or an eighth of a window and short gaps for a model without
+    /// it.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let hop_samples = whole_frames(manifest, length_samples(manifest) / 8);
@@ -163,8 +164,8 @@ pub(super) fn length_samples(manifest: &Manifest) -> usize {
     manifest.detect.as_ref().map_or(manifest.window.length_samples, |detect| detect.length_samples)
 }
 
-/// `wanted` samples as a whole number of the front end's frames, so that overlapping windows can share them; at least one,
-/// and at most a window.
+/// `wanted` samples as a whole number of the front end's frames, so that overlapping windows can share them;
+/// at least one, and at most a window.
 fn whole_frames(manifest: &Manifest, wanted: usize) -> usize {
     let frame = manifest.front_end.hop_length().max(1);
     (wanted / frame * frame).max(frame).min(length_samples(manifest))

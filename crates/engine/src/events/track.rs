@@ -1,12 +1,15 @@
 //! From windows to the probability of each label over time.
 
-use earmark_encoder::{Detect, dot, normalise};
+use std::ops::Range;
 
+use earmark_encoder::{Detect, Manifest, Scores, normalise};
+
+use super::Heard;
 use super::floor::running_median;
 use super::options::length_samples;
+use crate::Span;
 use crate::labels::EncodedLabels;
 use crate::readout::Line;
-use crate::{Encoded, Engine, EngineError, Span};
 
 /// Scores over time: one row a label, one column a window.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,80 +24,62 @@ pub struct ScoreTrack {
     pub reach_s: f64,
 }
 
-/// How far high scores reach beyond a sound, in windows, for models without `[detect]`: a window hears a sound once about
-/// 0.3 of it lies within, which is when its centre is 0.2 windows outside. Measured with the first `mini` on the recordings
-/// of index-data/events.csv, whose onsets and ends then come out within 0.35 s; 0.5 s without.
+/// How far high scores reach beyond a sound, in windows, for models without `[detect]`: a window hears a
+/// sound once about 0.3 of it lies within, which is when its centre is 0.2 windows outside. Measured with the
+/// first `mini` on the recordings of index-data/events.csv, whose onsets and ends then come out within 0.35
+/// s; 0.5 s without.
 pub const EDGE_REACH: f64 = 0.2;
 
-/// Probabilities of each label over time, from windows of [`super::windows`].
-///
-/// # Errors
-/// Windows without direction.
-pub fn score_track(
-    engine: &Engine,
-    encoded: &Encoded,
+/// Probabilities of each label over time, from its cosines with the windows (`near`) and the contexts
+/// (`far`), each `[labels][windows]`.
+pub(super) fn score_track(
+    manifest: &Manifest,
+    heard: &Heard,
+    near: Vec<Vec<f32>>,
+    far: Vec<Vec<f32>>,
     labels: &EncodedLabels,
-    name: &str,
-) -> Result<ScoreTrack, EngineError> {
-    let manifest = engine.model().manifest();
+) -> ScoreTrack {
+    let lines = &labels.readout.lines;
     let rate = f64::from(manifest.front_end.sample_rate());
     let length_s = length_samples(manifest) as f64 / rate;
-    let centres: Vec<f64> = encoded.spans.iter().map(|s| s.start_s + length_s / 2.0).collect();
+    let windows = &heard.windows;
+    let centres: Vec<f64> = windows.iter().map(|s| s.start_s + length_s / 2.0).collect();
     let (rows, reach) = match &manifest.detect {
         None => {
-            let cosines = cosines(engine, &encoded.spans, labels, None, name)?;
             let independent =
                 |(row, line): (Vec<f32>, &Line)| row.iter().map(|&c| line.independent(c)).collect();
-            (cosines.into_iter().zip(&labels.readout.lines).map(independent).collect(), EDGE_REACH)
+            (near.into_iter().zip(lines).map(independent).collect(), EDGE_REACH)
         }
         Some(detect) => {
-            // Fitted lines were found on whole vectors.
-            let axes = detect.axes.filter(|_| !labels.readout.has_own_thresholds());
-            let near = cosines(engine, &encoded.spans, labels, axes, name)?;
-            let far = cosines(engine, &encoded.contexts, labels, axes, name)?;
-            let around = covering(&encoded.spans, &encoded.contexts);
-            let hop_s = encoded.spans.get(1).map_or(length_s, |next| next.start_s - encoded.spans[0].start_s);
+            let are_fitted = are_fitted(&manifest.scores, labels);
+            let around = covering(windows, &heard.contexts);
+            let hop_s = windows.get(1).map_or(length_s, |next| next.start_s - windows[0].start_s);
             let half = (detect.floor_window_s / 2.0 / hop_s).round() as usize;
-            let both = near.into_iter().zip(far).zip(&labels.readout.lines);
             let probabilities = |((near, far), line): ((Vec<f32>, Vec<f32>), &Line)| {
-                if labels.readout.has_own_thresholds() {
+                if are_fitted {
                     fitted(&near, &far, &around, line)
                 } else {
                     two_scales(&near, &far, &around, detect, half)
                 }
             };
-            (both.map(probabilities).collect(), detect.reach)
+            (near.into_iter().zip(far).zip(lines).map(probabilities).collect(), detect.reach)
         }
     };
-    Ok(ScoreTrack {
-        cells: cells(&centres, encoded.duration_s),
+    ScoreTrack {
+        cells: cells(&centres, heard.duration_s),
         rows,
-        thresholds: labels.readout.lines.iter().map(|line| line.threshold).collect(),
+        thresholds: lines.iter().map(|line| line.threshold).collect(),
         reach_s: reach * length_s,
-    })
+    }
 }
 
-/// Cosine of each label with each window, `[labels][windows]`; with `axes` of the first so many components only.
-fn cosines(
-    engine: &Engine,
-    spans: &[Span],
-    labels: &EncodedLabels,
-    axes: Option<usize>,
-    name: &str,
-) -> Result<Vec<Vec<f32>>, EngineError> {
-    let labels: Vec<Vec<f32>> = labels.vectors.iter().map(|label| cut(label.as_slice(), axes)).collect();
-    let mut rows = vec![Vec::with_capacity(spans.len()); labels.len()];
-    for span in spans {
-        let window = cut(engine.model().pool(&span.vector, name)?.as_slice(), axes);
-        for (row, label) in rows.iter_mut().zip(&labels) {
-            row.push(dot(&window, label));
-        }
-    }
-    Ok(rows)
+/// Whether the labels were fitted to clips: the model's own lines are not theirs.
+pub(super) fn are_fitted(scores: &Scores, labels: &EncodedLabels) -> bool {
+    labels.readout.lines.iter().any(|line| *line != Line::of_model(scores))
 }
 
 /// The first `axes` components, scaled to unit length; zeros, which are like nothing, if those are all zero.
-fn cut(vector: &[f32], axes: Option<usize>) -> Vec<f32> {
+pub(super) fn cut(vector: &[f32], axes: Option<usize>) -> Vec<f32> {
     let Some(axes) = axes else { return vector.to_vec() };
     let mut cut = vector[..axes.min(vector.len())].to_vec();
     // What cannot be scaled is all zero, since embeddings are finite.
@@ -103,7 +88,7 @@ fn cut(vector: &[f32], axes: Option<usize>) -> Vec<f32> {
 }
 
 /// Which context windows cover the middle of each window's sound: one at least, if there are any.
-fn covering(windows: &[Span], contexts: &[Span]) -> Vec<std::ops::Range<usize>> {
+fn covering(windows: &[Span], contexts: &[Span]) -> Vec<Range<usize>> {
     let mut first = 0;
     let middles = windows.iter().map(|window| f64::midpoint(window.start_s, window.end_s));
     middles
@@ -118,20 +103,15 @@ fn covering(windows: &[Span], contexts: &[Span]) -> Vec<std::ops::Range<usize>> 
         .collect()
 }
 
-/// The best of a label's context scores around each window: a sound is whole in one of two overlapping contexts and cut off
-/// in the other, and the whole one knows better what it is.
-fn best<'a>(far: &'a [f32], around: &'a [std::ops::Range<usize>]) -> impl Iterator<Item = f32> + 'a {
+/// The best of a label's context scores around each window: a sound is whole in one of two overlapping
+/// contexts and cut off in the other, and the whole one knows better what it is.
+fn best<'a>(far: &'a [f32], around: &'a [Range<usize>]) -> impl Iterator<Item = f32> + 'a {
     around.iter().map(|contexts| far[contexts.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// A label's probability at each window, from its cosines with detection windows (`near`) and contexts (`far`).
-fn two_scales(
-    near: &[f32],
-    far: &[f32],
-    around: &[std::ops::Range<usize>],
-    detect: &Detect,
-    half: usize,
-) -> Vec<f32> {
+/// A label's probability at each window, from its cosines with detection windows (`near`) and contexts
+/// (`far`).
+fn two_scales(near: &[f32], far: &[f32], around: &[Range<usize>], detect: &Detect, half: usize) -> Vec<f32> {
     let both = near.iter().zip(best(far, around));
     let x: Vec<f32> = both.map(|(near, far)| (near.max(0.0) * far.max(0.0)).sqrt()).collect();
     let floor = running_median(&x, half);
@@ -142,8 +122,9 @@ fn two_scales(
     x.iter().zip(floor).map(probability).collect()
 }
 
-/// As [`two_scales`] for a fitted label: the geometric mean of its two calibrated probabilities, without a floor.
-fn fitted(near: &[f32], far: &[f32], around: &[std::ops::Range<usize>], line: &Line) -> Vec<f32> {
+/// As [`two_scales`] for a fitted label: the geometric mean of its two calibrated probabilities, without a
+/// floor.
+fn fitted(near: &[f32], far: &[f32], around: &[Range<usize>], line: &Line) -> Vec<f32> {
     let both = near.iter().zip(best(far, around));
     both.map(|(&near, far)| (line.independent(near) * line.independent(far)).sqrt()).collect()
 }
@@ -183,8 +164,8 @@ mod tests {
         let contexts = [span(0.0, 5.0), span(2.5, 7.5), span(5.0, 10.0), span(5.5, 10.5)];
         let windows = [span(0.0, 1.0), span(2.0, 3.0), span(4.5, 5.5), span(7.2, 8.2), span(9.6, 10.5)];
         assert_eq!(covering(&windows, &contexts), [0..1, 0..2, 0..3, 2..4, 3..4]);
-        assert_eq!(covering(&windows[..1], &contexts[..1]), [0..1]);
-        assert_eq!(covering(&windows[..1], &[span(0.0, 0.2)]), [0..1], "the only one, even so");
+        assert_eq!(covering(&windows[..1], &contexts[..1]), vec![0..1; 1]);
+        assert_eq!(covering(&windows[..1], &[span(0.0, 0.2)]), vec![0..1; 1], "the only one, even so");
     }
 
     #[test]
@@ -220,8 +201,8 @@ mod tests {
     fn a_fitted_label_goes_by_its_own_line_at_both_scales() {
         let line =
             Line { scale: 1.0, bias: 0.0, independent_scale: 10.0, independent_bias: -4.0, threshold: 0.5 };
-        let p = fitted(&[0.6], &[0.3], &[0..1], &line);
-        assert!((p[0] - (line.independent(0.6) * line.independent(0.3)).sqrt()).abs() < 1e-6);
+        let p = fitted(&[0.6, 0.6], &[0.3], &[0..1, 0..1], &line);
+        assert!(p[0] == p[1] && (p[0] - (line.independent(0.6) * line.independent(0.3)).sqrt()).abs() < 1e-6);
     }
 
     #[test]

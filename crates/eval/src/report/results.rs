@@ -207,7 +207,8 @@ pub struct EventDetection {
     pub overlap_f1: f64,
     /// F1, micro, where an event counts as found if one of its class begins within 0.5 s of it.
     pub onset_f1: f64,
-    /// Found events that no event of their class in the truth is left for, by overlap, an hour of the recordings.
+    /// Found events that no event of their class in the truth is left for, by overlap, an hour of the
+    /// recordings.
     pub false_alarms_per_hour: f64,
     /// Segment-based F1, micro, segments of one second.
     pub segment_f1: f64,

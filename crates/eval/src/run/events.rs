@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use earmark_engine::events::{Event as Found, EventOptions, EventSettings, detect, find_events, score_track};
+use earmark_engine::events::{Event as Found, EventOptions, EventSettings, find_events, listen};
 use earmark_engine::ingest::IngestEvent;
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Engine, EngineError, Source};
@@ -59,7 +59,7 @@ pub(super) fn evaluate(
             Some(found) => Ok(found),
             None => {
                 let before = stamp(&clip.path);
-                let found = find(engine, clip, &name, &sets, &settings);
+                let found = find(engine, clip, &sets, &settings);
                 audio_s += found.as_ref().map_or(0.0, |found| found.duration_s);
                 if let Ok(found) = &found {
                     kept.keep(&clip.path, before, found)?;
@@ -128,18 +128,16 @@ pub(super) fn evaluate(
 fn find(
     engine: &Engine,
     clip: &Item,
-    name: &str,
     sets: &[EncodedLabels],
     settings: &EventSettings,
 ) -> Result<InRecording, EngineError> {
-    let Some((own, others)) = sets.split_first() else { return Ok(InRecording::default()) };
-    let (found, encoded) = detect(engine, Source::Path(clip.path.clone()), name, own, settings)?;
-    let mut all = vec![found.iter().map(event).collect()];
-    for labels in others {
-        let track = score_track(engine, &encoded, labels, name)?;
-        all.push(find_events(&track, settings).iter().map(event).collect());
-    }
-    Ok(InRecording { duration_s: encoded.duration_s, found: all })
+    let heard = listen(engine, Source::Path(clip.path.clone()), &sets.iter().collect::<Vec<_>>(), settings)?;
+    let of_set = |(i, labels): (usize, &EncodedLabels)| {
+        let track = heard.track(engine, i, labels)?;
+        Ok(find_events(&track, settings).iter().map(event).collect())
+    };
+    let found = sets.iter().enumerate().map(of_set).collect::<Result<_, EngineError>>()?;
+    Ok(InRecording { duration_s: heard.duration_s, found })
 }
 
 /// Ends of labelled events are rounded; that much beyond a recording's end is not told. It is the collar of event-based figures.

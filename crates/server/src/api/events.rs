@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use earmark_engine::Source;
-use earmark_engine::events::{EventOptions, find_events, score_track, windows};
+use earmark_engine::events::{EventOptions, find_events, listen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,8 +43,8 @@ pub(crate) struct EventsBody {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
-    /// Probability below which it ends; at most `threshold`. As all settings that are not given, the model's own: see `events`
-    /// in `/v1/models`.
+    /// Probability below which it ends; at most `threshold`. As all settings that are not given, the model's
+    /// own: see `events` in `/v1/models`.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     release: Option<f32>,
@@ -159,14 +159,13 @@ pub(crate) async fn events(
     let labels = labels::encode(&app, &open, &set).await?;
     let open = Arc::clone(&open);
     let work = move || {
-        let name = source.name();
-        let encoded = windows(&open.engine, source, &settings)?;
-        let numbers = encoded.spans.len() * labels.names.len();
+        let heard = listen(&open.engine, source, &[&labels], &settings)?;
+        let numbers = heard.windows() * labels.names.len();
         if numbers > SCORES || request.tracks && numbers > TRACK_NUMBERS {
             let detail = "so many labels over so long a sound are too much; give fewer, or a larger `hop_s`";
             return Err(ApiError::field("labels", detail));
         }
-        let track = score_track(&open.engine, &encoded, &labels, &name)?;
+        let track = heard.track(&open.engine, 0, &labels)?;
         let events = find_events(&track, &settings);
         let tracks = request.tracks.then(|| {
             let times = track.cells.iter().map(|(start, end)| f64::midpoint(*start, *end)).collect();
@@ -181,7 +180,7 @@ pub(crate) async fn events(
         };
         let manifest = open.engine.model().manifest();
         Ok(Json(EventsAnswer {
-            duration_s: encoded.duration_s,
+            duration_s: heard.duration_s,
             labels: labels.names.clone(),
             calibrated: labels.readout.calibrated,
             events: events.iter().map(event).collect(),

@@ -42,9 +42,10 @@ pub struct Recording {
 /// active in a second that one of its events touches. Macro figures are means over the classes that the truth has; a
 /// class that was never found has precision 0 (sed_eval's `empty_system_output_handling="zero_score"`).
 ///
-/// Two more ways to match, for uses in which exact ends do not matter; again within a class, each event once and as many as
-/// can be. By overlap: the two have a moment in common. By onset: their onsets are within 0.5 s. False alarms are the found
-/// events that are left over by overlap, so a second piece of an event is one too.
+/// Two more ways to match, for uses in which exact ends do not matter; again within a class, each event once
+/// and as many as can be. By overlap: the two have a moment in common. By onset: their onsets are within 0.5
+/// s. False alarms are the found events that are left over by overlap, so a second piece of an event is one
+/// too.
 ///
 /// # Errors
 /// Classes that do not exist, times that are not finite, no event in the truth.

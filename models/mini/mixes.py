@@ -92,6 +92,10 @@ def section(background: np.ndarray, sounds: list, length: int, args, rng) -> tup
         at += len(sound) / RATE + args.gap + rng.exponential(args.every)
 
 
+def levels(text: str) -> list[float]:
+    return [float(level) for level in text.split(",")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sounds", type=Path, help="a sound a line: path, tab, label")
@@ -102,7 +106,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=20.0,
                         help="mean silence between sounds beyond --gap, seconds")
     parser.add_argument("--gap", type=float, default=5.0, help="least silence between sounds, seconds")
-    parser.add_argument("--snr", type=lambda text: [float(n) for n in text.split(",")], default=[20.0, 10.0, 0.0],
+    parser.add_argument("--snr", type=levels, default=[20.0, 10.0, 0.0],
                         help="levels over the background, dB, apart by commas")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()

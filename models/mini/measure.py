@@ -22,8 +22,8 @@ from tokenizers import Tokenizer
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "recipes"))
 
-import reference
-from reference import embed_rows, l2
+import ced
+from signals import SAMPLE_RATE, l2
 from text_head import read_paraphrases
 
 PROMPTS = {
@@ -33,6 +33,9 @@ PROMPTS = {
     "this is a sound of {}": ["this is a sound of {}"],
     "mean of the four": ["{}", "the sound of {}", "a recording of {}", "this is a sound of {}"],
 }
+SEGMENT = 80_000  # `window.length_samples` of the manifest
+
+
 class Mini:
     def __init__(self):
         options = onnxruntime.SessionOptions()
@@ -42,16 +45,18 @@ class Mini:
         self.tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
 
     def hear(self, path: Path) -> np.ndarray:
-        """The file's embedding, as one segment however long it is."""
+        """The file's embedding: the mean of its segments."""
         decoded = subprocess.run(
             ["ffmpeg", "-v", "error", "-i", str(path), "-ac", "1", "-ar", "16000", "-f", "f32le", "-"],
             check=True, capture_output=True).stdout
-        patches = reference.patches(np.frombuffer(decoded, np.float32), reference.SAMPLE_RATE)
-        return embed_rows(self.audio.run(["row"], {"log_mel": patches.astype(np.float32)})[0].astype(np.float64))
+        samples = np.frombuffer(decoded, np.float32)
+        mel = np.stack([ced.log_mel(window) for window in ced.windows(samples, SAMPLE_RATE, SEGMENT)])
+        rows = [self.audio.run(["row"], {"log_mel": one[None].astype(np.float32)})[0][0] for one in mel]
+        return l2(np.mean(rows, axis=0, dtype=np.float64))
 
     def embed(self, text: str) -> np.ndarray:
         ids = np.array([self.tokenizer.encode(text).ids[:128]], np.int64)
-        return self.text.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
+        return self.text.run(["embedding"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
 
 
 def scores(clips: np.ndarray, texts: np.ndarray, truth: np.ndarray) -> str:

@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use earmark_encoder::{Catalogue, Embedding, Head, Model, Pooling, Runtime, pool_rows};
-use earmark_engine::events::{self, EventOptions};
-use earmark_engine::{Engine, EngineOptions, Source};
 use serde_json::Value;
 
-use super::{read_npy, windows};
+use super::{read_npy, windows, windows_of};
 use crate::sandbox::repo;
 
 /// Axes of mini, and the classes among them, which are all that ced-tiny has.
@@ -161,15 +159,18 @@ fn a_second_for_detection_has_the_reference_vector() {
     let (model, runtime) = mini();
     let golden = golden();
     let reference = read_npy(&fixtures().join(golden["clip_detected"].as_str().unwrap()));
-    let engine = Engine::new(model, runtime, EngineOptions::default());
+    let mut encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(DIM)) {
         if clip["sample_rate"] != 16_000 {
             continue;
         }
         let file = clip["file"].as_str().unwrap();
-        let source = Source::Path(fixtures().join(file));
-        let encoded = events::windows(&engine, source, &EventOptions::default()).unwrap();
-        let ours = Embedding::from_values(encoded.spans[0].vector.clone(), "mini", file).unwrap();
+        let stream = model.detection_stream(None).unwrap().unwrap();
+        let shape = stream.shape();
+        let first = windows_of(&model, stream, &fixtures().join(file)).remove(0);
+        let mut row = Vec::new();
+        encoder.encode_shaped(shape, &first.features, &mut row).unwrap();
+        let ours = Embedding::from_values(row, "mini", file).unwrap();
         let reference = Embedding::from_values(reference.to_vec(), "mini", file).unwrap();
         let cosine = ours.cosine(&reference);
         assert!(cosine >= SAME_RATE_COSINE, "{file}: cosine {cosine}");

@@ -13,7 +13,7 @@ mod zero_shot;
 
 use std::path::Path;
 
-use earmark_audio::{AudioReader, FeatureWindow, Limits, Waveform};
+use earmark_audio::{AudioReader, FeatureWindow, Limits, Waveform, WindowStream};
 use earmark_encoder::Model;
 
 /// The values of a little-endian float32 `.npy` file, whatever its shape.
@@ -27,10 +27,14 @@ fn read_npy(path: &Path) -> Vec<f32> {
 
 /// The windows that `model` cuts a file into.
 fn windows(model: &Model, path: &Path) -> Vec<FeatureWindow> {
+    windows_of(model, model.window_stream(None).unwrap(), path)
+}
+
+/// The windows that `stream` cuts a file into, at the model's rate.
+fn windows_of(model: &Model, mut stream: WindowStream, path: &Path) -> Vec<FeatureWindow> {
     let reader = AudioReader::open(path, &Limits::default()).unwrap();
     let resampled = reader.resampled(model.manifest().front_end.sample_rate()).unwrap();
     let waveform = Waveform::read(resampled, None).unwrap();
-    let mut stream = model.window_stream(None).unwrap();
     let mut windows = Vec::new();
     stream.push(&waveform.samples, &mut |w| windows.push(w));
     stream.finish(&mut |w| windows.push(w));

@@ -2,19 +2,17 @@
 
     python fetch.py FOLDER [PACKAGE ...]
 
-Debian packages come from apt-get (Debian 12), npm packages from npm. What is already there is skipped: the file
-FOLDER/fetched.tsv lists it. A package whose recorded version is no longer offered is reported and left out;
-fetch it by hand from https://snapshot.debian.org and rerun unpack.py and tables.py.
+Debian packages come from apt-get (Debian 12), npm packages from npm. FOLDER/fetched.tsv lists what is already
+there; it is skipped. A package whose recorded version is no longer offered is reported and left out: unpack
+it by hand from https://snapshot.debian.org into the folder that sources.tsv names.
 """
 
 import argparse
 import csv
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -38,6 +36,12 @@ def prune(folder: Path) -> None:
             os.rmdir(place)
 
 
+def copy(source: Path, target: Path) -> None:
+    """Adds a folder's files to another; symlinks stay symlinks."""
+    target.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
+
+
 def fetch_debian(package: str, version: str, target: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         command = ["apt-get", "-q", "download", f"{package}={version}"]
@@ -46,7 +50,7 @@ def fetch_debian(package: str, version: str, target: Path) -> None:
         (archive,) = Path(scratch).glob("*.deb")
         subprocess.run(["dpkg", "-x", str(archive), str(unpacked)], check=True)
         prune(unpacked)
-        shutil.copytree(unpacked, target, symlinks=True, dirs_exist_ok=True)
+        copy(unpacked, target)
 
 
 def fetch_npm(package: str, version: str, target: Path) -> None:
@@ -54,12 +58,11 @@ def fetch_npm(package: str, version: str, target: Path) -> None:
         command = ["npm", "pack", "--silent", f"{package}@{version}"]
         subprocess.run(command, cwd=scratch, check=True, capture_output=True)
         (archive,) = Path(scratch).glob("*.tgz")
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
+        subprocess.run(["tar", "xzf", str(archive)], cwd=scratch, check=True)
         archive.unlink()
         (unpacked,) = Path(scratch).iterdir()
         prune(unpacked)
-        shutil.copytree(unpacked, target, dirs_exist_ok=True)
+        copy(unpacked, target)
 
 
 def main() -> int:
@@ -85,7 +88,8 @@ def main() -> int:
             fetch(package, version, args.folder / folder)
         except subprocess.CalledProcessError as error:
             failed.append(package)
-            print(f"{package} {version}: {error.stderr.decode(errors='replace').strip()[-200:]}", file=sys.stderr)
+            reason = (error.stderr or b"").decode(errors="replace").strip()[-200:]
+            print(f"{package} {version}: {reason}", file=sys.stderr)
             continue
         with record.open("a", encoding="utf-8") as file:
             file.write(f"{package}\t{version}\n")

@@ -2,9 +2,9 @@
 
     python gm.py FOLDER
 
-writes FOLDER/gm (fitted: 4 clips a program, 2 a drum note, from fluid-soundfont-gm) and FOLDER/gm_test (held out:
-2 of each, from timgm6mb-soundfont). Phrases depend on a seed. The held-out clips have another seed and another
-sound font, so they share neither notes nor samples with the fitted ones. Files already there are kept.
+writes FOLDER/gm (fitted: 4 clips a program, 2 a drum note, from fluid-soundfont-gm) and FOLDER/gm_test (held
+out: 2 of each, from timgm6mb-soundfont). Phrases depend on a seed. The held-out clips have another seed and
+another sound font than the fitted ones. Files already there are kept.
 """
 
 import argparse
@@ -31,7 +31,8 @@ SCALES = [
 ]
 CENTRE = {  # the middle note of a program, if it is not 62
     **{program: 40 for program in range(32, 40)},
-    9: 79, 10: 76, 14: 64, 42: 48, 43: 38, 47: 45, 57: 52, 58: 40, 66: 53, 67: 46, 70: 48, 72: 79, 78: 76, 79: 74,
+    9: 79, 10: 76, 14: 64, 42: 48, 43: 38, 47: 45, 57: 52, 58: 40, 66: 53, 67: 46, 70: 48, 72: 79, 78: 76,
+    79: 74,
 }
 
 
@@ -152,7 +153,8 @@ def trim(file: Path) -> None:
         channels, rate = source.getnchannels(), source.getframerate()
         if source.getnframes() <= SECONDS * rate:
             return
-        samples = np.frombuffer(source.readframes(SECONDS * rate), "<i2").reshape(-1, channels).astype(np.float32)
+        data = source.readframes(SECONDS * rate)
+    samples = np.frombuffer(data, "<i2").reshape(-1, channels).astype(np.float32)
     last = rate // 20
     samples[-last:] *= np.linspace(1, 0, last)[:, None]
     with wave.open(str(file), "wb") as target:

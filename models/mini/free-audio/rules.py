@@ -95,7 +95,8 @@ def midi_labels() -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the collection's folder")
-    counts = collections.Counter((package, label) for _, label, package in labelled(parser.parse_args().folder))
+    root = parser.parse_args().folder
+    counts = collections.Counter((package, label) for _, label, package in labelled(root))
     for (package, label), count in sorted(counts.items()):
         print(count, package, label, sep="\t")
 

@@ -22,8 +22,16 @@ NUMBERS = [
     "twelve, thirteen, fourteen, fifteen",
     "twenty one, twenty two, twenty three",
 ]
-SPANISH = ["Buenos días, ¿cómo está usted hoy?", "El tren sale a las ocho de la mañana.", "Mañana hará frío y viento."]
-GERMAN = ["Guten Morgen, wie geht es Ihnen heute?", "Der Zug fährt um acht Uhr ab.", "Morgen wird es kalt und windig."]
+SPANISH = [
+    "Buenos días, ¿cómo está usted hoy?",
+    "El tren sale a las ocho de la mañana.",
+    "Mañana hará frío y viento.",
+]
+GERMAN = [
+    "Guten Morgen, wie geht es Ihnen heute?",
+    "Der Zug fährt um acht Uhr ab.",
+    "Morgen wird es kalt und windig.",
+]
 FRENCH = ["Bonjour, comment allez-vous aujourd’hui?", "Le train part à huit heures.", "Demain il fera froid."]
 ITALIAN = ["Buongiorno, come sta oggi?", "Il treno parte alle otto.", "Domani farà freddo."]
 JAPANESE = ["おはようございます", "こんにちは、げんきですか"]
@@ -64,8 +72,8 @@ def main() -> None:
     for label, voice, speed, pitch, texts in VOICES:
         for number, text in enumerate(texts):
             name = f"{label.replace(' ', '_')}_{number}.wav"
-            command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", str(out / name), text]
-            subprocess.run(command, check=True, capture_output=True)
+            command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", str(out / name)]
+            subprocess.run([*command, text], check=True, capture_output=True)
             if (out / name).stat().st_size <= LEAST_BYTES:
                 raise SystemExit(f"{name}: espeak-ng made next to no sound")
             rows.append(f"{name}\t{label}\n")

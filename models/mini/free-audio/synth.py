@@ -1,9 +1,9 @@
-"""Makes designed sounds from nothing (beeps, noises, synths, game sounds), because few free packages have them.
+"""Makes designed sounds from nothing (beeps, noises, synths, game sounds), which few free packages have.
 
     python synth.py FOLDER
 
-writes FOLDER/synth/*.wav and FOLDER/synth/labels.tsv. The draws are seeded: the files are the same every time,
-as far as NumPy's generator and transforms are.
+writes FOLDER/synth/*.wav and FOLDER/synth/labels.tsv. The draws are seeded: the files are the same every
+time, as far as NumPy's generator and transforms are.
 """
 
 import argparse
@@ -87,10 +87,15 @@ def band(sound: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.fft.irfft(spectrum / edges[0] / edges[1], len(sound))
 
 
-def puff(count: int, low: float, high: float) -> np.ndarray:
-    """Noise that swells and dies away."""
-    hump = np.sin(np.linspace(0, np.pi, count)) ** 2
-    return band(noise(count / RATE + 0.001)[:count], low, high) * hump
+def trimmed_noise(seconds: float) -> np.ndarray:
+    """White noise; 1 ms more is drawn than is kept, as in the first run."""
+    count = int(seconds * RATE)
+    return noise(count / RATE + 0.001)[:count]
+
+
+def swell(sound: np.ndarray) -> np.ndarray:
+    """Rises from silence and dies away."""
+    return sound * np.sin(np.linspace(0, np.pi, len(sound))) ** 2
 
 
 class Folder:
@@ -127,7 +132,8 @@ def tones_and_noises(out: Folder) -> None:
     out.put("square_tone", "square wave tone", fade(tone(log_uniform(80, 800), uniform(1, 3), "square")))
     out.put("saw_tone", "sawtooth wave tone", fade(tone(log_uniform(60, 600), uniform(1, 3), "saw")))
     length = uniform(1, 4)
-    out.put("sweep_up", "rising sine sweep", fade(glide(log_uniform(60, 200), log_uniform(3000, 9000), length)))
+    out.put("sweep_up", "rising sine sweep",
+            fade(glide(log_uniform(60, 200), log_uniform(3000, 9000), length)))
     out.put("sweep_down", "falling sine sweep",
             fade(glide(log_uniform(3000, 9000), log_uniform(60, 200), length)))
     hiss = noise(length)
@@ -177,10 +183,9 @@ def clicks_and_whooshes(out: Folder) -> None:
     length = uniform(0.1, 0.2)
     bubble = glide(log_uniform(250, 400), log_uniform(800, 1500), length)
     out.put("bubble", "synthetic bubble pop", decay(bubble, 0.06))
-    count = int(uniform(0.3, 0.7) * RATE)
-    hump = np.sin(np.linspace(0, np.pi, count)) ** 2
-    out.put("whoosh", "whoosh", band(noise(count / RATE + 0.001)[:count], 300, log_uniform(1500, 4000)) * hump)
-    out.put("swish", "fast swish", puff(int(uniform(0.12, 0.25) * RATE), 1500, 8000))
+    hiss = trimmed_noise(uniform(0.3, 0.7))
+    out.put("whoosh", "whoosh", swell(band(hiss, 300, log_uniform(1500, 4000))))
+    out.put("swish", "fast swish", swell(band(trimmed_noise(uniform(0.12, 0.25)), 1500, 8000)))
 
 
 def drums(out: Folder) -> None:
@@ -215,7 +220,8 @@ def synths(out: Folder) -> None:
     lead = sum(tone(f * 2 * detune, 1.2, "saw") for detune in (0.995, 1, 1.005))
     out.put("lead", "bright saw synth lead", fade(lead))
     now = times(2)
-    bell = np.sin(2 * np.pi * f * 2 * now + 3 * np.exp(-now / 0.4) * np.sin(2 * np.pi * f * 2 * 1.41 * 2 * now))
+    modulation = 3 * np.exp(-now / 0.4) * np.sin(2 * np.pi * f * 2 * 1.41 * 2 * now)
+    bell = np.sin(2 * np.pi * f * 2 * now + modulation)
     out.put("bell", "fm bell tone", decay(bell, 0.5))
     arpeggio = [decay(fade(tone(f * 2 ** (k / 12), 0.1, "square")), 0.08) for k in CHORD * 5]
     out.put("arp", "fast synth arpeggio", concat(arpeggio))

@@ -6,7 +6,7 @@
 | --- | --- |
 | Qt resources (.rcc) of gcompris-qt-data | debs/gc/ARCHIVE/ |
 | OpenTTD sound set (.cat) of openttd-opensfx | debs/opensfx/ |
-| zip (.pk3 .zip .wz), Doom (.wad), SoundFont (.sf2), OpenClonk (.oc?) below debs/new/PACKAGE | its folder x/ |
+| zip (.pk3 .zip .wz), Doom (.wad), SoundFont (.sf2), OpenClonk (.oc?) of any package in debs/new | its x/ |
 
 Archives are removed once unpacked, so a second run does nothing.
 """
@@ -24,12 +24,6 @@ SOUNDS = {".wav", ".ogg", ".oga", ".flac", ".mp3", ".opus", ".aiff", ".au"}
 TEXTS = re.compile(r"copying|licen[cs]e|copyright|credits?|authors?|readme|attribution", re.IGNORECASE)
 LONGEST_TEXT = 400_000  # bytes
 SHORTEST_SAMPLE = 0.03  # seconds, of a SoundFont
-# The held-out list was made by a script that cut these three names differently.
-OPENSFX_NAMES = {
-    "59__Mach_1_Jet_take_off_Original_Landing_Jet_5_Close_.wav": "59__Mach_1_Jet_take_off_Original_Landing_Jet_5_.wav",
-    "66__Tropical_Bird_1_Original_Bird_Noise_1_wav_by_Spac.wav": "66__Tropical_Bird_.wav",
-    "72__Tropical_Bird_2_Original_Bird_Noise_12_wav_by_Spa.wav": "72__Tropical_Bird_.wav",
-}
 
 Entries = Iterator[tuple[str, bytes]]  # path inside the archive, contents
 
@@ -73,15 +67,15 @@ def read_qt(data: bytes) -> Entries:
 
 
 def read_openttd(data: bytes) -> Entries:
-    """Pairs of offset and size; at each offset a name, then a WAV file."""
+    """Pairs of offset and size; at each offset a title, then a WAV file. What follows a bracket is cut."""
     count = (struct.unpack("<I", data[:4])[0] & 0x7FFFFFFF) // 8
     for index in range(count):
         at = struct.unpack("<I", data[8 * index:8 * index + 4])[0] & 0x7FFFFFFF
-        name = text_at(data[at + 1:at + 1 + data[at]]).strip()
+        name = text_at(data[at + 1:at + 1 + data[at]]).strip().split("(")[0]
         name = f"{index:02}_{re.sub('[^A-Za-z0-9]+', '_', name)[:50]}.wav"
         start = data.find(b"RIFF", at)
         size = struct.unpack("<I", data[start + 4:start + 8])[0] + 8
-        yield OPENSFX_NAMES.get(name, name), data[start:start + size]
+        yield name, data[start:start + size]
 
 
 def read_zip(path: Path) -> Entries:
@@ -120,7 +114,7 @@ def read_soundfont(data: bytes) -> Entries:
 
 
 def read_openclonk(data: bytes) -> Entries:
-    """gzip with other magic bytes; a scrambled header of 204 bytes; an entry of 316 bytes each; the contents."""
+    """gzip with other magic bytes; a scrambled header of 204 bytes; entries of 316 bytes; contents."""
     if data[:2] in (b"\x1e\x8c", b"\x1f\x8b"):
         data = zlib.decompressobj(31).decompress(b"\x1f\x8b" + data[2:])
     header = bytearray(byte ^ 237 for byte in data[:204])

@@ -214,7 +214,7 @@ fn an_index_made_with_another_model_is_not_mixed() {
     let sandbox = Sandbox::new();
     sandbox.add_sample(BELL);
     // With another hop, so that its vectors are others.
-    sandbox.add_model("a-folder", "own", |m| m.replace("hop_samples = 7680", "hop_samples = 8000"));
+    sandbox.add_model("a-folder", "own", |m| m.replace("hop_samples = 80000", "hop_samples = 40000"));
     sandbox.ok(["index", "sounds", "--model", "a-folder"]);
     // Without a name the model that made the index is used, which the index knows by the id in its manifest.
     assert!(sandbox.ok(["search", "church bell"]).contains("church-bell.flac"));

@@ -177,7 +177,7 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     let unknown = sandbox.fails(1, ["classify", &siren, "--label-set", "kind"]);
     assert!(unknown.contains("`kind`") && unknown.contains("there are: kinds"), "{unknown}");
     sandbox.add_model("other", "other", |manifest| {
-        manifest.replace("hop_samples = 7680", "hop_samples = 15600")
+        manifest.replace("hop_samples = 80000", "hop_samples = 40000")
     });
     let other = classify(&["--model", "other"]);
     assert!(other.contains("model `mini`") && other.contains("--model mini"), "{other}");

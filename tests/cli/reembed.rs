@@ -73,7 +73,7 @@ fn a_new_version_of_the_model_asks_for_a_reembedding() {
     add_second_model(&sandbox);
     sandbox.ok(["index", "sounds", "--model", "second"]);
     let old = current(&sandbox);
-    sandbox.add_model("second-folder", "second", |m| m.replace("windows = 10", "windows = 2"));
+    sandbox.add_model("second-folder", "second", |m| m.replace("hop_samples = 80000", "hop_samples = 20000"));
     for args in [&["search", "bell"][..], &["index", "sounds"], &["index", "sounds", "--model", "second"]] {
         let error = sandbox.fails(1, args);
         assert!(error.contains("`earmark reembed`"), "{args:?}: {error}");

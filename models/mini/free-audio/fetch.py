@@ -4,7 +4,7 @@
 
 Debian packages come from apt-get (Debian 12), npm packages from npm. FOLDER/fetched.tsv lists what is already
 there; it is skipped. A package whose recorded version is no longer offered is reported and left out: unpack
-it by hand from https://snapshot.debian.org into the folder that sources.tsv names.
+it by hand, from Debian's archive of snapshots, into the folder that sources.tsv names.
 """
 
 import argparse

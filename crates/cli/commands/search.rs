@@ -7,7 +7,7 @@ use anyhow::Result;
 use earmark_encoder::Embedding;
 use earmark_engine::Engine;
 use earmark_engine::search::{Like, QueryPart, Shared, explain, search};
-use earmark_index::{Hit, Index, SearchRequest};
+use earmark_index::{Hit, IndexReader, SearchRequest};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
@@ -61,16 +61,14 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
             SearchMode::Exact => earmark_index::SearchMode::Exact,
             SearchMode::Graph => earmark_index::SearchMode::Graph,
         },
-        min_score: None,
+        min_score: Some(min_score),
         collapse: !args.segments,
         ef: None,
     };
     let (query, response) = search(&engine, &index, &parts, &request)?;
-    context::tell_events(&index, global);
-    let found = response.hits.len();
-    let hits: Vec<Hit> = response.hits.into_iter().take_while(|h| h.score >= min_score).collect();
-    let note = note(&index, &hits, response.clips_admitted, found - hits.len(), min_score)?;
-    print(&args, &engine, &index, &query, &hits, note, global.quiet)?;
+    let hits = &response.hits;
+    let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
+    print(&args, &engine, &index, &query, hits, note, global.quiet)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,7 +91,7 @@ fn parts(args: &SearchArgs) -> Vec<QueryPart> {
 
 /// Why there are fewer hits than asked for, where that needs saying.
 fn note(
-    index: &Index,
+    index: &dyn IndexReader,
     hits: &[Hit],
     admitted: usize,
     hidden: usize,
@@ -123,7 +121,7 @@ fn note(
 fn print(
     args: &SearchArgs,
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexReader,
     query: &Embedding,
     hits: &[Hit],
     note: Option<String>,

@@ -110,6 +110,11 @@ fn compare(index: &dyn IndexReader, texts: Vec<Vec<f32>>) -> Result<()> {
         true
     })?;
     for (kind, queries) in [("text", texts), ("sound", sounds)] {
+        // For benches/compare: the same queries for other programs, f32 by f32.
+        if let Some(folder) = std::env::var_os("EARMARK_BENCH_QUERIES") {
+            let bytes: Vec<u8> = queries.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
+            std::fs::write(Path::new(&folder).join(format!("{kind}.f32")), bytes)?;
+        }
         let (truth, exact) = search(index, &queries, SearchMode::Exact)?;
         print(segments, kind, "exact", &exact, 1.0);
         for (name, mode) in [("auto", SearchMode::Auto), ("graph", SearchMode::Graph)] {

@@ -203,7 +203,7 @@ pub(crate) enum SearchMode {
     Auto,
     /// Compare with everything
     Exact,
-    /// Walk the HNSW graph: approximate, fast in large indexes
+    /// As auto: this version builds no graph
     Graph,
 }
 

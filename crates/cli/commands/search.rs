@@ -66,6 +66,7 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
         ef: None,
     };
     let (query, response) = search(&engine, &index, &parts, &request)?;
+    context::tell_events(index.take_events(), global);
     let hits = &response.hits;
     let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
     print(&args, &engine, &index, &query, hits, note, global.quiet)?;

@@ -33,7 +33,7 @@ pub enum SearchMode {
     Auto,
     /// Compare with every admitted segment in full precision.
     Exact,
-    /// Use the graphs that `earmark rebuild --graph` built, and compact codes where there is none. Approximate.
+    /// Use a graph where there is one, else as [`SearchMode::Auto`]. This version builds none.
     Graph,
 }
 

@@ -35,6 +35,11 @@ pub enum IndexEvent {
         /// Why.
         reason: String,
     },
+    /// The compact codes are damaged, so that a search compared everything in full precision.
+    CodesDamaged {
+        /// What was found.
+        reason: String,
+    },
     /// What others wrote meanwhile could not be read; what was read before still is.
     NotRefreshed {
         /// Why.
@@ -62,6 +67,7 @@ impl fmt::Display for IndexEvent {
             IndexEvent::NotPublished { reason } => {
                 write!(f, "what was written is safe, but cannot be searched yet: {reason}")
             }
+            IndexEvent::CodesDamaged { reason } => write!(f, "searches are right, but slow: {reason}"),
             IndexEvent::NotRefreshed { reason } => write!(f, "newer changes cannot be read: {reason}"),
         }
     }

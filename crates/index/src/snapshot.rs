@@ -160,9 +160,16 @@ impl Snapshot {
         self.list.stamp
     }
 
-    /// Takes what happened on opening and is worth telling the user.
+    /// Takes what happened since the last call and is worth telling the user.
     pub fn take_events(&self) -> Vec<IndexEvent> {
         std::mem::take(&mut lock(&self.events))
+    }
+
+    fn tell_once(&self, event: IndexEvent) {
+        let mut events = lock(&self.events);
+        if !events.contains(&event) {
+            events.push(event);
+        }
     }
 
     /// Refuses an `identity` other than that of the vectors in this index: what `expect` does on opening, for callers
@@ -261,7 +268,15 @@ impl IndexReader for Snapshot {
         let task = Task { pieces: &self.pieces, admitted: &passed.admitted, query, k, collapse };
         let (mut found, path) = match request.mode {
             SearchMode::Exact => (task.exact()?, SearchPath::Exact),
-            SearchMode::Auto | SearchMode::Graph => (task.by_codes(&self.coder)?, SearchPath::Codes),
+            SearchMode::Auto | SearchMode::Graph => match task.by_codes(&self.coder) {
+                // Codes only save time; the vectors may be sound.
+                Err(e @ Error::Published { .. }) => {
+                    let found = task.exact()?;
+                    self.tell_once(IndexEvent::CodesDamaged { reason: e.to_string() });
+                    (found, SearchPath::Exact)
+                }
+                found => (found?, SearchPath::Codes),
+            },
         };
         let all = found.len();
         if let Some(min) = request.min_score {

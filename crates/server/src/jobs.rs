@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
 use earmark_engine::{Engine, EngineError, WalkOptions, walk};
@@ -18,6 +19,9 @@ const REMEMBERED: usize = 100;
 
 /// Failed files that a job remembers; all are in the index.
 const FAILURES: usize = 10_000;
+
+/// Time between looks at whether another process is done with writing the index.
+const LOCK_POLL: Duration = Duration::from_millis(200);
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,7 +283,15 @@ fn run(engine: &Engine, index: &LiveIndex, job: &Job) -> Result<IngestReport, En
     };
     let walked = walk(std::slice::from_ref(&job.path), &options)?;
     // Held as long as the job runs, and no longer: other processes write too.
-    let writer = index.write()?;
+    let writer = loop {
+        match index.write() {
+            // Whoever writes will be done some time; a job can wait.
+            Err(earmark_index::Error::Locked { .. }) if !job.stop.load(Ordering::Relaxed) => {
+                std::thread::sleep(LOCK_POLL);
+            }
+            opened => break opened?,
+        }
+    };
     ingest(engine, &*writer, walked, &job.options, &job.stop, |event| {
         job.status.send_modify(|status| match event {
             IngestEvent::Planned { files, bytes } => (status.files, status.bytes) = (files, bytes),

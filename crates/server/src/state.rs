@@ -55,7 +55,8 @@ impl Open {
     /// The index as it is now. For one request, so that all of its parts are of one state.
     pub(crate) fn index(&self) -> Arc<Snapshot> {
         let snapshot = self.live.reader();
-        for event in self.live.take_events() {
+        // Those of the searches before, too.
+        for event in self.live.take_events().into_iter().chain(snapshot.take_events()) {
             tracing::warn!(%event, "index");
         }
         snapshot

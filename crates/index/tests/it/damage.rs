@@ -85,6 +85,28 @@ fn published_files_are_never_trusted() {
     }
 }
 
+#[test]
+fn damaged_codes_cost_time_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = filled(dir.path(), DIM, 100, 4);
+    let query = Rng(42).clustered(DIM, 20);
+    let truth = search(&index, &query, SearchMode::Exact);
+    drop(index);
+    let segment = published_files(dir.path()).into_iter().find(|p| p.extension().is_some()).unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    // Part 8; its offset is in the header.
+    let at = bytes.as_chunks::<8>().0[(56 + 8 * 16) / 8];
+    bytes[u64::from_le_bytes(at) as usize + 5] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let snapshot = Snapshot::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(snapshot.search(&query, &all()).unwrap().hits, truth);
+    }
+    let events = snapshot.take_events();
+    assert!(matches!(events[..], [IndexEvent::CodesDamaged { .. }]), "{events:?}");
+    assert!(!snapshot.audit().unwrap().is_clean());
+}
+
 /// Every single byte of a segment: its damage is found by an audit, and no search gives a wrong answer.
 #[test]
 fn no_damaged_byte_of_a_segment_goes_unnoticed() {

@@ -13,6 +13,9 @@ use crate::args::{Global, RemoveArgs};
 use crate::output::note;
 use crate::{context, open, output};
 
+/// Clips in a batch: sled holds a batch in memory, several times over.
+const BATCH_CLIPS: usize = 500;
+
 pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
     let indexes = open::open_all_to_change(global, &args.wait)?;
     let roots = args.paths.iter().map(|p| absolute_path(p)).collect::<Result<Vec<PathBuf>, _>>()?;
@@ -37,7 +40,10 @@ pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
         out.flush()?;
     } else {
         for index in &indexes {
-            index.apply(clips.iter().map(|path| Change::RemoveAt(path.clone())).collect())?;
+            let paths: Vec<&String> = clips.iter().collect();
+            for some in paths.chunks(BATCH_CLIPS) {
+                index.apply(some.iter().map(|path| Change::RemoveAt((*path).clone())).collect())?;
+            }
         }
     }
     if !global.quiet {

@@ -59,11 +59,18 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
     let opts = OpenOptions { lock_wait: std::time::Duration::ZERO, ..OpenOptions::default() };
     let mut problems = Vec::new();
     // Before anything mends it.
-    match Snapshot::load_published(&space.path) {
-        Ok(snapshot) => problems.extend(snapshot.audit()?.problems),
-        Err(Error::Unpublished { .. }) => {}
-        Err(e) => problems.push(e.to_string()),
-    }
+    let before = match Snapshot::load_published(&space.path) {
+        Ok(snapshot) => {
+            let audit = snapshot.audit()?;
+            problems.extend(audit.problems.iter().cloned());
+            Some((snapshot, audit))
+        }
+        Err(Error::Unpublished { .. }) => None,
+        Err(e) => {
+            problems.push(e.to_string());
+            None
+        }
+    };
     let mut events = Vec::new();
     let mut store_unchecked = None;
     match Writer::open(&space.path, None, &opts) {
@@ -79,7 +86,10 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
     let (damage, others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_damage);
     problems.extend(damage.iter().map(ToString::to_string));
     context::tell_events(others, global);
-    let audit = snapshot.audit()?;
+    let audit = match before {
+        Some((before, audit)) if before.is_same_state(&snapshot) => audit,
+        _ => snapshot.audit()?,
+    };
     let is_whole = audit.found == audit.searched;
     for problem in audit.problems {
         if !problems.contains(&problem) {

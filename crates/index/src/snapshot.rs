@@ -165,6 +165,12 @@ impl Snapshot {
         std::mem::take(&mut lock(&self.events))
     }
 
+    /// Whether both show the same files, so that what was found out about one holds for the other.
+    #[must_use]
+    pub fn is_same_state(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+
     fn tell_once(&self, event: IndexEvent) {
         let mut events = lock(&self.events);
         if !events.contains(&event) {

@@ -17,9 +17,10 @@ const ROUNDS: usize = 4;
 const NUMBERS_BYTES: usize = 8;
 
 /// How many standard deviations an estimate may be off. The rotation makes the error that of a random direction, whose
-/// share along the query is near normal: more than this happens to one row in 10^9. Vectors of few elements are not
+/// share along the query is near normal: more than this happens to one row in 300,000, and only for one of the best
+/// would it matter. Vectors of few elements are not
 /// spread well, and get the bound that always holds.
-const DEVIATIONS: f32 = 6.0;
+const DEVIATIONS: f32 = 4.5;
 
 /// What rounding in f32 adds to the error.
 const SLACK: f32 = 2e-6;

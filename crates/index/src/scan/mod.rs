@@ -31,11 +31,11 @@ const MAX_THREADS: usize = 16;
 /// Blocks of rows that a thread takes at a time.
 const BLOCKS_AT_ONCE: usize = 8;
 
-/// Candidates compared in full precision at first; then four times as many, and so on.
-const FIRST_COMPARED: usize = 256;
+/// Candidates compared in full precision at first; then twice as many, and so on.
+const FIRST_COMPARED: usize = 128;
 
 /// Candidates from which several threads compare them.
-const COMPARE_TOGETHER: usize = 4096;
+const COMPARE_TOGETHER: usize = 1024;
 
 /// Words of 64 rows in a block.
 const BLOCK_WORDS: usize = CODE_BLOCK / 64;
@@ -270,13 +270,18 @@ impl Task<'_> {
         all.sort_unstable_by(|a, b| b.most.total_cmp(&a.most));
         let mut found = Vec::new();
         let (mut from, mut count) = (0, FIRST_COMPARED.max(self.k));
-        while from < all.len() && all[from].most >= self.worst_of(&found) {
+        loop {
+            // They are sorted: those from here on cannot be among the best.
+            let worst = self.worst_of(&found);
+            all.truncate(all.partition_point(|c| c.most >= worst));
+            if from >= all.len() {
+                return Ok(found);
+            }
             let to = from.saturating_add(count).min(all.len());
             found.extend(self.scores(&all[from..to])?);
             found = self.best(found);
-            (from, count) = (to, count.saturating_mul(4));
+            (from, count) = (to, count.saturating_mul(2));
         }
-        Ok(found)
     }
 
     fn scores(&self, candidates: &[Candidate]) -> Result<Vec<Scored>> {

@@ -89,12 +89,12 @@ pub(crate) struct PartDto {
 #[serde(rename_all = "lowercase")]
 #[schema(as = SearchMode)]
 pub(crate) enum ModeDto {
-    /// Whichever is faster.
+    /// By compact codes first: finds what `exact` finds.
     #[default]
     Auto,
     /// Compare everything.
     Exact,
-    /// Walk the graph; approximate.
+    /// As `auto`: this version builds no graph.
     Graph,
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use earmark_encoder::Embedding;
 use earmark_engine::Engine;
 use earmark_engine::search::{Like, QueryPart, Shared, explain, search};
-use earmark_index::{Hit, Index, SearchRequest};
+use earmark_index::{Hit, IndexReader, SearchRequest};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
@@ -65,22 +65,21 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
             SearchMode::Exact => earmark_index::SearchMode::Exact,
             SearchMode::Graph => earmark_index::SearchMode::Graph,
         },
-        min_score: None,
+        min_score: Some(min_score),
         collapse: !args.segments,
         ef: None,
     };
     let (query, response) = search(&engine, &index, &parts, &request)?;
-    context::tell_events(&index, global);
-    let found = response.hits.len();
-    let hits: Vec<Hit> = response.hits.into_iter().take_while(|h| h.score >= min_score).collect();
-    let note = note(&index, &hits, response.clips_admitted, found - hits.len(), min_score)?;
+    context::tell_events(index.take_events(), global);
+    let hits = &response.hits;
+    let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
     let texts = parts.iter().filter_map(|part| match &part.what {
         Like::Text(text) => Some(text.as_str()),
         Like::File { .. } => None,
     });
     let known = familiarity::of(&engine, &texts.collect::<Vec<_>>())?;
     familiarity::warn(&known, global);
-    print(&args, &engine, &index, &query, &hits, known, note, global.quiet)?;
+    print(&args, &engine, &index, &query, hits, known, note, global.quiet)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -103,7 +102,7 @@ fn parts(args: &SearchArgs) -> Vec<QueryPart> {
 
 /// Why there are fewer hits than asked for, where that needs saying.
 fn note(
-    index: &Index,
+    index: &dyn IndexReader,
     hits: &[Hit],
     admitted: usize,
     hidden: usize,
@@ -133,7 +132,7 @@ fn note(
 fn print(
     args: &SearchArgs,
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexReader,
     query: &Embedding,
     hits: &[Hit],
     texts: Vec<Known>,

@@ -161,31 +161,31 @@ fn a_read_only_index_can_be_searched_and_not_changed() {
     }
 }
 
-/// What sled loses to a damaged disk, the published files still have.
+/// What the store loses, the published files still have: here the store of an earlier day comes back from a backup.
 #[test]
 fn clips_that_the_store_lost_come_back_and_verify_says_so() {
-    const COPIES: usize = 70;
+    const COPIES: usize = 40;
     let sandbox = library(COPIES);
-    for part in [0..20, 20..45, 45..COPIES] {
-        let files = part.map(|copy| format!("sounds/{copy:03}.wav"));
-        let args: Vec<String> = std::iter::once("index".to_owned()).chain(files).collect();
-        sandbox.ok(args);
-    }
-    sandbox.ok(["verify"]);
+    sandbox.ok(["index", "sounds/000.wav", "sounds/001.wav"]);
     let spaces = fs::read_dir(sandbox.db().join("spaces")).unwrap();
     let space = spaces.map(|e| e.unwrap().path()).find(|p| p.join("store").exists()).unwrap();
-    let store = space.join("store/db");
-    let mut bytes = fs::read(&store).unwrap();
-    // In the middle of what the later batches wrote.
-    let end = bytes.iter().rposition(|b| *b != 0).unwrap();
-    bytes[end / 2..end / 2 + 8].fill(0x5a);
-    fs::write(&store, bytes).unwrap();
+    let copy = |from: &str, to: &str| {
+        let _ = fs::remove_dir_all(space.join(to));
+        fs::create_dir_all(space.join(to)).unwrap();
+        for entry in
+            fs::read_dir(space.join(from)).unwrap().map(Result::unwrap).filter(|e| e.path().is_file())
+        {
+            fs::copy(entry.path(), space.join(to).join(entry.file_name())).unwrap();
+        }
+    };
+    copy("store", "backup");
+    sandbox.ok(["index", "sounds"]);
+    sandbox.ok(["verify"]);
+    copy("backup", "store");
     assert_eq!(clips(&sandbox), COPIES, "readers lost something");
     let verified = sandbox.run(["verify"]);
     assert_eq!(verified.code, Some(1), "{verified:#?}");
-    assert!(verified.stdout.contains("not clean") && verified.stdout.contains("problem: "), "{verified:#?}");
-    if verified.stdout.contains("put back") {
-        sandbox.ok(["verify"]);
-    }
+    assert!(verified.stdout.contains("not clean") && verified.stdout.contains("put back"), "{verified:#?}");
+    sandbox.ok(["verify"]);
     assert_eq!(clips(&sandbox), COPIES);
 }

@@ -127,10 +127,12 @@ fn two_scales(near: &[f32], far: &[f32], around: &[Range<usize>], detect: &Detec
 /// label like it scores more, it is the other that is heard.
 fn probabilities(scores: &[Vec<f32>], label: usize, alike: &[f32], detect: &Detect, half: usize) -> Vec<f32> {
     let own = &scores[label];
-    let floor = running_median(own, half);
+    let floor = if detect.floor_max > 0.0 { running_median(own, half) } else { vec![0.0; own.len()] };
+    let competes = |alike: f32| detect.rivalry > 0.0 && alike > 0.0;
+    let rivals: Vec<_> = scores.iter().zip(alike).filter(|(_, alike)| competes(**alike)).collect();
     (0..own.len())
         .map(|at| {
-            let more = scores.iter().zip(alike).map(|(other, alike)| alike * (other[at] - own[at]));
+            let more = rivals.iter().map(|(other, alike)| **alike * (other[at] - own[at]));
             let rival = more.fold(0.0, f32::max);
             let y = own[at] - floor[at].clamp(0.0, detect.floor_max) - detect.rivalry * rival;
             1.0 / (1.0 + (-(detect.scale * y + detect.bias)).exp())

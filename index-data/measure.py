@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the bundled model hears in the sample sounds: the table in README.md, or one file's windows.
+"""What the bundled tagger yamnet hears in the sample sounds: the table in README.md, or one file's windows.
 
     pip install numpy==2.4.6 scipy==1.17.1 soundfile==0.14.0 onnxruntime==1.32.0   # and ffmpeg
     python index-data/measure.py                 # the table; exit 1 if a clip is marked wrongly
@@ -11,6 +11,7 @@ The front end here is written apart from the Rust one, in NumPy.
 """
 
 import argparse
+import csv
 import math
 import sys
 
@@ -21,7 +22,7 @@ from scipy.signal import resample_poly
 from clips import CLIPS, EVENTS, Clip
 from synthesise import HERE, SOUNDS, decode
 
-MODEL = HERE.parent / "models" / "mini"
+MODELS = HERE.parent / "models"
 RATE, WIN, HOP, N_FFT = 16_000, 400, 160, 512
 WINDOW, WINDOW_HOP = 15_600, 7_680
 LEAST = 0.2
@@ -67,8 +68,12 @@ HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WIN) / WIN)
 
 class Model:
     def __init__(self):
-        self.session = onnxruntime.InferenceSession(MODEL / "audio.onnx", providers=["CPUExecutionProvider"])
-        self.names = (MODEL / "axes.txt").read_text().splitlines()
+        graph = MODELS / "yamnet" / "audio.onnx"
+        self.session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        # Classes by mini's shorter names for them.
+        with open(MODELS / "mini" / "classes.tsv", encoding="utf-8", newline="") as file:
+            axes = {r["name"]: r["axis"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        self.names = [axes[name] for name in (MODELS / "yamnet" / "classes.txt").read_text().splitlines()]
 
     def hear(self, clip: Clip) -> np.ndarray:
         """`[windows, 521]` probabilities of the file as it lies in `sounds/`."""

@@ -342,7 +342,8 @@ pub(crate) struct ClassifyArgs {
 /// Tell when something is heard
 ///
 /// Short windows slide over the recording; an event of a label begins where its probability reaches the
-/// threshold. Defaults depend on the model; `earmark models show NAME` lists them.
+/// threshold. With `mini`, labels that are alike compete: of "animal" and "dog bark" the weaker one may be lost.
+/// Defaults depend on the model; `earmark models show NAME` lists them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

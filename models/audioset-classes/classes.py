@@ -1,7 +1,7 @@
 """Writes the class lists of the AudioSet taggers from Google's class_labels_indices.csv, or checks them.
 
 python models/audioset-classes/classes.py            # writes classes.txt, and mids.txt where a recipe needs it
-python models/audioset-classes/classes.py --check    # compares, and with YAMNet's 521 classes in models/mini
+python models/audioset-classes/classes.py --check    # compares, and with YAMNet's 521 classes in models/yamnet
 """
 
 import csv
@@ -43,11 +43,10 @@ def main() -> None:
 
 def check_yamnet(names: list[str]) -> None:
     """YAMNet's 521 classes, which come from another package, are the 527 in the same order, less six."""
-    lines = (MODELS / "mini" / "classes.tsv").read_text(encoding="utf-8").splitlines()
-    yamnet = [line.split("\t")[1] for line in lines[1:]]
+    yamnet = (MODELS / "yamnet" / "classes.txt").read_text(encoding="utf-8").splitlines()
     missing = [name for name in names if name not in set(yamnet)]
     if len(missing) != 6 or [name for name in names if name not in missing] != yamnet:
-        raise SystemExit(f"the classes do not agree with models/mini/classes.tsv; without YAMNet's: {missing}")
+        raise SystemExit(f"the classes do not agree with models/yamnet/classes.txt; without YAMNet's: {missing}")
     print(f"agrees with YAMNet's 521 classes in order; the other six: {', '.join(missing)}")
 
 

@@ -178,3 +178,17 @@ fn several_words_need_no_quotes() {
     let quoted = sandbox.json(["search", "church bell", "--json"]);
     assert_eq!(quoted, sandbox.json(["search", "church", "bell", "--json"]));
 }
+
+#[test]
+fn words_that_the_model_hardly_knows_are_warned_of() {
+    let sandbox = Sandbox::indexed(&["music/church-bell.flac"]);
+    for strange in ["qwertyuiop", "Hund bellt"] {
+        let run = sandbox.run(["search", strange]);
+        assert!(run.stderr.contains(&format!("hardly knows `{strange}`")), "{run:?}");
+        assert!(!sandbox.run(["search", strange, "-q"]).stderr.contains("hardly"), "{strange}");
+        let answer = sandbox.json(["search", strange, "--json"]);
+        assert!(answer["texts"][0]["familiarity"].as_f64() < Some(0.5), "{answer}");
+    }
+    let run = sandbox.run(["search", "heavy rain on a roof"]);
+    assert!(!run.stderr.contains("hardly"), "{run:?}");
+}

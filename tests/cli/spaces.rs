@@ -13,7 +13,7 @@ const SIREN: &str = "alarms/siren-wail.mp3";
 
 /// Adds a model that hears as `mini` does, but cuts sounds into other segments.
 pub(crate) fn add_second_model(sandbox: &Sandbox) {
-    sandbox.add_model("second-folder", "second", |m| m.replace("hop_samples = 80000", "hop_samples = 40000"));
+    sandbox.add_model("second-folder", "second", |m| m.replace("_samples = 80000", "_samples = 40000"));
 }
 
 /// The spaces as `earmark spaces list --json` tells of them.

@@ -52,6 +52,15 @@ struct Document<'a> {
     note: Option<String>,
 }
 
+/// What there is to print.
+struct Found<'a> {
+    query: &'a Embedding,
+    hits: &'a [Hit],
+    texts: Vec<Known>,
+    /// Why there are fewer hits than asked for.
+    note: Option<String>,
+}
+
 pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let (index, model) = context::open_index_and_model(global)?;
     let engine = context::engine(global, model)?;
@@ -79,7 +88,8 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     });
     let known = familiarity::of(&engine, &texts.collect::<Vec<_>>())?;
     familiarity::warn(&known, global);
-    print(&args, &engine, &index, &query, hits, known, note, global.quiet)?;
+    let found = Found { query: &query, hits, texts: known, note };
+    print(&args, &engine, &index, found, global.quiet)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,12 +143,10 @@ fn print(
     args: &SearchArgs,
     engine: &Engine,
     index: &dyn IndexReader,
-    query: &Embedding,
-    hits: &[Hit],
-    texts: Vec<Known>,
-    note: Option<String>,
+    found: Found<'_>,
     quiet: bool,
 ) -> Result<()> {
+    let Found { query, hits, texts, note } = found;
     let shared = |hit: &Hit| -> Result<Option<Vec<Shared>>> {
         if args.explain { Ok(explain(engine, index, query, hit, EXPLAINED)?) } else { Ok(None) }
     };

@@ -109,7 +109,13 @@ impl Manifest {
         checks.that(detect.bias.is_finite(), "detect.bias", "a finite number", &detect.bias);
         let floor_s = detect.floor_window_s;
         checks.that(floor_s > 0.0 && floor_s.is_finite(), "detect.floor_window_s", "more than 0", &floor_s);
-        let shares = [("detect.floor_max", detect.floor_max), ("detect.release", detect.release)];
+        let rivalry_ok = detect.rivalry >= 0.0 && detect.rivalry.is_finite();
+        checks.that(rivalry_ok, "detect.rivalry", "0 or more", &detect.rivalry);
+        let shares = [
+            ("detect.near_share", detect.near_share),
+            ("detect.floor_max", detect.floor_max),
+            ("detect.release", detect.release),
+        ];
         for (field, value) in shares {
             checks.that((0.0..=1.0).contains(&value), field, "0 to 1", &value);
         }

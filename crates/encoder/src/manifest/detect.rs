@@ -28,6 +28,14 @@ pub struct Detect {
     /// unit length. All where there is none. Fitted labels are always compared whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub axes: Option<usize>,
+    /// Exponent of the detection window's cosine in the weighted geometric mean of the two, 0 to 1; the contexts have the
+    /// rest.
+    #[serde(default = "defaults::near_share")]
+    pub near_share: f32,
+    /// How much labels that are asked for together compete: a label loses this times what another scores more than it,
+    /// times the cosine of the two labels. 0 for not at all.
+    #[serde(default)]
+    pub rivalry: f32,
     /// Probability of a label: `sigmoid(scale * y + bias)`, where `y` is its score less its floor.
     pub scale: f32,
     /// See [`Detect::scale`].
@@ -63,6 +71,10 @@ impl Detect {
 
 /// What a manifest need not say; models/README.md lists them.
 mod defaults {
+    pub(super) fn near_share() -> f32 {
+        0.5
+    }
+
     pub(super) fn floor_window_s() -> f64 {
         120.0
     }

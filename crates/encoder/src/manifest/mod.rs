@@ -276,6 +276,8 @@ mod tests {
             ("axes = 521", "axes = 0", "`detect.axes`"),
             ("axes = 521", "axes = 522", "`detect.axes`"),
             ("scale = 20.0", "scale = 0.0", "`detect.scale`"),
+            ("scale = 20.0", "scale = 20.0\nnear_share = 1.5", "`detect.near_share`"),
+            ("scale = 20.0", "scale = 20.0\nrivalry = -1.0", "`detect.rivalry`"),
             ("bias = -4.0", "bias = inf", "`detect.bias`"),
             ("floor_max = 0.1", "floor_max = 1.5", "`detect.floor_max`"),
             ("floor_max = 0.1", "floor_max = 0.1\nfloor_window_s = 0.0", "`detect.floor_window_s`"),

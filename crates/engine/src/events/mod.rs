@@ -10,11 +10,12 @@
 //! window*, which tells when, and in the longer *context windows* of search, which know better what. For each
 //! label
 //!
-//! - `x = sqrt(max(c1, 0) max(c5, 0))`, with `c1` the cosine of the detection window and `c5` that of the
-//!   context: of the context windows that cover the middle of the detection window, the best one's. Both are
-//!   cut to `detect.axes`.
-//! - `y = x - clamp(median of x over floor_window_s around, 0, floor_max)`: what a label scores all the time
-//!   is no event.
+//! - `x = max(c1, 0)^near_share max(c5, 0)^(1 - near_share)`, with `c1` the cosine of the detection window and
+//!   `c5` that of the context: of the context windows that cover the middle of the detection window, the best
+//!   one's. Both are cut to `detect.axes`.
+//! - `y = x - clamp(median of x over floor_window_s around, 0, floor_max) - rivalry r`: what a label scores all
+//!   the time is no event, and `r` is by how much another label that was asked for scores more, times the
+//!   cosine of the two labels: of "dog" and "wolf", the one that fits better is heard.
 //! - `probability = sigmoid(scale y + bias)`.
 //!
 //! Labels that were fitted to clips have a calibration of their own: the geometric mean of the two
@@ -59,6 +60,8 @@ fn detect_for_tests() -> earmark_encoder::Detect {
         tail: earmark_audio::Tail::Shift,
         context_hop_samples: 7680,
         axes: None,
+        near_share: 0.5,
+        rivalry: 0.0,
         scale: 10.0,
         bias: -2.0,
         floor_window_s: 120.0,

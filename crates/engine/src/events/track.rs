@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use earmark_encoder::{Detect, Manifest, Scores, normalise};
+use earmark_encoder::{Detect, Manifest, Scores, dot, normalise};
 
 use super::Heard;
 use super::floor::running_median;
@@ -55,14 +55,21 @@ pub(super) fn score_track(
             let around = covering(windows, &heard.contexts);
             let hop_s = windows.get(1).map_or(length_s, |next| next.start_s - windows[0].start_s);
             let half = (detect.floor_window_s / 2.0 / hop_s).round() as usize;
-            let probabilities = |((near, far), line): ((Vec<f32>, Vec<f32>), &Line)| {
-                if are_fitted {
-                    fitted(&near, &far, &around, line)
-                } else {
-                    two_scales(&near, &far, &around, detect, half)
-                }
+            let both = near.iter().zip(&far);
+            let rows = if are_fitted {
+                both.zip(lines).map(|((near, far), line)| fitted(near, far, &around, line)).collect()
+            } else {
+                let scores: Vec<Vec<f32>> =
+                    both.map(|(near, far)| two_scales(near, far, &around, detect)).collect();
+                let vectors: Vec<Vec<f32>> =
+                    labels.vectors.iter().map(|label| cut(label.as_slice(), detect.axes)).collect();
+                let of_label = |label: usize| {
+                    let alike: Vec<f32> = vectors.iter().map(|v| dot(v, &vectors[label]).max(0.0)).collect();
+                    probabilities(&scores, label, &alike, detect, half)
+                };
+                (0..scores.len()).map(of_label).collect()
             };
-            (near.into_iter().zip(far).zip(lines).map(probabilities).collect(), detect.reach)
+            (rows, detect.reach)
         }
     };
     ScoreTrack {
@@ -109,17 +116,28 @@ fn best<'a>(far: &'a [f32], around: &'a [Range<usize>]) -> impl Iterator<Item = 
     around.iter().map(|contexts| far[contexts.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// A label's probability at each window, from its cosines with detection windows (`near`) and contexts
-/// (`far`).
-fn two_scales(near: &[f32], far: &[f32], around: &[Range<usize>], detect: &Detect, half: usize) -> Vec<f32> {
+/// A label's score at each window, from its cosines with detection windows (`near`) and contexts (`far`).
+fn two_scales(near: &[f32], far: &[f32], around: &[Range<usize>], detect: &Detect) -> Vec<f32> {
+    let share = detect.near_share;
     let both = near.iter().zip(best(far, around));
-    let x: Vec<f32> = both.map(|(near, far)| (near.max(0.0) * far.max(0.0)).sqrt()).collect();
-    let floor = running_median(&x, half);
-    let probability = |(x, floor): (&f32, f32)| {
-        let y = x - floor.clamp(0.0, detect.floor_max);
-        1.0 / (1.0 + (-(detect.scale * y + detect.bias)).exp())
-    };
-    x.iter().zip(floor).map(probability).collect()
+    both.map(|(near, far)| near.max(0.0).powf(share) * far.max(0.0).powf(1.0 - share)).collect()
+}
+
+/// The probability of a label at each window, from the scores of all labels and how alike each is to it (0 to 1). Where a
+/// label like it scores more, it is the other that is heard.
+fn probabilities(scores: &[Vec<f32>], label: usize, alike: &[f32], detect: &Detect, half: usize) -> Vec<f32> {
+    let own = &scores[label];
+    let floor = if detect.floor_max > 0.0 { running_median(own, half) } else { vec![0.0; own.len()] };
+    let competes = |alike: f32| detect.rivalry > 0.0 && alike > 0.0;
+    let rivals: Vec<_> = scores.iter().zip(alike).filter(|(_, alike)| competes(**alike)).collect();
+    (0..own.len())
+        .map(|at| {
+            let more = rivals.iter().map(|(other, alike)| **alike * (other[at] - own[at]));
+            let rival = more.fold(0.0, f32::max);
+            let y = own[at] - floor[at].clamp(0.0, detect.floor_max) - detect.rivalry * rival;
+            1.0 / (1.0 + (-(detect.scale * y + detect.bias)).exp())
+        })
+        .collect()
 }
 
 /// As [`two_scales`] for a fitted label: the geometric mean of its two calibrated probabilities, without a
@@ -173,11 +191,27 @@ mod tests {
         // Near alone, far alone, both, neither, and cosines below zero.
         let (near, far) = ([0.64, 0.0, 0.64, 0.0, -0.5], [0.0, 0.49, 0.49, 0.0, -0.5]);
         let around: Vec<_> = (0..5).map(|i| i..i + 1).collect();
-        let p = two_scales(&near, &far, &around, &detect_for_tests(), 10);
-        let sigmoid = |y: f32| 1.0 / (1.0 + (2.0 - 10.0 * y).exp());
-        for (at, y) in [0.0, 0.0, 0.8 * 0.7, 0.0, 0.0].into_iter().enumerate() {
-            assert!((p[at] - sigmoid(y)).abs() < 1e-6, "{at}: {p:?}");
+        let x = two_scales(&near, &far, &around, &detect_for_tests());
+        for (at, expected) in [0.0, 0.0, 0.8 * 0.7, 0.0, 0.0].into_iter().enumerate() {
+            assert!((x[at] - expected).abs() < 1e-6, "{at}: {x:?}");
         }
+        let leaning = Detect { near_share: 0.25, ..detect_for_tests() };
+        let x = two_scales(&[0.0001], &[0.0001], &around, &leaning);
+        assert!((x[0] - 0.0001).abs() < 1e-9, "{x:?}");
+        let x = two_scales(&[0.0016], &[1.0], &around, &leaning);
+        assert!((x[0] - 0.2).abs() < 1e-6, "the fourth root of the detection window's: {x:?}");
+    }
+
+    #[test]
+    fn of_labels_that_are_alike_the_one_that_scores_more_is_heard() {
+        let detect = Detect { rivalry: 2.0, ..detect_for_tests() };
+        let sigmoid = |y: f32| 1.0 / (1.0 + (2.0 - 10.0 * y).exp());
+        let scores = [vec![0.5], vec![0.7], vec![0.9]];
+        // The second label is half like the first, the third not at all.
+        let p = probabilities(&scores, 0, &[1.0, 0.5, 0.0], &detect, 0);
+        assert!((p[0] - sigmoid(0.5 - 0.3 - 2.0 * 0.5 * 0.2)).abs() < 1e-6, "{p:?}");
+        let p = probabilities(&scores, 1, &[0.5, 1.0, 0.0], &detect, 0);
+        assert!((p[0] - sigmoid(0.7 - 0.3)).abs() < 1e-6, "the one that scores more loses nothing: {p:?}");
     }
 
     #[test]
@@ -186,9 +220,13 @@ mod tests {
         let x = [0.2, 0.2, 0.6, 0.2, 0.2];
         let around: Vec<_> = (0..5).map(|i| i..i + 1).collect();
         let sigmoid = |y: f32| 1.0 / (1.0 + (2.0 - 10.0 * y).exp());
-        let p = two_scales(&x, &x, &around, &detect_for_tests(), 10);
+        let heard = |x: &[f32]| {
+            let scores = [two_scales(x, x, &around, &detect_for_tests())];
+            probabilities(&scores, 0, &[1.0], &detect_for_tests(), 10)
+        };
+        let p = heard(&x);
         assert!((p[2] - sigmoid(0.4)).abs() < 1e-6 && (p[0] - sigmoid(0.0)).abs() < 1e-6, "{p:?}");
-        let p = two_scales(&[0.9; 5], &[0.9; 5], &around, &detect_for_tests(), 10);
+        let p = heard(&[0.9; 5]);
         assert!((p[0] - sigmoid(0.9 - 0.3)).abs() < 1e-6, "a lasting sound is still heard: {p:?}");
     }
 

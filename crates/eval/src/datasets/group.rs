@@ -63,7 +63,8 @@ impl GroupBy {
     /// The numbers of the clips' recordings, by the order of their names. `clips`: the file of each, and what
     /// the column says of it, if there is one; `root`: where the dataset is.
     ///
-    /// # Errors [`EvalError::Setting`] for a dataset without the column, a clip without a name in it, or one
+    /// # Errors
+    /// [`EvalError::Setting`] for a dataset without the column, a clip without a name in it, or one
     /// that the pattern does not match.
     pub(super) fn groups(
         &self,

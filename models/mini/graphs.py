@@ -33,11 +33,11 @@ def audio_graph(ced: Ced, space: SoundSpace) -> onnx.ModelProto:
         norm = g.op("Max", g.op("ReduceL2", x, last_axis, keepdims=1), tiny)
         return g.op("Mul", g.op("Div", x, norm), g.f32(f"length.{x}", length))
 
-    classes = l2(g.op("Mul", g.op("Sqrt", scores), g.f32("gains", space.gains)), np.sqrt(space.class_share))
+    classes = l2(g.op("Mul", g.op("Sqrt", scores), g.f32("gains", space.gains)), np.sqrt(CLASS_SHARE))
     # (e - mean) P = e P - mean P, so that the mean costs nothing.
     timbre = g.op("Gemm", embedding, g.f32("timbre", space.projection),
                   g.f32("timbre.bias", -space.mean @ space.projection))
-    g.op("Concat", classes, l2(timbre, np.sqrt(1.0 - space.class_share)), axis=-1, name="row")
+    g.op("Concat", classes, l2(timbre, np.sqrt(1.0 - CLASS_SHARE)), axis=-1, name="row")
     return g.model(
         "mini", {"log_mel": ["batch", "frames", 64]},
         {"row": ["batch", len(space.gains) + space.projection.shape[1]], "scores": ["batch", len(space.gains)]},

@@ -158,7 +158,7 @@ def write_goldens(folder: Path, reference: Reference, anchors: np.ndarray) -> No
     np.save(folder / "scores.npy", np.asarray(scores, np.float32))
     np.save(folder / "texts.npy", np.asarray([reference.text(t) for t in goldens.TEXTS], np.float32))
     np.save(folder / "texts-ced-tiny.npy", np.asarray(
-        [reference.text_by_names(t, anchors, NAMES_TEMPERATURE) for t in goldens.TEXTS], np.float32))
+        [reference.minilm.embed_by_names(t, anchors, NAMES_TEMPERATURE) for t in goldens.TEXTS], np.float32))
     golden = {
         "about": "Made by models/mini/recipe.py. Row i of each .npy belongs to entry i. mel is float32 "
                  "[windows, 501, 64]; embeddings are float32 [623] ([527] of ced-tiny), unit length; detected ones are "

@@ -5,7 +5,6 @@ import numpy as np
 import ced
 from ced import Ced
 from minilm import MiniLM
-from signals import l2
 from space import SoundSpace, TextSpace
 
 SEGMENT = 80_000  # `window.length_samples` of the manifest: 5 s
@@ -31,8 +30,3 @@ class Reference:
 
     def familiarity(self, text: str) -> float:
         return float(self.texts.familiarity(self.minilm.embed(text)))
-
-    def text_by_names(self, text: str, anchors: np.ndarray, temperature: float) -> np.ndarray:
-        """As taggers embed a text: by the names of their classes, `anchors [classes, 384]`."""
-        near = np.exp(anchors @ self.minilm.embed(text) / temperature)
-        return l2(near)

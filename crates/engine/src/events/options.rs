@@ -43,7 +43,7 @@ pub struct EventDefaults {
 }
 
 impl EventDefaults {
-    /// Those of a model: what `[detect]` says, or an eighth of a window and short gaps for a model without
+    /// The defaults of a model: its `[detect]`, or an eighth of a window and short gaps for a model without
     /// it.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {

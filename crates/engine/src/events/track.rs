@@ -31,13 +31,14 @@ pub struct ScoreTrack {
 pub const EDGE_REACH: f64 = 0.2;
 
 /// Probabilities of each label over time, from its cosines with the windows (`near`) and the contexts
-/// (`far`), each `[labels][windows]`.
+/// (`far`), each `[labels][windows]`; `compared` are the labels' vectors as they were compared.
 pub(super) fn score_track(
     manifest: &Manifest,
     heard: &Heard,
     near: Vec<Vec<f32>>,
     far: Vec<Vec<f32>>,
     labels: &EncodedLabels,
+    compared: &[Vec<f32>],
 ) -> ScoreTrack {
     let lines = &labels.readout.lines;
     let rate = f64::from(manifest.front_end.sample_rate());
@@ -61,10 +62,9 @@ pub(super) fn score_track(
             } else {
                 let scores: Vec<Vec<f32>> =
                     both.map(|(near, far)| two_scales(near, far, &around, detect)).collect();
-                let vectors: Vec<Vec<f32>> =
-                    labels.vectors.iter().map(|label| cut(label.as_slice(), detect.axes)).collect();
                 let of_label = |label: usize| {
-                    let alike: Vec<f32> = vectors.iter().map(|v| dot(v, &vectors[label]).max(0.0)).collect();
+                    let own = &compared[label];
+                    let alike: Vec<f32> = compared.iter().map(|other| dot(other, own).max(0.0)).collect();
                     probabilities(&scores, label, &alike, detect, half)
                 };
                 (0..scores.len()).map(of_label).collect()

@@ -19,7 +19,7 @@ use earmark_audio::{AudioReader, Limits, Waveform};
 use earmark_encoder::{Catalogue, Head, Model, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{Engine, EngineOptions, WalkOptions, walk};
-use earmark_index::{Change, Index, OpenOptions, Segment};
+use earmark_index::{Change, IndexWriter as _, OpenOptions, Segment, Writer};
 
 /// Each stage is repeated until it has run this long.
 const LEAST: Duration = Duration::from_millis(1500);
@@ -210,7 +210,7 @@ impl Bench {
     /// Seconds to put clips of so many segments into an index, flushed.
     fn store(&self, segments: &[usize], vector: &[f32]) -> Result<f64> {
         let dir = tempfile::tempdir()?;
-        let index = Index::create_or_open(
+        let index = Writer::create_or_open(
             &dir.path().join("db"),
             &earmark_engine::identity(&self.model),
             &OpenOptions::default(),
@@ -243,7 +243,7 @@ impl Bench {
         }
         let engine = Engine::new(self.model.clone(), self.runtime.clone(), EngineOptions::default());
         let index =
-            Index::create_or_open(&dir.path().join("db"), &engine.identity(), &OpenOptions::default())?;
+            Writer::create_or_open(&dir.path().join("db"), &engine.identity(), &OpenOptions::default())?;
         // Copies are encoded again rather than recognised.
         let options = IngestOptions { force: true, ..Default::default() };
         let (started, cpu_before) = (Instant::now(), cpu_s());

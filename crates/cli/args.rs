@@ -1,15 +1,17 @@
 //! The command line: what can be typed, and the help that people read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use earmark_eval::datasets::{GroupBy, Layout, Task};
 use earmark_eval::run::folds::FoldChoice;
+use earmark_index::OpenOptions;
 
 use crate::args_fit::{AdaptArgs, FitArgs, LabelsArgs};
 use crate::units::{
     parse_count, parse_folds, parse_format, parse_limit, parse_probability, parse_root, parse_score,
-    parse_seconds, parse_since, parse_tag, parse_weight,
+    parse_seconds, parse_since, parse_tag, parse_wait, parse_weight,
 };
 
 /// Find and label sounds by describing them.
@@ -58,6 +60,23 @@ pub(crate) struct Global {
     pub(crate) quiet: bool,
 }
 
+/// For commands that write the index.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct WaitArgs {
+    /// Where another process writes the index, wait until it is done, or for so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "inf",
+        value_parser = parse_wait)]
+    pub(crate) wait: Option<Duration>,
+}
+
+impl WaitArgs {
+    /// How the index is opened.
+    pub(crate) fn options(&self) -> OpenOptions {
+        let usual = OpenOptions::default();
+        OpenOptions { lock_wait: self.wait.unwrap_or(usual.lock_wait), ..usual }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Index(IndexArgs),
@@ -73,8 +92,7 @@ pub(crate) enum Command {
     List(ListArgs),
     Remove(RemoveArgs),
     Verify(VerifyArgs),
-    /// Make anew what is derived from the index's store
-    Rebuild,
+    Rebuild(RebuildArgs),
     Export(ExportArgs),
     Import(ImportArgs),
     Reembed(ReembedArgs),
@@ -119,6 +137,8 @@ pub(crate) struct IndexArgs {
     /// Print a summary as JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 /// Find sounds by words, by example, or both
@@ -179,11 +199,11 @@ pub(crate) struct SearchArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SearchMode {
-    /// Exact for small indexes and selective filters, else the graph
+    /// Compare with everything, by compact codes first: finds what exact finds
     Auto,
     /// Compare with everything
     Exact,
-    /// Walk the HNSW graph: approximate, fast in large indexes
+    /// As auto: this version builds no graph
     Graph,
 }
 
@@ -540,6 +560,8 @@ pub(crate) struct RemoveArgs {
     /// Only say what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 /// Check the whole index, and that every segment is found by its own vector
@@ -556,6 +578,15 @@ pub(crate) struct VerifyArgs {
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Rebuild the files that searches read, from the index's store
+///
+/// Also ends the message that batches were lost, once `earmark index` has put them back.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RebuildArgs {
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 /// Write the index as JSON Lines and a NumPy matrix
@@ -579,6 +610,8 @@ pub(crate) struct ImportArgs {
     /// The folder that was written
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 /// Embed every clip of the index with another model, or another version of the model
@@ -597,6 +630,8 @@ pub(crate) struct ReembedArgs {
     /// Print a summary as JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 /// The spaces of the index: the vectors of several models side by side

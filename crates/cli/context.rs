@@ -10,7 +10,7 @@ use earmark_engine::labels::LabelSet;
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions};
 use earmark_hub::Installer;
-use earmark_index::{Filter, Index};
+use earmark_index::{Filter, IndexEvent};
 use earmark_server::Config;
 use etcetera::BaseStrategy;
 
@@ -80,9 +80,9 @@ fn engine_options(global: &Global) -> EngineOptions {
     EngineOptions { threads: global.threads.map_or(0, usize::from), limits: Limits::default() }
 }
 
-/// Says on standard error what the index did of its own accord, such as rebuilding its graph.
-pub(crate) fn tell_events(index: &Index, global: &Global) {
-    for event in index.take_events() {
+/// Says on standard error what happened to the index, such as damage that was mended.
+pub(crate) fn tell_events(events: Vec<IndexEvent>, global: &Global) {
+    for event in events {
         if !global.quiet {
             note!("index: {event}");
         }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Command::List(args) => commands::list::run(&global, args),
         Command::Remove(args) => commands::remove::run(&global, args),
         Command::Verify(args) => commands::verify::run(&global, &args),
-        Command::Rebuild => commands::verify::rebuild(&global),
+        Command::Rebuild(args) => commands::verify::rebuild(&global, &args),
         Command::Export(args) => commands::transfer::export(&global, args),
         Command::Import(args) => commands::transfer::import(&global, &args),
         Command::Reembed(args) => commands::reembed::run(&global, &args),

@@ -6,15 +6,22 @@ use anyhow::{Context as _, Result, bail};
 use earmark_encoder::Model;
 use earmark_engine::label_sets::is_own_file;
 use earmark_engine::{Engine, identity};
-use earmark_index::{Collection, Error, Index, OpenOptions, Space};
+use earmark_index::{
+    Collection, Error, Header, Hold, Identity, IndexReader as _, OpenOptions, Snapshot, Space, Writer,
+};
 
-use crate::args::Global;
+use crate::args::{Global, WaitArgs};
 use crate::context::{catalogue, db_dir, model, tell_events};
 use crate::output::note;
 
 /// The spaces of the index, which must be there.
 pub(crate) fn collection(global: &Global) -> Result<Collection> {
-    Ok(Collection::open(&db_dir(global)?, &OpenOptions::default())?)
+    collection_with(global, &OpenOptions::default())
+}
+
+/// As [`collection`], whose spaces are opened with these options.
+pub(crate) fn collection_with(global: &Global, opts: &OpenOptions) -> Result<Collection> {
+    Ok(Collection::open(&db_dir(global)?, opts)?)
 }
 
 /// The space to work on, and the model if one was named: the current space, or that of the model (or the space) named.
@@ -41,9 +48,9 @@ pub(crate) fn space_of(collection: &Collection, model: &Model) -> Result<Space, 
     }
 }
 
-/// The model that made an index.
-pub(crate) fn model_of(index: &Index) -> Result<Model> {
-    let id = &index.header().identity.model_id;
+/// The model that made an index, by its header.
+pub(crate) fn model_of(header: &Header) -> Result<Model> {
+    let id = &header.identity.model_id;
     catalogue().open(id).with_context(|| {
         format!(
             "the current vectors are of model `{id}`, which is not here; name its folder with --model, or embed the \
@@ -53,74 +60,77 @@ pub(crate) fn model_of(index: &Index) -> Result<Model> {
 }
 
 /// The index, for reading, with the model that made it (or the one named, which must be the same).
-pub(crate) fn open_index_and_model(global: &Global) -> Result<(Index, Model)> {
+pub(crate) fn open_index_and_model(global: &Global) -> Result<(Snapshot, Model)> {
     let collection = collection(global)?;
     let hold = collection.hold()?;
     let (space, model) = choose(global, &collection)?;
-    let index = Index::open_read_only(&space.path, None, collection.options())?;
+    let index = Snapshot::open(&space.path, None, collection.options())?;
     drop(hold);
-    with_model(global, index, model)
-}
-
-fn with_model(global: &Global, index: Index, model: Option<Model>) -> Result<(Index, Model)> {
-    let model = model.map_or_else(|| model_of(&index), Ok)?;
+    let model = model.map_or_else(|| model_of(index.header()), Ok)?;
     index.check_identity(&identity(&model))?;
-    tell_events(&index, global);
+    tell_events(index.take_events(), global);
     Ok((index, model))
 }
 
+/// An index for writing. Where another process writes it, waits for as long as asked, and says for whom.
+pub(crate) fn open_writer(
+    space: &Space,
+    expect: Option<&Identity>,
+    collection: &Collection,
+    wait: &WaitArgs,
+) -> Result<Writer, Error> {
+    match Writer::open(&space.path, expect, collection.options()) {
+        Err(e @ Error::Locked { .. }) => {
+            if wait.wait.is_none() {
+                return Err(e);
+            }
+            note!("waiting: {e}");
+            Writer::open(&space.path, expect, &wait.options())
+        }
+        opened => opened,
+    }
+}
+
 /// The index, for reading, whatever made it.
-pub(crate) fn open_index(global: &Global) -> Result<Index> {
+pub(crate) fn open_index(global: &Global) -> Result<Snapshot> {
     Ok(open_one(global)?.1)
 }
 
 /// The space to work on and its index, for reading.
-pub(crate) fn open_one(global: &Global) -> Result<(Space, Index)> {
+pub(crate) fn open_one(global: &Global) -> Result<(Space, Snapshot)> {
     let collection = collection(global)?;
     let _hold = collection.hold()?;
     let (space, _) = choose(global, &collection)?;
-    let index = Index::open_read_only(&space.path, None, collection.options())?;
-    tell_events(&index, global);
+    let index = Snapshot::open(&space.path, None, collection.options())?;
+    tell_events(index.take_events(), global);
     Ok((space, index))
 }
 
-/// Every space and its index, for reading.
-pub(crate) fn open_all(global: &Global) -> Result<Vec<(Space, Index)>> {
-    let collection = collection(global)?;
-    let _hold = collection.hold()?;
-    let open = |space: Space| {
-        let index = Index::open_read_only(&space.path, None, collection.options())?;
-        tell_events(&index, global);
-        Ok((space, index))
-    };
-    collection.spaces()?.into_iter().map(open).collect()
-}
-
 /// The index, for changing what is in it; it must exist.
-pub(crate) fn open_index_to_change(global: &Global) -> Result<Index> {
+pub(crate) fn open_index_to_change(global: &Global, wait: &WaitArgs) -> Result<Writer> {
     let collection = collection(global)?;
     let _hold = collection.hold()?;
-    let index = Index::open(&choose(global, &collection)?.0.path, None, collection.options())?;
-    tell_events(&index, global);
+    let index = open_writer(&choose(global, &collection)?.0, None, &collection, wait)?;
+    tell_events(index.take_events(), global);
     Ok(index)
 }
 
 /// Every space of the index, for changing what is in it; only the one named where one is.
-pub(crate) fn open_all_to_change(global: &Global) -> Result<Vec<Index>> {
+pub(crate) fn open_all_to_change(global: &Global, wait: &WaitArgs) -> Result<Vec<Writer>> {
     if global.model.is_some() {
-        return Ok(vec![open_index_to_change(global)?]);
+        return Ok(vec![open_index_to_change(global, wait)?]);
     }
     let collection = collection(global)?;
     let _hold = collection.hold()?;
-    let open = |space: &Space| Index::open(&space.path, None, collection.options());
+    let open = |space: &Space| open_writer(space, None, &collection, wait);
     let indexes = collection.spaces()?.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    indexes.iter().for_each(|index| tell_events(index, global));
+    indexes.iter().for_each(|index| tell_events(index.take_events(), global));
     Ok(indexes)
 }
 
-/// The index, for writing, and its model: the one named, else the one that made the current space, else the bundled one.
-/// A space for the model is made if there is none.
-pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> {
+/// The space to write to, and its model: the one named, else the one that made the current space, else the bundled one.
+/// A space for the model is made if there is none. The hold is to be kept until the space is open.
+pub(crate) fn space_and_model(global: &Global) -> Result<(Collection, Space, Model, Hold)> {
     let dir = db_dir(global)?;
     let collection = Collection::open_or_new(&dir, &OpenOptions::default())?;
     let (space, model) = match collection.current() {
@@ -143,9 +153,19 @@ pub(crate) fn create_index_and_model(global: &Global) -> Result<(Index, Model)> 
         }
     };
     let hold = collection.hold()?;
-    let index = Index::open(&space.path, None, collection.options())?;
-    drop(hold);
-    with_model(global, index, model)
+    let index = Snapshot::open(&space.path, None, collection.options())?;
+    let model = model.map_or_else(|| model_of(index.header()), Ok)?;
+    index.check_identity(&identity(&model))?;
+    tell_events(index.take_events(), global);
+    Ok((collection, space, model, hold))
+}
+
+/// The index, for writing, and its model: see [`space_and_model`].
+pub(crate) fn create_index_and_model(global: &Global, wait: &WaitArgs) -> Result<(Writer, Model)> {
+    let (collection, space, model, _hold) = space_and_model(global)?;
+    let index = open_writer(&space, Some(&identity(&model)), &collection, wait)?;
+    tell_events(index.take_events(), global);
+    Ok((index, model))
 }
 
 /// As [`choose`], but a model that is here and has no space yet gets one.
@@ -179,15 +199,15 @@ pub(crate) fn check_free(dir: &Path) -> Result<()> {
 
 /// The user's index, if it has vectors of the engine's model. What wants its vectors can do without them, so
 /// whatever is wrong with it is only told.
-pub(crate) fn index_of(global: &Global, engine: &Engine) -> Option<Index> {
-    let opened = || -> Result<Option<Index>> {
+pub(crate) fn index_of(global: &Global, engine: &Engine) -> Option<Snapshot> {
+    let opened = || -> Result<Option<Snapshot>> {
         let collection = match Collection::open(&db_dir(global)?, &OpenOptions::default()) {
             Err(Error::NotFound { .. }) => return Ok(None),
             collection => collection?,
         };
         let _hold = collection.hold()?;
         let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
-        Ok(Some(Index::open_read_only(&space.path, Some(&engine.identity()), collection.options())?))
+        Ok(Some(Snapshot::open(&space.path, Some(&engine.identity()), collection.options())?))
     };
     opened().unwrap_or_else(|e| {
         if !global.quiet {

@@ -189,6 +189,15 @@ pub(crate) fn moment(unix_s: i64) -> String {
     )
 }
 
+/// How long to wait, in seconds; `inf` for as long as it takes.
+pub(crate) fn parse_wait(text: &str) -> Result<std::time::Duration, String> {
+    if text == "inf" {
+        return Ok(std::time::Duration::MAX);
+    }
+    let seconds = text.parse().ok().and_then(|s| std::time::Duration::try_from_secs_f64(s).ok());
+    seconds.ok_or_else(|| format!("expected a number of seconds, got `{text}`"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use earmark_index::{Collection, Identity, Index, OpenOptions};
+use earmark_index::{Collection, Identity, OpenOptions, Writer};
 
 use crate::sandbox::{Sandbox, audio_fixture, sample};
 
@@ -228,14 +228,40 @@ fn an_index_made_with_another_model_is_not_mixed() {
 }
 
 #[test]
-fn an_index_in_use_is_left_alone() {
+fn an_index_that_is_being_written_can_be_read_and_says_who_writes() {
     let sandbox = Sandbox::indexed(&[BELL]);
     let collection = Collection::open(&sandbox.db(), &OpenOptions::default()).unwrap();
-    let _held = Index::open(&collection.current().unwrap().path, None, &OpenOptions::default()).unwrap();
-    for args in [vec!["index", "sounds"], vec!["search", "bell"], vec!["verify"]] {
+    let held = Writer::open(&collection.current().unwrap().path, None, &OpenOptions::default()).unwrap();
+    for args in
+        [vec!["index", "sounds"], vec!["remove", "sounds"], vec!["rebuild"], vec!["rebuild", "--wait=0.1"]]
+    {
         let error = sandbox.fails(1, args);
-        assert!(error.contains("in use by another process"), "{error}");
+        let writer = format!("(process {}, for ", std::process::id());
+        assert!(error.contains("is being written by `it") && error.contains(&writer), "{error}");
+        assert!(error.contains("--wait"), "{error}");
     }
+    let reads: [&[&str]; 7] = [
+        &["search", "bell"],
+        &["list"],
+        &["info"],
+        &["export", "out"],
+        &["verify"],
+        &["classify", "--indexed", "--labels", "bell, rain"],
+        &["spaces"],
+    ];
+    for args in reads {
+        sandbox.ok(args);
+    }
+    let verified = sandbox.run(["verify"]);
+    assert!(verified.stdout.contains("only what readers see was checked: "), "{verified:#?}");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| sandbox.run(["rebuild", "--wait"]));
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        drop(held);
+        let run = waiting.join().unwrap();
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        assert!(run.stderr.contains("waiting: the index"), "{run:#?}");
+    });
 }
 
 #[test]

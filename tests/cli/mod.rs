@@ -1,6 +1,7 @@
 //! The program as people run it.
 
 mod bad_input;
+mod beside;
 mod clap;
 mod classify;
 mod eval;

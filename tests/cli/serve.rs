@@ -68,7 +68,7 @@ fn a_new_key_is_told_once_and_kept_as_its_hash() {
 }
 
 /// Status line and body of a request over a real connection.
-fn ask(address: &str, request: &str) -> (String, String) {
+pub(crate) fn ask(address: &str, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "{request}\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();

@@ -18,7 +18,7 @@ use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions, WalkOptions, identity, walk};
-use earmark_index::{Collection, Index, OpenOptions};
+use earmark_index::{Collection, LiveIndex, OpenOptions};
 use earmark_server::{App, Config, Library, RootConfig, router};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -117,10 +117,11 @@ impl Server {
         let db = self.dir.path().join("test.earmark");
         let collection = Collection::open_or_new(&db, &OpenOptions::default()).unwrap();
         let space = collection.make(&identity(&model)).unwrap();
-        let index = Index::open(&space.path, None, collection.options()).unwrap();
+        let index = LiveIndex::open(&space.path, None, collection.options()).unwrap();
         let walked = walk(&[self.sounds()], &WalkOptions::default()).unwrap();
         let never = AtomicBool::new(false);
-        ingest(&engine(), &index, walked, &IngestOptions::default(), &never, |_| {}).unwrap();
+        ingest(&engine(), &*index.write().unwrap(), walked, &IngestOptions::default(), &never, |_| {})
+            .unwrap();
         let tagger = catalogue.open(Catalogue::default_tagger().unwrap()).unwrap();
         let tagger = Tagger::new(tagger, runtime.clone(), options()).unwrap();
         Library { engine: engine(), job_engine: engine(), tagger: Some(tagger), index, catalogue, folder: db }

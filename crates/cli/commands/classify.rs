@@ -9,7 +9,7 @@ use earmark_engine::classify::{
 };
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Encoded, Engine, EngineError, Keep, Source};
-use earmark_index::Filter;
+use earmark_index::{Filter, IndexReader as _};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Global};

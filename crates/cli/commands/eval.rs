@@ -13,7 +13,7 @@ use earmark_eval::run::folds::{Fit, FoldChoice};
 use earmark_eval::run::learned::Learned;
 use earmark_eval::run::saved::Saved;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
-use earmark_index::{Collection, Index, OpenOptions};
+use earmark_index::{Collection, IndexReader, OpenOptions, Writer};
 use etcetera::BaseStrategy as _;
 
 use crate::args::{EvalArgs, Global};
@@ -62,7 +62,11 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let stores = Stores { index: index.as_ref(), kept: &kept, events: &cache.join("events") };
+    let stores = Stores {
+        index: index.as_ref().map(|index| index as &dyn IndexReader),
+        kept: &kept,
+        events: &cache.join("events"),
+    };
     let outcome = evaluate(&engine, &dataset, &stores, &options, &stop, |event| progress.tell(event));
     progress.finish();
     let report = match outcome? {
@@ -101,14 +105,13 @@ fn cache_folder() -> Result<PathBuf> {
     Ok(base.cache_dir().join("earmark").join("eval"))
 }
 
-/// What evaluations keep for their next run: vectors of the engine's model. Nothing searches it, so it gets
-/// no graph.
-fn kept_index(cache: &Path, engine: &Engine) -> Result<Index> {
-    let options = OpenOptions { graph_min_rows: usize::MAX, ..OpenOptions::default() };
+/// What evaluations keep for their next run: vectors of the engine's model.
+fn kept_index(cache: &Path, engine: &Engine) -> Result<Writer> {
+    let options = OpenOptions::default();
     let collection = Collection::open_or_new(cache, &options)?;
     let space = collection.make(&engine.identity())?;
     let _hold = collection.hold()?;
-    Ok(Index::open(&space.path, Some(&engine.identity()), &options)?)
+    Ok(Writer::open(&space.path, Some(&engine.identity()), &options)?)
 }
 
 fn write(folder: &Path, report: &EvalReport) -> Result<()> {

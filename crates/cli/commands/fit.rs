@@ -16,6 +16,7 @@ use earmark_engine::labels::{Label, LabelSet};
 use earmark_eval::datasets::{Dataset, LoadOptions, Task, Truth, load};
 use earmark_eval::metrics;
 use earmark_eval::report::{Classification, Interval};
+use earmark_index::IndexReader;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -244,7 +245,8 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
     };
     let files: Vec<PathBuf> = dataset.clips.iter().map(|clip| clip.path.clone()).collect();
     let index = context::index_of(global, engine);
-    let OfFiles { results, from_index } = clip_vectors(engine, index.as_ref(), &files)?;
+    let OfFiles { results, from_index } =
+        clip_vectors(engine, index.as_ref().map(|index| index as &dyn IndexReader), &files)?;
     clips.from_index = from_index;
     for (clip, result) in dataset.clips.iter().zip(results) {
         match (result, &clip.truth) {

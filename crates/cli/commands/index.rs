@@ -23,7 +23,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     };
     // First of all, so that a typing error does not leave an empty index.
     let walked = walk(&args.paths, &walk_options)?;
-    let (index, model) = context::create_index_and_model(global)?;
+    let (index, model) = context::create_index_and_model(global, &args.wait)?;
     let engine = context::engine(global, model)?;
     let options = IngestOptions {
         prune: args.prune,
@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     let mut progress = Progress::new(global.quiet);
     let report = ingest(&engine, &index, walked, &options, &stop, |event| progress.tell(event))?;
     progress.finish();
-    context::tell_events(&index, global);
+    context::tell_events(index.take_events(), global);
     if args.json {
         output::json(&report)?;
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_audio::{AudioReader, Limits};
-use earmark_index::{Clip, GraphState};
+use earmark_index::{Clip, IndexReader as _};
 use serde::Serialize;
 
 use crate::args::{Global, InfoArgs};
@@ -81,9 +81,9 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         duration_s: stats.duration_s,
         failures: stats.failures,
         disk_bytes: stats.disk_bytes,
-        graph: match stats.graph {
-            GraphState::NotLoaded => "not in use".to_owned(),
-            GraphState::Ready { rows, dead } => format!("{rows} segments, {dead} dead"),
+        graph: match stats.graph_rows {
+            0 => "none".to_owned(),
+            rows => format!("{rows} segments"),
         },
     };
     if json {
@@ -157,9 +157,13 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
 fn indexed(global: &Global, file: &Path) -> Option<IndexedInfo> {
     let path = earmark_engine::absolute_path(file).ok()?;
     let index = context::open_index(global).ok()?;
-    let Clip { id, meta } = index.clip_by_path(path.to_str()?).ok()??;
-    let segments = index.segment_count(id).ok()?;
-    Some(IndexedInfo { clip_id: id, segments, tags: meta.tags, indexed_unix_s: meta.indexed_unix_s })
+    let Clip { id, meta, segments } = index.clip_by_path(path.to_str()?).ok()??;
+    Some(IndexedInfo {
+        clip_id: id,
+        segments: segments as usize,
+        tags: meta.tags,
+        indexed_unix_s: meta.indexed_unix_s,
+    })
 }
 
 fn print(rows: &[(&str, String)]) -> Result<()> {

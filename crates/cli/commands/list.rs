@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_index::{Clip, Failure};
+use earmark_index::{Clip, Failure, IndexReader as _};
 use serde::Serialize;
 
 use crate::args::{Global, ListArgs};
@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, args: ListArgs) -> Result<ExitCode> {
     if args.failed {
         print_failures(&args, &index.failures()?)?;
     } else {
-        let mut clips = index.clips_matching(&context::filter(&args.filter))?;
+        let mut clips = index.clips(&context::filter(&args.filter))?;
         clips.sort_by(|a, b| a.meta.path.cmp(&b.meta.path));
         print_clips(&args, &clips)?;
         if clips.is_empty() && !global.quiet {
@@ -42,7 +42,7 @@ pub(crate) fn run(global: &Global, args: ListArgs) -> Result<ExitCode> {
 }
 
 fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
-    let rows = clips.iter().map(|Clip { id, meta }| Row {
+    let rows = clips.iter().map(|Clip { id, meta, .. }| Row {
         clip_id: *id,
         path: &meta.path,
         duration_s: meta.duration_s,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use earmark_encoder::{Catalogue, EncoderError, Model};
 use earmark_engine::identity;
 use earmark_engine::reembed::{ReembedEvent, ReembedOptions, ReembedReport, reembed};
-use earmark_index::Index;
+use earmark_index::{IndexReader as _, Snapshot};
 
 use crate::args::{Global, ReembedArgs};
 use crate::output::note;
@@ -15,10 +15,10 @@ use crate::units::amount;
 use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, open, output};
 
 pub(crate) fn run(global: &Global, args: &ReembedArgs) -> Result<ExitCode> {
-    let collection = open::collection(global)?;
+    let collection = open::collection_with(global, &args.wait.options())?;
     let hold = collection.hold()?;
     let from = collection.current()?;
-    let made_by = Index::open_read_only(&from.path, None, collection.options())?.header().identity.clone();
+    let made_by = Snapshot::open(&from.path, None, collection.options())?.header().identity.clone();
     drop(hold);
     let model = target_model(global, &made_by.model_id)?;
     if identity(&model) == made_by {

@@ -7,19 +7,22 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use earmark_engine::absolute_path;
-use earmark_index::Change;
+use earmark_index::{Change, IndexReader as _, IndexWriter as _};
 
 use crate::args::{Global, RemoveArgs};
 use crate::output::note;
 use crate::{context, open, output};
 
+/// Clips in a batch: sled holds a batch in memory, several times over.
+const BATCH_CLIPS: usize = 500;
+
 pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
-    let indexes = open::open_all_to_change(global)?;
+    let indexes = open::open_all_to_change(global, &args.wait)?;
     let roots = args.paths.iter().map(|p| absolute_path(p)).collect::<Result<Vec<PathBuf>, _>>()?;
     let filter = context::filter(&args.filter);
     let mut clips = BTreeSet::new();
     for index in &indexes {
-        clips.extend(index.clips_matching(&filter)?.into_iter().map(|clip| clip.meta.path));
+        clips.extend(index.snapshot()?.clips(&filter)?.into_iter().map(|clip| clip.meta.path));
     }
     if !roots.is_empty() {
         let under = |clip: &str, root: &Path| Path::new(clip).starts_with(root);
@@ -37,14 +40,16 @@ pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
         out.flush()?;
     } else {
         for index in &indexes {
-            let ids = clips.iter().map(|path| index.clip_by_path(path)).collect::<Result<Vec<_>, _>>()?;
-            index.apply(ids.into_iter().flatten().map(|clip| Change::Remove(clip.id)).collect())?;
+            let paths: Vec<&String> = clips.iter().collect();
+            for some in paths.chunks(BATCH_CLIPS) {
+                index.apply(some.iter().map(|path| Change::RemoveAt((*path).clone())).collect())?;
+            }
         }
     }
     if !global.quiet {
         let done = if args.dry_run { "would be removed" } else { "removed from the index; the files stay" };
         note!("{count} {} {done}", if count == 1 { "clip" } else { "clips" });
     }
-    indexes.iter().for_each(|index| context::tell_events(index, global));
+    indexes.iter().for_each(|index| context::tell_events(index.take_events(), global));
     Ok(ExitCode::SUCCESS)
 }

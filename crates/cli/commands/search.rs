@@ -7,7 +7,7 @@ use anyhow::Result;
 use earmark_encoder::Embedding;
 use earmark_engine::Engine;
 use earmark_engine::search::{Like, QueryPart, Shared, explain, search};
-use earmark_index::{Hit, Index, SearchRequest};
+use earmark_index::{Hit, IndexReader, SearchRequest};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
@@ -74,22 +74,21 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
             SearchMode::Exact => earmark_index::SearchMode::Exact,
             SearchMode::Graph => earmark_index::SearchMode::Graph,
         },
-        min_score: None,
+        min_score: Some(min_score),
         collapse: !args.segments,
         ef: None,
     };
     let (query, response) = search(&engine, &index, &parts, &request)?;
-    context::tell_events(&index, global);
-    let found = response.hits.len();
-    let hits: Vec<Hit> = response.hits.into_iter().take_while(|h| h.score >= min_score).collect();
-    let note = note(&index, &hits, response.clips_admitted, found - hits.len(), min_score)?;
+    context::tell_events(index.take_events(), global);
+    let hits = &response.hits;
+    let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
     let texts = parts.iter().filter_map(|part| match &part.what {
         Like::Text(text) => Some(text.as_str()),
         Like::File { .. } => None,
     });
     let known = familiarity::of(&engine, &texts.collect::<Vec<_>>())?;
     familiarity::warn(&known, global);
-    let found = Found { query: &query, hits: &hits, texts: known, note };
+    let found = Found { query: &query, hits, texts: known, note };
     print(&args, &engine, &index, found, global.quiet)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -113,7 +112,7 @@ fn parts(args: &SearchArgs) -> Vec<QueryPart> {
 
 /// Why there are fewer hits than asked for, where that needs saying.
 fn note(
-    index: &Index,
+    index: &dyn IndexReader,
     hits: &[Hit],
     admitted: usize,
     hidden: usize,
@@ -140,7 +139,13 @@ fn note(
     })
 }
 
-fn print(args: &SearchArgs, engine: &Engine, index: &Index, found: Found<'_>, quiet: bool) -> Result<()> {
+fn print(
+    args: &SearchArgs,
+    engine: &Engine,
+    index: &dyn IndexReader,
+    found: Found<'_>,
+    quiet: bool,
+) -> Result<()> {
     let Found { query, hits, texts, note } = found;
     let shared = |hit: &Hit| -> Result<Option<Vec<Shared>>> {
         if args.explain { Ok(explain(engine, index, query, hit, EXPLAINED)?) } else { Ok(None) }

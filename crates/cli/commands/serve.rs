@@ -7,12 +7,13 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use earmark_audio::Limits;
 use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::tag::Tagger;
-use earmark_engine::{Engine, EngineOptions};
+use earmark_engine::{Engine, EngineOptions, identity};
+use earmark_index::LiveIndex;
 use earmark_server::{App, Config, Key, Library, RootConfig, Scope};
 
 use crate::args::{Global, KeyScope, ServeArgs};
-use crate::context;
 use crate::output::{self, note};
+use crate::{context, open};
 
 pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
     if let Some(name) = &args.new_key {
@@ -99,9 +100,11 @@ fn new_key(name: &str, scope: KeyScope) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the index for writing, and engines for its model.
+/// Opens the index, made if it is not there, and engines for its model.
 fn library(global: &Global, config: &Config) -> Result<Library> {
-    let (index, model) = context::create_index_and_model(global)?;
+    let (collection, space, model, _hold) = open::space_and_model(global)?;
+    let index = LiveIndex::open(&space.path, Some(&identity(&model)), collection.options())?;
+    context::tell_events(index.take_events(), global);
     let runtime = Runtime::load(global.onnxruntime.as_deref())?;
     let threads = global.threads.map_or(0, usize::from);
     let limits = config.audio_limits();

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_index::{Collection, Error, Index, Space};
+use earmark_index::{Collection, Error, IndexReader as _, Snapshot, Space};
 use serde::Serialize;
 
 use crate::args::{Global, SpacesArgs, SpacesCommand};
@@ -99,7 +99,7 @@ fn row(collection: &Collection, space: &Space, current: bool) -> Row {
 }
 
 fn content(collection: &Collection, space: &Space) -> Result<Content, Error> {
-    let index = Index::open_read_only(&space.path, None, collection.options())?;
+    let index = Snapshot::open(&space.path, None, collection.options())?;
     let stats = index.stats()?;
     let identity = index.header().identity.clone();
     Ok(Content {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_engine::transfer;
-use earmark_index::{Collection, Index, OpenOptions};
+use earmark_index::{Collection, OpenOptions};
 
 use crate::args::{ExportArgs, Global, ImportArgs};
 use crate::output::note;
@@ -31,7 +31,7 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
         let space = collection.make(identity)?;
         made = (!is_there).then(|| space.clone());
         into = Some(space.name.clone());
-        Ok(Index::open(&space.path, Some(identity), collection.options())?)
+        Ok(open::open_writer(&space, Some(identity), &collection, &args.wait)?)
     })
     .inspect_err(|_| {
         // Half an index is worse than none; what was there before is kept.

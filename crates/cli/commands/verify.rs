@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_index::Index;
+use earmark_index::{Error, Filter, IndexEvent, IndexReader as _, OpenOptions, Snapshot, Space, Writer};
 use serde::Serialize;
 
-use crate::args::{Global, VerifyArgs};
+use crate::args::{Global, RebuildArgs, VerifyArgs};
 use crate::output::note;
 use crate::{context, open, output};
 
@@ -20,18 +20,22 @@ struct Report {
     segments: usize,
     searched: usize,
     found: usize,
-    graph_searched: usize,
-    graph_found: usize,
+    /// Why the store was not checked, where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_unchecked: Option<String>,
     problems: Vec<String>,
     missing_files: Vec<String>,
 }
 
 pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
-    let indexes = if args.all { open::open_all(global)? } else { vec![open::open_one(global)?] };
+    let collection = open::collection(global)?;
+    let hold = collection.hold()?;
+    let spaces = if args.all { collection.spaces()? } else { vec![open::choose(global, &collection)?.0] };
     let mut reports = Vec::new();
-    for (space, index) in indexes {
-        reports.push(report(global, space.name, &index, args.files)?);
+    for space in &spaces {
+        reports.push(report(global, space, args.files)?);
     }
+    drop(hold);
     match (args.json, args.all) {
         (true, true) => output::json(&reports)?,
         (true, false) => reports.iter().try_for_each(output::json)?,
@@ -40,28 +44,72 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
     Ok(if reports.iter().all(|report| report.clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn report(global: &Global, space: String, index: &Index, files: bool) -> Result<Report> {
-    let audit = index.audit()?;
-    context::tell_events(index, global);
-    let mut missing_files = Vec::new();
-    if files {
-        for clip in index.clips()? {
-            let path = clip?.meta.path;
-            if !Path::new(&path).exists() {
-                missing_files.push(path);
-            }
+/// What was wrong and may be mended already is a problem all the same.
+fn is_damage(event: &IndexEvent) -> bool {
+    matches!(
+        event,
+        IndexEvent::BatchesRestored { .. }
+            | IndexEvent::StoreMended { .. }
+            | IndexEvent::PublishedAnew { .. }
+            | IndexEvent::NotPublished { .. }
+    )
+}
+
+fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
+    let opts = OpenOptions { lock_wait: std::time::Duration::ZERO, ..OpenOptions::default() };
+    let mut problems = Vec::new();
+    // Before anything mends it.
+    let before = match Snapshot::load_published(&space.path) {
+        Ok(snapshot) => {
+            let audit = snapshot.audit()?;
+            problems.extend(audit.problems.iter().cloned());
+            Some((snapshot, audit))
+        }
+        Err(Error::Unpublished { .. }) => None,
+        Err(e) => {
+            problems.push(e.to_string());
+            None
+        }
+    };
+    let mut events = Vec::new();
+    let mut store_unchecked = None;
+    match Writer::open(&space.path, None, &opts) {
+        Ok(writer) => {
+            problems.extend(writer.audit()?.problems);
+            events.extend(writer.take_events());
+        }
+        Err(e @ Error::Corrupt { .. }) => problems.push(e.to_string()),
+        Err(e) => store_unchecked = Some(e.to_string()),
+    }
+    let snapshot = Snapshot::open(&space.path, None, &opts)?;
+    events.extend(snapshot.take_events());
+    let (damage, others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_damage);
+    problems.extend(damage.iter().map(ToString::to_string));
+    context::tell_events(others, global);
+    let audit = match before {
+        Some((before, audit)) if before.is_same_state(&snapshot) => audit,
+        _ => snapshot.audit()?,
+    };
+    let is_whole = audit.found == audit.searched;
+    for problem in audit.problems {
+        if !problems.contains(&problem) {
+            problems.push(problem);
         }
     }
+    let mut missing_files = Vec::new();
+    if files {
+        let paths = snapshot.clips(&Filter::default())?.into_iter().map(|clip| clip.meta.path);
+        missing_files.extend(paths.filter(|path| !Path::new(path).exists()));
+    }
     Ok(Report {
-        space,
-        clean: audit.is_clean() && missing_files.is_empty(),
+        space: space.name.clone(),
+        clean: is_whole && problems.is_empty() && missing_files.is_empty(),
         clips: audit.clips,
         segments: audit.segments,
-        searched: audit.exact_searched,
-        found: audit.exact_found,
-        graph_searched: audit.graph_searched,
-        graph_found: audit.graph_found,
-        problems: audit.problems,
+        searched: audit.searched,
+        found: audit.found,
+        store_unchecked,
+        problems,
         missing_files,
     })
 }
@@ -76,12 +124,8 @@ fn print(report: &Report, name_it: bool) -> Result<()> {
         "{} clips, {} segments; {} of the {} searched for find themselves",
         report.clips, report.segments, report.found, report.searched
     )?;
-    if report.graph_searched > 0 {
-        writeln!(
-            out,
-            "graph: {} of {} found by their own vector",
-            report.graph_found, report.graph_searched
-        )?;
+    if let Some(reason) = &report.store_unchecked {
+        writeln!(out, "only what readers see was checked: {reason}")?;
     }
     for problem in &report.problems {
         writeln!(out, "problem: {problem}")?;
@@ -96,16 +140,15 @@ fn print(report: &Report, name_it: bool) -> Result<()> {
     Ok(out.flush()?)
 }
 
-pub(crate) fn rebuild(global: &Global) -> Result<ExitCode> {
-    let index = context::open_index_to_change(global)?;
+pub(crate) fn rebuild(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
+    let index = context::open_index_to_change(global, &args.wait)?;
     let report = index.rebuild()?;
-    context::tell_events(&index, global);
+    context::tell_events(index.take_events(), global);
     if !global.quiet {
         note!(
-            "rebuilt for {} segments in {:.1} s{}; {} dead rows dropped",
+            "rebuilt for {} segments in {:.1} s; {} dead rows dropped",
             report.rows,
             report.seconds,
-            if report.graph { ", with a graph" } else { " (too few for a graph to pay)" },
             report.dropped_dead
         );
     }

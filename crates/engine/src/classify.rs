@@ -7,7 +7,7 @@
 use std::str::FromStr;
 
 use earmark_encoder::{Scores, dot};
-use earmark_index::{Clip, Filter, Index};
+use earmark_index::{Clip, Filter, IndexReader};
 
 use crate::labels::EncodedLabels;
 use crate::readout::{Line, NoneOfThese, Readout};
@@ -202,14 +202,14 @@ fn fits(readout: &Readout, best: &LabelScore) -> bool {
 /// A bad filter, a damaged index.
 pub fn classify_indexed(
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexReader,
     filter: &Filter,
     labels: &EncodedLabels,
     pooling: ClipPooling,
     decision: Decision,
     mut each: impl FnMut(&Clip, Classification),
 ) -> Result<(), EngineError> {
-    for clip in index.clips_matching(filter)? {
+    for clip in index.clips(filter)? {
         let spans: Vec<Span> = index
             .segments(clip.id)?
             .into_iter()

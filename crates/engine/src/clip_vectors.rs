@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use earmark_encoder::Embedding;
-use earmark_index::Index;
+use earmark_index::IndexReader;
 
 use crate::ingest::is_unchanged;
 use crate::search::mean_of_spans;
@@ -28,7 +28,7 @@ pub struct OfFiles<T> {
 /// Those of the index and of opening the model.
 pub fn clip_vectors(
     engine: &Engine,
-    index: Option<&Index>,
+    index: Option<&dyn IndexReader>,
     files: &[PathBuf],
 ) -> Result<OfFiles<Embedding>, EngineError> {
     let OfFiles { results, from_index } = segments(engine, index, files)?;
@@ -45,7 +45,7 @@ pub fn clip_vectors(
 /// As [`clip_vectors`].
 pub fn segments(
     engine: &Engine,
-    index: Option<&Index>,
+    index: Option<&dyn IndexReader>,
     files: &[PathBuf],
 ) -> Result<OfFiles<Vec<Span>>, EngineError> {
     let mut results: Vec<Option<Result<Vec<Span>, EngineError>>> = Vec::with_capacity(files.len());
@@ -67,7 +67,7 @@ pub fn segments(
     Ok(OfFiles { results: results.into_iter().flatten().collect(), from_index })
 }
 
-fn stored(index: &Index, file: &Path) -> Result<Option<Vec<Span>>, EngineError> {
+fn stored(index: &dyn IndexReader, file: &Path) -> Result<Option<Vec<Span>>, EngineError> {
     let path = absolute_path(file).map_err(|e| EngineError::io(file, &e))?;
     let Some(path) = path.to_str() else { return Ok(None) };
     let Some(clip) = index.clip_by_path(path)?.filter(|clip| is_unchanged(&clip.meta)) else {

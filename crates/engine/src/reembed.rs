@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use earmark_index::{Change, Clip, Collection, Error, Index, Space};
+use earmark_index::{
+    Change, Clip, Collection, Error, Filter, IndexReader, IndexWriter, Snapshot, Space, Writer, WriterLock,
+};
 
 use crate::ingest::{FailedFile, IngestEvent, IngestOptions, IngestReport, ingest};
 use crate::walk::Walked;
@@ -33,7 +35,7 @@ pub struct ReembedOptions {
 pub enum ReembedEvent<'a> {
     /// Files are being embedded. There is a plan for each round: clips that were added meanwhile make another.
     Ingest(IngestEvent<'a>),
-    /// Another process uses the old space, so that its clips cannot be read yet. Told once for each wait.
+    /// Another process writes the old space, so that it is not finished yet. Told once for each wait.
     Waiting,
 }
 
@@ -92,19 +94,28 @@ pub fn reembed(
     // First of all, so that a damaged model does not leave an empty space.
     engine.model().verify_files()?;
     let to = collection.make(&engine.identity())?;
-    let target = Index::open(&to.path, Some(&engine.identity()), collection.options())?;
+    let target = Writer::open(&to.path, Some(&engine.identity()), collection.options())?;
     let mut report =
         ReembedReport { from: from.name.clone(), to: to.name.clone(), ..ReembedReport::default() };
     let mut seen = HashMap::new();
-    while let Some(old) = open_when_free(collection, from, stop, &mut observe)? {
-        let clips = old.clips()?.collect::<Result<Vec<Clip>, Error>>()?;
+    // Nobody may add to the old space between the last look at it and the switch.
+    let mut alone: Option<WriterLock> = None;
+    loop {
+        let old = Snapshot::open(&from.path, None, collection.options())?;
+        let clips = old.clips(&Filter::default())?;
         report.clips = clips.len();
         let fresh: Vec<&Clip> =
             clips.iter().filter(|clip| seen.get(&clip.meta.path) != Some(&clip.meta.content_hash)).collect();
+        if fresh.is_empty() && alone.is_none() {
+            alone = lock_when_free(collection, from, stop, &mut observe)?;
+            if alone.is_none() {
+                break;
+            }
+            continue;
+        }
         if fresh.is_empty() {
             carry_tags(&clips, &target)?;
             report.others = others(&clips, &target)?;
-            // The old space is still held here, so that nothing can be added to it before the switch.
             let whole = report.failed.is_empty() || options.partial && report.failed.len() < clips.len();
             if options.switch && whole {
                 collection.switch(&to)?;
@@ -112,8 +123,7 @@ pub fn reembed(
             }
             break;
         }
-        // Others may search the old space while its files are embedded.
-        drop(old);
+        alone = None;
         let files = fresh.iter().map(|clip| PathBuf::from(&clip.meta.path)).collect();
         let walked = Walked { files, ..Walked::default() };
         let ingest_options = IngestOptions { retry_failed: true, ..IngestOptions::default() };
@@ -134,18 +144,18 @@ pub fn reembed(
     Ok(report)
 }
 
-/// The old space, as soon as no other process uses it; None if that is not to be waited for any longer.
-fn open_when_free(
+/// The right to write the old space, as soon as no other process has it; None if that is not to be waited for any longer.
+fn lock_when_free(
     collection: &Collection,
     space: &Space,
     stop: &AtomicBool,
     observe: &mut impl FnMut(ReembedEvent<'_>),
-) -> Result<Option<Index>, EngineError> {
+) -> Result<Option<WriterLock>, EngineError> {
     let mut told = false;
     while !stop.load(Ordering::Relaxed) {
-        match Index::open_read_only(&space.path, None, collection.options()) {
+        match WriterLock::take(&space.path, collection.options()) {
             Err(Error::Locked { .. }) => {}
-            opened => return Ok(Some(opened?)),
+            taken => return Ok(Some(taken?)),
         }
         if !told {
             observe(ReembedEvent::Waiting);
@@ -160,10 +170,11 @@ fn open_when_free(
 fn forget_harmless_failures(
     report: &mut ReembedReport,
     clips: &[&Clip],
-    target: &Index,
+    target: &dyn IndexWriter,
 ) -> Result<(), EngineError> {
     let hashes: HashMap<&str, [u8; 32]> =
         clips.iter().map(|clip| (clip.meta.path.as_str(), clip.meta.content_hash)).collect();
+    let target = target.reader()?;
     let mut failed = Vec::new();
     for failure in std::mem::take(&mut report.failed) {
         let there = target.clip_by_path(&failure.path)?;
@@ -178,21 +189,18 @@ fn forget_harmless_failures(
 }
 
 /// How many clips of `target` are not among `clips`.
-fn others(clips: &[Clip], target: &Index) -> Result<usize, EngineError> {
+fn others(clips: &[Clip], target: &dyn IndexWriter) -> Result<usize, EngineError> {
     let paths: HashSet<&str> = clips.iter().map(|clip| clip.meta.path.as_str()).collect();
-    let mut count = 0;
-    for clip in target.clips()? {
-        count += usize::from(!paths.contains(clip?.meta.path.as_str()));
-    }
-    Ok(count)
+    let there = target.reader()?.clips(&Filter::default())?;
+    Ok(there.iter().filter(|clip| !paths.contains(clip.meta.path.as_str())).count())
 }
 
 /// Gives the clips in `target` the tags that they have in the old space. They keep others of their own.
-fn carry_tags(clips: &[Clip], target: &Index) -> Result<(), EngineError> {
+fn carry_tags(clips: &[Clip], target: &dyn IndexWriter) -> Result<(), EngineError> {
     for some in clips.chunks(BATCH_CLIPS) {
         let mut changes = Vec::new();
         for clip in some {
-            let Some(there) = target.clip_by_path(&clip.meta.path)? else { continue };
+            let Some(there) = target.reader()?.clip_by_path(&clip.meta.path)? else { continue };
             if clip.meta.tags.iter().any(|tag| !there.meta.tags.contains(tag)) {
                 changes.push(Change::AddTags { path: there.meta.path, tags: clip.meta.tags.clone() });
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use earmark_encoder::Embedding;
-use earmark_index::{ClipId, Hit, Index, SearchRequest, SearchResponse};
+use earmark_index::{ClipId, Hit, IndexReader, SearchRequest, SearchResponse};
 
 use crate::segment::new_parts;
 use crate::{Engine, EngineError, Span};
@@ -83,7 +83,7 @@ fn check_weights(weights: impl Iterator<Item = f32> + Clone) -> Result<(), Engin
 /// An unknown clip; [`EngineError::Setting`] for a bad stretch; segments that cancel out.
 pub fn clip_vector(
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexReader,
     clip: ClipId,
     range: Option<(f64, f64)>,
 ) -> Result<Option<Embedding>, EngineError> {
@@ -134,7 +134,7 @@ fn mean_of_segments<'a>(
 /// Those of [`query_vector`] and of the index.
 pub fn search(
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexReader,
     parts: &[QueryPart],
     request: &SearchRequest,
 ) -> Result<(Embedding, SearchResponse), EngineError> {
@@ -159,7 +159,7 @@ pub struct Shared {
 /// Those of reading the hit's vector.
 pub fn explain(
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexReader,
     query: &Embedding,
     hit: &Hit,
     n: usize,

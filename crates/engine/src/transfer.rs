@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use earmark_index::{Change, ClipMeta, Filter, Header, Identity, Index, Segment};
+use earmark_index::{Change, ClipMeta, Filter, Header, Identity, IndexReader, IndexWriter, Segment};
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineError, npy};
@@ -49,7 +49,7 @@ fn paths(dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
 ///
 /// # Errors
 /// A folder that is not empty, I/O, a damaged index.
-pub fn export(index: &Index, filter: &Filter, dir: &Path) -> Result<TransferReport, EngineError> {
+pub fn export(index: &dyn IndexReader, filter: &Filter, dir: &Path) -> Result<TransferReport, EngineError> {
     let at = |path: &Path| {
         let path = path.to_path_buf();
         move |e: std::io::Error| EngineError::io(&path, &e)
@@ -60,11 +60,8 @@ pub fn export(index: &Index, filter: &Filter, dir: &Path) -> Result<TransferRepo
         return Err(EngineError::Path { path: dir.to_path_buf(), reason });
     }
     let (header_path, clips_path, vectors_path) = paths(dir);
-    let clips = index.clips_matching(filter)?;
-    let mut rows = 0;
-    for clip in &clips {
-        rows += index.segment_count(clip.id)?;
-    }
+    let clips = index.clips(filter)?;
+    let rows = clips.iter().map(|clip| clip.segments as usize).sum();
     let dim = index.header().identity.dim;
     let mut vectors = BufWriter::new(File::create(&vectors_path).map_err(at(&vectors_path))?);
     npy::write_header(&mut vectors, rows, dim).map_err(at(&vectors_path))?;
@@ -127,13 +124,13 @@ fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
 }
 
 /// Adds the clips exported to `dir` to the index that `open` gives for vectors of their identity; it is not asked before
-/// the export is known to be one. A clip at the same path is replaced.
+/// the export is known to be one, and must refuse another. A clip at the same path is replaced.
 ///
 /// # Errors
 /// A damaged export, an index made by another model, I/O, those of `open`.
-pub fn import(
+pub fn import<W: IndexWriter>(
     dir: &Path,
-    open: impl FnOnce(&Identity) -> Result<Index, EngineError>,
+    open: impl FnOnce(&Identity) -> Result<W, EngineError>,
 ) -> Result<TransferReport, EngineError> {
     let identity = exported_identity(dir)?;
     let (_, clips_path, vectors_path) = paths(dir);
@@ -146,7 +143,6 @@ pub fn import(
     }
     let lines = BufReader::new(File::open(&clips_path).map_err(|e| bad(&clips_path, e.to_string()))?);
     let index = open(&identity)?;
-    index.check_identity(&identity)?;
     let mut report = TransferReport::default();
     let mut batch = Vec::new();
     for (number, line) in lines.lines().enumerate() {
@@ -193,7 +189,6 @@ pub fn import(
     if !batch.is_empty() {
         index.apply(batch).map_err(|e| not_applied(&clips_path, report.clips, e))?;
     }
-    index.refresh_graph()?;
     Ok(report)
 }
 

@@ -4,7 +4,7 @@
 //! |------------------------------|------------------------------------------------------|
 //! | `m` `header`                 | [`Header`]                                           |
 //! | `m` `counters`               | [`Counters`]                                         |
-//! | `m` `anchor`                 | which derived files belong to this store, 16 bytes   |
+//! | `m` `published`              | [`Stamp`] of the published state before this one     |
 //! | `c` clip id                  | [`ClipRecord`]                                       |
 //! | `p` path                     | clip id                                              |
 //! | `h` content hash, clip id    | nothing                                              |
@@ -32,7 +32,7 @@ pub(crate) const MAX_PATH_BYTES: usize = 16 * 1024;
 
 pub(crate) const HEADER_KEY: &[u8] = b"mheader";
 pub(crate) const COUNTERS_KEY: &[u8] = b"mcounters";
-pub(crate) const ANCHOR_KEY: &[u8] = b"manchor";
+pub(crate) const PUBLISHED_KEY: &[u8] = b"mpublished";
 pub(crate) const CLIP_PREFIX: &[u8] = b"c";
 pub(crate) const PATH_PREFIX: &[u8] = b"p";
 pub(crate) const HASH_PREFIX: &[u8] = b"h";
@@ -83,10 +83,6 @@ pub(crate) fn clip_key(id: ClipId) -> Vec<u8> {
 
 pub(crate) fn path_key(path: &str) -> Vec<u8> {
     key(PATH_PREFIX, &[path.as_bytes()])
-}
-
-pub(crate) fn hash_prefix(hash: &[u8; 32]) -> Vec<u8> {
-    key(HASH_PREFIX, &[hash])
 }
 
 pub(crate) fn hash_key(hash: &[u8; 32], id: ClipId) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::types::{ClipId, Identity};
+use crate::writer::Holder;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -12,15 +13,55 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another process (or another `Index` in this one) holds the store.
+    /// Another process (or another `Writer` in this one) writes the index.
     #[error(
-        "the index at {} is in use by another process; wait for that job to end, or stop it",
-        .dir.display()
+        "the index at {} is being written by {}; wait for it with --wait, or stop it",
+        .dir.display(), by(.holder.as_deref())
     )]
     Locked {
         /// The index folder.
         dir: PathBuf,
+        /// The process that writes, where it says who it is.
+        holder: Option<Box<Holder>>,
     },
+
+    /// There are no published files to read, and this process may not make them.
+    #[error(
+        "the index at {} has no files that can be read without writing there (an earlier earmark wrote it); run \
+         `earmark rebuild` once where the folder can be written",
+        .dir.display()
+    )]
+    Unpublished {
+        /// The index folder.
+        dir: PathBuf,
+    },
+
+    /// A published file is damaged or missing. The store, which it was made from, may be whole.
+    #[error("{} is damaged: {what}; `earmark rebuild` makes it anew from the index's store", .path.display())]
+    Published {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+
+    /// A published file has a layout that this version does not read.
+    #[error(
+        "{} has version {received}, this earmark reads version {expected}; `earmark rebuild` makes it anew",
+        .path.display()
+    )]
+    PublishedVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version that this crate reads and writes.
+        expected: u32,
+        /// The version found.
+        received: u32,
+    },
+
+    /// The machine's clock is before 1970, which sled cannot handle.
+    #[error("the clock of this machine is before 1970; set it, then try again")]
+    Clock,
 
     /// The index was made by another model or pipeline than the one in use.
     #[error(
@@ -52,9 +93,10 @@ pub enum Error {
         received: u32,
     },
 
-    /// The store itself (not a cache derived from it) is damaged.
+    /// The store itself (not a file derived from it) is damaged.
     #[error(
-        "the index at {} is damaged: {what}; restore it from a backup, or delete the folder and index the sounds again",
+        "the store of the index at {} is damaged: {what}; what is published can still be searched, and saved with \
+         `earmark export FOLDER`; then restore the index from a backup, or import the export into a new one",
         .dir.display()
     )]
     Corrupt {
@@ -246,6 +288,10 @@ impl Error {
             _ => false,
         }
     }
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), ToString::to_string)
 }
 
 fn no_current(gone: Option<&str>) -> String {

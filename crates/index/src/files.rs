@@ -1,64 +1,20 @@
-//! Derived files: written whole or not at all, and never believed without their checksum.
+//! Files that are written whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
-use xxhash_rust::xxh3::Xxh3;
-
-/// Passes bytes on and hashes them. XXH3 keeps up with memory; the files are caches that nobody attacks, only
-/// accidents.
-pub(crate) struct Hashed<T> {
-    inner: T,
-    hash: Xxh3,
+/// Writes a file under a name that nothing refers to yet; it is on disk on return, or gone.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let write = || {
+        let mut file = File::options().write(true).create_new(true).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
 }
-
-impl<T> Hashed<T> {
-    pub(crate) fn new(inner: T) -> Self {
-        Self { inner, hash: Xxh3::new() }
-    }
-}
-
-impl<W: Write> Hashed<W> {
-    /// Writes the hash of all that went before, and gives the writer back.
-    pub(crate) fn seal(mut self) -> io::Result<W> {
-        let digest = self.hash.digest128().to_le_bytes();
-        self.inner.write_all(&digest)?;
-        Ok(self.inner)
-    }
-}
-
-impl<R: Read> Hashed<R> {
-    /// Whether the hash that follows is that of all that was read.
-    pub(crate) fn check_seal(mut self) -> io::Result<bool> {
-        let mut digest = [0; 16];
-        self.inner.read_exact(&mut digest)?;
-        Ok(digest == self.hash.digest128().to_le_bytes())
-    }
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(bytes)?;
-        self.hash.update(&bytes[..read]);
-        Ok(read)
-    }
-}
-
-/// Length of a [`Hashed::seal`].
-pub(crate) const SEAL_BYTES: u64 = 16;
 
 /// Writes `path` through a temporary file in the same folder: a reader, or a crash, sees the old file or the
 /// new one.

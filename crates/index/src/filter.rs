@@ -3,7 +3,8 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
-use crate::types::{ClipMeta, Filter};
+use crate::published::layout::MetaView;
+use crate::query::Filter;
 
 /// Longest glob, bytes: a path is at most so long, and compiling takes time and memory by the length.
 const MAX_GLOB_BYTES: usize = 4096;
@@ -41,12 +42,12 @@ impl<'a> Matcher<'a> {
         *self.filter == Filter::default()
     }
 
-    pub(crate) fn admits(&self, meta: &ClipMeta) -> bool {
+    pub(crate) fn admits(&self, meta: &MetaView<'_>) -> bool {
         let f = self.filter;
-        self.path_matches(&meta.path)
-            && f.tags.iter().all(|tag| meta.tags.contains(tag))
+        self.path_matches(meta.path)
+            && f.tags.iter().all(|tag| meta.tags.iter().any(|t| t == tag))
             && (f.formats.is_empty()
-                || f.formats.iter().any(|format| format.eq_ignore_ascii_case(&meta.format)))
+                || f.formats.iter().any(|format| format.eq_ignore_ascii_case(meta.format)))
             && f.min_duration_s.is_none_or(|min| meta.duration_s >= min)
             && f.max_duration_s.is_none_or(|max| meta.duration_s <= max)
             && f.indexed_since_unix_s.is_none_or(|since| meta.indexed_unix_s >= since)
@@ -93,7 +94,7 @@ mod tests {
         m.format = "wav".into();
         m.duration_s = 3.0;
         m.indexed_unix_s = 100;
-        Matcher::new(&filter).unwrap().admits(&m)
+        Matcher::new(&filter).unwrap().admits(&MetaView::of(&m, &mut Vec::new()))
     }
 
     #[test]

@@ -1,66 +1,90 @@
-//! The index: clips and their embeddings, kept in sled, found by cosine similarity.
+//! The index: clips and their embeddings, kept in sled, published for any number of readers, found by cosine
+//! similarity.
 //!
-//! sled is the truth. An acknowledged batch ([`Index::apply`]) is on disk, whole. What makes searches fast is
-//! derived from it and may be deleted at any time: a flat copy of the vectors, and an HNSW graph over them.
+//! sled is the truth. An acknowledged batch ([`IndexWriter::apply`]) is on disk, whole. Each batch is also published in
+//! immutable files ([`Snapshot`]), which readers map into memory without a lock and beside any writer; they may be
+//! deleted at any time, and are made anew from the store.
 //!
 //! This crate knows no audio and no model: to it a vector is `[dim]` numbers of unit length, and [`Identity`]
 //! says what made them.
 //!
-//! - [`Index`] (`open`, `index`): open it, change it, look things up
+//! ```
+//! use earmark_index::{
+//!     Change, ClipMeta, Identity, IndexReader, IndexWriter, OpenOptions, SearchRequest, Segment, Snapshot, Writer,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path();
+//! let identity = Identity { model_id: "m".into(), manifest_hash: "h".into(), pipeline_version: 1, dim: 2 };
+//! let writer = Writer::create_or_open(dir, &identity, &OpenOptions::default())?;
+//! # let meta = |path: &str| ClipMeta {
+//! #     path: path.into(), content_hash: [0; 32], mtime_ns: 0, size: 1, duration_s: 5.0, sample_rate: 48_000,
+//! #     channels: 1, format: "wav".into(), tags: vec![], indexed_unix_s: 0,
+//! # };
+//! let segments = vec![Segment { start_s: 0.0, end_s: 5.0, vector: vec![0.6, 0.8] }];
+//! writer.apply(vec![Change::Put { meta: meta("/sounds/rain.wav"), segments }])?;
+//!
+//! // In any process, while the writer goes on:
+//! let snapshot = Snapshot::open(dir, Some(&identity), &OpenOptions::default())?;
+//! let response = snapshot.search(&[0.0, 1.0], &SearchRequest::default())?;
+//! assert_eq!(response.hits[0].clip.meta.path, "/sounds/rain.wav");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`IndexReader`], [`IndexWriter`] (`interface`): what the engine asks of an index
+//! - [`Snapshot`] (`snapshot`, `audit`): an index opened for reading; [`LiveIndex`] (`live`) keeps up with writers
+//! - [`Writer`] (`writer`): an index opened for writing; who may, changes, mending
 //! - [`Collection`] (`collection`): the indexes of several models side by side, one of them current
-//! - `types`, `report`: what goes in and comes out, and what the index tells of itself
+//! - `types`, `query`, `report`: what goes in, what is asked, and what the index tells of itself
 //! - `error`: what can go wrong, with remedies
-//! - `store`, `codec`, `batch`: sled, how records lie in it, how changes become one atomic write
-//! - `audit`, `stats`: whether it is sound, and how large
-//! - `contain`: panics of other crates, turned into errors
+//! - `scan`, `filter`: comparing a query with every admitted row; which clips may be returned
+//! - `published`: the files that readers see; `FORMAT.md` describes their bytes
+//! - `store`, `codec`: sled, and how records lie in it
 //! - `witness`: notices when sled drops acknowledged batches from a damaged log
-//! - `find`, `search`, `filter`: which way a search goes, the exact scan, which clips may be returned
-//! - `vectors`, `derived`, `flat`, `refresh`: the matrix in memory, keeping it current, its copy on disk
-//! - `graph`, `graph_files`, `files`: hnsw_rs, and files that are believed only with their checksum
+//! - `steps`: where a test can have the process die
+//! - `contain`: panics of other crates, turned into errors
 
 mod audit;
-mod batch;
 mod codec;
 mod collection;
 mod contain;
-mod derived;
 mod error;
 mod files;
 mod filter;
-mod find;
-mod flat;
-mod graph;
-mod graph_files;
-mod index;
+mod interface;
+mod live;
 mod open;
-mod refresh;
+mod published;
+mod query;
+mod random;
 mod report;
-mod search;
+mod scan;
+mod snapshot;
 mod stats;
+mod steps;
 mod store;
 #[cfg(test)]
 mod testing;
 mod types;
 mod vectors;
 mod witness;
+mod writer;
 
 pub use collection::{Collection, Hold, Space};
 pub use error::{Error, Result};
-pub use find::SegmentRef;
-pub use index::Index;
+pub use interface::{IndexReader, IndexWriter};
+pub use live::{LiveIndex, Writing};
+pub use query::*;
 pub use report::*;
+pub use snapshot::Snapshot;
 pub use types::*;
 pub use vectors::UNIT_TOLERANCE;
+pub use writer::{Holder, Writer, WriterLock};
 
 /// Layout of the store. A change that older code cannot read raises it.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Segments from which a graph is worth its while. Measured (examples/measure.rs, 521 elements, two cores
-/// shared with other work): an exact search of 100 000 segments takes 5 ms at best and 12 at median, a walk
-/// of the graph 0.6 and 0.8, and building it takes 0.6 ms of processor time a segment. Below 50 000 an exact
-/// search takes a few milliseconds, which nobody waits for; a one-shot search never loads the graph, since
-/// that takes longer than an exact search.
-pub const GRAPH_MIN_ROWS: usize = 50_000;
-
-/// Problems that [`Index::audit`] lists before it stops listing.
+/// Problems that an audit lists before it stops listing.
 pub const MAX_AUDIT_PROBLEMS: usize = 100;

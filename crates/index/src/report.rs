@@ -1,49 +1,47 @@
 //! What the index tells of itself: events, numbers, audits.
 
 use std::fmt;
-use std::path::PathBuf;
 
-/// Something worth telling the user that is not a failure; collected by [`crate::Index::take_events`].
+/// Something worth telling the user that is not a failure; collected by `take_events` of [`crate::Snapshot`], [`crate::Writer`] and
+/// [`crate::LiveIndex`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum IndexEvent {
-    /// The folder cannot be written (or its disk is full), so a temporary copy of the store was opened for
-    /// reading.
-    OpenedCopy {
-        /// The index folder.
-        from: PathBuf,
-        /// The copy, deleted on close.
-        to: PathBuf,
-        /// What was copied, bytes.
-        bytes: u64,
-    },
     /// The store lacks batches that were acknowledged: its end was damaged, or it was replaced by an older
     /// copy. What is left is whole.
     BatchesLost {
         /// How many.
         lost: u64,
     },
-    /// The flat copy of the vectors could not be used, so they were read from the store.
-    VectorsReread {
-        /// Why (missing, stale, damaged).
+    /// The store had lost batches, and got their clips back from the published files.
+    BatchesRestored {
+        /// How many batches.
+        batches: u64,
+        /// Clips that were put back.
+        clips: usize,
+    },
+    /// sled could not open the store with this file of its own, and could without. The file was kept under another name.
+    StoreMended {
+        /// Its new name.
+        file: String,
+    },
+    /// The published files could not be used as they were, and were made anew from the store.
+    PublishedAnew {
+        /// Why.
         reason: String,
     },
-    /// The graph could not be used as it lay on disk.
-    GraphUnusable {
-        /// Why (missing, stale, damaged).
+    /// What was written is safe in the store, and readers cannot see it yet; the next write tries again.
+    NotPublished {
+        /// Why.
         reason: String,
     },
-    /// The graph was built, whole or in part.
-    GraphBuilt {
-        /// Segments in the graph now.
-        rows: usize,
-        /// Segments inserted this time.
-        inserted: usize,
-        /// How long it took, seconds.
-        seconds: f64,
+    /// The compact codes are damaged, so that a search compared everything in full precision.
+    CodesDamaged {
+        /// What was found.
+        reason: String,
     },
-    /// A derived file (never the store) could not be written; searches still work.
-    CacheNotSaved {
+    /// What others wrote meanwhile could not be read; what was read before still is.
+    NotRefreshed {
         /// Why.
         reason: String,
     },
@@ -52,41 +50,27 @@ pub enum IndexEvent {
 impl fmt::Display for IndexEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            IndexEvent::OpenedCopy { from, bytes, .. } => write!(
-                f,
-                "{} cannot be written; reading from a temporary copy ({} MiB)",
-                from.display(),
-                bytes >> 20
-            ),
             IndexEvent::BatchesLost { lost } => write!(
                 f,
-                "the last {lost} batches are missing (a damaged disk, or an older copy of the store); run `earmark index` \
-                 again to put them back"
+                "{lost} acknowledged batches are lost (a damaged disk, or an older copy of the store); `earmark index` \
+                 of the same folders puts them back, then `earmark rebuild` ends this message"
             ),
-            IndexEvent::VectorsReread { reason } => {
-                write!(f, "vector cache not used ({reason}); read from the store")
+            IndexEvent::BatchesRestored { batches, clips } => write!(
+                f,
+                "the store had lost {batches} batches (a damaged disk, or an older copy of it); {clips} clips were put \
+                 back from the published files, and nothing is missing"
+            ),
+            IndexEvent::StoreMended { file } => {
+                write!(f, "a file of the store was damaged and is not needed; it was kept as {file}")
             }
-            IndexEvent::GraphUnusable { reason } => write!(f, "graph not used ({reason})"),
-            IndexEvent::GraphBuilt { rows, inserted, seconds } => {
-                write!(f, "graph of {rows} segments ready ({inserted} inserted in {seconds:.1} s)")
+            IndexEvent::PublishedAnew { reason } => write!(f, "published files made anew ({reason})"),
+            IndexEvent::NotPublished { reason } => {
+                write!(f, "what was written is safe, but cannot be searched yet: {reason}")
             }
-            IndexEvent::CacheNotSaved { reason } => write!(f, "search cache not saved: {reason}"),
+            IndexEvent::CodesDamaged { reason } => write!(f, "searches are right, but slow: {reason}"),
+            IndexEvent::NotRefreshed { reason } => write!(f, "newer changes cannot be read: {reason}"),
         }
     }
-}
-
-/// Where the graph stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GraphState {
-    /// Not in memory (it may lie on disk).
-    NotLoaded,
-    /// In memory.
-    Ready {
-        /// Segments that it holds, dead ones included.
-        rows: usize,
-        /// Of these, segments whose clip is gone or replaced.
-        dead: usize,
-    },
 }
 
 /// The index in numbers.
@@ -96,55 +80,53 @@ pub struct Stats {
     pub clips: usize,
     /// Live segments.
     pub segments: usize,
-    /// Dead rows (tombstones) in the derived search structures, if those are in memory.
+    /// Dead rows in the published files: of clips that are gone or were replaced.
     pub dead: usize,
     /// Bytes on disk, derived files included.
     pub disk_bytes: u64,
     /// Total length of the clips, seconds.
     pub duration_s: f64,
+    /// Size of the sound files, bytes.
+    pub file_bytes: u64,
     /// Remembered bad files.
     pub failures: usize,
-    /// Where the graph stands.
-    pub graph: GraphState,
     /// Batches committed since the index was created.
     pub commits: u64,
+    /// Rows that a graph covers.
+    pub graph_rows: usize,
+    /// Acknowledged batches that are lost; see [`IndexEvent::BatchesLost`].
+    pub lost: u64,
 }
 
-/// What [`crate::Index::rebuild`] did.
+/// What [`crate::Writer::rebuild`] did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RebuildReport {
-    /// Segments in the new structures.
+    /// Segments in the new files.
     pub rows: usize,
-    /// Tombstones dropped.
+    /// Dead rows dropped.
     pub dropped_dead: usize,
-    /// Whether a graph was built (small indices go without).
-    pub graph: bool,
     /// How long it took, seconds.
     pub seconds: f64,
 }
 
-/// What [`crate::Index::audit`] found.
+/// What [`crate::Snapshot::audit`] and [`crate::Writer::audit`] found.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AuditReport {
     /// Clips checked.
     pub clips: usize,
     /// Segments checked.
     pub segments: usize,
-    /// Segments that the exact scan looked for by their own vector (all of them unless the index is large).
-    pub exact_searched: usize,
+    /// Segments that were searched for by their own vector (all of them unless the index is large).
+    pub searched: usize,
     /// Of these, found.
-    pub exact_found: usize,
-    /// Segments looked for in the graph (0 without a graph).
-    pub graph_searched: usize,
-    /// Of these, found by their own vector.
-    pub graph_found: usize,
-    /// What is wrong with the store, in words; empty when sound. At most [`crate::MAX_AUDIT_PROBLEMS`].
+    pub found: usize,
+    /// What is wrong, in words; empty when sound. At most [`crate::MAX_AUDIT_PROBLEMS`].
     pub problems: Vec<String>,
 }
 
 impl AuditReport {
-    /// The store is sound and the exact scan finds every segment.
+    /// Nothing is wrong or lost, and every segment that was searched for was found.
     pub fn is_clean(&self) -> bool {
-        self.problems.is_empty() && self.exact_found == self.exact_searched
+        self.problems.is_empty() && self.found == self.searched
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use sled::IVec;
@@ -50,13 +50,53 @@ impl Store {
         dir.join(STORE_DIR)
     }
 
-    /// Whether there is a store in `dir`.
-    pub(crate) fn exists(dir: &Path) -> bool {
-        Self::folder(dir).join("db").is_file()
+    /// Whether there is a store in `dir`. That it may not be looked at is an error, not its absence.
+    pub(crate) fn exists(dir: &Path) -> Result<bool> {
+        let path = Self::folder(dir).join("db");
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(meta.is_file()),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(source) => Err(Error::Io { path, source }),
+        }
+    }
+
+    /// Opens the store of `dir`, creating it if need be. Where sled cannot open it, and can without a file that it makes
+    /// anew by itself (a snapshot of its page table, or its settings), that file is kept aside, and its new name given.
+    pub(crate) fn open_or_mend(dir: &Path, opts: &OpenOptions) -> Result<(Self, Option<String>)> {
+        let folder = Self::folder(dir);
+        let damage = match Self::open(dir, &folder, opts) {
+            Err(e @ Error::Corrupt { .. }) => e,
+            opened => return opened.map(|store| (store, None)),
+        };
+        let names = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            entries.filter_map(|e| e.file_name().into_string().ok()).filter(|name| wanted(name)).collect()
+        };
+        let sets = [names(&|name| name.starts_with("snap.")), names(&|name| name == "conf")];
+        for set in sets.into_iter().filter(|set| !set.is_empty()) {
+            let aside = |name: &String| folder.join(format!("damaged-{name}"));
+            let moved: Vec<&String> =
+                set.iter().filter(|name| fs::rename(folder.join(name), aside(name)).is_ok()).collect();
+            match Self::open(dir, &folder, opts) {
+                Ok(store) if store.get(codec::HEADER_KEY)?.is_some() => {
+                    let kept = moved.iter().map(|name| aside(name).display().to_string()).collect::<Vec<_>>();
+                    return Ok((store, Some(kept.join(", "))));
+                }
+                // It was not that; what sled may have made in its place goes.
+                _ => moved.iter().for_each(|name| {
+                    let _ = fs::rename(aside(name), folder.join(name));
+                }),
+            }
+        }
+        Err(damage)
     }
 
     /// Opens the store at `folder` (as a rule [`Self::folder`] of `dir`), creating it if need be.
     pub(crate) fn open(dir: &Path, folder: &Path, opts: &OpenOptions) -> Result<Self> {
+        // sled panics over it.
+        if SystemTime::now() < UNIX_EPOCH {
+            return Err(Error::Clock);
+        }
         fs::create_dir_all(folder).map_err(|e| Error::io(dir, folder, e))?;
         let config = sled::Config::new()
             .path(folder)
@@ -70,32 +110,6 @@ impl Store {
         let path = folder.join("db");
         let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
         Ok(Self { dir: dir.to_path_buf(), db: Some(db), data, failed: Mutex::new(None) })
-    }
-
-    /// Keeps writers out of the store of `dir` until the file is dropped, for a copy of it: sled locks the
-    /// same file.
-    pub(crate) fn lock_shared(dir: &Path, opts: &OpenOptions) -> Result<File> {
-        Self::lock_data(dir, opts, File::try_lock_shared)
-    }
-
-    /// Keeps everybody out of the store of `dir` until the file is dropped, to move or delete it.
-    pub(crate) fn lock_alone(dir: &Path, opts: &OpenOptions) -> Result<File> {
-        Self::lock_data(dir, opts, File::try_lock)
-    }
-
-    fn lock_data(
-        dir: &Path,
-        opts: &OpenOptions,
-        attempt: impl Fn(&File) -> Result<(), TryLockError>,
-    ) -> Result<File> {
-        let path = Self::folder(dir).join("db");
-        let data = File::open(&path).map_err(|e| Error::io(dir, &path, e))?;
-        patiently(opts, || match attempt(&data) {
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.to_path_buf() }),
-            // A file system without locks has no writer that takes one.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
-        })?;
-        Ok(data)
     }
 
     fn tree(&self) -> Result<&sled::Tree> {
@@ -176,7 +190,7 @@ fn sweep_snapshots(dir: &Path, folder: &Path) -> Result<()> {
     let Ok(data) = File::open(folder.join("db")) else { return Ok(()) };
     match data.try_lock() {
         Ok(()) => remove_matching(folder, is_unfinished),
-        Err(TryLockError::WouldBlock) => return Err(Error::Locked { dir: dir.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => return Err(Error::Locked { dir: dir.to_path_buf(), holder: None }),
         // sled will say what is wrong.
         Err(TryLockError::Error(_)) => {}
     }
@@ -221,31 +235,11 @@ fn translate(dir: &Path, error: sled::Error) -> Error {
 fn from_text(dir: &Path, text: &str) -> Error {
     let dir = dir.to_path_buf();
     if text.contains("could not acquire lock") {
-        Error::Locked { dir }
+        Error::Locked { dir, holder: None }
     } else if text.contains("StorageFull") || text.contains("No space left") || text.contains("QuotaExceeded")
     {
         Error::DiskFull { dir }
     } else {
         Error::Corrupt { dir, what: text.to_string() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_copy_is_taken_from_under_a_writer() {
-        let dir = tempfile::tempdir().unwrap();
-        let opts = OpenOptions { lock_wait: Duration::ZERO, ..OpenOptions::default() };
-        let folder = Store::folder(dir.path());
-        let writer = Store::open(dir.path(), &folder, &opts).unwrap();
-        assert!(matches!(Store::lock_shared(dir.path(), &opts), Err(Error::Locked { .. })));
-        drop(writer);
-        let patient = OpenOptions { lock_wait: Duration::from_secs(20), ..opts.clone() };
-        let copying = Store::lock_shared(dir.path(), &patient).unwrap();
-        assert!(matches!(Store::open(dir.path(), &folder, &opts), Err(Error::Locked { .. })));
-        drop(copying);
-        Store::open(dir.path(), &folder, &patient).unwrap();
     }
 }

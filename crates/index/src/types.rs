@@ -1,7 +1,6 @@
-//! The index's vocabulary: what goes in, what comes out. No behaviour.
+//! The index's vocabulary: what goes in. No behaviour. What is asked and answered is in `query`.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +76,8 @@ pub struct Clip {
     pub id: ClipId,
     /// What is known of it.
     pub meta: ClipMeta,
+    /// How many segments it has.
+    pub segments: u32,
 }
 
 /// A stretch of a clip and its embedding.
@@ -107,7 +108,7 @@ pub struct Failure {
     pub seen_unix_s: i64,
 }
 
-/// One step of a batch; see [`crate::Index::apply`].
+/// One step of a batch; see [`crate::IndexWriter::apply`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Adds a clip, or replaces the clip at the same path: its id stays, and the tags given are added to those it
@@ -150,125 +151,17 @@ pub enum Change {
     ClearFailure(String),
 }
 
-/// Which clips a search may return. The default lets all of them through; the conditions given must all hold.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Filter {
-    /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it
-    /// has no `/`.
-    pub path_glob: Option<String>,
-    /// The path starts with this, as text.
-    pub path_prefix: Option<String>,
-    /// Tags that must all be there, exactly.
-    pub tags: Vec<String>,
-    /// One of these formats, ignoring case. None given: any.
-    pub formats: Vec<String>,
-    /// Shortest clip, seconds, inclusive.
-    pub min_duration_s: Option<f64>,
-    /// Longest clip, seconds, inclusive.
-    pub max_duration_s: Option<f64>,
-    /// Indexed at this time or later, seconds since 1970.
-    pub indexed_since_unix_s: Option<i64>,
-}
-
-/// How to search.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SearchMode {
-    /// The graph if it is in memory (see [`crate::Index::refresh_graph`]), the index is large and the filter
-    /// lets much through; else exact, which for a single search is faster than loading the graph.
-    #[default]
-    Auto,
-    /// Compare with every admitted segment. Deterministic.
-    Exact,
-    /// Use the graph, building it if need be. Approximate.
-    Graph,
-}
-
-/// What to search for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SearchRequest {
-    /// How many hits at most (clips when `collapse`, else segments).
-    pub k: usize,
-    /// Which clips may be returned.
-    pub filter: Filter,
-    /// How to search.
-    pub mode: SearchMode,
-    /// Leave out hits that score less.
-    pub min_score: Option<f32>,
-    /// Return only the best segment of each clip.
-    pub collapse: bool,
-    /// Candidates that the graph keeps while it walks: more is slower and finds more. None: chosen from `k`.
-    pub ef: Option<usize>,
-}
-
-impl Default for SearchRequest {
-    fn default() -> Self {
-        Self {
-            k: 10,
-            filter: Filter::default(),
-            mode: SearchMode::Auto,
-            min_score: None,
-            collapse: true,
-            ef: None,
-        }
-    }
-}
-
-/// A segment that matched.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// The clip it belongs to, shared between the hits of one response.
-    pub clip: Arc<Clip>,
-    /// Which of the clip's segments, from 0.
-    pub segment: u32,
-    /// Start, seconds from the clip's start.
-    pub start_s: f64,
-    /// End, seconds from the clip's start.
-    pub end_s: f64,
-    /// Cosine similarity, -1 to 1; larger is better.
-    pub score: f32,
-}
-
-/// Which way a search went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SearchPath {
-    /// Every admitted segment was compared.
-    Exact,
-    /// The graph was walked.
-    Graph,
-}
-
-/// What a search found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SearchResponse {
-    /// Best first; equal scores by clip id, then start.
-    pub hits: Vec<Hit>,
-    /// Which way the search went.
-    pub path: SearchPath,
-    /// Clips that the filter let through.
-    pub clips_admitted: usize,
-    /// Segments that the filter let through.
-    pub segments_admitted: usize,
-}
-
 /// Tuning for an open index.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// sled's page cache, bytes. The cost of a small one is re-reading pages; sled's own default is 1 GiB.
     pub cache_bytes: u64,
-    /// Segments from which [`SearchMode::Auto`] uses the graph, and [`crate::Index::refresh_graph`] builds
-    /// it.
-    pub graph_min_rows: usize,
-    /// How long to wait for another process to let go of the index. A second covers one-shot searches run
-    /// side by side.
+    /// How long to wait for another process that writes.
     pub lock_wait: Duration,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self {
-            cache_bytes: 64 << 20,
-            graph_min_rows: crate::GRAPH_MIN_ROWS,
-            lock_wait: Duration::from_secs(1),
-        }
+        Self { cache_bytes: 64 << 20, lock_wait: Duration::from_secs(1) }
     }
 }

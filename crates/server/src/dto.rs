@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use earmark_index::{Clip, Filter, Index};
+use earmark_index::{Clip, Filter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -41,11 +41,11 @@ pub(crate) struct ClipDto {
 }
 
 impl ClipDto {
-    pub(crate) fn new(index: &Index, clip: &Clip) -> ApiResult<Self> {
+    pub(crate) fn new(clip: &Clip) -> Self {
         let meta = &clip.meta;
         let path = Path::new(&meta.path);
         let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self {
+        Self {
             id: clip.id.to_string(),
             name: text(path.file_name()),
             folder: text(path.parent().map(Path::as_os_str)),
@@ -57,8 +57,8 @@ impl ClipDto {
             size: meta.size,
             tags: meta.tags.clone(),
             indexed_at: moment(meta.indexed_unix_s),
-            segments: index.segment_count(clip.id)?,
-        })
+            segments: clip.segments as usize,
+        }
     }
 }
 

@@ -190,7 +190,8 @@ impl From<earmark_index::Error> for ApiError {
             Error::UnknownClip { id } => Self::not_found("clip", id),
             Error::BadFilter { .. } => Self::field("filter", e.to_string()),
             Error::ReadOnly { .. } => Self::new(Kind::Conflict, "the index is read-only here"),
-            Error::Locked { .. } => Self::unavailable("the index is in use by another process"),
+            Error::Locked { .. } => Self::unavailable("another process is writing the index; try again soon"),
+            Error::DiskFull { .. } => Self::unavailable("the disk of the index is full"),
             e => Self::internal(e),
         }
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
 use earmark_engine::{Engine, EngineError, WalkOptions, walk};
-use earmark_index::Index;
+use earmark_index::LiveIndex;
 use tokio::sync::watch;
 
 use crate::error::{ApiError, ApiResult};
@@ -18,6 +19,9 @@ const REMEMBERED: usize = 100;
 
 /// Failed files that a job remembers; all are in the index.
 const FAILURES: usize = 10_000;
+
+/// Time between looks at whether another process is done with writing the index.
+const LOCK_POLL: Duration = Duration::from_millis(200);
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +132,7 @@ pub(crate) struct Order {
 }
 
 impl Jobs {
-    pub(crate) fn start(engine: Engine, index: Arc<Index>, queue: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(engine: Engine, index: Arc<LiveIndex>, queue: usize) -> std::io::Result<Self> {
         let desk = Arc::<Desk>::default();
         let orders = Arc::clone(&desk);
         let worker = std::thread::Builder::new()
@@ -217,7 +221,7 @@ impl Drop for Jobs {
     }
 }
 
-fn work(engine: &Engine, index: &Index, orders: &Desk) {
+fn work(engine: &Engine, index: &LiveIndex, orders: &Desk) {
     while let Some(job) = orders.next() {
         let mut is_due = false;
         job.status.send_modify(|status| {
@@ -264,18 +268,31 @@ fn for_client(e: &EngineError) -> String {
     match e {
         EngineError::Path { .. } | EngineError::Audio(_) => e.to_string(),
         EngineError::Index(earmark_index::Error::DiskFull { .. }) => "the disk is full".to_owned(),
+        EngineError::Index(earmark_index::Error::Locked { .. }) => {
+            "another process is writing the index; try again when it is done".to_owned()
+        }
         _ => "internal error; the server's log says more".to_owned(),
     }
 }
 
-fn run(engine: &Engine, index: &Index, job: &Job) -> Result<IngestReport, EngineError> {
+fn run(engine: &Engine, index: &LiveIndex, job: &Job) -> Result<IngestReport, EngineError> {
     let options = WalkOptions {
         missing_ok: job.options.prune,
         within: Some(job.within.clone()),
         ..WalkOptions::default()
     };
     let walked = walk(std::slice::from_ref(&job.path), &options)?;
-    ingest(engine, index, walked, &job.options, &job.stop, |event| {
+    // Held as long as the job runs, and no longer: other processes write too.
+    let writer = loop {
+        match index.write() {
+            // Whoever writes will be done some time; a job can wait.
+            Err(earmark_index::Error::Locked { .. }) if !job.stop.load(Ordering::Relaxed) => {
+                std::thread::sleep(LOCK_POLL);
+            }
+            opened => break opened?,
+        }
+    };
+    ingest(engine, &*writer, walked, &job.options, &job.stop, |event| {
         job.status.send_modify(|status| match event {
             IngestEvent::Planned { files, bytes } => (status.files, status.bytes) = (files, bytes),
             IngestEvent::Decoded { audio_s } => status.audio_s = audio_s,

@@ -9,7 +9,7 @@ use earmark_engine::Engine;
 use earmark_engine::label_sets::LabelSets;
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::tag::Tagger;
-use earmark_index::Index;
+use earmark_index::{LiveIndex, Snapshot};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -31,8 +31,8 @@ pub struct Library {
     pub job_engine: Engine,
     /// A model with classes of its own, if there is one.
     pub tagger: Option<Tagger>,
-    /// The index, open for writing.
-    pub index: Index,
+    /// The index. Other processes may write it too.
+    pub index: LiveIndex,
     /// The models there are.
     pub catalogue: Catalogue,
     /// The folder in which label sets are kept: the collection's.
@@ -43,12 +43,24 @@ pub struct Library {
 pub(crate) struct Open {
     pub(crate) engine: Arc<Engine>,
     pub(crate) tagger: Option<Tagger>,
-    pub(crate) index: Arc<Index>,
+    pub(crate) live: Arc<LiveIndex>,
     pub(crate) catalogue: Catalogue,
     pub(crate) texts: Texts,
     pub(crate) jobs: Jobs,
     pub(crate) label_sets: LabelSets,
     pub(crate) labels: Cache<String, Arc<EncodedLabels>, ByBytes>,
+}
+
+impl Open {
+    /// The index as it is now. For one request, so that all of its parts are of one state.
+    pub(crate) fn index(&self) -> Arc<Snapshot> {
+        let snapshot = self.live.reader();
+        // Those of the searches before, too.
+        for event in self.live.take_events().into_iter().chain(snapshot.take_events()) {
+            tracing::warn!(%event, "index");
+        }
+        snapshot
+    }
 }
 
 /// What is kept weighs its bytes.
@@ -125,7 +137,6 @@ impl App {
     /// Threads could not be had, or the saved label sets not be read; or a library is at work already.
     pub fn open(&self, library: Library) -> Result<(), String> {
         let bounds = &self.inner.config.limits;
-        library.index.refresh_graph().map_err(|e| e.to_string())?;
         let label_sets = LabelSets::new(&library.folder, bounds.label_sets);
         // So that damage is told at once.
         label_sets.all().map_err(|e| e.to_string())?;
@@ -140,7 +151,7 @@ impl App {
             tagger: library.tagger,
             catalogue: library.catalogue,
             engine,
-            index,
+            live: index,
         };
         self.inner.open.set(Ok(Arc::new(open))).map_err(|_| "a library is open already".to_owned())
     }

@@ -67,6 +67,14 @@ installed; the summary comes last. With arguments (a filter, -p PACKAGE, …) th
         run: test::test,
     },
     Chore {
+        name: "soak",
+        about: "kill the index's writer 1000 times, or as often as asked",
+        help: "\
+Runs the index's crash tests for longer than `test` does: the writer is killed at random moments, and after each kill
+all that was acknowledged must be there, for the writer and for readers. An argument says how often (1000).",
+        run: test::soak,
+    },
+    Chore {
         name: "page",
         about: "check the page and use it in a browser; arguments go to Playwright",
         help: "\

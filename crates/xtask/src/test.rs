@@ -47,6 +47,20 @@ fn chooses_packages(args: &[String]) -> bool {
     options.any(|arg| arg.starts_with("--package") || arg.starts_with("-p"))
 }
 
+/// Runs the index's crash tests with many kills.
+pub(crate) fn soak(repo: &Repo, args: &[String]) -> Result<()> {
+    let kills = match args {
+        [] => 1000,
+        [kills] => {
+            kills.parse::<u64>().with_context(|| format!("expected a number of kills, got {kills:?}"))?
+        }
+        _ => bail!("expected at most a number of kills, got {} arguments", args.len()),
+    };
+    let mut cargo = repo.cargo();
+    cargo.args(["test", "-p", "earmark-index", "--test", "it", "crash::", "--", "--nocapture"]);
+    run(cargo.env("EARMARK_CRASH_ROUNDS", kills.to_string()))
+}
+
 /// Runs the benches.
 pub(crate) fn bench(repo: &Repo, args: &[String]) -> Result<()> {
     let runtime = setup::ensure(repo)?;

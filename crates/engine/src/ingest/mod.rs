@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use earmark_index::{Change, Index};
+use earmark_index::{Change, Filter, IndexWriter};
 
 use crate::pipeline::{self, Keep, Step};
 use crate::walk::Walked;
@@ -115,7 +115,7 @@ pub enum IngestEvent<'a> {
 /// The model, the index. A bad file is in the report, not an error.
 pub fn ingest(
     engine: &Engine,
-    index: &Index,
+    index: &dyn IndexWriter,
     walked: Walked,
     options: &IngestOptions,
     stop: &AtomicBool,
@@ -123,7 +123,7 @@ pub fn ingest(
 ) -> Result<IngestReport, EngineError> {
     let started = Instant::now();
     let roots = walked.roots.clone();
-    let known = Known::read(index, options)?;
+    let known = Known::read(&*index.reader()?, options)?;
     let mut report =
         IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
     let Plan { mut jobs, retag } = plan(walked, &known, options, &mut report);
@@ -167,14 +167,13 @@ pub fn ingest(
     if options.prune && !interrupted {
         report.pruned = prune(index, &roots)?;
     }
-    index.refresh_graph()?;
     report.interrupted = interrupted;
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }
 
 /// Removes clips and remembered failures under `roots` whose files are gone.
-fn prune(index: &Index, roots: &[PathBuf]) -> Result<usize, EngineError> {
+fn prune(index: &dyn IndexWriter, roots: &[PathBuf]) -> Result<usize, EngineError> {
     let is_gone = |path: &str| {
         let path = Path::new(path);
         // Only a plain "not found" counts: an unreadable folder or a stale mount must not empty the index.
@@ -182,14 +181,14 @@ fn prune(index: &Index, roots: &[PathBuf]) -> Result<usize, EngineError> {
             && matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == std::io::ErrorKind::NotFound)
     };
     let mut changes = Vec::new();
-    for clip in index.clips()? {
-        let clip = clip?;
+    let stored = index.reader()?;
+    for clip in stored.clips(&Filter::default())? {
         if is_gone(&clip.meta.path) {
             changes.push(Change::RemoveAt(clip.meta.path));
         }
     }
     let pruned = changes.len();
-    let failures = index.failures()?.into_iter().filter(|f| is_gone(&f.path));
+    let failures = stored.failures()?.into_iter().filter(|f| is_gone(&f.path));
     changes.extend(failures.map(|f| Change::ClearFailure(f.path)));
     if !changes.is_empty() {
         index.apply(changes)?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use earmark_audio::Limits;
-use earmark_index::{ClipMeta, Failure, Index};
+use earmark_index::{ClipMeta, Failure, Filter, IndexReader};
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
@@ -38,10 +38,9 @@ pub(super) struct KnownClip {
 }
 
 impl Known {
-    pub(super) fn read(index: &Index, options: &IngestOptions) -> Result<Self, EngineError> {
+    pub(super) fn read(index: &dyn IndexReader, options: &IngestOptions) -> Result<Self, EngineError> {
         let mut clips = HashMap::new();
-        for clip in index.clips()? {
-            let clip = clip?;
+        for clip in index.clips(&Filter::default())? {
             let meta = clip.meta;
             let known = KnownClip {
                 size: meta.size,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use earmark_index::{Change, Clip, ClipMeta, Failure, Index, Segment};
+use earmark_index::{Change, Clip, ClipMeta, Failure, IndexWriter, Segment};
 
 use super::plan::{Job, Settled};
 use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
@@ -17,7 +17,7 @@ const BATCH_SEGMENTS: usize = 4096;
 const BATCH_AGE: Duration = Duration::from_secs(2);
 
 pub(super) struct Writer<'a> {
-    index: &'a Index,
+    index: &'a dyn IndexWriter,
     tags: &'a [String],
     report: &'a mut IngestReport,
     observe: &'a mut dyn FnMut(IngestEvent<'_>),
@@ -28,7 +28,7 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(
-        index: &'a Index,
+        index: &'a dyn IndexWriter,
         tags: &'a [String],
         report: &'a mut IngestReport,
         observe: &'a mut dyn FnMut(IngestEvent<'_>),
@@ -139,7 +139,7 @@ impl<'a> Writer<'a> {
     fn touched(&mut self, job: &Job) -> Result<(), EngineError> {
         self.report.unchanged += 1;
         self.done(job, None);
-        let Some(clip) = self.index.clip_by_path(&job.path)? else { return Ok(()) };
+        let Some(clip) = self.index.reader()?.clip_by_path(&job.path)? else { return Ok(()) };
         let meta = self.meta_of(job, &clip);
         self.push(Change::Move { id: clip.id, meta })
     }
@@ -148,7 +148,8 @@ impl<'a> Writer<'a> {
     fn same_content(&mut self, job: Job, again: &mut Vec<Job>) -> Result<(), EngineError> {
         // What is waiting may move or replace the very clip.
         self.flush()?;
-        let clips = self.index.clips_by_hash(&job.hash)?;
+        let stored = self.index.reader()?;
+        let clips = stored.clips_by_hash(&job.hash)?;
         // A file that cannot be looked at, on a share that is not mounted say, is not gone.
         let is_gone = |path: &str| matches!(Path::new(path).try_exists(), Ok(false));
         let gone = clips.iter().find(|c| c.meta.path != job.path && is_gone(&c.meta.path));
@@ -167,7 +168,7 @@ impl<'a> Writer<'a> {
             None => self.report.copied += 1,
         }
         self.done(&job, None);
-        let segments = self.index.segments(clip.id)?;
+        let segments = stored.segments(clip.id)?;
         let meta = ClipMeta { indexed_unix_s: now_unix_s(), ..self.meta_of(&job, clip) };
         self.push(Change::Put { meta, segments })
     }

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use earmark_encoder::Embedding;
 use earmark_engine::Engine;
 use earmark_engine::ingest::IngestEvent;
-use earmark_index::Index;
+use earmark_index::{IndexReader, IndexWriter};
 
 use crate::EvalError;
 use crate::datasets::{Dataset, Item, Task};
@@ -39,9 +39,9 @@ use saved::Saved;
 /// Where vectors come from.
 pub struct Stores<'a> {
     /// The user's index, if it has a space of the engine's model. It is only read.
-    pub index: Option<&'a Index>,
+    pub index: Option<&'a dyn IndexReader>,
     /// What evaluations keep for their next run: an index of its own, of the engine's model.
-    pub kept: &'a Index,
+    pub kept: &'a dyn IndexWriter,
     /// A folder for the events that they found.
     pub events: &'a Path,
 }

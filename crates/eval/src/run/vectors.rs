@@ -12,7 +12,7 @@ use earmark_encoder::Embedding;
 use earmark_engine::ingest::{IngestEvent, IngestOptions, ingest, is_unchanged};
 use earmark_engine::search::clip_vector;
 use earmark_engine::{Engine, Walked};
-use earmark_index::Index;
+use earmark_index::IndexReader;
 
 use crate::EvalError;
 use crate::datasets::Item;
@@ -53,24 +53,26 @@ pub(super) fn of_clips(
     let report = ingest(engine, stores.kept, walked, &IngestOptions::default(), stop, observe)?;
     let failed: HashMap<&str, &str> =
         report.failed.iter().map(|failed| (failed.path.as_str(), failed.reason.as_str())).collect();
+    let kept = stores.kept.reader()?;
     for (clip, vector) in clips.iter().zip(&mut vectors) {
         if vector.is_some() {
             continue;
         }
         let path = clip.path.display().to_string();
-        let known_bad = stores.kept.failure(&path)?;
+        let known_bad = kept.failure(&path)?;
         let reason = failed.get(path.as_str()).copied().or(known_bad.as_ref().map(|f| f.reason.as_str()));
         *vector = Some(match reason {
             Some(reason) => Err(reason.strip_prefix(&format!("{path}: ")).unwrap_or(reason).to_owned()),
-            None => stored(engine, stores.kept, clip)?
-                .ok_or_else(|| "the file changed while it was read".to_owned()),
+            None => {
+                stored(engine, &*kept, clip)?.ok_or_else(|| "the file changed while it was read".to_owned())
+            }
         });
     }
     Ok(ClipVectors { vectors: vectors.into_iter().flatten().collect(), from_index })
 }
 
 /// What an index has for a clip whose file is as it was when it was indexed.
-fn stored(engine: &Engine, index: &Index, clip: &Item) -> Result<Option<Embedding>, EvalError> {
+fn stored(engine: &Engine, index: &dyn IndexReader, clip: &Item) -> Result<Option<Embedding>, EvalError> {
     let Some(path) = clip.path.to_str() else { return Ok(None) };
     match index.clip_by_path(path)?.filter(|clip| is_unchanged(&clip.meta)) {
         Some(clip) => Ok(clip_vector(engine, index, clip.id, None)?),

@@ -6,9 +6,9 @@ use std::path::Path;
 use super::{CURRENT, Collection, Space, lock, space, space_dir, spaces_dir};
 use crate::error::{Error, Result};
 use crate::files::{remove_matching, sync_dir, write_atomically};
-use crate::index::{Index, random_u64};
-use crate::store::Store;
+use crate::random::random_u64;
 use crate::types::{Identity, OpenOptions};
+use crate::writer::{Writer, WriterLock};
 
 /// Where a space is made.
 const NEW: &str = ".new";
@@ -21,13 +21,10 @@ impl Collection {
     /// later ones change nothing about that.
     ///
     /// # Errors
-    /// Those of [`Index::create_or_open`]; [`Error::Locked`] where another process changes the spaces for long.
+    /// Those of [`Writer::create_or_open`]; [`Error::Locked`] where another process changes the spaces for long.
     pub fn make(&self, identity: &Identity) -> Result<Space> {
         if let Some(space) = self.space_of(identity)? {
             return Ok(space);
-        }
-        if self.in_place.is_some() {
-            return Err(Error::ReadOnly { dir: self.dir.clone() });
         }
         let _alone = lock::alone(&self.dir)?;
         sweep(&self.dir);
@@ -39,7 +36,7 @@ impl Collection {
         if !path.exists() {
             // Made apart, so that a crash leaves no space without a header.
             let new = space_dir(&self.dir, NEW);
-            drop(Index::create_or_open(&new, identity, &self.opts)?);
+            drop(Writer::create_or_open(&new, identity, &self.opts)?);
             rename(&self.dir, &new, &path, &self.opts)?;
         }
         write_current(&self.dir, &current)?;
@@ -58,7 +55,7 @@ impl Collection {
     /// Deletes a space that is not the current one.
     ///
     /// # Errors
-    /// [`Error::CurrentSpace`], [`Error::Locked`] if it is in use, [`Error::UnknownSpace`], [`Error::ReadOnly`],
+    /// [`Error::CurrentSpace`], [`Error::Locked`] if it is being written, [`Error::UnknownSpace`], [`Error::ReadOnly`],
     /// [`Error::Io`].
     pub fn drop_space(&self, space: &Space) -> Result<()> {
         let _alone = lock::alone(&self.dir)?;
@@ -74,10 +71,11 @@ impl Collection {
     }
 }
 
-/// Renames an index's folder, once nobody uses it.
+/// Renames an index's folder, once nobody writes it. Readers keep what they have open.
 pub(super) fn rename(dir: &Path, from: &Path, to: &Path, opts: &OpenOptions) -> Result<()> {
-    // A damaged space may have no store to lock.
-    let _unused = if Store::exists(from) { Some(Store::lock_alone(from, opts)?) } else { None };
+    let alone = WriterLock::take(from, opts)?;
+    // The lock's own files are renamed with the folder, so its holder is forgotten first.
+    alone.forget_holder();
     fs::rename(from, to).map_err(|e| Error::io(dir, from, e))?;
     sync_dir(&spaces_dir(dir)).map_err(|e| Error::io(dir, to, e))
 }

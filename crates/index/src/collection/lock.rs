@@ -48,7 +48,7 @@ pub(super) fn alone(dir: &Path) -> Result<File> {
 
 fn wait(dir: &Path, mut attempt: impl FnMut() -> Result<(), TryLockError>) -> Result<()> {
     patiently(&OpenOptions { lock_wait: WAIT, ..OpenOptions::default() }, || match attempt() {
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.to_path_buf(), holder: None }),
         // A file system without locks: all there is is care.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     })

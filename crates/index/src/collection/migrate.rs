@@ -1,21 +1,21 @@
 //! An index from before there were spaces, whose store lies in the collection's folder itself, becomes a space. Every
 //! step is a rename, and the next to open the collection goes on from whatever step a crash came at:
 //!
-//! 1. what is derived from the store moves into `spaces/.incoming`, then the store;
+//! 1. the note of the last commit moves into `spaces/.incoming`, then the store;
 //! 2. `.incoming` gets its name as a space;
 //! 3. `current` names it (until then it is current for being the only one).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CURRENT, Space, change, lock, space, space_dir};
+use super::{CURRENT, change, lock, space, space_dir};
 use crate::error::{Error, Result};
-use crate::files::sync_dir;
-use crate::index::Index;
+use crate::files::{remove_matching, sync_dir};
 use crate::open::{absent, read_header};
 use crate::store::Store;
 use crate::types::{Identity, OpenOptions};
-use crate::{flat, graph_files, witness};
+use crate::witness;
+use crate::writer::{WriterLock, is_of_earlier_version};
 
 /// Where the old index is gathered.
 const INCOMING: &str = ".incoming";
@@ -23,12 +23,12 @@ const INCOMING: &str = ".incoming";
 /// Makes an index of the old layout in `dir` a space, if there is one.
 pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
     let incoming = space_dir(dir, INCOMING);
-    let pending = || Store::exists(dir) || incoming.exists();
-    if !pending() {
+    let pending = || Ok(Store::exists(dir)? || incoming.exists());
+    if !pending()? {
         return Ok(());
     }
     let _alone = lock::alone(dir)?;
-    if Store::exists(dir) {
+    if Store::exists(dir)? {
         let Some(identity) = peek(dir, opts)? else {
             return match witness::last(dir) {
                 // Its maker was killed before it held anything.
@@ -43,11 +43,11 @@ pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
         free_name(dir, &identity)?;
         gather(dir, &incoming, opts)?;
     }
-    if !pending() {
+    if !pending()? {
         // Another process was faster.
         return Ok(());
     }
-    if !Store::exists(&incoming) {
+    if !Store::exists(&incoming)? {
         // Nothing was moved, or something else took the store away.
         return if witness::last(&incoming).is_none() {
             remove(dir, &incoming)
@@ -60,16 +60,6 @@ pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
     change::rename(dir, &incoming, &space_dir(dir, &name), opts)?;
     // Beside spaces of other models (it was put there from a backup, say) it changes nothing about which is current.
     if dir.join(CURRENT).exists() { Ok(()) } else { change::write_current(dir, &name) }
-}
-
-/// The index of the old layout in `dir`, where it lies, for disks on which nothing can be moved.
-pub(super) fn space_in_place(dir: &Path, opts: &OpenOptions) -> Result<Option<Space>> {
-    let incoming = space_dir(dir, INCOMING);
-    let Some(path) = [dir.to_path_buf(), incoming].into_iter().find(|place| Store::exists(place)) else {
-        return Ok(None);
-    };
-    let identity = Index::open_read_only(&path, None, opts)?.header().identity.clone();
-    Ok(Some(Space { name: space::name_of(&identity), path }))
 }
 
 /// What made the vectors of the store in `dir`; None if it is empty.
@@ -94,15 +84,16 @@ fn free_name(dir: &Path, identity: &Identity) -> Result<String> {
 /// Moves the index in `dir` into `incoming`, the store last: an earmark that knows no spaces sees a whole index or none.
 fn gather(dir: &Path, incoming: &PathBuf, opts: &OpenOptions) -> Result<()> {
     fs::create_dir_all(incoming).map_err(|e| Error::io(dir, incoming, e))?;
-    let _unused = Store::lock_alone(dir, opts)?;
-    let entries = fs::read_dir(dir).map_err(|e| Error::io(dir, dir, e))?;
-    let is_derived =
-        |name: &str| name == witness::NAME || name == flat::NAME || graph_files::is_file_of_graph(name);
-    let derived = entries.flatten().map(|entry| entry.file_name());
-    let derived = derived.filter(|name| name.to_str().is_some_and(is_derived));
-    for name in derived.chain([Store::folder(Path::new("")).into_os_string()]) {
+    let alone = WriterLock::take(dir, opts)?;
+    // What earlier versions derived from the store is of no use any more.
+    remove_matching(dir, is_of_earlier_version);
+    for name in [witness::NAME.into(), Store::folder(Path::new("")).into_os_string()] {
         let from = dir.join(&name);
-        fs::rename(&from, incoming.join(&name)).map_err(|e| Error::io(dir, &from, e))?;
+        match fs::rename(&from, incoming.join(&name)) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            moved => moved.map_err(|e| Error::io(dir, &from, e))?,
+        }
     }
+    alone.remove();
     sync_dir(incoming).and_then(|()| sync_dir(dir)).map_err(|e| Error::io(dir, incoming, e))
 }

@@ -1,4 +1,4 @@
-//! Several models side by side: a folder of spaces, each an [`crate::Index`] of one model's vectors, and a note which of
+//! Several models side by side: a folder of spaces, each an index of one model's vectors, and a note which of
 //! them is current.
 //!
 //! ```text
@@ -41,17 +41,15 @@ const CURRENT: &str = "current";
 pub struct Collection {
     dir: PathBuf,
     opts: OpenOptions,
-    /// The only space, where it lies in an old layout on a disk that cannot be written.
-    in_place: Option<Space>,
 }
 
 impl Collection {
     /// The collection in `dir`, which must have a space. An index from before there were spaces becomes one, by
-    /// renaming; where the disk cannot be written it is left as it is, and read from there.
+    /// renaming.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; [`Error::TwoStores`]; those of [`crate::Index::open`] for an index of
-    /// the old layout.
+    /// [`Error::NotFound`] where there is none; [`Error::TwoStores`]; [`Error::Unpublished`] for an index of the old
+    /// layout on a disk that cannot be written; those of [`crate::Writer::open`] for other trouble with one.
     pub fn open(dir: &Path, opts: &OpenOptions) -> Result<Self> {
         let collection = Self::open_or_new(dir, opts)?;
         if collection.spaces()?.is_empty() { Err(absent(dir)) } else { Ok(collection) }
@@ -62,14 +60,13 @@ impl Collection {
     /// # Errors
     /// As [`Self::open`], without [`Error::NotFound`].
     pub fn open_or_new(dir: &Path, opts: &OpenOptions) -> Result<Self> {
-        let in_place = match migrate::migrate(dir, opts) {
-            Ok(()) => None,
+        match migrate::migrate(dir, opts) {
             Err(e) if e.is_not_writable() || matches!(e, Error::DiskFull { .. }) => {
-                Some(migrate::space_in_place(dir, opts)?.ok_or(e)?)
+                return Err(Error::Unpublished { dir: dir.to_path_buf() });
             }
-            Err(e) => return Err(e),
-        };
-        Ok(Self { dir: dir.to_path_buf(), opts: opts.clone(), in_place })
+            migrated => migrated?,
+        }
+        Ok(Self { dir: dir.to_path_buf(), opts: opts.clone() })
     }
 
     /// Whether something in `dir` is a collection's, finished or not.
@@ -95,9 +92,6 @@ impl Collection {
     /// # Errors
     /// [`Error::Io`].
     pub fn spaces(&self) -> Result<Vec<Space>> {
-        if let Some(space) = &self.in_place {
-            return Ok(vec![space.clone()]);
-        }
         let folder = self.dir.join(SPACES);
         let entries = match fs::read_dir(&folder) {
             Err(e) if is_absent(&e) => return Ok(Vec::new()),
@@ -122,7 +116,7 @@ impl Collection {
     /// [`Error::NotFound`], [`Error::NoCurrentSpace`], [`Error::Io`].
     pub fn current(&self) -> Result<Space> {
         let spaces = self.spaces()?;
-        let named = if self.in_place.is_some() { None } else { self.read_current()? };
+        let named = self.read_current()?;
         let known = spaces.iter().map(|space| space.name.clone()).collect();
         match (named, spaces.as_slice()) {
             (None, []) => Err(absent(&self.dir)),

@@ -14,7 +14,7 @@ const MODEL_CHARS: usize = 64;
 pub struct Space {
     /// The name of its folder: the model's id, `-`, and eight hexadecimal digits that tell versions of it apart.
     pub name: String,
-    /// Its folder, an [`crate::Index`].
+    /// Its folder, an index: see [`crate::Snapshot`] and [`crate::Writer`].
     pub path: PathBuf,
 }
 

@@ -1,7 +1,8 @@
 //! What the tests share.
 
 use earmark_index::{
-    Change, ClipMeta, Hit, Identity, Index, OpenOptions, SearchMode, SearchRequest, Segment,
+    Change, ClipMeta, Hit, Identity, IndexReader, IndexWriter, OpenOptions, SearchMode, SearchRequest,
+    Segment, Snapshot, Writer,
 };
 
 pub(crate) fn identity(dim: usize) -> Identity {
@@ -69,15 +70,30 @@ pub(crate) fn put(path: &str, rng: &mut Rng, dim: usize, segments: usize) -> Cha
 }
 
 /// An index of `clips` clips with `segments` segments each.
-pub(crate) fn filled(dir: &std::path::Path, dim: usize, clips: usize, segments: usize) -> Index {
-    let index = Index::create_or_open(dir, &identity(dim), &OpenOptions::default()).unwrap();
+pub(crate) fn filled(dir: &std::path::Path, dim: usize, clips: usize, segments: usize) -> Writer {
+    let index = Writer::create_or_open(dir, &identity(dim), &OpenOptions::default()).unwrap();
     let mut rng = Rng(3);
     let changes = (0..clips).map(|i| put(&format!("/{i}.wav"), &mut rng, dim, segments));
     index.apply(changes.collect()).unwrap();
     index
 }
 
-pub(crate) fn search(index: &Index, query: &[f32], mode: SearchMode) -> Vec<Hit> {
+/// Opens the index as any other process would, and searches it.
+pub(crate) fn search_at(dir: &std::path::Path, query: &[f32], mode: SearchMode) -> Vec<Hit> {
     let request = SearchRequest { mode, collapse: false, ..SearchRequest::default() };
-    index.search(query, &request).unwrap().hits
+    Snapshot::open(dir, None, &OpenOptions::default()).unwrap().search(query, &request).unwrap().hits
+}
+
+/// Expects that the store and what is published of it are sound and the same.
+pub(crate) fn expect_clean(index: &Writer) {
+    let stored = index.audit().unwrap();
+    assert!(stored.is_clean(), "{stored:?}");
+    let published = index.snapshot().unwrap().audit().unwrap();
+    assert!(published.is_clean(), "{published:?}");
+    assert_eq!((stored.clips, stored.segments), (published.clips, published.segments));
+}
+
+pub(crate) fn search(index: &Writer, query: &[f32], mode: SearchMode) -> Vec<Hit> {
+    let request = SearchRequest { mode, collapse: false, ..SearchRequest::default() };
+    index.snapshot().unwrap().search(query, &request).unwrap().hits
 }

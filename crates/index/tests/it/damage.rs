@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use earmark_index::{Error, Hit, Index, IndexEvent, OpenOptions, SearchMode};
+use earmark_index::{
+    Change, Error, Filter, IndexEvent, IndexReader, IndexWriter, OpenOptions, SearchMode, SearchRequest,
+    Snapshot, Writer,
+};
 
 use crate::common::{Rng, filled, identity, search};
 
@@ -34,86 +37,233 @@ fn cut(path: &Path, divisor: usize) {
     fs::write(path, &bytes[..bytes.len() / divisor]).unwrap();
 }
 
-fn derived_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(dir)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .filter(|p| p.is_file() && !p.ends_with("last-commit"))
-        .collect();
+fn published_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(dir.join("published")).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     files
 }
 
-fn exact_and_graph(index: &Index) -> (Vec<Hit>, Vec<Hit>) {
-    let query = Rng(42).clustered(DIM, 20);
-    (search(index, &query, SearchMode::Exact), search(index, &query, SearchMode::Graph))
-}
-
+/// Damage to any published file, in any way: a reader that may write has it made anew, one that may not says so.
 #[test]
-fn derived_files_are_never_trusted() {
-    let dir = tempfile::tempdir().unwrap();
-    let opts = OpenOptions { graph_min_rows: 1000, ..OpenOptions::default() };
-    let index = filled(dir.path(), DIM, 600, 4);
-    let (truth, _) = exact_and_graph(&index);
+fn published_files_are_never_trusted() {
+    let whole = tempfile::tempdir().unwrap();
+    let index = filled(whole.path(), DIM, 300, 4);
+    index.apply(vec![Change::Remove(7)]).unwrap();
+    let query = Rng(42).clustered(DIM, 20);
+    let truth = search(&index, &query, SearchMode::Exact);
     drop(index);
-    let names: Vec<String> = derived_files(dir.path())
+    let kinds: Vec<String> = published_files(whole.path())
         .iter()
-        .map(|p| p.file_name().unwrap().to_string_lossy().chars().take(6).collect())
+        .map(|p| p.extension().unwrap_or_default().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(names, ["graph-", "graph-", "graph.", "vector"]);
-
-    for file in 0..4 {
+    assert_eq!(kinds.iter().filter(|k| *k == "segment").count(), 2, "{kinds:?}");
+    assert!(kinds.iter().any(|k| k == "dead"), "{kinds:?}");
+    for file in 0..kinds.len() {
         for (way, damage) in WAYS {
-            let path = derived_files(dir.path())[file].clone();
+            let dir = tempfile::tempdir().unwrap();
+            copy_tree(whole.path(), dir.path());
+            let path = published_files(dir.path())[file].clone();
             damage(&path);
-            let index = Index::open(dir.path(), None, &opts).unwrap();
-            let (exact, graph) = exact_and_graph(&index);
-            assert_eq!(exact, truth, "{way}: {}", path.display());
-            assert_eq!(graph.len(), truth.len());
-            let events = index.take_events();
-            let told = events.iter().any(|e| matches!(e, IndexEvent::GraphBuilt { .. }));
-            assert!(told, "{way}: {}: {events:?}", path.display());
-            let reread = events.iter().any(|e| matches!(e, IndexEvent::VectorsReread { .. }));
-            assert_eq!(reread, file == 3, "{way}: {events:?}");
-            assert!(index.audit().unwrap().is_clean());
-            drop(index);
-            // And what was made anew is used.
-            let index = Index::open(dir.path(), None, &opts).unwrap();
-            assert_eq!(exact_and_graph(&index).0, truth);
-            assert_eq!(index.take_events(), []);
-            assert_eq!(derived_files(dir.path()).len(), 4);
+            let how = format!("{way}: {}", path.display());
+            // Where damage is found only when the part is read, the search says so.
+            let searched = Snapshot::open(dir.path(), None, &OpenOptions::default())
+                .and_then(|snapshot| Ok((snapshot.search(&query, &all())?.hits, snapshot.take_events())));
+            match searched {
+                Ok((hits, _)) => assert_eq!(hits, truth, "{how}"),
+                Err(e) => assert!(matches!(e, Error::Published { .. }), "{how}: {e:?}"),
+            }
+            // What no search came across, an audit finds.
+            let writer = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+            if !writer.snapshot().unwrap().audit().unwrap().is_clean() {
+                writer.rebuild().unwrap();
+            }
+            drop(writer);
+            let writer = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+            crate::common::expect_clean(&writer);
+            assert_eq!(search(&writer, &query, SearchMode::Auto), truth, "{how}");
         }
     }
 }
 
 #[test]
-fn a_store_from_a_backup_does_not_get_the_newer_vectors() {
-    let (dir, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let index = filled(dir.path(), DIM, 600, 4);
-    index.refresh_graph().unwrap();
+fn damaged_codes_cost_time_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = filled(dir.path(), DIM, 100, 4);
+    let query = Rng(42).clustered(DIM, 20);
+    let truth = search(&index, &query, SearchMode::Exact);
     drop(index);
-    copy(&dir.path().join("store"), backup.path());
-    // Two ways on from the backup: sequence numbers are the same, vectors are not.
-    let opts = OpenOptions::default();
-    let more = |seed| {
-        let mut rng = Rng(seed);
-        (0..700).map(move |i| crate::common::put(&format!("/more{i}.wav"), &mut rng, DIM, 4)).collect()
-    };
-    let index = Index::open(dir.path(), None, &opts).unwrap();
-    index.apply(more(1)).unwrap();
-    index.refresh_graph().unwrap();
+    let segment = published_files(dir.path()).into_iter().find(|p| p.extension().is_some()).unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    // Part 8; its offset is in the header.
+    let at = bytes.as_chunks::<8>().0[(56 + 8 * 16) / 8];
+    bytes[u64::from_le_bytes(at) as usize + 5] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let snapshot = Snapshot::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(snapshot.search(&query, &all()).unwrap().hits, truth);
+    }
+    let events = snapshot.take_events();
+    assert!(matches!(events[..], [IndexEvent::CodesDamaged { .. }]), "{events:?}");
+    assert!(!snapshot.audit().unwrap().is_clean());
+}
+
+/// Every single byte of a segment: its damage is found by an audit, and no search gives a wrong answer.
+#[test]
+fn no_damaged_byte_of_a_segment_goes_unnoticed() {
+    let whole = tempfile::tempdir().unwrap();
+    let index = filled(whole.path(), 8, 3, 2);
+    index.apply(vec![Change::Fail(failure("/bad.wav"))]).unwrap();
+    index.rebuild().unwrap();
+    let query = Rng(42).clustered(8, 20);
+    let truth = search(&index, &query, SearchMode::Exact);
+    drop(index);
+    let segment = published_files(whole.path()).into_iter().find(|p| p.extension().is_some()).unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    let mut unused = 0;
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x20;
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("published")).unwrap();
+        fs::copy(segment.with_file_name("list"), dir.path().join("published/list")).unwrap();
+        fs::write(dir.path().join("published").join(segment.file_name().unwrap()), &damaged).unwrap();
+        let snapshot = match Snapshot::open(dir.path(), None, &OpenOptions::default()) {
+            Ok(snapshot) => snapshot,
+            Err(Error::Published { .. }) => continue,
+            Err(e) => panic!("byte {at}: {e:?}"),
+        };
+        match snapshot.search(&query, &all()) {
+            Ok(response) => assert_eq!(response.hits, truth, "byte {at}"),
+            Err(e) => assert!(matches!(e, Error::Published { .. }), "byte {at}: {e:?}"),
+        }
+        // Between the parts there are zeros that nobody reads.
+        if snapshot.audit().unwrap().is_clean() {
+            assert_eq!(bytes[at], 0, "byte {at} of {}", bytes.len());
+            unused += 1;
+        }
+    }
+    assert!(unused < 10 * 64, "{unused} bytes are not checked");
+}
+
+fn failure(path: &str) -> earmark_index::Failure {
+    earmark_index::Failure {
+        path: path.into(),
+        size: 1,
+        mtime_ns: 2,
+        reason: "no sound in it".into(),
+        kind: "empty".into(),
+        seen_unix_s: 3,
+    }
+}
+
+fn all() -> SearchRequest {
+    SearchRequest { collapse: false, ..SearchRequest::default() }
+}
+
+/// Copies a folder with all that is in it.
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target)
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// sled drops what follows a damaged record; the published files still have it.
+#[test]
+fn what_the_store_lost_comes_back_from_the_published_files() {
+    let (dir, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let index = filled(dir.path(), DIM, 60, 4);
+    index.apply(vec![Change::Fail(failure("/bad.wav"))]).unwrap();
+    drop(index);
+    copy_tree(dir.path(), backup.path());
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    let mut rng = Rng(5);
+    let put = |path: &str, rng: &mut Rng| crate::common::put(path, rng, DIM, 3);
+    index.apply((0..40).map(|i| put(&format!("/more{i}.wav"), &mut rng)).collect()).unwrap();
+    // A clip that is replaced, one that is tagged, one that goes and whose path another gets.
+    index.apply(vec![put("/5.wav", &mut rng), Change::SetTags { id: 9, tags: vec!["x".into()] }]).unwrap();
+    index.apply(vec![Change::RemoveAt("/11.wav".into()), put("/11.wav", &mut rng)]).unwrap();
+    let query = Rng(42).clustered(DIM, 20);
+    let truth = search(&index, &query, SearchMode::Exact);
+    let clips = index.snapshot().unwrap().clips(&Filter::default()).unwrap();
+    drop(index);
+    // The store goes back; the published files do not.
+    fs::remove_dir_all(dir.path().join("store")).unwrap();
+    copy_tree(&backup.path().join("store"), &dir.path().join("store"));
+    let snapshot = Snapshot::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(snapshot.clips(&Filter::default()).unwrap(), clips, "readers see all that was acknowledged");
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    let events = index.take_events();
+    assert!(matches!(events[..], [IndexEvent::BatchesRestored { batches: 3, clips: 43 }]), "{events:?}");
+    assert_eq!(index.snapshot().unwrap().clips(&Filter::default()).unwrap(), clips);
+    assert_eq!(search(&index, &query, SearchMode::Auto), truth);
+    crate::common::expect_clean(&index);
+    let ids = index.apply(vec![put("/later.wav", &mut rng)]).unwrap();
+    assert!(clips.iter().all(|clip| clip.id < ids[0]), "an id is used twice");
+    drop(index);
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(index.take_events(), []);
+}
+
+/// Without published files that could help, the loss is told until somebody has answered for it.
+#[test]
+fn what_is_lost_for_good_is_told_by_every_reader() {
+    let (dir, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(filled(dir.path(), DIM, 20, 2));
+    copy_tree(dir.path(), backup.path());
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    for i in 0..3 {
+        index.apply(vec![crate::common::put(&format!("/more{i}.wav"), &mut Rng(i), DIM, 3)]).unwrap();
+    }
     drop(index);
     fs::remove_dir_all(dir.path().join("store")).unwrap();
-    copy(backup.path(), &dir.path().join("store"));
-    let index = Index::open(dir.path(), None, &opts).unwrap();
-    for _ in 0..3 {
-        index.apply(more(2)).unwrap();
+    copy_tree(&backup.path().join("store"), &dir.path().join("store"));
+    fs::write(dir.path().join("published/list"), b"nothing").unwrap();
+    let lost = [IndexEvent::BatchesLost { lost: 3 }];
+    for _ in 0..2 {
+        let snapshot = Snapshot::open(dir.path(), None, &OpenOptions::default()).unwrap();
+        assert!(snapshot.take_events().iter().any(|e| lost.contains(e)));
+        assert_eq!(snapshot.stats().unwrap().lost, 3);
+        assert!(!snapshot.audit().unwrap().is_clean());
     }
-    let audit = index.audit().unwrap();
-    assert!(audit.is_clean(), "{audit:?}");
+    // Not even the useless files are deleted.
+    let kept = |e: std::io::Result<fs::DirEntry>| {
+        e.unwrap().file_name().to_string_lossy().starts_with("published.damaged-")
+    };
+    assert!(fs::read_dir(dir.path()).unwrap().any(kept));
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(index.take_events(), lost);
+    index.apply(vec![crate::common::put("/new.wav", &mut Rng(9), DIM, 3)]).unwrap();
+    assert!(!index.snapshot().unwrap().audit().unwrap().is_clean(), "a write made it forgotten");
+    index.rebuild().unwrap();
+    crate::common::expect_clean(&index);
+}
+
+/// Two ways on from one backup: sequence numbers are the same, vectors are not.
+#[test]
+fn a_store_that_went_another_way_does_not_get_the_vectors_of_the_first() {
+    let (dir, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(filled(dir.path(), DIM, 60, 4));
+    copy_tree(dir.path(), backup.path());
+    let more = |seed| -> Vec<Change> {
+        let mut rng = Rng(seed);
+        (0..70).map(move |i| crate::common::put(&format!("/more{i}.wav"), &mut rng, DIM, 4)).collect()
+    };
+    for (place, seed) in [(dir.path(), 1), (backup.path(), 2)] {
+        let index = Writer::open(place, None, &OpenOptions::default()).unwrap();
+        (0..seed).for_each(|_| drop(index.apply(more(seed)).unwrap()));
+    }
+    fs::remove_dir_all(dir.path().join("store")).unwrap();
+    copy_tree(&backup.path().join("store"), &dir.path().join("store"));
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
     let events = index.take_events();
-    let told = [IndexEvent::BatchesLost { lost: 1 }, IndexEvent::VectorsReread { reason: "stale".into() }];
-    assert_eq!(events, told);
+    assert!(matches!(events[..], [IndexEvent::PublishedAnew { .. }]), "{events:?}");
+    crate::common::expect_clean(&index);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -138,7 +288,7 @@ fn a_damaged_store_is_an_error_or_says_what_it_lost() {
 #[test]
 fn flipped_bits_are_never_silent() {
     let whole = tempfile::tempdir().unwrap();
-    let index = Index::create_or_open(whole.path(), &identity(DIM), &OpenOptions::default()).unwrap();
+    let index = Writer::create_or_open(whole.path(), &identity(DIM), &OpenOptions::default()).unwrap();
     let mut rng = Rng(11);
     for i in 0..60 {
         let put = |j| crate::common::put(&format!("/{i}-{j}.wav"), &mut rng, DIM, 8);
@@ -160,9 +310,10 @@ fn flipped_bits_are_never_silent() {
     }
 }
 
-/// Opens a damaged index: all the clips are there and sound, or it says what is wrong.
+/// Opens a damaged store, without published files: all the clips are there and sound, or it says what is wrong.
 fn check_damaged(dir: &Path, clips: usize, how: &str) {
-    let index = match Index::open(dir, Some(&identity(DIM)), &OpenOptions::default()) {
+    let _ = fs::remove_dir_all(dir.join("published"));
+    let index = match Writer::open(dir, Some(&identity(DIM)), &OpenOptions::default()) {
         Ok(index) => index,
         Err(e) => {
             println!("{how}: {e}");
@@ -183,13 +334,44 @@ fn check_damaged(dir: &Path, clips: usize, how: &str) {
     }
 }
 
+/// sled makes its page table's snapshots and its settings anew; without the damaged file all clips are back.
+#[test]
+fn a_damaged_file_that_sled_can_do_without_is_kept_aside() {
+    let whole = tempfile::tempdir().unwrap();
+    drop(filled(whole.path(), DIM, 100, 4));
+    // Opened and closed once more, so that there is a snapshot.
+    drop(Writer::open(whole.path(), None, &OpenOptions::default()).unwrap());
+    let names: Vec<String> = fs::read_dir(whole.path().join("store"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("snap.") || name == "conf")
+        .collect();
+    assert!(names.len() >= 2, "{names:?}");
+    for name in names {
+        let dir = tempfile::tempdir().unwrap();
+        copy_tree(whole.path(), dir.path());
+        let path = dir.path().join("store").join(&name);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let index =
+            Writer::open(dir.path(), None, &OpenOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let events = index.take_events();
+        crate::common::expect_clean(&index);
+        assert_eq!(index.snapshot().unwrap().stats().unwrap().clips, 100, "{name}");
+        let [IndexEvent::StoreMended { file }] = &events[..] else { panic!("{name}: {events:?}") };
+        assert_eq!(fs::read(file).unwrap(), bytes, "the damaged file is not kept");
+    }
+}
+
 #[test]
 fn an_unfinished_snapshot_does_not_shut_the_store() {
     let dir = tempfile::tempdir().unwrap();
     drop(filled(dir.path(), DIM, 100, 4));
     let unfinished = dir.path().join("store/snap.FFFFFFFFFFFFFFFF.generating");
     fs::write(&unfinished, b"cut off").unwrap();
-    let index = Index::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
     assert_eq!(index.audit().unwrap().clips, 100);
     assert!(!unfinished.exists());
 }

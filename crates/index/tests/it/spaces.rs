@@ -4,7 +4,9 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use earmark_index::{Collection, Error, Identity, Index, OpenOptions, Space};
+use earmark_index::{
+    Collection, Error, Identity, IndexReader, IndexWriter, OpenOptions, Snapshot, Space, Writer,
+};
 
 use crate::common::{Rng, identity, put};
 
@@ -22,14 +24,14 @@ fn of_model(model_id: &str, manifest: &str) -> Identity {
 /// Makes a space with `clips` clips in it.
 fn filled(collection: &Collection, identity: &Identity, clips: usize) -> Space {
     let space = collection.make(identity).unwrap();
-    let index = Index::open(&space.path, Some(identity), &options()).unwrap();
+    let index = Writer::open(&space.path, Some(identity), &options()).unwrap();
     let mut rng = Rng(1);
     index.apply((0..clips).map(|i| put(&format!("/{i}.wav"), &mut rng, DIM, 2)).collect()).unwrap();
     space
 }
 
 fn clips(space: &Space) -> usize {
-    Index::open_read_only(&space.path, None, &options()).unwrap().stats().unwrap().clips
+    Snapshot::open(&space.path, None, &options()).unwrap().stats().unwrap().clips
 }
 
 fn names(collection: &Collection) -> Vec<String> {
@@ -109,14 +111,14 @@ fn without_a_note_the_only_space_is_current_and_of_several_none() {
 }
 
 #[test]
-fn a_space_in_use_is_not_dropped() {
+fn a_space_that_is_being_written_is_not_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let collection =
         Collection::open_or_new(dir.path(), &OpenOptions { lock_wait: Duration::ZERO, ..options() }).unwrap();
     let opened = Collection::open_or_new(dir.path(), &options()).unwrap();
     filled(&opened, &of_model("one", "a"), 1);
     let beside = filled(&opened, &of_model("two", "a"), 4);
-    let used = Index::open(&beside.path, None, &options()).unwrap();
+    let used = Writer::open(&beside.path, None, &options()).unwrap();
     assert!(matches!(collection.drop_space(&beside), Err(Error::Locked { .. })));
     drop(used);
     assert_eq!(clips(&beside), 4);

@@ -9,6 +9,7 @@ use earmark_engine::classify::{
 };
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Keep, Span};
+use earmark_index::IndexReader as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -195,7 +196,7 @@ struct Judge {
 
 impl Judge {
     fn clip(&self, id: u64) -> ApiResult<ClassifiedDto> {
-        let segments = self.open.index.segments(id)?;
+        let segments = self.open.index().segments(id)?;
         let name = id.to_string();
         if segments.is_empty() {
             let error = ApiError::new(crate::error::Kind::Undecodable, "the clip has no sound in the index");

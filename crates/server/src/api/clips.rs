@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{WalkOptions, walk};
-use earmark_index::{Change, Clip, Index};
+use earmark_index::{Change, Clip, IndexReader, IndexWriter as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -84,7 +84,7 @@ pub(crate) async fn list(
     let after = page.cursor.as_deref().map(|cursor| read_cursor(query.sort, cursor)).transpose()?;
     let filter = FilterDto::from(filter).into_filter()?;
     let work = move || {
-        let mut clips = open.index.clips_matching(&filter)?;
+        let mut clips = open.index().clips(&filter)?;
         if let Some(q) = query.q.filter(|q| !q.is_empty()) {
             let q = q.to_lowercase();
             clips.retain(|clip| clip.meta.path.to_lowercase().contains(&q));
@@ -104,8 +104,7 @@ pub(crate) async fn list(
         keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let last = keyed.last().filter(|_| more).map(|(key, _)| key);
         let next_cursor = last.map(|key| write_cursor(query.sort, key)).transpose()?;
-        let items =
-            keyed.iter().map(|(_, clip)| ClipDto::new(&open.index, clip)).collect::<ApiResult<Vec<_>>>()?;
+        let items = keyed.iter().map(|(_, clip)| ClipDto::new(clip)).collect();
         Ok(Json(ClipPage { items, next_cursor, total }))
     };
     app.inner.searches.run(work).await
@@ -126,7 +125,7 @@ fn read_cursor(sort: SortDto, cursor: &str) -> ApiResult<(String, u64)> {
 }
 
 /// A clip by its id, or 404.
-pub(crate) fn find(index: &Index, id: u64) -> ApiResult<Clip> {
+pub(crate) fn find(index: &dyn IndexReader, id: u64) -> ApiResult<Clip> {
     index.clip(id)?.ok_or_else(|| ApiError::not_found("clip", id))
 }
 
@@ -135,7 +134,7 @@ pub(crate) fn find(index: &Index, id: u64) -> ApiResult<Clip> {
     responses((status = 200, body = ClipDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<ClipDto>> {
     let open = app.library()?;
-    app.inner.searches.run(move || Ok(Json(ClipDto::new(&open.index, &find(&open.index, id)?)?))).await
+    app.inner.searches.run(move || Ok(Json(ClipDto::new(&find(&*open.index(), id)?)))).await
 }
 
 /// What to change of a clip.
@@ -158,8 +157,8 @@ pub(crate) async fn patch(
     let open = app.library()?;
     let tags = check_tags(&change.tags)?;
     let work = move || {
-        open.index.apply(vec![Change::SetTags { id, tags }])?;
-        Ok(Json(ClipDto::new(&open.index, &find(&open.index, id)?)?))
+        open.live.write()?.apply(vec![Change::SetTags { id, tags }])?;
+        Ok(Json(ClipDto::new(&find(&*open.index(), id)?)))
     };
     app.inner.searches.run(work).await
 }
@@ -170,7 +169,7 @@ pub(crate) async fn patch(
 pub(crate) async fn delete(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<StatusCode> {
     let open = app.library()?;
     let work = move || {
-        open.index.apply(vec![Change::Remove(id)])?;
+        open.live.write()?.apply(vec![Change::Remove(id)])?;
         Ok(StatusCode::NO_CONTENT)
     };
     app.inner.searches.run(work).await
@@ -221,7 +220,7 @@ pub(crate) async fn upload(
             let _ = std::fs::remove_file(&path);
         }
         let clip = clip?;
-        Ok((StatusCode::CREATED, Json(ClipDto::new(&open.index, &clip)?)))
+        Ok((StatusCode::CREATED, Json(ClipDto::new(&clip))))
     };
     app.inner.encodes.run(work).await
 }
@@ -264,12 +263,14 @@ fn index_one(open: &Arc<Open>, path: &Path, tags: Vec<String>) -> ApiResult<Clip
     open.engine.embed_file(path, None).map_err(|e| hide_folder(e.into(), path))?;
     let walked = walk(&[path.to_path_buf()], &WalkOptions { any_extension: true, ..WalkOptions::default() })?;
     let options = IngestOptions { tags, ..IngestOptions::default() };
-    let report = ingest(&open.engine, &open.index, walked, &options, &AtomicBool::new(false), |_| {})?;
+    let writer = open.live.write()?;
+    let report = ingest(&open.engine, &*writer, walked, &options, &AtomicBool::new(false), |_| {})?;
     if let Some(failed) = report.failed.first() {
         return Err(hide_folder(ApiError::new(Kind::Undecodable, failed.reason.clone()), path));
     }
     let text = path.to_str().unwrap_or_default();
-    open.index.clip_by_path(text)?.ok_or_else(|| ApiError::internal("the clip is not in the index"))
+    let clip = writer.snapshot()?.clip_by_path(text)?;
+    clip.ok_or_else(|| ApiError::internal("the clip is not in the index"))
 }
 
 /// Calls the file what the client calls it.

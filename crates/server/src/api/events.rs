@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use earmark_engine::Source;
 use earmark_engine::events::{EventOptions, find_events, listen};
+use earmark_index::IndexReader as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -145,7 +146,7 @@ pub(crate) async fn events(
     let (source, permit) = match (request.clip_id, files.pop(), files.is_empty()) {
         (Some(id), None, _) => {
             let id = clip_id("clip_id", &id)?;
-            let clip = open.index.clip(id)?.ok_or_else(|| ApiError::not_found("clip", id))?;
+            let clip = open.index().clip(id)?.ok_or_else(|| ApiError::not_found("clip", id))?;
             (Source::Path(app.inner.roots.clip_file(&clip.meta.path)?), None)
         }
         (None, Some(file), true) => file.into_source(),

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use earmark_index::IndexReader as _;
 
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::state::App;
@@ -33,7 +34,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> ApiResult<Response> {
     metrics.waiting_searches.set(number(app.inner.searches.load()));
     if let Ok(open) = app.library() {
         metrics.jobs.set(number(open.jobs.unfinished()));
-        let stats = app.inner.searches.run(move || Ok(open.index.stats()?)).await?;
+        let stats = app.inner.searches.run(move || Ok(open.index().stats()?)).await?;
         metrics.clips.set(number(stats.clips));
         metrics.segments.set(number(stats.segments));
     }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use earmark_engine::ingest::{IngestOptions, IngestReport};
+use earmark_index::IndexReader as _;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
@@ -314,7 +315,7 @@ pub(crate) async fn all_failures(
     let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
     let work = move || {
         let failure = |f: earmark_index::Failure| FailureDto { path: f.path, kind: f.kind, reason: f.reason };
-        Ok(Json(failure_page(open.index.failures()?.into_iter().map(failure).collect(), limit, offset)))
+        Ok(Json(failure_page(open.index().failures()?.into_iter().map(failure).collect(), limit, offset)))
     };
     app.inner.searches.run(work).await
 }

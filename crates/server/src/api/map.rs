@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use earmark_index::Filter;
+use earmark_index::{Filter, IndexReader as _, Snapshot};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -80,12 +80,13 @@ pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQue
     let limit = bounded("limit", query.limit, 1, POINTS)?;
     let inner = std::sync::Arc::clone(&app.inner);
     let work = move || {
-        let stats = open.index.stats()?;
+        let index = open.index();
+        let stats = index.stats()?;
         let key = format!("map {} {limit}", stats.commits);
         if let Some(known) = inner.renders.get(&key) {
             return Ok(known);
         }
-        let map = draw(&open, query.method, stats.clips, limit)?;
+        let map = draw(&open, &index, query.method, stats.clips, limit)?;
         let body = Bytes::from(serde_json::to_vec(&map).map_err(ApiError::internal)?);
         inner.renders.insert(key, body.clone());
         Ok(body)
@@ -94,12 +95,12 @@ pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQue
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-fn draw(open: &Open, method: MethodDto, total: usize, limit: usize) -> ApiResult<MapDto> {
+fn draw(open: &Open, index: &Snapshot, method: MethodDto, total: usize, limit: usize) -> ApiResult<MapDto> {
     let step = total.div_ceil(limit).max(1);
-    let chosen =
-        open.index.clips()?.step_by(step).map(|clip| Ok(clip?.id)).collect::<ApiResult<HashSet<u64>>>()?;
+    let clips = index.clips(&Filter::default())?;
+    let chosen: HashSet<u64> = clips.iter().step_by(step).map(|clip| clip.id).collect();
     let (mut clips, mut rows): (Vec<(u64, String)>, Vec<Vec<f32>>) = Default::default();
-    open.index.for_each_segment(&Filter::default(), |segment| {
+    index.for_each_segment(&Filter::default(), &mut |segment| {
         let id = segment.clip.id;
         if !chosen.contains(&id) {
             return true;

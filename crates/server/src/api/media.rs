@@ -1,7 +1,6 @@
 //! `/v1/clips/{id}/audio`: the file itself, whole or in ranges.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
@@ -61,9 +60,9 @@ pub(crate) struct File {
 
 /// Looks a clip's file up.
 pub(crate) async fn file(app: &App, open: &Open, id: u64) -> ApiResult<File> {
-    let (roots, index) = (app.inner.roots.clone(), Arc::clone(&open.index));
+    let (roots, index) = (app.inner.roots.clone(), open.index());
     let look = move || {
-        let clip = find(&index, id)?;
+        let clip = find(&*index, id)?;
         let path = roots.clip_file(&clip.meta.path)?;
         Ok(File { etag: etag(&path)?, path, clip })
     };

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use earmark_encoder::Embedding;
 use earmark_engine::search::{clip_vector, combine, explain};
-use earmark_index::{Hit, SearchMode, SearchRequest};
+use earmark_index::{Hit, IndexReader as _, SearchMode, SearchRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -89,12 +89,12 @@ pub(crate) struct PartDto {
 #[serde(rename_all = "lowercase")]
 #[schema(as = SearchMode)]
 pub(crate) enum ModeDto {
-    /// Whichever is faster.
+    /// By compact codes first: finds what `exact` finds.
     #[default]
     Auto,
     /// Compare everything.
     Exact,
-    /// Walk the graph; approximate.
+    /// As `auto`: this version builds no graph.
     Graph,
 }
 
@@ -228,7 +228,8 @@ async fn run(
                 collapse: plan.collapse,
                 ef: None,
             };
-            let response = open.index.search(query.as_slice(), &wanted)?;
+            let index = open.index();
+            let response = index.search(query.as_slice(), &wanted)?;
             let mut hits: Vec<Hit> = response
                 .hits
                 .into_iter()
@@ -244,7 +245,7 @@ async fn run(
                 .iter()
                 .map(|hit| {
                     let shares = if plan.explain {
-                        let shared = explain(&open.engine, &open.index, &query, hit, SHARES)?;
+                        let shared = explain(&open.engine, &*index, &query, hit, SHARES)?;
                         let share = |s: earmark_engine::search::Shared| ShareDto {
                             class: s.axis,
                             share: s.contribution,
@@ -253,7 +254,7 @@ async fn run(
                     } else {
                         None
                     };
-                    let clip = ClipDto::new(&open.index, &hit.clip)?;
+                    let clip = ClipDto::new(&hit.clip);
                     Ok(HitDto { clip, score: hit.score, start_s: hit.start_s, end_s: hit.end_s, shares })
                 })
                 .collect::<ApiResult<Vec<_>>>()?;
@@ -366,7 +367,7 @@ async fn clip_or_stretch(
     id: u64,
     range: Option<(f64, f64)>,
 ) -> ApiResult<Embedding> {
-    let clip = open.index.clip(id)?.ok_or_else(|| ApiError::not_found("clip", id))?;
+    let clip = open.index().clip(id)?.ok_or_else(|| ApiError::not_found("clip", id))?;
     let is_short = clip.meta.duration_s <= app.inner.config.limits.decode_s;
     if let (Some(range), true, Ok(file)) = (range, is_short, app.inner.roots.clip_file(&clip.meta.path)) {
         let engine = Arc::clone(&open.engine);
@@ -374,7 +375,7 @@ async fn clip_or_stretch(
     }
     let open = Arc::clone(open);
     let work = move || {
-        let vector = clip_vector(&open.engine, &open.index, id, range)?;
+        let vector = clip_vector(&open.engine, &*open.index(), id, range)?;
         vector.ok_or_else(|| ApiError::field("start_s", "the clip has no sound there"))
     };
     app.inner.searches.run(work).await

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use earmark_index::GraphState;
+use earmark_index::IndexReader as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -47,17 +47,14 @@ pub(crate) struct StatsDto {
 pub(crate) async fn stats(State(app): State<App>) -> ApiResult<Json<StatsDto>> {
     let open = app.library()?;
     let work = move || {
-        let stats = open.index.stats()?;
-        let mut bytes = 0;
-        for clip in open.index.clips()? {
-            bytes += clip?.meta.size;
-        }
-        let (header, manifest) = (open.index.header(), open.engine.model().manifest());
+        let index = open.index();
+        let stats = index.stats()?;
+        let (header, manifest) = (index.header(), open.engine.model().manifest());
         Ok(Json(StatsDto {
             clips: stats.clips,
             segments: stats.segments,
             duration_s: stats.duration_s,
-            bytes,
+            bytes: stats.file_bytes,
             disk_bytes: stats.disk_bytes,
             failures: stats.failures,
             model: header.identity.model_id.clone(),
@@ -66,7 +63,7 @@ pub(crate) async fn stats(State(app): State<App>) -> ApiResult<Json<StatsDto>> {
             calibrated: manifest.scores.calibrated,
             tagger: open.tagger.as_ref().map(|tagger| tagger.model().manifest().id.clone()),
             created_at: moment(header.created_unix_s),
-            graph: matches!(stats.graph, GraphState::Ready { .. }),
+            graph: stats.graph_rows > 0,
             version: env!("CARGO_PKG_VERSION"),
         }))
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use earmark_engine::Source;
+use earmark_index::IndexReader as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -93,7 +94,7 @@ pub(crate) async fn tag(
     let mut sounds = Vec::new();
     for id in &request.clip_ids {
         let number = clip_id("clip_ids", id)?;
-        let clip = open.index.clip(number)?.ok_or_else(|| ApiError::not_found("clip", number))?;
+        let clip = open.index().clip(number)?.ok_or_else(|| ApiError::not_found("clip", number))?;
         let path = app.inner.roots.clip_file(&clip.meta.path)?;
         sounds.push((id.clone(), Source::Path(path), None));
     }

@@ -3,45 +3,26 @@
 
 use crate::codec::{self, ClipRecord, Counters};
 use crate::error::{Error, Result};
+use crate::published::draft::Delta;
 use crate::store::{Store, Writes};
 use crate::types::{Change, ClipId, ClipMeta, Failure, Segment};
 use crate::vectors::check_unit;
-
-/// What a batch did to the clips, for the structures in memory.
-pub(crate) enum Effect {
-    /// The clip has these segments now, numbered from the record's `first_seq`; empty unless the batch keeps
-    /// them.
-    Segments { id: ClipId, record: ClipRecord, segments: Vec<Segment> },
-    /// The clip has other metadata and the same segments.
-    Meta { id: ClipId, meta: ClipMeta },
-    /// The clip is gone.
-    Gone { id: ClipId },
-}
 
 /// A batch in the making.
 pub(crate) struct Batch<'a> {
     store: &'a Store,
     dim: usize,
-    /// Whether the effects should carry the segments; a long recording's take a lot of memory.
-    keep_segments: bool,
     pub(crate) counters: Counters,
     pub(crate) writes: Writes,
-    pub(crate) effects: Vec<Effect>,
+    /// The same, for the published files.
+    pub(crate) delta: Delta,
     /// The clip that each change of a clip spoke of, in order.
     pub(crate) ids: Vec<ClipId>,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(store: &'a Store, dim: usize, counters: Counters, keep_segments: bool) -> Self {
-        Self {
-            store,
-            dim,
-            keep_segments,
-            counters,
-            writes: Writes::new(),
-            effects: Vec::new(),
-            ids: Vec::new(),
-        }
+    pub(crate) fn new(store: &'a Store, dim: usize, counters: Counters) -> Self {
+        Self { store, dim, counters, writes: Writes::new(), delta: Delta::default(), ids: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, change: Change) -> Result<()> {
@@ -68,7 +49,7 @@ impl<'a> Batch<'a> {
             },
             Change::Fail(failure) => self.fail(&failure),
             Change::ClearFailure(path) => {
-                self.clear(codec::failure_key(&path));
+                self.forget_failure(&path);
                 Ok(())
             }
         }
@@ -100,10 +81,11 @@ impl<'a> Batch<'a> {
         for (number, chunk) in (0..).zip(segments.chunks(codec::rows_per_chunk(self.dim))) {
             self.set(codec::chunk_key(id, number), codec::encode_chunk(chunk));
         }
-        self.clear(codec::failure_key(&record.meta.path));
-        self.write_clip(id, &record)?;
-        let segments = if self.keep_segments { segments } else { Vec::new() };
-        self.effects.push(Effect::Segments { id, record, segments });
+        self.forget_failure(&record.meta.path);
+        if count > 0 {
+            self.delta.vectors.insert(record.first_seq, (id, segments));
+        }
+        self.write_clip(id, record)?;
         self.ids.push(id);
         Ok(())
     }
@@ -119,10 +101,8 @@ impl<'a> Batch<'a> {
         meta.tags = with_tags(&old.meta.tags, meta.tags);
         self.clear(codec::path_key(&old.meta.path));
         self.clear(codec::hash_key(&old.meta.content_hash, id));
-        self.clear(codec::failure_key(&meta.path));
-        self.write_clip(id, &ClipRecord { meta: meta.clone(), ..old })?;
-        self.effects.push(Effect::Meta { id, meta });
-        Ok(())
+        self.forget_failure(&meta.path);
+        self.write_clip(id, ClipRecord { meta, ..old })
     }
 
     fn remove(&mut self, id: ClipId) -> Result<()> {
@@ -133,15 +113,19 @@ impl<'a> Batch<'a> {
 
     fn set_tags(&mut self, id: ClipId, mut record: ClipRecord, tags: Vec<String>) -> Result<()> {
         record.meta.tags = tags;
-        self.write_clip(id, &record)?;
-        self.effects.push(Effect::Meta { id, meta: record.meta });
-        Ok(())
+        self.write_clip(id, record)
     }
 
     fn fail(&mut self, failure: &Failure) -> Result<()> {
         check_path(&failure.path)?;
         self.set(codec::failure_key(&failure.path), codec::encode(failure)?);
+        self.delta.failures.insert(failure.path.clone(), Some(failure.clone()));
         Ok(())
+    }
+
+    fn forget_failure(&mut self, path: &str) {
+        self.clear(codec::failure_key(path));
+        self.delta.failures.insert(path.to_owned(), None);
     }
 
     fn erase(&mut self, id: ClipId) -> Result<()> {
@@ -150,20 +134,25 @@ impl<'a> Batch<'a> {
         self.clear(codec::path_key(&old.meta.path));
         self.clear(codec::hash_key(&old.meta.content_hash, id));
         self.clear(codec::clip_key(id));
-        self.effects.push(Effect::Gone { id });
+        self.delta.clips.insert(id, None);
         Ok(())
     }
 
-    fn write_clip(&mut self, id: ClipId, record: &ClipRecord) -> Result<()> {
-        self.set(codec::clip_key(id), codec::encode(record)?);
+    fn write_clip(&mut self, id: ClipId, record: ClipRecord) -> Result<()> {
+        self.set(codec::clip_key(id), codec::encode(&record)?);
         self.set(codec::path_key(&record.meta.path), codec::encode(&id)?);
         self.set(codec::hash_key(&record.meta.content_hash, id), Vec::new());
+        self.delta.clips.insert(id, Some(record));
         Ok(())
     }
 
     fn drop_segments(&mut self, id: ClipId, record: &ClipRecord) {
         for chunk in 0..codec::chunk_count(record.segments, self.dim) {
             self.clear(codec::chunk_key(id, chunk));
+        }
+        // Put by the same batch: never published.
+        if self.delta.vectors.get(&record.first_seq).is_some_and(|(clip, _)| *clip == id) {
+            self.delta.vectors.remove(&record.first_seq);
         }
     }
 
@@ -192,7 +181,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The tags a clip has, and those it is given that it has not.
+/// Union of the old and the new tags, the old ones first.
 fn with_tags(old: &[String], new: Vec<String>) -> Vec<String> {
     let mut tags = old.to_vec();
     for tag in new {

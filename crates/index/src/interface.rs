@@ -1,0 +1,82 @@
+//! What the engine asks of an index: to read it, and to change it. The local index is one answer
+//! ([`crate::Snapshot`], [`crate::Writer`]); a store on another machine is another.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::query::{Filter, SearchRequest, SearchResponse, SegmentRef};
+use crate::report::Stats;
+use crate::types::{Change, Clip, ClipId, Failure, Header, Segment};
+
+/// A committed state of an index, which does not change while it is read.
+///
+/// # Errors
+/// All methods: [`crate::Error::Published`] for damaged files, [`crate::Error::Io`].
+pub trait IndexReader: Send + Sync {
+    /// What the index says about itself.
+    fn header(&self) -> &Header;
+
+    /// The segments nearest to `query` (`[dim]`, unit length) that the filter lets through: `k` of them, or fewer only
+    /// when fewer match.
+    ///
+    /// # Errors
+    /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`],
+    /// [`crate::Error::BadFilter`].
+    fn search(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse>;
+
+    /// The clip with this id.
+    fn clip(&self, id: ClipId) -> Result<Option<Clip>>;
+
+    /// The clip at this path.
+    fn clip_by_path(&self, path: &str) -> Result<Option<Clip>>;
+
+    /// The clips whose files have this content, by id.
+    fn clips_by_hash(&self, hash: &[u8; 32]) -> Result<Vec<Clip>>;
+
+    /// The clips that `filter` lets through, by id; all of them with the default filter.
+    ///
+    /// # Errors
+    /// [`crate::Error::BadFilter`].
+    fn clips(&self, filter: &Filter) -> Result<Vec<Clip>>;
+
+    /// A clip's segments, in order.
+    ///
+    /// # Errors
+    /// [`crate::Error::UnknownClip`].
+    fn segments(&self, id: ClipId) -> Result<Vec<Segment>>;
+
+    /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in order, until
+    /// it gives `false`.
+    ///
+    /// # Errors
+    /// [`crate::Error::BadFilter`].
+    fn for_each_segment(&self, filter: &Filter, visit: &mut dyn FnMut(SegmentRef<'_>) -> bool) -> Result<()>;
+
+    /// All remembered bad files, by path.
+    fn failures(&self) -> Result<Vec<Failure>>;
+
+    /// The bad file remembered at this path.
+    fn failure(&self, path: &str) -> Result<Option<Failure>>;
+
+    /// The index in numbers.
+    fn stats(&self) -> Result<Stats>;
+}
+
+/// The right to change an index. One process has it at a time.
+pub trait IndexWriter: Send + Sync {
+    /// Makes all the changes, in order, or none of them; on return they are on disk. Gives the id of the clip that each
+    /// change spoke of, in order (those that name a path only give none).
+    ///
+    /// # Errors
+    /// [`crate::Error::UnknownClip`], [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`],
+    /// [`crate::Error::NonFinite`], [`crate::Error::BadSegment`], [`crate::Error::Limit`]: nothing was changed.
+    /// [`crate::Error::DiskFull`], [`crate::Error::Io`], [`crate::Error::Corrupt`]: the batch is not acknowledged, and
+    /// this writer takes no more changes ([`crate::Error::Failed`]); open the index again.
+    fn apply(&self, changes: Vec<Change>) -> Result<Vec<ClipId>>;
+
+    /// The index with everything that was applied.
+    ///
+    /// # Errors
+    /// [`crate::Error::DiskFull`], [`crate::Error::Io`] where what was applied could not be published.
+    fn reader(&self) -> Result<Arc<dyn IndexReader>>;
+}

@@ -1,0 +1,124 @@
+//! What is asked of an index and what it answers. No behaviour.
+
+use std::sync::Arc;
+
+use crate::types::Clip;
+
+/// Which clips a search may return. The default lets all of them through; the conditions given must all hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it
+    /// has no `/`.
+    pub path_glob: Option<String>,
+    /// The path starts with this, as text.
+    pub path_prefix: Option<String>,
+    /// Tags that must all be there, exactly.
+    pub tags: Vec<String>,
+    /// One of these formats, ignoring case. None given: any.
+    pub formats: Vec<String>,
+    /// Shortest clip, seconds, inclusive.
+    pub min_duration_s: Option<f64>,
+    /// Longest clip, seconds, inclusive.
+    pub max_duration_s: Option<f64>,
+    /// Indexed at this time or later, seconds since 1970.
+    pub indexed_since_unix_s: Option<i64>,
+}
+
+/// How to search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SearchMode {
+    /// Compare with every admitted segment by compact codes, and with those that may be among the best in full
+    /// precision. Finds what [`SearchMode::Exact`] finds.
+    #[default]
+    Auto,
+    /// Compare with every admitted segment in full precision.
+    Exact,
+    /// Use a graph where there is one, else as [`SearchMode::Auto`]. This version builds none.
+    Graph,
+}
+
+/// What to search for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchRequest {
+    /// How many hits at most (clips when `collapse`, else segments).
+    pub k: usize,
+    /// Which clips may be returned.
+    pub filter: Filter,
+    /// How to search.
+    pub mode: SearchMode,
+    /// Leave out hits that score less.
+    pub min_score: Option<f32>,
+    /// Return only the best segment of each clip.
+    pub collapse: bool,
+    /// Candidates that the graph keeps while it walks: more is slower and finds more. None: chosen from `k`.
+    pub ef: Option<usize>,
+}
+
+impl Default for SearchRequest {
+    fn default() -> Self {
+        Self {
+            k: 10,
+            filter: Filter::default(),
+            mode: SearchMode::Auto,
+            min_score: None,
+            collapse: true,
+            ef: None,
+        }
+    }
+}
+
+/// A segment that matched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// The clip it belongs to, shared between the hits of one response.
+    pub clip: Arc<Clip>,
+    /// Which of the clip's segments, from 0.
+    pub segment: u32,
+    /// Start, seconds from the clip's start.
+    pub start_s: f64,
+    /// End, seconds from the clip's start.
+    pub end_s: f64,
+    /// Cosine similarity, -1 to 1; larger is better.
+    pub score: f32,
+}
+
+/// Which way a search went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchPath {
+    /// Every admitted segment was compared by its code, the best of them in full precision.
+    Codes,
+    /// Every admitted segment was compared in full precision.
+    Exact,
+    /// A graph was walked.
+    Graph,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchResponse {
+    /// Best first; equal scores by clip id, then start.
+    pub hits: Vec<Hit>,
+    /// Which way the search went.
+    pub path: SearchPath,
+    /// Clips that the filter let through.
+    pub clips_admitted: usize,
+    /// Segments that the filter let through.
+    pub segments_admitted: usize,
+    /// Of the `k` nearest, those left out because they score less than `min_score`.
+    pub below_min_score: usize,
+}
+
+/// A stored segment, lent to a visitor.
+#[derive(Debug, Clone, Copy)]
+pub struct SegmentRef<'a> {
+    /// The clip it belongs to.
+    pub clip: &'a Clip,
+    /// Which of the clip's segments, from 0.
+    pub segment: u32,
+    /// Start, seconds from the clip's start.
+    pub start_s: f64,
+    /// End, seconds from the clip's start.
+    pub end_s: f64,
+    /// Unit vector, `[dim]`.
+    pub vector: &'a [f32],
+}

@@ -14,7 +14,7 @@ use anyhow::Result;
 use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::{Engine, EngineOptions};
 use earmark_index::{
-    Change, Collection, Filter, Identity, IndexReader, IndexWriter as _, OpenOptions, SearchMode,
+    Change, Collection, Filter, Identity, IndexReader, IndexWriter as _, OpenOptions, QueryKind, SearchMode,
     SearchRequest, Segment, Snapshot, Writer,
 };
 
@@ -109,21 +109,22 @@ fn compare(index: &dyn IndexReader, texts: Vec<Vec<f32>>) -> Result<()> {
         at += 1;
         true
     })?;
-    for (kind, queries) in [("text", texts), ("sound", sounds)] {
+    for (kind, queries) in [(QueryKind::Text, texts), (QueryKind::Sound, sounds)] {
+        let name = if kind == QueryKind::Text { "text" } else { "sound" };
         // For benches/compare: the same queries for other programs, f32 by f32.
         if let Some(folder) = std::env::var_os("EARMARK_BENCH_QUERIES") {
             let bytes: Vec<u8> = queries.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
-            std::fs::write(Path::new(&folder).join(format!("{kind}.f32")), bytes)?;
+            std::fs::write(Path::new(&folder).join(format!("{name}.f32")), bytes)?;
         }
-        let (truth, exact) = search(index, &queries, SearchMode::Exact)?;
-        print(segments, kind, "exact", &exact, 1.0);
-        for (name, mode) in [("auto", SearchMode::Auto), ("graph", SearchMode::Graph)] {
-            let (found, times) = search(index, &queries, mode)?;
+        let (truth, exact) = search(index, &queries, kind, SearchMode::Exact)?;
+        print(segments, name, "exact", &exact, 1.0);
+        for (way, mode) in [("auto", SearchMode::Auto), ("graph", SearchMode::Graph)] {
+            let (found, times) = search(index, &queries, kind, mode)?;
             let hits =
                 |(truth, found): (&Hits, &Hits)| found.iter().filter(|hit| truth.contains(hit)).count();
             let right: usize = truth.iter().zip(&found).map(hits).sum();
             let recall = right as f64 / truth.iter().map(Vec::len).sum::<usize>().max(1) as f64;
-            print(segments, kind, name, &times, recall);
+            print(segments, name, way, &times, recall);
         }
     }
     Ok(())
@@ -135,8 +136,8 @@ type Hits = Vec<(u64, u32)>;
 /// What each query finds, and how long each search took, milliseconds, sorted.
 type Found = (Vec<Hits>, Vec<f64>);
 
-fn search(index: &dyn IndexReader, queries: &[Vec<f32>], mode: SearchMode) -> Result<Found> {
-    let request = SearchRequest { k: K, mode, collapse: false, ..Default::default() };
+fn search(index: &dyn IndexReader, queries: &[Vec<f32>], kind: QueryKind, mode: SearchMode) -> Result<Found> {
+    let request = SearchRequest { k: K, kind, mode, collapse: false, ..Default::default() };
     // The first search checks what it reads.
     index.search(&queries[0], &request)?;
     let (mut found, mut times) = (Vec::new(), Vec::new());

@@ -9,6 +9,7 @@ use earmark_audio::{AudioReader, Limits};
 use earmark_index::{Clip, IndexReader as _};
 use serde::Serialize;
 
+use super::graph::GraphInfo;
 use crate::args::{Global, InfoArgs};
 use crate::units::{amount, bytes, clock, moment};
 use crate::{context, open, output};
@@ -30,7 +31,7 @@ struct IndexInfo {
     duration_s: f64,
     failures: usize,
     disk_bytes: u64,
-    graph: String,
+    graphs: Vec<GraphInfo>,
 }
 
 #[derive(Serialize)]
@@ -81,16 +82,13 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         duration_s: stats.duration_s,
         failures: stats.failures,
         disk_bytes: stats.disk_bytes,
-        graph: match stats.graph_rows {
-            0 => "none".to_owned(),
-            rows => format!("{rows} segments"),
-        },
+        graphs: stats.graphs.iter().map(|(rows, figures)| GraphInfo::of(*rows, figures)).collect(),
     };
     if json {
         return output::json(&info);
     }
     let space = space_and_others(&info);
-    let rows = [
+    let mut rows = vec![
         ("index", info.db),
         ("clips", info.clips.to_string()),
         ("segments", info.segments.to_string()),
@@ -100,8 +98,12 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         ("space", space),
         ("model", format!("{} ({} numbers a segment)", info.model, info.dim)),
         ("created", moment(info.created_unix_s)),
-        ("graph", info.graph),
     ];
+    let mut graphs = info.graphs.iter().flat_map(GraphInfo::lines).peekable();
+    if graphs.peek().is_none() {
+        rows.push(("graph", "none".to_owned()));
+    }
+    rows.extend(graphs.enumerate().map(|(n, line)| (if n == 0 { "graph" } else { "" }, line)));
     print(&rows)
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod eval;
 pub(crate) mod events;
 pub(crate) mod fit;
+mod graph;
 pub(crate) mod index;
 pub(crate) mod info;
 pub(crate) mod labels;

@@ -68,6 +68,7 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let min_score = args.min_score.unwrap_or(engine.model().manifest().scores.min_similarity);
     let request = SearchRequest {
         k: args.k,
+        kind: earmark_index::QueryKind::default(),
         filter: context::filter(&args.filter),
         mode: match args.mode {
             SearchMode::Auto => earmark_index::SearchMode::Auto,

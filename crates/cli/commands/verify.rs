@@ -8,6 +8,7 @@ use anyhow::Result;
 use earmark_index::{Error, Filter, IndexEvent, IndexReader as _, OpenOptions, Snapshot, Space, Writer};
 use serde::Serialize;
 
+use super::graph::GraphInfo;
 use crate::args::{Global, RebuildArgs, VerifyArgs};
 use crate::output::note;
 use crate::{context, open, output};
@@ -23,6 +24,8 @@ struct Report {
     /// Why the store was not checked, where it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     store_unchecked: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    graphs: Vec<GraphInfo>,
     problems: Vec<String>,
     missing_files: Vec<String>,
 }
@@ -109,6 +112,7 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
         searched: audit.searched,
         found: audit.found,
         store_unchecked,
+        graphs: audit.graphs.iter().map(|(rows, figures)| GraphInfo::of(*rows, figures)).collect(),
         problems,
         missing_files,
     })
@@ -127,6 +131,9 @@ fn print(report: &Report, name_it: bool) -> Result<()> {
     if let Some(reason) = &report.store_unchecked {
         writeln!(out, "only what readers see was checked: {reason}")?;
     }
+    for line in report.graphs.iter().flat_map(GraphInfo::lines) {
+        writeln!(out, "graph: {line}")?;
+    }
     for problem in &report.problems {
         writeln!(out, "problem: {problem}")?;
     }
@@ -141,6 +148,9 @@ fn print(report: &Report, name_it: bool) -> Result<()> {
 }
 
 pub(crate) fn rebuild(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
+    if args.graph {
+        return super::graph::rebuild_graph(global, args);
+    }
     let index = context::open_index_to_change(global, &args.wait)?;
     let report = index.rebuild()?;
     context::tell_events(index.take_events(), global);

@@ -21,6 +21,7 @@ pub mod classify;
 pub mod clip_vectors;
 pub mod events;
 pub mod fit;
+pub mod graph;
 pub mod ingest;
 pub mod label_sets;
 pub mod labels;

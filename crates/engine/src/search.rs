@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use earmark_encoder::Embedding;
-use earmark_index::{ClipId, Hit, IndexReader, SearchRequest, SearchResponse};
+use earmark_index::{ClipId, Hit, IndexReader, QueryKind, SearchRequest, SearchResponse};
 
 use crate::segment::new_parts;
 use crate::{Engine, EngineError, Span};
@@ -139,7 +139,9 @@ pub fn search(
     request: &SearchRequest,
 ) -> Result<(Embedding, SearchResponse), EngineError> {
     let query = query_vector(engine, parts)?;
-    let response = index.search(query.as_slice(), request)?;
+    let has_text = parts.iter().any(|part| matches!(part.what, Like::Text(_)));
+    let kind = if has_text { QueryKind::Text } else { QueryKind::Sound };
+    let response = index.search(query.as_slice(), &SearchRequest { kind, ..request.clone() })?;
     Ok((query, response))
 }
 

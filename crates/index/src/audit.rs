@@ -81,6 +81,7 @@ impl Snapshot {
         }
         if problems.0.is_empty() {
             self.audit_search(&mut report)?;
+            report.graphs = problems.note(self.measure_graphs())?.unwrap_or_default();
         }
         report.problems = problems.0;
         Ok(report)

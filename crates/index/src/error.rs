@@ -59,6 +59,22 @@ pub enum Error {
         received: u32,
     },
 
+    /// Another process builds graphs for this index.
+    #[error("another process is building a graph for the index at {}; let it finish, or stop it", .dir.display())]
+    GraphLocked {
+        /// The index folder.
+        dir: PathBuf,
+    },
+
+    /// A graph could not be built. Nothing else is touched by that.
+    #[error("no graph could be built in {}: {what}; searches are right without one", .dir.display())]
+    Graph {
+        /// The folder that it was built in.
+        dir: PathBuf,
+        /// What happened.
+        what: String,
+    },
+
     /// The machine's clock is before 1970, which sled cannot handle.
     #[error("the clock of this machine is before 1970; set it, then try again")]
     Clock,

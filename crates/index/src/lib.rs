@@ -40,6 +40,7 @@
 //! - `types`, `query`, `report`: what goes in, what is asked, and what the index tells of itself
 //! - `error`: what can go wrong, with remedies
 //! - `scan`, `filter`: comparing a query with every admitted row; which clips may be returned
+//! - [`GraphBuilder`] (`graph`): HNSW graphs over published segments, built by hnsw_rs
 //! - `published`: the files that readers see; `FORMAT.md` describes their bytes
 //! - `store`, `codec`: sled, and how records lie in it
 //! - `witness`: notices when sled drops acknowledged batches from a damaged log
@@ -53,6 +54,7 @@ mod contain;
 mod error;
 mod files;
 mod filter;
+mod graph;
 mod interface;
 mod live;
 mod open;
@@ -74,6 +76,7 @@ mod writer;
 
 pub use collection::{Collection, Hold, Space};
 pub use error::{Error, Result};
+pub use graph::{BuildOptions, BuildReport, Figures, GraphBuilder, KindFigures, Measured};
 pub use interface::{IndexReader, IndexWriter};
 pub use live::{LiveIndex, Writing};
 pub use query::*;

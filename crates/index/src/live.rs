@@ -25,6 +25,8 @@ struct Mark {
     bytes: u64,
     /// The file's own number, where the system has one: a replaced list is another file.
     inode: u64,
+    /// When a file in its folder came or went last: a graph may have come.
+    folder: Option<SystemTime>,
 }
 
 impl Mark {
@@ -34,7 +36,8 @@ impl Mark {
         let inode = std::os::unix::fs::MetadataExt::ino(&meta);
         #[cfg(not(unix))]
         let inode = 0;
-        Ok(Self { modified: meta.modified().ok(), bytes: meta.len(), inode })
+        let folder = path.parent().and_then(|folder| fs::metadata(folder).ok()?.modified().ok());
+        Ok(Self { modified: meta.modified().ok(), bytes: meta.len(), inode, folder })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::graph::Figures;
+
 /// Something worth telling the user that is not a failure; collected by `take_events` of [`crate::Snapshot`], [`crate::Writer`] and
 /// [`crate::LiveIndex`].
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,11 @@ pub enum IndexEvent {
         /// What was found.
         reason: String,
     },
+    /// A graph is damaged or of another version, so that searches do without.
+    GraphUnusable {
+        /// What was found.
+        reason: String,
+    },
     /// What others wrote meanwhile could not be read; what was read before still is.
     NotRefreshed {
         /// Why.
@@ -68,6 +75,9 @@ impl fmt::Display for IndexEvent {
                 write!(f, "what was written is safe, but cannot be searched yet: {reason}")
             }
             IndexEvent::CodesDamaged { reason } => write!(f, "searches are right, but slow: {reason}"),
+            IndexEvent::GraphUnusable { reason } => {
+                write!(f, "searches are right, but slower than with a graph: {reason}")
+            }
             IndexEvent::NotRefreshed { reason } => write!(f, "newer changes cannot be read: {reason}"),
         }
     }
@@ -92,8 +102,10 @@ pub struct Stats {
     pub failures: usize,
     /// Batches committed since the index was created.
     pub commits: u64,
-    /// Rows that a graph covers.
+    /// Rows that graphs cover.
     pub graph_rows: usize,
+    /// What was measured of each graph when it was built, with the rows that it covers; the largest first.
+    pub graphs: Vec<(usize, Figures)>,
     /// Acknowledged batches that are lost; see [`IndexEvent::BatchesLost`].
     pub lost: u64,
 }
@@ -120,6 +132,8 @@ pub struct AuditReport {
     pub searched: usize,
     /// Of these, found.
     pub found: usize,
+    /// What was measured of each graph, with the rows that it covers.
+    pub graphs: Vec<(usize, Figures)>,
     /// What is wrong, in words; empty when sound. At most [`crate::MAX_AUDIT_PROBLEMS`].
     pub problems: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::codec::Stamp;
 use crate::error::{Error, Result};
 use crate::filter::Matcher;
+use crate::graph::{self, Figures, GraphSearch, Graphs};
 use crate::interface::IndexReader;
 use crate::open::{absent, check_identity};
 use crate::published::layout::ClipView;
@@ -36,6 +37,7 @@ pub struct Snapshot {
     pub(crate) list: List,
     pub(crate) pieces: Pieces,
     pub(crate) coder: Arc<Coder>,
+    graphs: Graphs,
     filters: Mutex<Vec<(Filter, Arc<Passed>)>>,
     events: Mutex<Vec<IndexEvent>>,
 }
@@ -140,18 +142,36 @@ impl Snapshot {
             Ok(Piece { segment, dead, listed: *listed })
         };
         let pieces = Pieces(list.segments.iter().map(open).collect::<Result<_>>()?);
-        Ok(Self::new(dir, list, pieces, coder))
+        Ok(Self::new(dir, list, pieces, coder, before))
     }
 
-    pub(crate) fn new(dir: &Path, list: List, pieces: Pieces, coder: Arc<Coder>) -> Self {
-        let lost = (list.lost > 0).then_some(IndexEvent::BatchesLost { lost: list.lost });
+    /// What a list names, opened. `before`: a state whose graphs are open.
+    pub(crate) fn new(
+        dir: &Path,
+        list: List,
+        pieces: Pieces,
+        coder: Arc<Coder>,
+        before: Option<&Self>,
+    ) -> Self {
+        let mut events = Vec::new();
+        if list.lost > 0 {
+            events.push(IndexEvent::BatchesLost { lost: list.lost });
+        }
+        let graphs = Graphs::open(
+            &list::folder(dir),
+            &list.segments,
+            list.header.identity.dim,
+            before.map(|before| &before.graphs),
+            |reason| events.push(IndexEvent::GraphUnusable { reason }),
+        );
         Self {
             dir: dir.to_path_buf(),
+            graphs,
             list,
             pieces,
             coder,
             filters: Mutex::default(),
-            events: Mutex::new(lost.into_iter().collect()),
+            events: Mutex::new(events),
         }
     }
 
@@ -221,6 +241,70 @@ impl Snapshot {
         Ok(passed)
     }
 
+    /// What graphs find; None where none is to be used, or they find fewer than `wanted`.
+    fn by_graphs(
+        &self,
+        task: &Task<'_>,
+        request: &SearchRequest,
+        wanted: usize,
+    ) -> Result<Option<Vec<Scored>>> {
+        let plan = self.graphs.plan(request, task.admitted);
+        if !plan.has_walks() {
+            return Ok(None);
+        }
+        let search = GraphSearch { task, graphs: &self.graphs, coder: &self.coder, kind: request.kind };
+        match search.run(&plan) {
+            // Graphs and codes only save time.
+            Err(e @ Error::Published { .. }) => {
+                self.tell_once(IndexEvent::GraphUnusable { reason: e.to_string() });
+                Ok(None)
+            }
+            found => Ok(Some(found?).filter(|found| found.len() >= wanted)),
+        }
+    }
+
+    /// The folder that it is in.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Rows in the published segments, and what was measured of each graph when it was built with the rows that it
+    /// covers, the largest first.
+    #[must_use]
+    pub fn stats_of_graphs(&self) -> (usize, Vec<(usize, Figures)>) {
+        let mut graphs: Vec<_> = self.graphs.iter().map(|g| (g.points(), g.figures().clone())).collect();
+        graphs.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
+        (self.pieces.rows(), graphs)
+    }
+
+    /// Measures each graph as it is now, with the queries that it was measured with when it was built: the rows that it
+    /// covers, and what was found; the largest first.
+    ///
+    /// # Errors
+    /// [`Error::Published`], [`Error::Io`].
+    pub fn measure_graphs(&self) -> Result<Vec<(usize, Figures)>> {
+        let mut measured = Vec::new();
+        for (number, piece) in self.pieces.0.iter().enumerate() {
+            let Some(graph) = self.graphs.get(number) else { continue };
+            let then = graph.figures();
+            let (text, sound) = graph::measure(piece, graph, &self.coder, &then.texts)?;
+            measured.push((graph.points(), Figures { text, sound, ..then.clone() }));
+        }
+        measured.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
+        Ok(measured)
+    }
+
+    /// The pieces of at least so many rows without a graph; `all`: with one, too.
+    pub(crate) fn without_graph(&self, least_rows: usize, all: bool) -> impl Iterator<Item = &Piece> {
+        let pieces = self.pieces.0.iter().enumerate();
+        pieces
+            .filter(move |(number, piece)| {
+                piece.segment.rows() >= least_rows && (all || self.graphs.get(*number).is_none())
+            })
+            .map(|(_, piece)| piece)
+    }
+
     fn hits(&self, found: &[Scored]) -> Result<Vec<Hit>> {
         let mut clips: Vec<Arc<Clip>> = Vec::new();
         let mut hits = Vec::with_capacity(found.len());
@@ -272,9 +356,11 @@ impl IndexReader for Snapshot {
         let passed = self.passed(&request.filter, &matcher)?;
         let (k, collapse) = (request.k, request.collapse);
         let task = Task { pieces: &self.pieces, admitted: &passed.admitted, query, k, collapse };
-        let (mut found, path) = match request.mode {
-            SearchMode::Exact => (task.exact()?, SearchPath::Exact),
-            SearchMode::Auto | SearchMode::Graph => match task.by_codes(&self.coder) {
+        let wanted = k.min(if collapse { passed.clips } else { passed.segments });
+        let (mut found, path) = match self.by_graphs(&task, request, wanted)? {
+            Some(found) => (found, SearchPath::Graph),
+            None if request.mode == SearchMode::Exact => (task.exact()?, SearchPath::Exact),
+            None => match task.by_codes(&self.coder) {
                 // Codes only save time; the vectors may be sound.
                 Err(e @ Error::Published { .. }) => {
                     let found = task.exact()?;
@@ -356,6 +442,7 @@ impl IndexReader for Snapshot {
 
     fn stats(&self) -> Result<Stats> {
         let totals = &self.list.totals;
+        let graphs = self.stats_of_graphs().1;
         Ok(Stats {
             clips: totals.clips as usize,
             segments: totals.segments as usize,
@@ -365,7 +452,8 @@ impl IndexReader for Snapshot {
             file_bytes: totals.bytes,
             failures: totals.failures as usize,
             commits: self.list.stamp.commit,
-            graph_rows: 0,
+            graph_rows: graphs.iter().map(|(rows, _)| rows).sum(),
+            graphs,
             lost: self.list.lost,
         })
     }

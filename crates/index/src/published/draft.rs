@@ -18,6 +18,7 @@ use super::tombstones::Tombstones;
 use crate::codec::{ClipRecord, Counters};
 use crate::error::{Error, Result};
 use crate::files::{remove_matching, sync_dir};
+use crate::graph;
 use crate::random::random_u64;
 use crate::scan::codes::Coder;
 use crate::steps;
@@ -127,6 +128,15 @@ impl Draft {
         })?;
         self.pieces.0.push(piece);
         self.merge_tiers()
+    }
+
+    /// Merges all segments into one, unless they are one without dead rows.
+    pub(crate) fn merge_all(&mut self) -> Result<()> {
+        if self.pieces.0.len() > 1 || self.pieces.dead() > 0 {
+            let merged = self.merged(0, self.pieces.0.len())?;
+            self.pieces.0 = vec![merged];
+        }
+        Ok(())
     }
 
     /// Replaces the list: from here on, readers see this state. Returns the list and the pieces it names.
@@ -280,6 +290,7 @@ fn sweep(folder: &Path, list: &List) {
             super::segment::path(folder, s.name).file_name().and_then(|n| n.to_str()).map(str::to_owned),
         );
         let dead = Tombstones::path(folder, s.name, s.tombstones);
+        kept.push(graph::file_name(s.name));
         kept.extend(dead.file_name().and_then(|n| n.to_str()).map(str::to_owned));
     }
     kept.extend(list::path(Path::new("")).file_name().and_then(|n| n.to_str()).map(str::to_owned));

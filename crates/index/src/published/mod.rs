@@ -16,7 +16,7 @@ pub(crate) mod builder;
 pub(crate) mod draft;
 pub(crate) mod layout;
 pub(crate) mod list;
-mod map;
+pub(crate) mod map;
 pub(crate) mod pieces;
 pub(crate) mod segment;
 pub(crate) mod tombstones;

@@ -270,6 +270,18 @@ impl Segment {
         Ok(codes)
     }
 
+    /// The code of one row, checked; nothing if there is no such row.
+    pub(crate) fn code(&self, row: usize) -> Result<&[u8]> {
+        let at = row % CODE_BLOCK * self.code_bytes;
+        Ok(self.codes(row / CODE_BLOCK)?.get(at..at + self.code_bytes).unwrap_or_default())
+    }
+
+    /// The bytes of a row's code, to bring near: not checked.
+    pub(crate) fn peek_code(&self, row: usize) -> &[u8] {
+        let at = row * self.code_bytes;
+        self.part(Part::Codes).get(at..at + self.code_bytes).unwrap_or_default()
+    }
+
     /// Bytes of a row's codes.
     pub(crate) fn code_bytes(&self) -> usize {
         self.code_bytes

@@ -59,6 +59,11 @@ impl Coder {
         Self { dim, padded, signs: signs.collect() }
     }
 
+    /// Elements of the vectors.
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// Bytes of a row's codes, factor and error together.
     pub(crate) fn row_bytes(&self) -> usize {
         self.padded / 2 + NUMBERS_BYTES
@@ -176,7 +181,7 @@ fn hadamard(x: &mut [f32]) {
 }
 
 /// Number `i` of a fixed random sequence (splitmix64, Steele et al. 2014).
-fn mix(i: u64) -> u64 {
+pub(crate) fn mix(i: u64) -> u64 {
     let mut z = i.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -7,7 +7,7 @@
 //! a hundred or so where scores are spread out, all rows where they are all the same.
 
 pub(crate) mod codes;
-mod kernel;
+pub(crate) mod kernel;
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use codes::{CodedQuery, Coder};
 
 use crate::error::Result;
 use crate::published::layout::CODE_BLOCK;
-use crate::published::pieces::{Piece, Pieces};
+use crate::published::pieces::Pieces;
 use crate::types::ClipId;
 use crate::vectors::cosine;
 
@@ -111,17 +111,48 @@ pub(crate) struct Task<'a> {
 impl Task<'_> {
     /// The `k` best rows, best first, by way of their codes.
     pub(crate) fn by_codes(&self, coder: &Coder) -> Result<Vec<Scored>> {
-        let query = coder.query(self.query);
-        let shared = Floor::default();
-        let parts = self.in_parallel(|next| self.candidates(coder, &query, &shared, next))?;
-        let mut all: Vec<Candidate> = parts.into_iter().flatten().collect();
+        let mut all = self.scan(coder, &coder.query(self.query), &|_| true)?;
         self.prune(&mut all);
         self.compare(all)
     }
 
+    /// The rows of the wanted pieces that may be among the best.
+    pub(crate) fn scan(
+        &self,
+        coder: &Coder,
+        query: &CodedQuery,
+        wanted: &dyn Fn(usize) -> bool,
+    ) -> Result<Vec<Candidate>> {
+        let shared = Floor::default();
+        let parts = self.in_parallel(wanted, |next| self.candidates(coder, query, &shared, next))?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// Rows of one piece as candidates.
+    pub(crate) fn candidates_of(
+        &self,
+        coder: &Coder,
+        query: &CodedQuery,
+        piece: usize,
+        rows: &[u32],
+    ) -> Result<Vec<Candidate>> {
+        let segment = &self.pieces.0[piece].segment;
+        let candidate = |row: &u32| {
+            let (least, most) = coder.estimate(segment.code(*row as usize)?, query);
+            let clip = segment.row_clip(*row as usize);
+            Ok(Candidate { least, most, clip, piece: piece as u32, row: *row })
+        };
+        rows.iter().map(candidate).collect()
+    }
+
+    /// Whether a row may be returned.
+    pub(crate) fn admits(&self, piece: usize, row: usize) -> bool {
+        self.word(piece, row / 64) >> (row % 64) & 1 == 1
+    }
+
     /// The `k` best rows, best first, all compared in full precision.
     pub(crate) fn exact(&self) -> Result<Vec<Scored>> {
-        let parts = self.in_parallel(|next| {
+        let parts = self.in_parallel(&|_| true, |next| {
             let mut found = Vec::new();
             let limit = self.k.saturating_mul(2).saturating_add(1024);
             let mut floor = f32::NEG_INFINITY;
@@ -142,20 +173,20 @@ impl Task<'_> {
         Ok(self.best(parts.into_iter().flatten().collect()))
     }
 
-    /// Runs `work` on all cores; each gets a way to fetch the next piece and block. Gives what each found.
+    /// Runs `work` on all cores; each gets a way to fetch the next block of a wanted piece. Gives what each found.
     fn in_parallel<T: Send>(
         &self,
+        wanted: &dyn Fn(usize) -> bool,
         work: impl Fn(&mut dyn FnMut() -> Option<(usize, usize)>) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         // Where each piece's blocks begin, counted through all of them.
-        let blocks = |piece: &Piece| piece.segment.rows().div_ceil(CODE_BLOCK);
-        let starts: Vec<usize> = self
-            .pieces
-            .0
-            .iter()
-            .scan(0, |at, piece| Some(std::mem::replace(at, *at + blocks(piece))))
+        let rows: Vec<usize> = (self.pieces.0.iter().enumerate())
+            .map(|(number, piece)| if wanted(number) { piece.segment.rows() } else { 0 })
             .collect();
-        let all: usize = self.pieces.0.iter().map(blocks).sum();
+        let blocks = |rows: &usize| rows.div_ceil(CODE_BLOCK);
+        let starts: Vec<usize> =
+            rows.iter().scan(0, |at, rows| Some(std::mem::replace(at, *at + blocks(rows)))).collect();
+        let all: usize = rows.iter().map(blocks).sum();
         if self.k == 0 || all == 0 {
             return Ok(Vec::new());
         }
@@ -173,7 +204,7 @@ impl Task<'_> {
             };
             work(&mut next)
         };
-        let threads = threads(self.pieces.rows());
+        let threads = threads(rows.iter().sum());
         if threads == 1 {
             return Ok(vec![work_here()?]);
         }
@@ -248,7 +279,7 @@ impl Task<'_> {
     }
 
     /// Leaves out the candidates that `k` others are certainly better than; gives what a row must be able to reach.
-    fn prune(&self, found: &mut Vec<Candidate>) -> f32 {
+    pub(crate) fn prune(&self, found: &mut Vec<Candidate>) -> f32 {
         let better = |a: &Candidate, b: &Candidate| b.least.total_cmp(&a.least);
         if self.k == 0 || found.len() < self.k {
             return f32::NEG_INFINITY;
@@ -357,7 +388,7 @@ impl Floor {
 }
 
 /// A number that is the larger the larger `x` is.
-fn ordered(x: f32) -> u32 {
+pub(crate) fn ordered(x: f32) -> u32 {
     let bits = x.to_bits();
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }

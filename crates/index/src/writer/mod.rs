@@ -126,6 +126,24 @@ impl Writer {
         Ok(RebuildReport { rows, dropped_dead, seconds: start.elapsed().as_secs_f64() })
     }
 
+    /// Merges the published segments into one, so that one graph can cover them.
+    ///
+    /// # Errors
+    /// [`Error::Published`], [`Error::DiskFull`], [`Error::Io`]: what was published before is still there.
+    pub fn compact(&self) -> Result<()> {
+        let mut state = locked(&self.state);
+        if !state.is_current {
+            self.catch_up(&mut state)?;
+        }
+        let (pieces, totals) = state.published();
+        if pieces.0.len() < 2 && pieces.dead() == 0 {
+            return Ok(());
+        }
+        let mut draft = Draft::new(&self.dir, &self.header, &self.coder, pieces, totals)?;
+        draft.merge_all()?;
+        self.finish(&mut state, draft)
+    }
+
     /// Publishes a batch. What cannot be published is told, and tried again with the next one: the store has it.
     fn publish(&self, state: &mut State, delta: &Delta) {
         let published =
@@ -153,7 +171,9 @@ impl Writer {
 
     fn finish(&self, state: &mut State, draft: Draft) -> Result<()> {
         let (list, pieces) = draft.commit(&state.counters, state.lost)?;
-        state.published = Some(Arc::new(Snapshot::new(&self.dir, list, pieces, Arc::clone(&self.coder))));
+        let snapshot =
+            Snapshot::new(&self.dir, list, pieces, Arc::clone(&self.coder), state.published.as_deref());
+        state.published = Some(Arc::new(snapshot));
         state.is_current = true;
         Ok(())
     }

@@ -81,6 +81,7 @@ fn request() -> impl Strategy<Value = SearchRequest> {
     (0usize..30, filter, mode, prop::option::of(0.3f32..0.9), any::<bool>()).prop_map(
         |(k, filter, mode, min_score, collapse)| SearchRequest {
             k,
+            kind: QueryKind::default(),
             filter,
             mode,
             min_score,

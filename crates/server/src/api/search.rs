@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use earmark_encoder::Embedding;
 use earmark_engine::search::{clip_vector, combine, explain};
-use earmark_index::{Hit, IndexReader as _, SearchMode, SearchRequest};
+use earmark_index::{Hit, IndexReader as _, QueryKind, SearchMode, SearchRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -169,6 +169,7 @@ pub(crate) async fn search(
     let k = bounded("k", request.k, 1, bounds.results)?;
     let offset = offset(request.cursor.as_deref())?;
     let min_score = request.min_score.unwrap_or(Some(open.engine.model().manifest().scores.min_similarity));
+    let has_text = request.query.iter().any(|part| part.text.is_some());
     let (parts, texts) = vectors(&app, &open, request.query, files).await?;
     let plan = Plan {
         k,
@@ -179,6 +180,7 @@ pub(crate) async fn search(
         explain: request.explain,
         mode: request.mode,
         without: None,
+        has_text,
         texts,
         begun,
     };
@@ -196,6 +198,8 @@ struct Plan {
     mode: ModeDto,
     /// A clip that is not to be among the hits.
     without: Option<u64>,
+    /// Whether the query has words.
+    has_text: bool,
     texts: Vec<KnownTextDto>,
     begun: Instant,
 }
@@ -224,6 +228,7 @@ async fn run(
                     ModeDto::Exact => SearchMode::Exact,
                     ModeDto::Graph => SearchMode::Graph,
                 },
+                kind: if plan.has_text { QueryKind::Text } else { QueryKind::Sound },
                 min_score: None,
                 collapse: plan.collapse,
                 ef: None,
@@ -431,6 +436,7 @@ pub(crate) async fn similar(
         explain: query.explain,
         mode: ModeDto::Auto,
         without: Some(id),
+        has_text: false,
         texts: Vec::new(),
         begun,
     };

@@ -1,0 +1,31 @@
+//! HNSW graphs for an index, measured with what people type.
+
+use earmark_index::{BuildOptions, BuildReport, GraphBuilder, Snapshot};
+
+use crate::{Engine, EngineError};
+
+/// What text queries look like. A graph is measured with these, and used for texts only where it finds nearly all that
+/// they ask for.
+const PHRASES: &str = include_str!("graph_phrases.txt");
+
+/// Builds the graphs that `snapshot`'s large segments lack, as [`GraphBuilder::build`] does. A model without a text side
+/// is measured with sounds alone.
+///
+/// # Errors
+/// Those of the text graph, and of [`GraphBuilder::build`].
+pub fn build_graphs(
+    engine: &Engine,
+    builder: &GraphBuilder,
+    snapshot: &Snapshot,
+    opts: &BuildOptions,
+    go_on: &mut (dyn FnMut(usize, usize) -> bool + Send),
+) -> Result<BuildReport, EngineError> {
+    let phrases: Vec<&str> = PHRASES.lines().collect();
+    let texts = if engine.model().manifest().text.is_some() {
+        let vectors = engine.embed_descriptions(&phrases)?;
+        vectors.into_iter().map(|vector| vector.as_slice().to_vec()).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(builder.build(snapshot, &texts, opts, go_on)?)
+}

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::interface::IndexReader;
 use crate::published::layout::CODE_BLOCK;
-use crate::query::SearchRequest;
 use crate::report::AuditReport;
+use crate::scan::{Admitted, Task};
 use crate::snapshot::Snapshot;
 use crate::vectors::{check_unit, cosine};
 
@@ -169,11 +169,12 @@ impl Snapshot {
             })
             .collect();
         let searches = (MAX_COMPARED / live.len().max(1)).clamp(1, MAX_SEARCHES);
-        let request = SearchRequest { k: 1, collapse: false, ..SearchRequest::default() };
         for (piece, row) in live.iter().step_by(live.len().div_ceil(searches).max(1)) {
             let (_, vector) = self.pieces.0[*piece].segment.row(*row)?;
-            let response = self.search(vector, &request)?;
-            let best = response.hits.first().map_or(-1.0, |hit| hit.score);
+            // Not by a graph, which may miss some.
+            let (pieces, admitted) = (&self.pieces, &Admitted::All);
+            let task = Task { pieces, admitted, query: vector, k: 1, collapse: false };
+            let best = task.by_codes(&self.coder)?.first().map_or(-1.0, |found| found.score);
             report.searched += 1;
             report.found += usize::from(best >= cosine(vector, vector) - SCORE_TOLERANCE);
         }

@@ -295,6 +295,12 @@ impl Snapshot {
         Ok(measured)
     }
 
+    /// Whether a segment of at least so many rows has no graph.
+    #[must_use]
+    pub fn lacks_graph(&self, least_rows: usize) -> bool {
+        self.without_graph(least_rows, false).next().is_some()
+    }
+
     /// The pieces of at least so many rows without a graph; `all`: with one, too.
     pub(crate) fn without_graph(&self, least_rows: usize, all: bool) -> impl Iterator<Item = &Piece> {
         let pieces = self.pieces.0.iter().enumerate();

@@ -78,6 +78,8 @@ pub struct Bounds {
     pub jobs: usize,
     /// Threads of an indexing job; 0 for all cores but one.
     pub job_threads: usize,
+    /// Segments from which a part of the index gets an HNSW graph, built in the background; 0 for never.
+    pub graph_segments: usize,
     /// Saved label sets.
     pub label_sets: usize,
     /// Pictures, waveforms and maps kept in memory, bytes.
@@ -118,6 +120,7 @@ impl Default for Bounds {
             requests_per_s: 100.0,
             jobs: 16,
             job_threads: 0,
+            graph_segments: 100_000,
             label_sets: 1000,
             cache_bytes: 32 << 20,
         }
@@ -222,6 +225,7 @@ impl Bounds {
             ("connections", self.connections as u64, 1, 1_000_000),
             ("jobs", self.jobs as u64, 1, 100_000),
             ("job_threads", self.job_threads as u64, 0, 4096),
+            ("graph_segments", self.graph_segments as u64, 0, 1 << 32),
             ("label_sets", self.label_sets as u64, 0, 100_000),
             ("cache_bytes", self.cache_bytes, 0, 1 << 40),
         ] {

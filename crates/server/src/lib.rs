@@ -15,6 +15,7 @@ mod dto;
 mod error;
 mod extract;
 mod gate;
+mod graphs;
 mod jobs;
 mod label_sets;
 mod layers;

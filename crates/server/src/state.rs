@@ -17,6 +17,7 @@ use crate::auth::Keys;
 use crate::config::Config;
 use crate::error::{ApiError, ApiResult};
 use crate::gate::Gate;
+use crate::graphs::Graphs;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::roots::Roots;
@@ -47,6 +48,7 @@ pub(crate) struct Open {
     pub(crate) catalogue: Catalogue,
     pub(crate) texts: Texts,
     pub(crate) jobs: Jobs,
+    pub(crate) graphs: Graphs,
     pub(crate) label_sets: LabelSets,
     pub(crate) labels: Cache<String, Arc<EncodedLabels>, ByBytes>,
 }
@@ -146,6 +148,8 @@ impl App {
                 .map_err(|e| e.to_string())?,
             jobs: Jobs::start(library.job_engine, Arc::clone(&index), bounds.jobs)
                 .map_err(|e| e.to_string())?,
+            graphs: Graphs::start(Arc::clone(&engine), Arc::clone(&index), bounds.graph_segments)
+                .map_err(|e| e.to_string())?,
             label_sets,
             labels: Cache::with_weighter(256, LABELS_CACHED, ByBytes),
             tagger: library.tagger,
@@ -170,10 +174,11 @@ impl App {
         }
     }
 
-    /// Stops jobs; what they finished is on disk when this returns.
+    /// Stops jobs and the building of graphs; what they finished is on disk when this returns.
     pub fn shut_down(&self) {
         if let Some(Ok(open)) = self.inner.open.get() {
             open.jobs.shut_down();
+            open.graphs.shut_down();
         }
     }
 }

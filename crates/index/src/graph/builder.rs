@@ -25,7 +25,7 @@ const FOLDER: &str = "graph";
 const LOCK: &str = "lock";
 
 /// Rows that are inserted before the caller is asked whether to go on.
-const CHUNK: usize = 1 << 13;
+const CHUNK: usize = 1 << 11;
 
 /// How often an unfinished graph is written to disk.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);

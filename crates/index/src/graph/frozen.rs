@@ -26,7 +26,7 @@ const MAGIC: &[u8; 8] = b"EARMGRF1";
 const VERSION: u32 = 1;
 
 /// Bytes of the header.
-const HEADER_BYTES: usize = 128;
+const HEADER_BYTES: usize = SUMS_AT + 8 * SMALL_PARTS.len() + 8;
 
 /// Rows whose links share a checksum.
 const BLOCK: usize = 256;
@@ -34,15 +34,27 @@ const BLOCK: usize = 256;
 /// Bytes of a row's links in the lowest layer.
 const BASE_BYTES: usize = BASE_LINKS * 4;
 
+/// Links that should lead to each row.
+const LEAST_LEADING: u32 = LINKS as u32 / 2;
+
 /// Where there is no link.
 const NONE: u32 = u32::MAX;
 
-/// The parts of the file: upper layers, checksums of the lowest layer's blocks, the lowest layer, measurements.
-const PARTS: usize = 4;
+/// The parts of the file: upper layers, the rows that cover all, measurements, checksums of the lowest layer's blocks,
+/// and the lowest layer.
+const PARTS: usize = 5;
 const UPPER: usize = 0;
-const SUMS: usize = 1;
-const BASE: usize = 2;
-const FIGURES: usize = 3;
+const COVER: usize = 1;
+const FIGURES: usize = 2;
+const SUMS: usize = 3;
+const BASE: usize = 4;
+
+/// The parts that are checked when a graph is opened.
+const SMALL_PARTS: [usize; 4] = [UPPER, COVER, FIGURES, SUMS];
+
+/// Where their lengths begin in the header, and where the checksums do.
+const LENGTHS_AT: usize = 56;
+const SUMS_AT: usize = LENGTHS_AT + 8 * PARTS;
 
 /// Which row is linked to which.
 pub(super) struct Links {
@@ -50,12 +62,134 @@ pub(super) struct Links {
     base: Vec<u32>,
     /// Of each upper layer, the rows that are in it, sorted, with their links.
     upper: Vec<Vec<(u32, Vec<u32>)>>,
+    /// Rows from which two steps lead everywhere.
+    cover: Vec<u32>,
 }
 
 impl Links {
     pub(super) fn new(base: Vec<u32>, mut upper: Vec<Vec<(u32, Vec<u32>)>>) -> Self {
         upper.iter_mut().for_each(|layer| layer.sort_unstable_by_key(|(row, _)| *row));
-        Self { base, upper }
+        let mut links = Self { base, upper, cover: Vec::new() };
+        let mut leading = vec![0u32; links.base.len() / BASE_LINKS];
+        links.base.iter().filter(|row| **row != NONE).for_each(|row| leading[*row as usize] += 1);
+        links.lead_to_all(&mut leading);
+        let entry = links.upper.last().and_then(|layer| layer.first()).map(|(row, _)| *row);
+        if let Some(entry) = entry {
+            links.lead_out_of(entry, &mut leading);
+        }
+        links.cover_all(&leading);
+        links
+    }
+
+    /// Chooses the rows that a search for a text starts from: two steps from them lead everywhere. Those that most links
+    /// lead to come first: they lie in the middle of what sounds alike.
+    ///
+    /// A sample, as the first upper layer is one, will not do: sounds that are much alike link mostly to each other, and
+    /// where none of them is in the sample, no good way leads there. In 200,000 noisy copies of 8,230 sounds, a search
+    /// that started from the best of that layer missed 2.6 % of what texts asked for, whatever `ef`.
+    fn cover_all(&mut self, leading: &[u32]) {
+        let mut order: Vec<u32> = (0..leading.len() as u32).collect();
+        order.sort_by_key(|row| std::cmp::Reverse(leading[*row as usize]));
+        let mut is_covered = vec![false; leading.len()];
+        for row in order {
+            // A row without links is not in the graph: it was dead.
+            if is_covered[row as usize] || self.links_of(row).next().is_none() {
+                continue;
+            }
+            is_covered[row as usize] = true;
+            for near in self.links_of(row) {
+                is_covered[near as usize] = true;
+                self.links_of(near).for_each(|row| is_covered[row as usize] = true);
+            }
+            self.cover.push(row);
+        }
+        self.cover.sort_unstable();
+    }
+
+    fn links_of(&self, row: u32) -> impl Iterator<Item = u32> {
+        let links = &self.base[row as usize * BASE_LINKS..][..BASE_LINKS];
+        links.iter().copied().take_while(|row| *row != NONE)
+    }
+
+    /// Makes sure that a way leads from `entry` to every row that has a way back: where sounds are much alike, they link to
+    /// each other only, and their nearest neighbour outside must link to one of them.
+    fn lead_out_of(&mut self, entry: u32, leading: &mut [u32]) {
+        let mut is_reached = vec![false; leading.len()];
+        self.reach(entry, &mut is_reached);
+        for row in 0..leading.len() as u32 {
+            if is_reached[row as usize] {
+                continue;
+            }
+            let near = self.links_of(row).find(|near| is_reached[*near as usize]);
+            if let Some(near) = near {
+                self.link_back(near, row, leading, |places, leading| {
+                    let free = places.iter().position(|at| *at == NONE);
+                    free.or_else(|| (0..places.len()).max_by_key(|at| leading[places[*at] as usize]))
+                });
+                self.reach(row, &mut is_reached);
+            }
+        }
+    }
+
+    fn reach(&self, from: u32, is_reached: &mut [bool]) {
+        let mut next = vec![from];
+        while let Some(row) = next.pop() {
+            if !std::mem::replace(&mut is_reached[row as usize], true) {
+                next.extend(self.links_of(row).filter(|row| !is_reached[*row as usize]));
+            }
+        }
+    }
+
+    /// Makes sure that many links lead to every row.
+    ///
+    /// hnsw_rs drops a point's farthest link when a nearer point comes, whatever else leads to what is dropped. So free
+    /// places are filled with links back, and where fewer than [`LEAST_LEADING`] links lead to a row, its neighbours link
+    /// back to it instead of to rows that many others lead to. In 200,000 noisy copies of 8,230 sounds this raised the
+    /// recall for sounds from 0.996 to 0.999 at `ef` 256.
+    fn lead_to_all(&mut self, leading: &mut [u32]) {
+        let rows = leading.len();
+        for row in 0..rows {
+            for link in 0..BASE_LINKS {
+                let to = self.base[row * BASE_LINKS + link];
+                if to != NONE {
+                    self.link_back(to, row as u32, leading, |places, _| {
+                        places.iter().position(|at| *at == NONE)
+                    });
+                }
+            }
+        }
+        for row in 0..rows {
+            for link in 0..BASE_LINKS {
+                let to = self.base[row * BASE_LINKS + link];
+                if to == NONE || leading[row] >= LEAST_LEADING {
+                    break;
+                }
+                self.link_back(to, row as u32, leading, |places, leading| {
+                    places.iter().rposition(|at| *at != NONE && leading[*at as usize] > 2 * LEAST_LEADING)
+                });
+            }
+        }
+    }
+
+    /// Links `from` to `to`, at the place among its links that `place` chooses, if any.
+    fn link_back(
+        &mut self,
+        from: u32,
+        to: u32,
+        leading: &mut [u32],
+        place: impl FnOnce(&[u32], &[u32]) -> Option<usize>,
+    ) {
+        let links = &mut self.base[from as usize * BASE_LINKS..][..BASE_LINKS];
+        if links.contains(&to) {
+            return;
+        }
+        if let Some(at) = place(links, leading) {
+            if links[at] != NONE {
+                leading[links[at] as usize] -= 1;
+            }
+            links[at] = to;
+            leading[to as usize] += 1;
+        }
     }
 
     fn encode_upper(&self) -> Vec<u8> {
@@ -116,7 +250,8 @@ impl Graph {
         let base: Vec<u8> = links.base.iter().flat_map(|row| row.to_le_bytes()).collect();
         let sums: Vec<u8> =
             base.chunks(BLOCK * BASE_BYTES).flat_map(|block| xxh3_64(block).to_le_bytes()).collect();
-        let parts = [links.encode_upper(), sums, base, figures.encode()];
+        let cover = links.cover.iter().flat_map(|row| row.to_le_bytes()).collect();
+        let parts = [links.encode_upper(), cover, figures.encode(), sums, base];
         let mut header = MAGIC.to_vec();
         for number in [VERSION, BASE_LINKS as u32, LINKS as u32, links.upper.len() as u32] {
             header.extend_from_slice(&number.to_le_bytes());
@@ -132,11 +267,9 @@ impl Graph {
             header.extend_from_slice(&(part.len() as u64).to_le_bytes());
             at += part.len() as u64;
         }
-        for part in [UPPER, SUMS, FIGURES] {
+        for part in SMALL_PARTS {
             header.extend_from_slice(&xxh3_64(&parts[part]).to_le_bytes());
         }
-        // Room for what a later version has to say.
-        header.extend_from_slice(&0u64.to_le_bytes());
         header.extend_from_slice(&xxh3_64(&header).to_le_bytes());
         let draft = work.join(file_name(listed.name));
         write_atomically(&draft, |out| {
@@ -184,7 +317,7 @@ impl Graph {
         let mut at = HEADER_BYTES;
         for (number, part) in parts.iter_mut().enumerate() {
             let from = at.next_multiple_of(ALIGNMENT as usize);
-            let length = usize::try_from(u64_at(header, 56 + 8 * number)).unwrap_or(usize::MAX);
+            let length = usize::try_from(u64_at(header, LENGTHS_AT + 8 * number)).unwrap_or(usize::MAX);
             match from.checked_add(length) {
                 Some(to) if to <= map.len() => (*part, at) = ((from, to), to),
                 _ => return Err(damaged(&path, "it is cut short")),
@@ -196,8 +329,8 @@ impl Graph {
             return Err(damaged(&path, "its parts do not have the lengths that its header says"));
         }
         let part = |part: usize| &map[parts[part].0..parts[part].1];
-        for (number, checked) in [UPPER, SUMS, FIGURES].into_iter().enumerate() {
-            if xxh3_64(part(checked)) != u64_at(header, 88 + 8 * number) {
+        for (number, checked) in SMALL_PARTS.into_iter().enumerate() {
+            if xxh3_64(part(checked)) != u64_at(header, SUMS_AT + 8 * number) {
                 return Err(damaged(&path, "a checksum is wrong"));
             }
         }
@@ -269,6 +402,11 @@ impl Graph {
         let from = self.upper.get(layer.wrapping_sub(1)).map_or(0, |(from, _)| from + 4 * rows.len());
         let own = found.map_or(&[][..], |at| &self.map[from + 4 * LINKS * at..][..4 * LINKS]);
         numbers(own).iter().map(|row| u32::from_le_bytes(*row)).take_while(|row| *row != NONE)
+    }
+
+    /// Rows, little-endian, from which two steps lead to every row of the graph.
+    pub(super) fn cover(&self) -> &[[u8; 4]] {
+        numbers(&self.map[self.parts[COVER].0..self.parts[COVER].1])
     }
 
     /// The row to start from.

@@ -64,7 +64,7 @@ impl KindFigures {
 }
 
 /// What was measured of a graph when it was built.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Figures {
     /// When that was, seconds since 1970.
     pub built_unix_s: i64,
@@ -76,6 +76,19 @@ pub struct Figures {
     pub sound: KindFigures,
     /// The texts that were asked for, `[queries, dim]`, so that they can be asked for again.
     pub(crate) texts: Vec<f32>,
+}
+
+// Without the texts' vectors, which are tens of thousands of numbers.
+impl std::fmt::Debug for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { built_unix_s, seconds, text, sound, texts: _ } = self;
+        f.debug_struct("Figures")
+            .field("built_unix_s", built_unix_s)
+            .field("seconds", seconds)
+            .field("text", text)
+            .field("sound", sound)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Figures {

@@ -11,7 +11,7 @@
 //! Each published segment can have a graph, `NAME.graph`. It is derived, is never waited for, and is found by its
 //! name alone, so that building one needs no right to write the index. A graph over sounds is a bad way to find what is
 //! near to a *text*: texts lie outside of the cloud of sounds, and greedy steps through the cloud end in the nearest
-//! corner of it. So a search for a text starts from the best of all points of the first upper layer (one row in 16),
+//! corner of it. So a search for a text starts from the best of rows that lead everywhere in two steps (one in twenty or so),
 //! and every graph carries measurements for both kinds of query, which decide whether it is used.
 
 mod build;

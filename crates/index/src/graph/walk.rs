@@ -11,7 +11,7 @@ use crate::scan::codes::{CodedQuery, Coder};
 use crate::scan::kernel::prefetch;
 use crate::scan::ordered;
 
-/// Points of the first upper layer that a search for a text starts from, at most.
+/// Rows that a search for a text starts from, at most.
 const TEXT_ENTRIES: usize = 64;
 
 /// One search of one segment's graph.
@@ -81,7 +81,7 @@ impl Walk<'_> {
     fn entries(&self, kind: QueryKind, ef: usize) -> Result<Vec<u64>> {
         match kind {
             QueryKind::Sound => self.descend(),
-            QueryKind::Text => self.best_of_first_layer(ef.min(TEXT_ENTRIES)),
+            QueryKind::Text => self.best_of_cover(ef.min(TEXT_ENTRIES)),
         }
     }
 
@@ -104,13 +104,10 @@ impl Walk<'_> {
         Ok(vec![best])
     }
 
-    fn best_of_first_layer(&self, count: usize) -> Result<Vec<u64>> {
-        if self.graph.layers() == 0 {
-            return self.descend();
-        }
+    fn best_of_cover(&self, count: usize) -> Result<Vec<u64>> {
         /// Rows ahead of the one that is compared.
         const AHEAD: usize = 8;
-        let rows = self.graph.rows_in(1);
+        let rows = self.graph.cover();
         let mut best: BinaryHeap<Reverse<u64>> = BinaryHeap::with_capacity(count + 1);
         for (at, row) in rows.iter().enumerate() {
             if let Some(row) = rows.get(at + AHEAD) {

@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod disk;
 mod format;
+mod graph;
 mod model;
 mod old_layout;
 mod readers;

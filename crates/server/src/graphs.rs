@@ -1,0 +1,104 @@
+//! Graphs built in the background, one at a time on one thread, for segments that are large and stay.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use earmark_engine::Engine;
+use earmark_engine::graph::build_graphs;
+use earmark_index::{BuildOptions, Error, GraphBuilder, LiveIndex, Snapshot};
+
+/// How often it is looked whether a graph is wanted. A segment that is merged away before the second look gets none.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// The thread that builds them.
+pub(crate) struct Graphs {
+    stop: Arc<Stop>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Stop {
+    is_set: AtomicBool,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Relaxed)
+    }
+
+    /// Waits; true once it is set.
+    fn wait(&self) -> bool {
+        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.changed.wait_timeout_while(guard, LOOK_EVERY, |()| !self.is_set());
+        self.is_set()
+    }
+}
+
+impl Graphs {
+    /// Builds graphs for segments of at least `least_rows` rows; for none if that is 0.
+    pub(crate) fn start(
+        engine: Arc<Engine>,
+        index: Arc<LiveIndex>,
+        least_rows: usize,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::<Stop>::default();
+        let stopped = Arc::clone(&stop);
+        let work = move || {
+            let opts = BuildOptions { threads: 1, least_rows, ..BuildOptions::default() };
+            let mut before: Option<Arc<Snapshot>> = None;
+            while !stopped.wait() {
+                let snapshot = index.reader();
+                let is_quiet = before.as_ref().is_some_and(|before| before.is_same_state(&snapshot));
+                if is_quiet && snapshot.lacks_graph(least_rows) {
+                    build(&engine, &snapshot, &opts, &stopped);
+                }
+                before = Some(snapshot);
+            }
+        };
+        let worker = if least_rows == 0 {
+            None
+        } else {
+            Some(std::thread::Builder::new().name("graphs".to_owned()).spawn(work)?)
+        };
+        Ok(Self { stop, worker: Mutex::new(worker) })
+    }
+
+    /// Stops it; an unfinished graph is kept for the next time.
+    pub(crate) fn shut_down(&self) {
+        {
+            let _guard = self.stop.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            self.stop.is_set.store(true, Ordering::Relaxed);
+        }
+        self.stop.changed.notify_all();
+        if let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Drop for Graphs {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+fn build(engine: &Engine, snapshot: &Snapshot, opts: &BuildOptions, stop: &Stop) {
+    let builder = match GraphBuilder::open(snapshot.dir()) {
+        Ok(builder) => builder,
+        // Another process is at it.
+        Err(Error::GraphLocked { .. }) => return,
+        Err(e) => {
+            tracing::debug!(error = %e, "no graph");
+            return;
+        }
+    };
+    match build_graphs(engine, &builder, snapshot, opts, &mut |_, _| !stop.is_set()) {
+        Ok(report) if report.is_stopped => tracing::info!("the graph is unfinished; it goes on next time"),
+        Ok(report) => tracing::info!(rows = report.rows, seconds = report.seconds, "graph built"),
+        Err(e) => tracing::warn!(error = %e, "no graph"),
+    }
+}

@@ -152,7 +152,7 @@ fn what_was_built_before_an_interruption_is_not_built_again() {
     };
     let first = stop_at(1).unwrap();
     assert!(first.is_stopped && first.graphs == 0 && graph_file(dir.path()).is_none(), "{first:?}");
-    let second = stop_at(5000).unwrap();
+    let second = stop_at(4000).unwrap();
     assert!(second.is_stopped && second.resumed > 0, "{second:?}");
     drop(builder);
     let last = build(dir.path(), &options());

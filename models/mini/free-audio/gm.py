@@ -3,8 +3,8 @@
     python gm.py FOLDER
 
 writes FOLDER/gm, FOLDER/gm_sonivox and FOLDER/gm_opl3 (fitted: 4 clips a program, 2 a drum note) and
-FOLDER/gm_test (held out: 2 of each, from timgm6mb-soundfont). Phrases depend on a seed. The held-out clips have
-another seed and another sound font than the fitted ones. Files already there are kept.
+FOLDER/gm_test (held out: 2 of each, from timgm6mb-soundfont). Phrases depend on a seed. The held-out clips
+have another seed and another sound font than the fitted ones. Files already there are kept.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Render(NamedTuple):
     font: str
     seed: str
     phrases: int  # a program; a drum note has two at most
-    # fluidsynth then loads only the samples that a clip needs, which moves some of its samples by 1 or 2 of 32768.
+    # fluidsynth then loads only what a clip needs, which moves some of its samples by 1 or 2 of 32768.
     lazily: bool = True
 
 

@@ -48,7 +48,7 @@ MIDI_FOLDERS = {
     "gm_test": "timgm6mb-soundfont",
 }
 FIRST_EFFECT = 120  # programs from here on are sound effects, which a second font imitates badly
-# Left out after all draws, so that no other draw changes: 329 of the 520 samples of the held-out font are in it.
+# Left out after all draws, so that no other draw changes: it has 329 of the held-out font's 520 samples.
 RELATED = ("csound-soundfont",)
 NOT_FREE_ENOUGH = "/trackballs/music/"  # under another licence than the package
 VOICE = re.compile(r"\b(speaking|voice|speech|singing words|announcement)\b")

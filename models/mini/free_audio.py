@@ -17,6 +17,7 @@ import io
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from multiprocessing import Pool
 from pathlib import Path
@@ -51,13 +52,22 @@ class Clip(NamedTuple):
     embeddings: np.ndarray  # [segments, 192]
 
 
-def read_lists(root: Path) -> tuple[list[tuple[Path, str]], list[Path]]:
-    """(path, name) of the labelled clips that are fitted, and the paths of the others."""
+class Lists(NamedTuple):
+    labelled: list[tuple[Path, str]]  # paths and names of the clips that are fitted
+    instruments: set[str]  # names that several sound fonts have
+    unlabelled: list[Path]
+
+
+def read_lists(root: Path) -> Lists:
     with gzip.open(HERE / "free-audio" / "labelled.tsv.gz", "rt", encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        labelled = [(root / row["path"], row["label"]) for row in rows if row["set"] in FITTED_SETS]
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = [row for row in reader if row["set"] in FITTED_SETS]
+    fonts = {(row["label"], row["package"]) for row in rows if row["set"] == "gm"}
+    counts = Counter(label for label, _ in fonts)
     text = gzip.decompress((HERE / "free-audio" / "unlabelled.lst.gz").read_bytes()).decode()
-    return labelled, [root / line for line in text.splitlines()]
+    return Lists([(root / row["path"], row["label"]) for row in rows],
+                 {label for label, count in counts.items() if count > 1},
+                 [root / line for line in text.splitlines()])
 
 
 class Listener:
@@ -83,7 +93,8 @@ class Listener:
         return Clip(*(np.concatenate(part) for part in zip(*heard)))
 
 
-def summarise(labelled: list[tuple[str, Clip]], unlabelled: Iterable[Clip]) -> tuple[list[str], dict[str, np.ndarray]]:
+def summarise(labelled: list[tuple[str, Clip]], instruments: set[str],
+              unlabelled: Iterable[Clip]) -> tuple[list[str], dict[str, np.ndarray]]:
     """Names, and the arrays of heard.npz."""
     clips = [*unlabelled, *(clip for _, clip in labelled)]
     weights = np.concatenate([np.full(len(c.scores), 1.0 / len(c.scores)) for c in clips])
@@ -111,6 +122,7 @@ def summarise(labelled: list[tuple[str, Clip]], unlabelled: Iterable[Clip]) -> t
         "clips": np.array([len(group) for group in groups], np.uint16),
         "name_rows": means.values,
         "name_scales": means.scale[:, 0],
+        "instruments": np.array([name in instruments for name in names]),
         "timbre_covariance": covariance.astype(np.float32),
     }
 
@@ -140,13 +152,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the packages were unpacked")
     args = parser.parse_args()
-    labelled, unlabelled = read_lists(args.folder)
-    jobs = [(path, SECONDS["labelled"]) for path, _ in labelled] + [(path, SECONDS["unlabelled"]) for path in unlabelled]
+    lists = read_lists(args.folder)
+    jobs = [(path, SECONDS["labelled"]) for path, _ in lists.labelled]
+    jobs += [(path, SECONDS["unlabelled"]) for path in lists.unlabelled]
     with Pool(initializer=_start) as pool:
         clips = pool.map(_hear, jobs, chunksize=8)
-    named = [(name, clip) for (_, name), clip in zip(labelled, clips) if clip is not None]
-    others = [clip for clip in clips[len(labelled):] if clip is not None]
-    names, arrays = summarise(named, others)
+    named = [(name, clip) for (_, name), clip in zip(lists.labelled, clips) if clip is not None]
+    others = [clip for clip in clips[len(lists.labelled):] if clip is not None]
+    names, arrays = summarise(named, lists.instruments, others)
     write(names, arrays)
     print(f"{len(named)} clips of {len(names)} names, {len(others)} others")
 

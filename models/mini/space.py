@@ -19,6 +19,7 @@ PRIOR_POWER = 0.2  # how far a class's amplitude is divided by its prior
 LEAST_PRIOR = 1e-3  # a class that the free audio hardly has counts as this likely
 TEMPERATURE = 0.05  # of the softmax over concepts
 NAME_OFFSETS = (-0.2, -0.1)  # on the cosine with a name, where it competes with classes for the two blocks
+INSTRUMENT_OFFSET = 0.1  # in addition, if the name is that of a General MIDI instrument, so it is certain
 SPREAD_SHARE = 0.2  # of a concept's class block: what its classes imply, without what was heard
 SPREAD_WEIGHT = 3.0  # of a class's own spread, beside one for each name that was heard
 PRIOR_CLIPS = 0.3  # a name's own sound counts for n / (n + this) of n clips, its classes' for the rest
@@ -37,6 +38,7 @@ class Heard:
     names: list[str]  # of labelled clips
     clips: np.ndarray  # [names]: how many clips have the name
     name_rows: np.ndarray  # [names, 527 + 96]: mean of their vectors
+    instruments: np.ndarray  # [names], bool: heard from several General MIDI sound fonts
     timbre_covariance: np.ndarray  # [96, 96]: of the labelled clips' timbre blocks, each name weighing the same
 
 
@@ -48,7 +50,7 @@ def read_heard() -> Heard:
             raise SystemExit(f"names.txt has {len(names)} names, heard.npz {len(rows)} rows")
         return Heard(file["prior"].astype(np.float64), file["mean"].astype(np.float64),
                      file["projection"].astype(np.float64), names, file["clips"].astype(np.float64), rows,
-                     file["timbre_covariance"].astype(np.float64))
+                     file["instruments"], file["timbre_covariance"].astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class TextSpace:
     weights: np.ndarray  # [527, 384], trained (text_head.py)
     biases: np.ndarray  # [527]
     keys: Int8Rows  # [names, 384]
+    instruments: np.ndarray  # [names], bool
     classes: Int8Rows  # [527 + names, 527]
     timbre: Int8Rows  # [527 + names, 96]
     linear: np.ndarray  # [384, 96]
@@ -101,7 +104,8 @@ class TextSpace:
 
     def offsets(self, block: int) -> np.ndarray:
         """`[527 + names]`: offsets in the softmax of a block, 0 for the classes, 1 for timbre."""
-        return np.concatenate([np.zeros(len(self.weights)), np.full(len(self.keys.values), NAME_OFFSETS[block])])
+        names = NAME_OFFSETS[block] + INSTRUMENT_OFFSET * self.instruments
+        return np.concatenate([np.zeros(len(self.weights)), names])
 
     def rows(self, sentences: np.ndarray) -> np.ndarray:
         """`[..., 384]` -> `[..., 623]`, unit length."""
@@ -138,8 +142,8 @@ def text_space(ced: Ced, heard: Heard, spread: np.ndarray, never: int, weights: 
     linear, bias = linear_part(heard, timbre, keys)
     # Where means of unit vectors are short, names have little in common: weigh each name by what it is as a whole.
     common = l2(heard.name_rows.mean(axis=0)).astype(np.float32).astype(np.float64)
-    return TextSpace(weights, biases, Int8Rows(keys), Int8Rows(table), Int8Rows(np.concatenate([own, named_timbre])),
-                     linear, bias, common)
+    return TextSpace(weights, biases, Int8Rows(keys), heard.instruments, Int8Rows(table),
+                     Int8Rows(np.concatenate([own, named_timbre])), linear, bias, common)
 
 
 def class_directions(ced: Ced, projection: np.ndarray) -> np.ndarray:

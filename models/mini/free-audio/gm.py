@@ -2,9 +2,9 @@
 
     python gm.py FOLDER
 
-writes FOLDER/gm (fitted: 4 clips a program, 2 a drum note, from fluid-soundfont-gm) and FOLDER/gm_test (held
-out: 2 of each, from timgm6mb-soundfont). Phrases depend on a seed. The held-out clips have another seed and
-another sound font than the fitted ones. Files already there are kept.
+writes FOLDER/gm, FOLDER/gm_sonivox and FOLDER/gm_opl3 (fitted: 4 clips a program, 2 a drum note) and
+FOLDER/gm_test (held out: 2 of each, from timgm6mb-soundfont). Phrases depend on a seed. The held-out clips
+have another seed and another sound font than the fitted ones. Files already there are kept.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 FONTS = Path("/usr/share/sounds/sf2")  # where Debian's packages put them
+NPM_FONTS = Path("npm/coderline-alphatab/dist/soundfont")  # inside the collection
 DRUMS = 9  # the MIDI channel
 SECONDS = 5  # at most
 
@@ -41,9 +42,16 @@ class Render(NamedTuple):
     font: str
     seed: str
     phrases: int  # a program; a drum note has two at most
+    # fluidsynth then loads only what a clip needs, which moves some of its samples by 1 or 2 of 32768.
+    lazily: bool = True
 
 
-RENDERS = [Render("gm", "FluidR3_GM.sf2", "fluid", 4), Render("gm_test", "TimGM6mb.sf2", "test", 2)]
+RENDERS = [
+    Render("gm", "FluidR3_GM.sf2", "fluid", 4, lazily=False),
+    Render("gm_sonivox", "sonivox.sf2", "sonivox", 4),
+    Render("gm_opl3", "OPL-3_FM_128M.sf2", "opl3", 4),
+    Render("gm_test", "TimGM6mb.sf2", "test", 2, lazily=False),
+]
 
 
 class Note(NamedTuple):
@@ -163,6 +171,8 @@ def trim(file: Path) -> None:
 
 
 def render(root: Path, plan: Render) -> None:
+    font = next(folder / plan.font for folder in (FONTS, root / NPM_FONTS) if (folder / plan.font).exists())
+    options = ["-o", "synth.dynamic-sample-loading=1"] if plan.lazily else []
     (root / plan.folder).mkdir(parents=True, exist_ok=True)
     programs = [("p", number, kind) for number in range(128) for kind in range(plan.phrases)]
     drums = [("d", number, kind) for number in range(27, 88) for kind in range(2)]
@@ -178,8 +188,8 @@ def render(root: Path, plan: Render) -> None:
         with tempfile.NamedTemporaryFile(suffix=".mid") as score:
             score.write(song)
             score.flush()
-            command = ["fluidsynth", "-ni", "-q", "-g", "0.7", "-r", "44100", "-F", str(file), "-T", "wav",
-                       "-O", "s16", str(FONTS / plan.font), score.name]
+            command = ["fluidsynth", "-ni", "-q", *options, "-g", "0.7", "-r", "44100", "-F", str(file),
+                       "-T", "wav", "-O", "s16", str(font), score.name]
             subprocess.run(command, check=True, capture_output=True)
         trim(file)
 

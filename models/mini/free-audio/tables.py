@@ -11,7 +11,7 @@ FOLDER is the collection, fetched, unpacked and rendered. The sets of labelled c
 | sonic | the names of sonic-pi-samples; those that are not in deb | held out |
 | gm_test | labels/gm.txt | held out |
 | ex | earlier.tsv.gz | fitted |
-| gm | labels/gm.txt | fitted |
+| gm | labels/gm.txt, for the renders of three sound fonts | fitted |
 | new | the rules in labels/, and the labels of synth.py and speech.py | fitted |
 
 Draws are seeded: the same files give the same lists.
@@ -40,6 +40,16 @@ UNLABELLED, UNLABELLED_SHORTEST = 3000, 0.1  # clips drawn, before short and sil
 SONIC_PI = "debs/usr/share/sonic-pi/samples"
 HELD_OUT_FOLDERS = ("debs/usr", "debs/gc", "debs/opensfx")  # all clips of the packages that set deb is from
 POOL_FOLDERS = ("debs/new", "debs/ex", "debs/usr", "npm")  # unlabelled clips are drawn from here
+# Renders by gm.py: folders and packages.
+MIDI_FOLDERS = {
+    "gm": "fluid-soundfont-gm",
+    "gm_sonivox": "@coderline/alphatab",
+    "gm_opl3": "opl3-soundfont",
+    "gm_test": "timgm6mb-soundfont",
+}
+FIRST_EFFECT = 120  # programs from here on are sound effects, which a second font imitates badly
+# Left out after all draws, so that no other draw changes: it has 329 of the held-out font's 520 samples.
+RELATED = ("csound-soundfont",)
 NOT_FREE_ENOUGH = "/trackballs/music/"  # under another licence than the package
 VOICE = re.compile(r"\b(speaking|voice|speech|singing words|announcement)\b")
 # Which package a path outside debs/new and npm belongs to: the first part that it contains decides.
@@ -89,6 +99,11 @@ def package_of(path: str) -> str:
     return next((package for part, package in PATH_PACKAGES.items() if part in path), parts[0])
 
 
+def is_effect(number: str) -> bool:
+    """Whether `p124` or the like is a sound effect of General MIDI, not an instrument."""
+    return number.startswith("p") and int(number[1:]) >= FIRST_EFFECT
+
+
 def exact_package(path: str, package: str) -> str:
     return "hydrogen-data" if any(kit in path for kit in HYDROGEN_DATA_KITS) else package
 
@@ -129,15 +144,20 @@ class Tables:
                 label = sonic_pi_label(os.path.basename(path))
                 self.rows.append(Row("sonic", path, label, "sonic-pi-samples", self.sha(path)))
         midi = rules.midi_labels()
-        for folder, package in (("gm", "fluid-soundfont-gm"), ("gm_test", "timgm6mb-soundfont")):
+        for folder, package in MIDI_FOLDERS.items():
             for path in clips_below(self.root, folder):
-                label = midi.get(os.path.basename(path)[:4])
-                if label and self.meter(path).peak >= FAINT:
-                    self.rows.append(Row(folder, path, label, package, self.sha(path)))
+                number = os.path.basename(path)[:4]
+                if number not in midi or self.meter(path).peak < FAINT:
+                    continue
+                if folder in ("gm", "gm_test") or not is_effect(number):
+                    kind = "gm_test" if folder == "gm_test" else "gm"
+                    self.rows.append(Row(kind, path, midi[number], package, self.sha(path)))
 
     def add_new(self) -> None:
         """The set new: at most 25 clips a label, spread evenly over packages."""
-        counts = collections.Counter(row.label for row in self.rows if row.set in ("gm", "ex"))
+        # Renders of a second or third font take no room.
+        counts = collections.Counter(
+            row.label for row in self.rows if row.set == "ex" or row.package == MIDI_FOLDERS["gm"])
         for label, packages in sorted(self.candidates().items()):
             room = (PER_VOICE if VOICE.search(label) else PER_LABEL) - counts[label]
             for package, clips in packages.items():
@@ -215,8 +235,9 @@ class Tables:
         self.add_new()
         unlabelled = self.unlabelled()
         # Set ex is older than the search for twins. They go last, so that no other draw changes.
-        rows = [row._replace(package=exact_package(row.path, row.package))
-                for row in self.rows if not (row.set == "ex" and row.path in self.twins)]
+        rows = [row._replace(package=exact_package(row.path, row.package)) for row in self.rows
+                if not (row.set == "ex" and row.path in self.twins) and row.package not in RELATED]
+        unlabelled = [path for path in unlabelled if package_of(path) not in RELATED]
         lines = ["set\tpath\tlabel\tpackage\tsha256_16"]
         lines += ["\t".join([*row[:4], row.sha256[:16]]) for row in rows]
         print(dict(collections.Counter(row.set for row in rows)), len(unlabelled), "unlabelled")

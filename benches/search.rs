@@ -64,7 +64,7 @@ fn stored(db: &Path) -> Result<()> {
     let model = Catalogue::default().open(&index.header().identity.model_id)?;
     let engine = Engine::new(model, Runtime::load(None)?, EngineOptions::default());
     let texts =
-        engine.embed_descriptions(&PHRASES)?.into_iter().map(|vector| vector.as_slice().to_vec()).collect();
+        engine.encode_descriptions(&PHRASES)?.into_iter().map(|text| text.vector.into_vec()).collect();
     compare(&index, texts)
 }
 

@@ -1,41 +1,30 @@
-//! Whether the model knows the words it was given.
+//! A warning where the model does not know the words it was given.
 
-use anyhow::Result;
-use earmark_engine::Engine;
-use serde::Serialize;
+use earmark_engine::KnownText;
 
 use crate::args::Global;
-use crate::output::note;
+use crate::output::{self, note};
 
-/// Below this the model more likely does not know what a text is about.
-const EVEN: f32 = 0.5;
-
-/// A text, and how well the model knows it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Known {
-    pub(crate) text: String,
-    /// Probability that it describes a sound in words that the model knows.
-    pub(crate) familiarity: f32,
-}
-
-/// How well the model knows each text; empty for models that cannot tell.
-pub(crate) fn of(engine: &Engine, texts: &[&str]) -> Result<Vec<Known>> {
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known = engine.familiarity(texts)?.unwrap_or_default();
-    let pairs = texts.iter().zip(known);
-    Ok(pairs.map(|(text, familiarity)| Known { text: (*text).to_owned(), familiarity }).collect())
-}
+/// Texts that are named in one warning.
+const NAMED: usize = 8;
 
 /// Warns of texts that the model hardly knows.
-pub(crate) fn warn(known: &[Known], global: &Global) {
-    let strange: Vec<String> =
-        known.iter().filter(|k| k.familiarity < EVEN).map(|k| format!("`{}`", k.text)).collect();
-    if !strange.is_empty() && !global.quiet {
-        note!(
-            "the model hardly knows {}, so the answer may mean little; it knows English descriptions of sounds",
-            strange.join(", ")
-        );
+pub(crate) fn warn(texts: &[KnownText], global: &Global) {
+    let strange: Vec<String> = texts
+        .iter()
+        .filter(|known| known.is_strange())
+        .map(|known| format!("`{}`", output::printable(&known.text)))
+        .collect();
+    if strange.is_empty() || global.quiet {
+        return;
     }
+    let more = match strange.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    note!(
+        "the model hardly knows {}{more}, so the answer may mean little; it knows English descriptions of \
+         sounds",
+        strange[..strange.len().min(NAMED)].join(", ")
+    );
 }

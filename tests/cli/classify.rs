@@ -131,3 +131,25 @@ fn a_bad_file_among_good_ones_is_named_and_told_by_the_exit_code() {
     assert!(run.stderr.contains("bad.wav") && run.stderr.contains("gone.wav"), "{run:#?}");
     assert!(run.stdout.contains("siren"), "{run:#?}");
 }
+
+#[test]
+fn labels_that_the_model_hardly_knows_are_warned_of() {
+    let sandbox = Sandbox::new();
+    let bell = sample_arg("music/church-bell.flac");
+    for command in ["classify", "events"] {
+        let ask = |labels: &str, more: &[&str]| {
+            let args = [command, &bell, "--labels", labels];
+            sandbox.run(args.iter().chain(more))
+        };
+        let run = ask("church bell, qwertyuiop, Hund bellt", &[]);
+        assert!(run.stderr.contains("hardly knows `qwertyuiop`, `Hund bellt`"), "{command}: {run:?}");
+        assert!(!ask("church bell, qwertyuiop", &["-q"]).stderr.contains("hardly"), "{command}");
+        assert!(!ask("church bell, heavy rain", &[]).stderr.contains("hardly"), "{command}");
+        let answer = ask("church bell, qwertyuiop", &["--json"]);
+        let answer: Value = serde_json::from_str(&answer.stdout).unwrap();
+        let texts = if command == "classify" { &answer[0]["texts"] } else { &answer["texts"] };
+        assert_eq!((&texts[0]["text"], &texts[1]["text"]), (&"church bell".into(), &"qwertyuiop".into()));
+        let known = |i: usize| texts[i]["familiarity"].as_f64().unwrap();
+        assert!(known(0) > 0.9 && known(1) < 0.5, "{command}: {answer}");
+    }
+}

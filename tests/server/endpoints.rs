@@ -7,7 +7,7 @@ use earmark_engine::fit::{FitOptions, Labelled, fit};
 use earmark_engine::label_sets::{FitSummary, LabelSets, SavedSet};
 use earmark_engine::labels::LabelSet;
 use earmark_engine::{Engine, EngineOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Server, sound};
 use crate::sandbox::sample;
@@ -160,6 +160,9 @@ async fn sounds_are_labelled_by_upload_and_by_id() {
     let sum: f64 =
         results[1]["scores"].as_array().unwrap().iter().map(|s| s["probability"].as_f64().unwrap()).sum();
     assert!((sum + results[1]["none_probability"].as_f64().unwrap() - 1.0).abs() < 1e-4);
+    let texts: Vec<&Value> = answer["texts"].as_array().unwrap().iter().map(|known| &known["text"]).collect();
+    assert_eq!(texts, ["rain", "dog", "a siren", "an alarm"]);
+    assert!(answer["texts"][0]["familiarity"].as_f64() > Some(0.9), "{answer}");
 
     let multi = json!({"labels": ["rain", "dog"], "multi": true, "pooling": "max", "top": 1});
     let files = [("a", "dog-in-rain.wav", sound("events/dog-in-rain.wav"))];
@@ -185,6 +188,10 @@ async fn events_are_found_and_tracks_agree_with_them() {
     let uploaded = server.upload("/v1/events", json!({"labels": ["dog bark"]}), &[file]).await.ok();
     assert_eq!(uploaded["events"], answer["events"], "an upload is heard as the clip is");
     assert!(uploaded.get("tracks").is_none());
+    let strange =
+        server.post("/v1/events", json!({"clip_id": id, "labels": ["dog bark", "qwertyuiop"]})).await.ok();
+    assert_eq!(strange["texts"][1]["text"], "qwertyuiop");
+    assert!(strange["texts"][1]["familiarity"].as_f64() < Some(0.5), "{strange}");
 }
 
 #[tokio::test]

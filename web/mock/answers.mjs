@@ -31,6 +31,9 @@ function fit(entry, text) {
   return 0.75 * (shared(asked, entry.words) / asked.length) + wobble;
 }
 
+/** How well the model knows each text: all but one made-up word. */
+const known = (texts) => texts.map((text) => ({ text, familiarity: /qwertyuiop/.test(text) ? 0.03 : 0.97 }));
+
 export function search(candidates, request, find) {
   if (!request.query?.length) throw new Problem(400, 'Bad request', 'The query has no part.', 'query');
   const least = 'min_score' in request ? (request.min_score ?? -1) : 0.15;
@@ -62,6 +65,7 @@ export function search(candidates, request, find) {
     })),
     next_cursor: to < fine.length ? String(to) : null,
     below_min_score: all.length - fine.length,
+    texts: known(request.query.flatMap((part) => part.text ?? [])),
     model: 'mini',
     took_ms: 4.2,
   };
@@ -109,7 +113,8 @@ export function classify({ request, files }, find) {
       };
     }
   });
-  return { results: [...(request.clip_ids ?? []).map((id) => one(id, find(id))), ...uploads] };
+  const results = [...(request.clip_ids ?? []).map((id) => one(id, find(id))), ...uploads];
+  return { results, texts: known(labels) };
 }
 
 export function events({ request, files }, find) {
@@ -132,6 +137,7 @@ export function events({ request, files }, find) {
     duration_s,
     labels,
     calibrated: true,
+    texts: known(labels),
     events: [],
     tracks: { times: middles(times, duration_s), rows, reach_s: 0.195 },
   };

@@ -26,6 +26,21 @@ test('classify: a bar for each label, for dropped files and for clips', async ({
   await expect(page.getByRole('alert').first()).toBeVisible();
 });
 
+for (const name of ['Classify', 'Find events'])
+  test(`${name}: labels that the model hardly knows are named`, async ({ page }) => {
+    await open(page, 'search');
+    await ask(page, 'dog barking');
+    await rows(page)
+      .first()
+      .getByRole('link', { name: new RegExp(`^${name}`) })
+      .click();
+    const labels = page.getByLabel('Labels, one a line');
+    await labels.fill('dog barking\nqwertyuiop');
+    await expect(page.getByTestId('unfamiliar')).toContainText('hardly knows “qwertyuiop”, so');
+    await labels.fill('dog barking\nrain');
+    await expect(page.getByTestId('unfamiliar')).toBeEmpty();
+  });
+
 test('label sets are kept and used again', async ({ page }) => {
   await open(page, 'classify');
   await page.getByLabel('Labels, one a line').fill('rain\nwind');

@@ -14,6 +14,16 @@ test('answers while words are typed, and the address can be shared', async ({ pa
   await expect(rows(page).first()).toContainText('dog');
 });
 
+test('warns of words that the model hardly knows', async ({ page }) => {
+  await open(page, 'search');
+  await ask(page, 'dog barking');
+  await expect(page.getByTestId('unfamiliar')).toBeEmpty();
+  await box(page).fill('qwertyuiop');
+  await expect(page.getByTestId('unfamiliar')).toContainText('hardly knows “qwertyuiop”');
+  await box(page).fill('');
+  await expect(page.getByTestId('unfamiliar')).toBeEmpty();
+});
+
 test('plays from the match by button and by a click on the wave', async ({ page }) => {
   await open(page, 'search');
   await ask(page, 'church bell');

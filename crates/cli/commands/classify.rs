@@ -8,7 +8,7 @@ use earmark_engine::classify::{
     Classification, ClipPooling, Decision, classify_indexed, cosines_of_windows, read,
 };
 use earmark_engine::labels::EncodedLabels;
-use earmark_engine::{Encoded, Engine, EngineError, Keep, Source};
+use earmark_engine::{Encoded, Engine, EngineError, Keep, KnownText, Source};
 use earmark_index::{Filter, IndexReader as _};
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::args::{ClassifyArgs, Global};
 use crate::label_source::LabelSource;
 use crate::output::note;
 use crate::sources::{FILES_AT_ONCE, sources};
-use crate::{EXIT_SOME_FAILED, context, output};
+use crate::{EXIT_SOME_FAILED, context, familiarity, output};
 
 /// Labels shown for the only clip; for several, one line each.
 const TOP_OF_ONE: usize = 5;
@@ -32,6 +32,9 @@ struct Answer {
     none_probability: Option<f32>,
     /// Whether the probabilities are calibrated for this model, or on the clips that the set was fitted to.
     calibrated: bool,
+    /// How well the model knows each text that stands for a label.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    texts: Vec<KnownText>,
     scores: Vec<Score>,
 }
 
@@ -57,6 +60,7 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
         let (index, model) = context::open_index_and_model(global)?;
         let engine = context::engine(global, model)?;
         let labels = labels.encode(&engine)?;
+        familiarity::warn(&labels.texts, global);
         classify_indexed(&engine, &index, &filter, &labels, pooling, decision, |clip, classification| {
             printer.take(answer(&labels, clip.meta.path.clone(), classification));
         })?;
@@ -68,6 +72,7 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
     } else {
         let engine = context::engine(global, labels.model(global)?)?;
         let labels = labels.encode(&engine)?;
+        familiarity::warn(&labels.texts, global);
         let (sources, missing) = sources(&args.files)?;
         failed += missing;
         for chunk in sources.chunks(FILES_AT_ONCE) {
@@ -112,6 +117,7 @@ fn answer(labels: &EncodedLabels, file: String, c: Classification) -> Answer {
         accepted,
         none_probability: c.none_probability,
         calibrated: labels.readout.calibrated,
+        texts: labels.texts.clone(),
         scores: c
             .scores
             .iter()

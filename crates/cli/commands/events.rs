@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_engine::Source;
 use earmark_engine::events::{EventOptions, detect};
+use earmark_engine::{KnownText, Source};
 use serde::Serialize;
 
 use crate::args::{EventsArgs, Global};
@@ -14,7 +14,7 @@ use crate::label_source::LabelSource;
 use crate::output::note;
 use crate::sources::read_stdin;
 use crate::units::{amount, clock};
-use crate::{context, output};
+use crate::{context, familiarity, output};
 
 #[derive(Serialize)]
 struct Row {
@@ -30,6 +30,9 @@ struct Document<'a> {
     duration_s: f64,
     labels: &'a [String],
     calibrated: bool,
+    /// How well the model knows each text that stands for a label.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    texts: &'a [KnownText],
     events: Vec<Row>,
 }
 
@@ -52,6 +55,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let engine = context::engine(global, labels.model(global)?)?;
     let settings = options.settle(engine.model().manifest())?;
     let labels = labels.encode(&engine)?;
+    familiarity::warn(&labels.texts, global);
     let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
     let name = source.name();
     engine.close_text();
@@ -72,6 +76,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
             duration_s,
             labels: &labels.names,
             calibrated: labels.readout.calibrated,
+            texts: &labels.texts,
             events: rows,
         })?;
     } else if format.row.jsonl {

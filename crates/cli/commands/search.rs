@@ -4,17 +4,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_encoder::Embedding;
-use earmark_engine::Engine;
-use earmark_engine::search::{Like, QueryPart, Shared, explain, search};
+use earmark_engine::search::{Like, Query, QueryPart, Shared, explain, search};
+use earmark_engine::{Engine, KnownText};
 use earmark_index::{Hit, IndexReader, SearchRequest};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
-use crate::familiarity::{self, Known};
 use crate::output::note;
 use crate::units::clock;
-use crate::{context, output};
+use crate::{context, familiarity, output};
 
 /// Sound classes shown for a hit.
 const EXPLAINED: usize = 4;
@@ -45,8 +43,8 @@ struct Document<'a> {
     query: String,
     model: &'a str,
     /// How well the model knows each text of the query.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    texts: Vec<Known>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    texts: &'a [KnownText],
     results: Vec<Row<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -54,9 +52,8 @@ struct Document<'a> {
 
 /// What there is to print.
 struct Found<'a> {
-    query: &'a Embedding,
+    query: &'a Query,
     hits: &'a [Hit],
-    texts: Vec<Known>,
     /// Why there are fewer hits than asked for.
     note: Option<String>,
 }
@@ -83,13 +80,8 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     context::tell_events(index.take_events(), global);
     let hits = &response.hits;
     let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
-    let texts = parts.iter().filter_map(|part| match &part.what {
-        Like::Text(text) => Some(text.as_str()),
-        Like::File { .. } => None,
-    });
-    let known = familiarity::of(&engine, &texts.collect::<Vec<_>>())?;
-    familiarity::warn(&known, global);
-    let found = Found { query: &query, hits, texts: known, note };
+    familiarity::warn(&query.texts, global);
+    let found = Found { query: &query, hits, note };
     print(&args, &engine, &index, found, global.quiet)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -147,9 +139,9 @@ fn print(
     found: Found<'_>,
     quiet: bool,
 ) -> Result<()> {
-    let Found { query, hits, texts, note } = found;
+    let Found { query, hits, note } = found;
     let shared = |hit: &Hit| -> Result<Option<Vec<Shared>>> {
-        if args.explain { Ok(explain(engine, index, query, hit, EXPLAINED)?) } else { Ok(None) }
+        if args.explain { Ok(explain(engine, index, &query.vector, hit, EXPLAINED)?) } else { Ok(None) }
     };
     let rows = || -> Result<Vec<Row<'_>>> {
         hits.iter()
@@ -167,11 +159,10 @@ fn print(
     };
     let format = &args.format;
     if format.row.json {
-        let query = describe(args);
         return output::json(&Document {
-            query,
+            query: describe(args),
             model: &engine.model().manifest().id,
-            texts,
+            texts: &query.texts,
             results: rows()?,
             note,
         });

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use earmark_audio::Limits;
-use earmark_encoder::{Embedding, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder};
+use earmark_encoder::{Embedding, EncodedText, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder};
 use earmark_index::Identity;
 
 use crate::encoders::Encoders;
@@ -101,31 +101,22 @@ impl Engine {
         }
     }
 
-    /// The embeddings of descriptions, each put into the model's prompt; several in one go cost less than one by one.
+    /// Encodes descriptions, each put into the model's prompt; several in one go cost less than one by one.
     ///
     /// # Errors
     /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
-    pub fn embed_descriptions(&self, texts: &[&str]) -> Result<Vec<Embedding>, EngineError> {
+    pub fn encode_descriptions(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EngineError> {
         self.with_text(|encoder| {
             let prompts: Vec<String> = texts.iter().map(|text| prompted(encoder, text)).collect();
             let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-            Ok(encoder.embed(&prompts)?)
+            Ok(encoder.encode(&prompts)?)
         })
-    }
-
-    /// For each description, the probability that the model knows what it is about: low for words that are not English, or
-    /// about no sound. `None` for models that cannot tell.
-    ///
-    /// # Errors
-    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
-    pub fn familiarity(&self, texts: &[&str]) -> Result<Option<Vec<f32>>, EngineError> {
-        self.with_text(|encoder| Ok(encoder.familiarity(texts)?))
     }
 
     /// How many tokens a description is, in the model's prompt and with special tokens.
     ///
     /// # Errors
-    /// Those of [`Engine::embed_descriptions`].
+    /// As [`Engine::encode_descriptions`].
     pub fn count_tokens(&self, text: &str) -> Result<usize, EngineError> {
         self.with_text(|encoder| Ok(encoder.tokens(&prompted(encoder, text))?.len()))
     }

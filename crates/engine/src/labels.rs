@@ -9,7 +9,7 @@ use earmark_encoder::Embedding;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::readout::Readout;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, KnownText};
 
 /// A label and the texts that stand for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct EncodedLabels {
     pub vectors: Vec<Embedding>,
     /// How cosines with them are read: as the model says, or as was fitted.
     pub readout: Readout,
+    /// How well the model knows each prompt. Empty for models that cannot tell, and for fitted labels, whose
+    /// words are not asked.
+    pub texts: Vec<KnownText>,
 }
 
 impl LabelSet {
@@ -115,29 +118,28 @@ impl LabelSet {
                 "the template `{bad}` has no `{{}}` where the label goes"
             )));
         }
-        let vectors = engine.with_text(|encoder| {
-            self.0
-                .iter()
-                .map(|label| {
-                    let texts: Vec<String> = label
-                        .prompts
-                        .iter()
-                        .flat_map(|prompt| {
-                            if templates.is_empty() {
-                                vec![encoder.prompt(prompt)]
-                            } else {
-                                templates.iter().map(|t| t.replace("{}", prompt)).collect()
-                            }
-                        })
-                        .collect();
-                    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                    mean(&encoder.embed(&texts)?, engine.model().manifest().id.as_str(), &label.name)
-                })
-                .collect::<Result<Vec<_>, _>>()
+        let model = &engine.model().manifest().id;
+        let (mut vectors, mut known) = (Vec::new(), Vec::new());
+        engine.with_text(|encoder| {
+            for label in &self.0 {
+                let in_templates = |prompt: &String| -> Vec<String> {
+                    match templates {
+                        [] => vec![encoder.prompt(prompt)],
+                        _ => templates.iter().map(|t| t.replace("{}", prompt)).collect(),
+                    }
+                };
+                let texts: Vec<String> = label.prompts.iter().flat_map(in_templates).collect();
+                let encoded = encoder.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+                let of_prompts = encoded.chunks(templates.len().max(1)).zip(&label.prompts);
+                known.extend(of_prompts.filter_map(|(encoded, prompt)| KnownText::of(prompt, encoded)));
+                let encoded: Vec<Embedding> = encoded.into_iter().map(|one| one.vector).collect();
+                vectors.push(mean(&encoded, model, &label.name)?);
+            }
+            Ok(())
         })?;
         let names: Vec<String> = self.0.iter().map(|l| l.name.clone()).collect();
         let readout = Readout::of_model(&engine.model().manifest().scores, names.len());
-        Ok(EncodedLabels { names, vectors, readout })
+        Ok(EncodedLabels { names, vectors, readout, texts: known })
     }
 }
 

@@ -35,6 +35,7 @@ pub mod transfer;
 mod encoders;
 mod engine;
 mod error;
+mod known;
 mod npy;
 mod pipeline;
 mod segment;
@@ -42,5 +43,6 @@ mod walk;
 
 pub use engine::{Engine, EngineOptions, identity};
 pub use error::EngineError;
+pub use known::KnownText;
 pub use pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
 pub use walk::{WalkOptions, Walked, absolute_path, walk};

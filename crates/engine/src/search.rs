@@ -7,7 +7,7 @@ use earmark_encoder::Embedding;
 use earmark_index::{ClipId, Hit, IndexReader, QueryKind, SearchRequest, SearchResponse};
 
 use crate::segment::new_parts;
-use crate::{Engine, EngineError, Span};
+use crate::{Engine, EngineError, KnownText, Span};
 
 /// One thing to look for, or to keep away from.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,22 +32,34 @@ pub enum Like {
     },
 }
 
-/// The direction of a query: the weighted sum of its parts, scaled to unit length.
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The weighted sum of its parts, scaled to unit length.
+    pub vector: Embedding,
+    /// How well the model knows each of its texts; empty for models that cannot tell.
+    pub texts: Vec<KnownText>,
+}
+
+/// Encodes the parts of a query.
 ///
 /// # Errors
 /// [`EngineError::Query`] without a positive part or when the parts cancel out; those of encoding a part.
-pub fn query_vector(engine: &Engine, parts: &[QueryPart]) -> Result<Embedding, EngineError> {
+pub fn query(engine: &Engine, parts: &[QueryPart]) -> Result<Query, EngineError> {
     check_weights(parts.iter().map(|part| part.weight))?;
-    let vectors = parts
-        .iter()
-        .map(|part| match &part.what {
-            Like::Text(text) => engine.embed_descriptions(&[text]).map(|vectors| (vectors, part.weight)),
-            Like::File { path, range } => Ok((vec![engine.embed_file(path, *range)?], part.weight)),
-        })
-        .collect::<Result<Vec<_>, EngineError>>()?;
-    let parts =
-        vectors.into_iter().flat_map(|(vectors, weight)| vectors.into_iter().map(move |v| (v, weight)));
-    combine(engine, &parts.collect::<Vec<_>>())
+    let mut vectors = Vec::with_capacity(parts.len());
+    let mut texts = Vec::new();
+    for part in parts {
+        match &part.what {
+            Like::Text(text) => {
+                let encoded = engine.encode_descriptions(&[text])?;
+                texts.extend(KnownText::of(text, &encoded));
+                vectors.extend(encoded.into_iter().map(|one| (one.vector, part.weight)));
+            }
+            Like::File { path, range } => vectors.push((engine.embed_file(path, *range)?, part.weight)),
+        }
+    }
+    Ok(Query { vector: combine(engine, &vectors)?, texts })
 }
 
 /// The direction of a query whose parts are encoded already, each with its weight.
@@ -131,17 +143,18 @@ fn mean_of_segments<'a>(
 /// Searches `index` for the parts.
 ///
 /// # Errors
-/// Those of [`query_vector`] and of the index.
+/// Those of [`query`] and of the index.
 pub fn search(
     engine: &Engine,
     index: &dyn IndexReader,
     parts: &[QueryPart],
     request: &SearchRequest,
-) -> Result<(Embedding, SearchResponse), EngineError> {
-    let query = query_vector(engine, parts)?;
+) -> Result<(Query, SearchResponse), EngineError> {
+    let query = query(engine, parts)?;
     let has_text = parts.iter().any(|part| matches!(part.what, Like::Text(_)));
     let kind = if has_text { QueryKind::Text } else { QueryKind::Sound };
-    let response = index.search(query.as_slice(), &SearchRequest { kind, ..request.clone() })?;
+    let request = SearchRequest { kind, ..request.clone() };
+    let response = index.search(query.vector.as_slice(), &request)?;
     Ok((query, response))
 }
 

@@ -2,11 +2,27 @@
 
 use std::path::Path;
 
+use earmark_engine::KnownText;
 use earmark_index::{Clip, Filter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ApiResult};
+
+/// A text, and how well the model knows it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KnownText)]
+pub(crate) struct KnownTextDto {
+    pub(crate) text: String,
+    /// Probability that it describes a sound in words that the model knows; below 0.5 the answer may mean little.
+    pub(crate) familiarity: f32,
+}
+
+impl From<&KnownText> for KnownTextDto {
+    fn from(known: &KnownText) -> Self {
+        Self { text: known.text.clone(), familiarity: known.familiarity }
+    }
+}
 
 /// A sound file in the index.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use earmark_encoder::Embedding;
+use earmark_encoder::{Embedding, EncodedText};
 use earmark_engine::{Engine, EngineError};
 use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
@@ -13,10 +13,11 @@ use crate::error::{ApiError, ApiResult};
 /// Texts encoded in one go at most.
 pub(crate) const BATCH: usize = 32;
 
-/// A description's vector, how many tokens it took, and how well the model knows it, where it can tell.
+/// A description as the model has it, and how many tokens it took.
 pub(crate) struct Encoded {
     pub(crate) vector: Embedding,
     pub(crate) tokens: usize,
+    /// How well the model knows it, where it can tell.
     pub(crate) familiarity: Option<f32>,
 }
 
@@ -87,20 +88,20 @@ fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<En
 }
 
 fn embed(engine: &Engine, texts: &[&str]) -> Vec<Answer> {
-    match engine.embed_descriptions(texts) {
-        Ok(vectors) => vectors.into_iter().zip(texts).map(|(v, text)| counted(engine, text, v)).collect(),
+    match engine.encode_descriptions(texts) {
+        Ok(encoded) => encoded.into_iter().zip(texts).map(|(one, text)| counted(engine, text, one)).collect(),
         // One text that is refused must not take the others with it.
         Err(_) => texts.iter().map(|text| embed_one(engine, text)).collect(),
     }
 }
 
 fn embed_one(engine: &Engine, text: &str) -> Answer {
-    let vector = engine.embed_descriptions(&[text])?.pop();
+    let encoded = engine.encode_descriptions(&[text])?.pop();
     let none = || EngineError::Query("the text gave no vector".to_owned());
-    counted(engine, text, vector.ok_or_else(none)?)
+    counted(engine, text, encoded.ok_or_else(none)?)
 }
 
-fn counted(engine: &Engine, text: &str, vector: Embedding) -> Answer {
-    let familiarity = engine.familiarity(&[text])?.and_then(|known| known.first().copied());
+fn counted(engine: &Engine, text: &str, encoded: EncodedText) -> Answer {
+    let EncodedText { vector, familiarity } = encoded;
     Ok(Arc::new(Encoded { vector, tokens: engine.count_tokens(text)?, familiarity }))
 }

@@ -128,7 +128,7 @@ export interface ClassifyRequest {
   threshold?: number;
 }
 export const classify = (request: ClassifyRequest, files: File[], signal?: AbortSignal) =>
-  post<{ results: T.ClassifyResult[] }>('v1/classify', request, numbered(files), signal);
+  post<T.ClassifyResponse>('v1/classify', request, numbered(files), signal);
 
 export interface EventsRequest {
   clip_id?: string;

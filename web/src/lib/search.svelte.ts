@@ -2,7 +2,7 @@
 
 import * as api from './api';
 import { list } from './format';
-import type { Clip, Filter, Hit, QueryPart } from './types';
+import type { Clip, Filter, Hit, KnownText, QueryPart } from './types';
 
 /** A part of the query that stands as a chip. */
 export interface Chip {
@@ -54,6 +54,8 @@ class Search {
   total = $state<number | null>(null);
   took_ms = $state(0);
   below = $state(0);
+  /** How well the model knows the words of the query. */
+  texts = $state<KnownText[]>([]);
   selected = $state<Record<string, Hit>>({});
   /** The minimum score is lifted for this query: the user asked to see what lies below it. */
   show_below = $state(false);
@@ -153,6 +155,7 @@ class Search {
     this.hits = cursor ? joined(this.hits, answer.hits) : answer.hits;
     this.next = answer.next_cursor;
     this.below = answer.below_min_score;
+    this.texts = answer.texts;
     this.took_ms = answer.took_ms;
     this.total = null;
     this.answered = true;
@@ -169,6 +172,7 @@ class Search {
     this.next = answer.next_cursor;
     this.total = answer.total ?? null;
     this.below = 0;
+    this.texts = [];
     this.answered = false;
   }
 

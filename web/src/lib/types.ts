@@ -57,10 +57,17 @@ export interface SearchRequest {
   cursor?: string;
 }
 
+/** A text, and the probability that the model knows what it is about; below 0.5 an answer may mean little. */
+export interface KnownText {
+  text: string;
+  familiarity: number;
+}
+
 export interface SearchResponse {
   hits: Hit[];
   next_cursor: string | null;
   below_min_score: number;
+  texts: KnownText[];
   model: string;
   took_ms: number;
 }
@@ -83,6 +90,11 @@ export interface ClassifyResult {
   error?: Problem | null;
 }
 
+export interface ClassifyResponse {
+  results: ClassifyResult[];
+  texts: KnownText[];
+}
+
 export interface SoundEvent {
   onset_s: number;
   offset_s: number;
@@ -102,6 +114,7 @@ export interface EventsResponse {
   duration_s: number;
   labels: string[];
   calibrated: boolean;
+  texts: KnownText[];
   events: SoundEvent[];
   tracks?: Tracks | null;
 }

@@ -13,7 +13,8 @@ pub(super) struct Graph {
     session: Session,
     tokenizer: Tokenizer,
     model: String,
-    output: String,
+    /// Names of the outputs that are read.
+    outputs: Vec<String>,
     spec: TextGraph,
 }
 
@@ -24,12 +25,12 @@ struct Tokens {
 }
 
 impl Graph {
-    /// Opens the graph that `spec` describes, for the output of that name.
+    /// Opens the graph that `spec` describes, for the outputs of these names.
     pub(super) fn open(
         model: &Model,
         runtime: &Runtime,
         spec: &TextGraph,
-        output: &str,
+        outputs: &[&str],
     ) -> Result<Self, EncoderError> {
         let id = &model.manifest().id;
         let tokenizer_error =
@@ -43,10 +44,11 @@ impl Graph {
         let session = open_session(model, runtime, &spec.graph)?;
         let inputs: Vec<&str> =
             std::iter::once(spec.input_ids.as_str()).chain(spec.attention_mask.as_deref()).collect();
-        for output in std::iter::once(output).chain(spec.familiarity_output.as_deref()) {
+        for output in outputs {
             check_tensors(id, &spec.graph, &session, &inputs, output)?;
         }
-        Ok(Self { session, tokenizer, model: id.clone(), output: output.to_owned(), spec: spec.clone() })
+        let outputs = outputs.iter().map(|&output| output.to_owned()).collect();
+        Ok(Self { session, tokenizer, model: id.clone(), outputs, spec: spec.clone() })
     }
 
     /// Token ids of `text` as the graph gets them: special tokens, suffix and padding included.
@@ -67,22 +69,17 @@ impl Graph {
         Ok(Tokens { ids, real })
     }
 
-    /// The graph's output for each text, one row a text.
-    pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
-        let output = self.output.clone();
-        self.rows_of(texts, &output)
-    }
-
-    /// The output of that name for each text, one row a text.
-    pub(super) fn rows_of(&mut self, texts: &[&str], output: &str) -> Result<Vec<Vec<f32>>, EncoderError> {
+    /// For each text, one row of each output, in the order in which the outputs were named.
+    pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, EncoderError> {
         let tokens = texts.iter().map(|t| self.tokens(t)).collect::<Result<Vec<_>, _>>()?;
         let mut rows = vec![Vec::new(); texts.len()];
         for group in self.groups(&tokens) {
             let batch: Vec<&Tokens> = group.iter().map(|&i| &tokens[i]).collect();
-            let values = self.run(&batch, output)?;
-            let width = values.len() / batch.len();
-            for (&i, row) in group.iter().zip(values.chunks_exact(width.max(1))) {
-                rows[i] = row.to_vec();
+            for values in self.run(&batch)? {
+                let width = values.len() / batch.len();
+                for (&i, row) in group.iter().zip(values.chunks_exact(width.max(1))) {
+                    rows[i].push(row.to_vec());
+                }
             }
         }
         Ok(rows)
@@ -104,8 +101,8 @@ impl Graph {
             .collect()
     }
 
-    /// Runs texts of equal length; gives `[batch, width]`.
-    fn run(&mut self, batch: &[&Tokens], output: &str) -> Result<Vec<f32>, EncoderError> {
+    /// Runs texts of equal length; gives `[batch, width]` for each output.
+    fn run(&mut self, batch: &[&Tokens]) -> Result<Vec<Vec<f32>>, EncoderError> {
         let model = &self.model;
         let ort_error = |e: ort::Error| EncoderError::Ort { model: model.clone(), reason: e.to_string() };
         let length = batch.first().map_or(0, |t| t.ids.len());
@@ -119,16 +116,19 @@ impl Graph {
             inputs.push((mask, Tensor::from_array((shape, attended)).map_err(ort_error)?.into()));
         }
         let outputs = self.session.run(inputs).map_err(ort_error)?;
-        let (shape, values) = outputs[output].try_extract_tensor::<f32>().map_err(ort_error)?;
-        if values.is_empty() || !values.len().is_multiple_of(batch.len()) {
-            return Err(EncoderError::Graph {
-                model: model.clone(),
-                graph: self.spec.graph.clone(),
-                what: "output".to_owned(),
-                expected: format!("one row for each of {} texts", batch.len()),
-                received: format!("{shape:?}"),
-            });
-        }
-        Ok(values.to_vec())
+        let rows_of = |output: &String| {
+            let (shape, values) = outputs[output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+            if values.is_empty() || !values.len().is_multiple_of(batch.len()) {
+                return Err(EncoderError::Graph {
+                    model: model.clone(),
+                    graph: self.spec.graph.clone(),
+                    what: "output".to_owned(),
+                    expected: format!("one row for each of {} texts", batch.len()),
+                    received: format!("{shape:?}"),
+                });
+            }
+            Ok(values.to_vec())
+        };
+        self.outputs.iter().map(rows_of).collect()
     }
 }

@@ -9,6 +9,16 @@ use crate::{Embedding, EncoderError, Model, ModelFiles, Runtime, dot, normalise}
 use clauses::{Clauses, NOT_WEIGHT};
 use graph::Graph;
 
+/// What the encoder makes of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodedText {
+    /// The text in the model's space.
+    pub vector: Embedding,
+    /// Probability that the model knows what the text is about; `None` for models that cannot tell. Of a text
+    /// of several sounds, that of the least known.
+    pub familiarity: Option<f32>,
+}
+
 /// Texts into a model's space, ready to run on one thread.
 pub struct TextEncoder {
     graph: Graph,
@@ -16,8 +26,8 @@ pub struct TextEncoder {
     prompt: String,
     /// Whether several sounds in one text are embedded one by one.
     clauses: bool,
-    /// The graph's output that says how well a text is known, and how to read it.
-    familiarity: Option<(String, Familiarity)>,
+    /// How to read the graph's second output, which says how well a text is known; `None`: it has none.
+    familiarity: Option<Familiarity>,
     model: String,
     dim: usize,
 }
@@ -35,16 +45,18 @@ impl TextEncoder {
         let manifest = model.manifest();
         let (id, dim) = (manifest.id.clone(), manifest.dim);
         if let Some(text) = &manifest.text {
-            let graph = Graph::open(model, runtime, text, &text.output)?;
+            let known = text.familiarity_output.as_deref().zip(manifest.scores.familiarity);
+            let (known, familiarity): (Option<&str>, Option<Familiarity>) = known.unzip();
+            let outputs: Vec<&str> = std::iter::once(text.output.as_str()).chain(known).collect();
+            let graph = Graph::open(model, runtime, text, &outputs)?;
             let head = TextHead::Steps(text.post.clone());
             let (prompt, clauses) = (text.prompt.clone(), text.clauses);
-            let familiarity = text.familiarity_output.clone().zip(manifest.scores.familiarity);
             return Ok(Self { graph, head, prompt, clauses, familiarity, model: id, dim });
         }
         if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
             let mut graph = open_sentences(&anchors.sentences, runtime, &id)?;
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let mut directions = graph.rows(&names)?;
+            let mut directions: Vec<Vec<f32>> = graph.rows(&names)?.into_iter().flatten().collect();
             for (direction, name) in directions.iter_mut().zip(names) {
                 normalise(direction).map_err(|what| degenerate(&id, what, name))?;
             }
@@ -77,65 +89,68 @@ impl TextEncoder {
         self.graph.token_ids(text)
     }
 
-    /// The embedding of each text, as given; of models with `clauses`, that of several sounds is put together.
+    /// The embedding of each text, as [`TextEncoder::encode`] gives it.
     ///
     /// # Errors
-    /// Those of [`TextEncoder::tokens`], and [`EncoderError::Ort`], [`EncoderError::Graph`],
-    /// [`EncoderError::Degenerate`].
+    /// As [`TextEncoder::encode`].
     pub fn embed(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
+        Ok(self.encode(texts)?.into_iter().map(|text| text.vector).collect())
+    }
+
+    /// Encodes each text, as given; of models with `clauses`, the embedding of several sounds is put together.
+    ///
+    /// # Errors
+    /// [`EncoderError::EmptyText`], [`EncoderError::Tokenizer`], [`EncoderError::Ort`],
+    /// [`EncoderError::Graph`], [`EncoderError::Degenerate`].
+    pub fn encode(&mut self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
         texts.iter().try_for_each(|text| not_empty(text))?;
         if !self.clauses {
-            return self.embed_whole(texts);
+            return self.encode_whole(texts);
         }
         let cut: Vec<Clauses> = texts.iter().map(|text| Clauses::of(text)).collect();
         let parts: Vec<&str> =
             cut.iter().flat_map(|c| c.heard.iter().chain(&c.not)).map(String::as_str).collect();
-        let mut vectors = self.embed_whole(&parts)?.into_iter();
+        let mut parts = self.encode_whole(&parts)?.into_iter();
         let (model, dim) = (self.model.clone(), self.dim);
-        let mut sum = |count: usize, text: &str| -> Result<Embedding, EncoderError> {
-            let parts: Vec<Embedding> = vectors.by_ref().take(count).collect();
-            if let [whole] = parts.as_slice() {
-                return Ok(whole.clone());
+        let mut sum = |count: usize, text: &str| -> Result<EncodedText, EncoderError> {
+            let mut parts: Vec<EncodedText> = parts.by_ref().take(count).collect();
+            if parts.len() == 1 {
+                return Ok(parts.remove(0));
             }
-            let axis = |i: usize| parts.iter().filter_map(|part| part.as_slice().get(i)).sum();
-            Embedding::from_values((0..dim).map(axis).collect(), &model, &format!("the text `{text}`"))
+            let familiarity = parts.iter().filter_map(|part| part.familiarity).reduce(f32::min);
+            let axis = |i: usize| parts.iter().filter_map(|part| part.vector.as_slice().get(i)).sum();
+            let values = (0..dim).map(axis).collect();
+            let vector = Embedding::from_values(values, &model, &format!("the text `{text}`"))?;
+            Ok(EncodedText { vector, familiarity })
         };
-        let mut embeddings = Vec::with_capacity(texts.len());
+        let mut encoded = Vec::with_capacity(texts.len());
         for (clauses, text) in cut.iter().zip(texts) {
             let heard = sum(clauses.heard.len(), text)?;
             if clauses.not.is_empty() {
-                embeddings.push(heard);
+                encoded.push(heard);
                 continue;
             }
             let not = sum(clauses.not.len(), text)?;
-            let less = heard.as_slice().iter().zip(not.as_slice()).map(|(h, n)| h - NOT_WEIGHT * n).collect();
-            embeddings.push(Embedding::from_values(less, &self.model, &format!("the text `{text}`"))?);
+            let pairs = heard.vector.as_slice().iter().zip(not.vector.as_slice());
+            let less = pairs.map(|(h, n)| h - NOT_WEIGHT * n).collect();
+            encoded.push(EncodedText {
+                vector: Embedding::from_values(less, &self.model, &format!("the text `{text}`"))?,
+                familiarity: heard.familiarity.into_iter().chain(not.familiarity).reduce(f32::min),
+            });
         }
-        Ok(embeddings)
+        Ok(encoded)
     }
 
-    /// For each text, the probability that the model knows what it is about; `None` for models that cannot tell. Of a text
-    /// of several sounds, that of the least known.
-    ///
-    /// # Errors
-    /// [`EncoderError::EmptyText`], [`EncoderError::Tokenizer`], [`EncoderError::Ort`], [`EncoderError::Graph`].
-    pub fn familiarity(&mut self, texts: &[&str]) -> Result<Option<Vec<f32>>, EncoderError> {
-        texts.iter().try_for_each(|text| not_empty(text))?;
-        let Some((output, read)) = self.familiarity.clone() else { return Ok(None) };
-        let cut: Vec<Clauses> = texts.iter().map(|text| Clauses::of(text)).collect();
-        let mut least = Vec::with_capacity(texts.len());
-        for clauses in &cut {
-            let parts: Vec<&str> = clauses.heard.iter().chain(&clauses.not).map(String::as_str).collect();
-            let rows = self.graph.rows_of(&parts, &output)?;
-            let nearness = rows.iter().filter_map(|row| row.first()).copied().fold(f32::INFINITY, f32::min);
-            least.push(read.probability(nearness));
-        }
-        Ok(Some(least))
-    }
-
-    fn embed_whole(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
+    fn encode_whole(&mut self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
         let rows = self.graph.rows(texts)?;
-        rows.into_iter().zip(texts).map(|(row, text)| self.finish(row, text)).collect()
+        let encode = |(rows, text): (Vec<Vec<f32>>, &&str)| {
+            let mut rows = rows.into_iter();
+            let vector = self.finish(rows.next().unwrap_or_default(), text)?;
+            let nearness = rows.next().and_then(|row| row.first().copied());
+            let familiarity = self.familiarity.zip(nearness).map(|(read, value)| read.probability(value));
+            Ok(EncodedText { vector, familiarity })
+        };
+        rows.into_iter().zip(texts).map(encode).collect()
     }
 
     /// Puts `label` into the manifest's prompt.
@@ -178,7 +193,7 @@ fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<Grap
     let model = Model::open(ModelFiles::Bundled(bundled))?;
     let text = model.manifest().text.as_ref().ok_or_else(absent)?;
     let output = text.sentence_output.as_ref().ok_or_else(absent)?;
-    Graph::open(&model, runtime, text, output)
+    Graph::open(&model, runtime, text, &[output])
 }
 
 fn not_empty(text: &str) -> Result<(), EncoderError> {

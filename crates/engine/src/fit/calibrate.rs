@@ -68,27 +68,36 @@ impl Sigmoid {
 /// for support vector machines", 1999), by Newton's method with halved steps (Lin, Lin and Weng, 2007). `None` where
 /// there is no score of one side, or where higher scores do not mean the class.
 pub(super) fn platt(scores: &[f64], positive: &[bool]) -> Option<Sigmoid> {
-    let n = positive.iter().filter(|&&p| p).count() as f64;
-    let others = positive.len() as f64 - n;
-    if n == 0.0 || others == 0.0 {
+    weighted_platt(scores, positive, &vec![1.0; scores.len()])
+}
+
+/// As [`platt`], where each score counts as often as its weight says.
+pub(super) fn weighted_platt(scores: &[f64], positive: &[bool], weights: &[f64]) -> Option<Sigmoid> {
+    let total = |of: bool| -> f64 {
+        positive.iter().zip(weights).filter(|(p, _)| **p == of).map(|(_, &weight)| weight).sum()
+    };
+    let (n, others) = (total(true), total(false));
+    if n <= 0.0 || others <= 0.0 {
         return None;
     }
     let target = |p: bool| if p { (n + 1.0) / (n + 2.0) } else { 1.0 / (others + 2.0) };
+    let all = || scores.iter().zip(positive).zip(weights).map(|((&score, &p), &weight)| (score, p, weight));
     // -log of the likelihood, written so that nothing overflows.
     let loss = |s: Sigmoid| -> f64 {
-        let one = |(&score, &p): (&f64, &bool)| {
+        let one = |(score, p, weight): (f64, bool, f64)| {
             let logit = s.slope * score + s.bias;
-            logit.max(0.0) + (-logit.abs()).exp().ln_1p() - target(p) * logit
+            weight * (logit.max(0.0) + (-logit.abs()).exp().ln_1p() - target(p) * logit)
         };
-        scores.iter().zip(positive).map(one).sum()
+        all().map(one).sum()
     };
     let mut at = Sigmoid { slope: 0.0, bias: ((n + 1.0) / (others + 1.0)).ln() };
     let mut value = loss(at);
     for _ in 0..NEWTON {
         let (mut g, mut h) = ([0.0; 2], [1e-12, 0.0, 1e-12]);
-        for (&score, &p) in scores.iter().zip(positive) {
+        for (score, p, weight) in all() {
             let probability = at.probability(score);
-            let (error, curvature) = (probability - target(p), probability * (1.0 - probability));
+            let error = weight * (probability - target(p));
+            let curvature = weight * probability * (1.0 - probability);
             g = [g[0] + error * score, g[1] + error];
             h = [h[0] + curvature * score * score, h[1] + curvature * score, h[2] + curvature];
         }

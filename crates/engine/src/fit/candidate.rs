@@ -49,6 +49,18 @@ impl Candidate {
         }
         all
     }
+
+    /// The least logit of the best label that a sound of no class is taken to have.
+    ///
+    /// A linear head has learned from all classes what speaks against each, so that clips whose own class is
+    /// left out score lower than sounds of which it has heard nothing: for those nothing speaks for or against
+    /// any label, which is a logit of 0.
+    pub(super) fn least_unknown(self) -> f64 {
+        match self {
+            Self::Prototypes { .. } => f64::NEG_INFINITY,
+            Self::Linear { .. } => 0.0,
+        }
+    }
 }
 
 /// A head: logits of the classes are `scale * cosine(clip, vector) + bias`.

@@ -99,6 +99,6 @@ impl Head {
         }
         let none = self.limit.map_or(NoneOfThese::Never, NoneOfThese::BelowLimit);
         let readout = Readout { lines, none, calibrated: self.calibrated };
-        Ok(EncodedLabels { names: self.labels.clone(), vectors, readout })
+        Ok(EncodedLabels { names: self.labels.clone(), vectors, readout, texts: Vec::new() })
     }
 }

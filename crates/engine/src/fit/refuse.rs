@@ -1,15 +1,22 @@
 //! When the answer is "none of these": one limit on the logit of the best label, for all labels together.
 //!
 //! Each held-out clip is scored twice. As it is, the best label should be accepted. Without the label of its
-//! own class it is a sound that no label fits, and should be refused. The limit is the one with the fewest
-//! wrong answers, if one sound in ten fits no label ([`UNKNOWN_SHARE`]). A wrong label, a label for a sound
-//! that none fits and "none of these" for a clip that a label fits cost the same, so that refusing a clip
-//! only because it is doubtful gains nothing.
+//! own class it is a sound that no label fits, and should be refused. A sigmoid says how probable it is that
+//! a sound with a given best logit is answered rightly, and the limit is where refusing it becomes the better
+//! bet, if one sound in ten fits no label ([`UNKNOWN_SHARE`]). A wrong label, a label for a sound that none
+//! fits and "none of these" for a clip that a label fits cost the same, so that refusing a clip only because
+//! it is doubtful gains nothing.
+//!
+//! A few clips say little about how low a right answer may score: between the lowest of `n` and the unknown
+//! sounds the clips themselves know no best place, and about one clip in `n + 1` will score lower still. So
+//! the limit is not put in the middle of that gap. Platt's targets make the sigmoid flat where there are few
+//! clips, which keeps the limit close to the unknown sounds, and lets it rise as clips come in.
 //!
 //! A logit tells sounds that no label fits better than the softmax's probability does, which is high for any
 //! sound where there are few labels: of `mini`'s 11 drums by 8 examples each, 61 % of the hits were answered
 //! rightly by either, and 94 % of other sounds were refused by the logit, 78 % by the probability.
 
+use super::calibrate::weighted_platt;
 use super::rows::Rows;
 
 /// Share of the sounds that are taken to fit no label.
@@ -29,47 +36,50 @@ pub(super) fn best_without(values: &[f64], left_out: usize) -> f64 {
     others.map(|(_, &value)| value).fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// What the limit passes as it rises.
-struct Step {
-    logit: f64,
-    /// Weight of a clip that would be answered rightly.
-    right: f64,
-    /// Weight of a sound that no label fits.
-    unknown: f64,
-}
-
-/// The logit that the best label must reach; `None` where the fewest answers are wrong without a limit.
+/// The logit that the best label must reach; `None` where the clips give no reason to refuse any.
 ///
 /// - `logits`: `[clips][classes]`, of clips that were held out
 /// - `truth`: the class of each clip
 /// - `weights`: how much each clip counts
+/// - `least_unknown`: the least that a sound which no label fits scores
 /// - `least_right`: weight of the clips that must still be answered rightly, as far as their best labels are
 ///   right
-pub(super) fn limit(logits: &Rows, truth: &[usize], weights: &[f64], least_right: f64) -> Option<f64> {
-    let mut steps = Vec::with_capacity(2 * logits.len());
+pub(super) fn limit(
+    logits: &Rows,
+    truth: &[usize],
+    weights: &[f64],
+    least_unknown: f64,
+    least_right: f64,
+) -> Option<f64> {
+    // Logits and weights of right answers, the lowest first, and of sounds that no label fits.
+    let (mut right, mut unknown) = (Vec::new(), Vec::new());
     for ((row, &own), &weight) in logits.iter().zip(truth).zip(weights) {
         let best = best(row)?;
-        let right = if best == own { weight } else { 0.0 };
-        steps.push(Step { logit: row[best], right, unknown: 0.0 });
-        steps.push(Step { logit: best_without(row, own), right: 0.0, unknown: weight });
-    }
-    steps.sort_by(|a, b| a.logit.total_cmp(&b.logit));
-    let mut right: f64 = steps.iter().map(|step| step.right).sum();
-    let mut unknown: f64 = steps.iter().map(|step| step.unknown).sum();
-    let risk = |right: f64, unknown: f64| UNKNOWN_SHARE * unknown - (1.0 - UNKNOWN_SHARE) * right;
-    let (mut least, mut limit) = (risk(right, unknown), None);
-    for pair in steps.windows(2) {
-        right -= pair[0].right;
-        unknown -= pair[0].unknown;
-        if right < least_right - EQUAL {
-            break;
+        if best == own {
+            right.push((row[best], weight));
         }
-        let here = risk(right, unknown);
-        if pair[0].logit < pair[1].logit && here < least - EQUAL {
-            (least, limit) = (here, Some(f64::midpoint(pair[0].logit, pair[1].logit)));
+        unknown.push((best_without(row, own).max(least_unknown), weight));
+    }
+    right.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let is_right: Vec<bool> = (0..right.len() + unknown.len()).map(|i| i < right.len()).collect();
+    let (scores, weights): (Vec<f64>, Vec<f64>) = right.iter().chain(&unknown).copied().unzip();
+    let sigmoid = weighted_platt(&scores, &is_right, &weights)?;
+    let odds = (UNKNOWN_SHARE / (1.0 - UNKNOWN_SHARE)).ln();
+    let limit = (odds - sigmoid.bias) / sigmoid.slope;
+    Some(limit.min(highest_with(&right, least_right)))
+}
+
+/// The highest limit that still accepts `least` of the answers, which are logits with weights, the lowest
+/// first.
+fn highest_with(answers: &[(f64, f64)], least: f64) -> f64 {
+    let mut accepted: f64 = answers.iter().map(|(_, weight)| weight).sum();
+    for &(logit, weight) in answers {
+        accepted -= weight;
+        if accepted < least - EQUAL {
+            return logit;
         }
     }
-    limit
+    f64::INFINITY
 }
 
 #[cfg(test)]
@@ -78,49 +88,91 @@ mod tests {
 
     fn limit_of(rows: &[[f64; 3]], truth: &[usize], least_right: f64) -> Option<f64> {
         let logits = Rows::from_flat(rows.concat(), 3);
-        limit(&logits, truth, &vec![1.0; truth.len()], least_right)
+        limit(&logits, truth, &vec![1.0; truth.len()], f64::NEG_INFINITY, least_right)
+    }
+
+    /// Clips of one class: own logits around 10, those without their own label around 2, each spread by 1.
+    fn apart(n: usize) -> (Vec<[f64; 3]>, Vec<usize>) {
+        let spread = |i: usize| (i % 5) as f64 / 2.0 - 1.0;
+        ((0..n).map(|i| [10.0 + spread(i), 2.0 + spread(i), 0.0]).collect(), vec![0; n])
     }
 
     #[test]
-    fn it_lies_between_the_classes_own_clips_and_those_of_classes_left_out() {
-        // Best with their own label: 5, 6, 7; without it: 1, 2, 0.5.
-        let rows = [[5.0, 1.0, 0.0], [2.0, 6.0, -1.0], [0.0, 0.5, 7.0]];
-        assert_eq!(limit_of(&rows, &[0, 1, 2], 0.0), Some(3.5));
+    fn few_clips_put_it_near_the_unknown_sounds_and_more_raise_it() {
+        let of = |n| {
+            let (rows, truth) = apart(n);
+            limit_of(&rows, &truth, 0.0).unwrap()
+        };
+        let (few, some, many) = (of(5), of(20), of(500));
+        assert!(few < some && some < many, "{few} {some} {many}");
+        assert!(
+            (2.0..4.5).contains(&some),
+            "{some}: 9 is the lowest right answer, 3 the highest unknown sound"
+        );
+        assert!((3.0..7.0).contains(&many), "{many}");
     }
 
     #[test]
-    fn a_clip_whose_best_label_is_wrong_is_no_reason_to_refuse() {
-        // The third clip is doubtful and wrong; without its own label it is the same as with it.
-        let rows = [[5.0, 4.5, 0.0], [4.5, 6.0, -1.0], [4.6, 0.5, 4.4]];
-        assert_eq!(limit_of(&rows, &[0, 1, 2], 0.0), Some(4.8));
-        let apart = [[5.0, 5.5, 0.0], [5.5, 6.0, -1.0], [7.0, 0.5, 0.4]];
-        assert_eq!(limit_of(&apart, &[1, 1, 2], 0.0), Some(5.25), "5.0 is refused, 5.5 and 6 are not");
+    fn a_clip_whose_best_label_is_wrong_is_no_reason_to_refuse_or_to_accept() {
+        let (mut rows, mut truth) = apart(20);
+        let without = limit_of(&rows, &truth, 0.0).unwrap();
+        // As unknown sounds, the same as the others; as they are, wrong.
+        rows.extend([[0.0, 2.0, 1.0], [0.0, 2.0, 1.0]]);
+        truth.extend([0, 0]);
+        assert!((limit_of(&rows, &truth, 0.0).unwrap() - without).abs() < 0.5);
     }
 
     #[test]
     fn a_right_answer_weighs_nine_times_a_refused_sound() {
-        // Nine sounds between 2 and 3 would be refused by giving up the right answer at 1.
-        let between = |n: usize| -> (Vec<[f64; 3]>, Vec<usize>) {
-            let mut rows = vec![[1.0, 0.0, 0.0]];
-            rows.extend((0..n).map(|i| [9.0, 2.0 + i as f64 / 100.0, 0.0]));
-            (rows, vec![0; n + 1])
+        // At 5 there are as many right answers as unknown sounds, at 2 one to twenty.
+        let mut rows = Vec::new();
+        let mut add = |n: usize, own: f64, other: f64| rows.extend(vec![[own, other, 0.0]; n]);
+        add(20, 8.0, 2.0);
+        add(20, 5.0, 2.0);
+        add(20, 8.0, 5.0);
+        add(2, 2.5, 2.0);
+        let truth = vec![0; rows.len()];
+        let limit = limit_of(&rows, &truth, 0.0).unwrap();
+        assert!((2.0..5.0).contains(&limit), "{limit}");
+    }
+
+    #[test]
+    fn it_leaves_as_many_right_answers_as_the_words_alone_give() {
+        let mut rows = vec![[2.5, 0.0, 0.0]];
+        rows.extend((0..60).map(|_| [12.0, 4.0, 0.0]));
+        let truth = vec![0; rows.len()];
+        assert!(limit_of(&rows, &truth, 0.0).unwrap() > 2.5);
+        assert_eq!(limit_of(&rows, &truth, 61.0), Some(2.5));
+        assert!(limit_of(&rows, &truth, 60.0).unwrap() > 2.5, "words alone answer one less rightly");
+    }
+
+    #[test]
+    fn clips_count_by_their_weights() {
+        let rows = [[6.0, 2.0], [9.0, 5.0]];
+        let weighted = |weights: [f64; 2]| {
+            let logits = Rows::from_flat((0..10).flat_map(|_| rows.concat()).collect(), 2);
+            limit(&logits, &[0; 20], &weights.repeat(10), f64::NEG_INFINITY, 0.0).unwrap()
         };
-        let (rows, truth) = between(8);
-        assert_eq!(limit_of(&rows, &truth, 0.0), Some(0.5));
-        let (rows, truth) = between(10);
-        assert!(limit_of(&rows, &truth, 0.0).is_some_and(|limit| limit > 2.09), "{rows:?}");
-        assert_eq!(
-            limit_of(&rows, &truth, 11.0),
-            Some(0.5),
-            "unless words alone would answer all 11 rightly"
-        );
+        assert!(weighted([1.8, 0.2]) < weighted([0.2, 1.8]));
+        let twice = Rows::from_flat((0..20).flat_map(|_| rows.concat()).collect(), 2);
+        let once = weighted([2.0, 2.0]);
+        assert!((limit(&twice, &[0; 40], &[1.0; 40], f64::NEG_INFINITY, 0.0).unwrap() - once).abs() < 1e-6);
+    }
+
+    #[test]
+    fn unknown_sounds_score_no_less_than_the_head_gives_a_sound_like_none_of_the_clips() {
+        let logits = Rows::from_flat(vec![[3.0, -3.0]; 20].concat(), 2);
+        let of = |least_unknown| limit(&logits, &[0; 20], &[1.0; 20], least_unknown, 0.0).unwrap();
+        assert!(of(f64::NEG_INFINITY) < 0.0 && of(0.0) > 0.0);
     }
 
     #[test]
     fn without_anything_to_gain_there_is_none() {
-        // Without their own labels clips score higher than the others do with theirs.
-        assert_eq!(limit_of(&[[2.0, 1.9, 0.0], [1.95, 2.0, 0.0]], &[1, 0], 0.0), None);
-        assert_eq!(limit(&Rows::zeros(0, 2), &[], &[], 0.0), None);
+        // Without their own labels clips score as high as the others do with theirs.
+        assert_eq!(limit_of(&[[2.0, 2.0, 0.0], [2.0, 2.0, 0.0]], &[0, 0], 0.0), None);
+        // No best label is right.
+        assert_eq!(limit_of(&[[2.0, 1.0, 0.0]], &[1], 0.0), None);
+        assert_eq!(limit(&Rows::zeros(0, 2), &[], &[], f64::NEG_INFINITY, 0.0), None);
     }
 
     #[test]

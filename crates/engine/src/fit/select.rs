@@ -109,7 +109,8 @@ pub(super) fn select(
         .filter(|(clip, _)| material.text_is_right(**clip))
         .map(|(_, w)| w)
         .sum();
-    let limit = refuse::limit(best.logits, &truth, &weights, words_right);
+    let least_unknown = best.candidate.least_unknown();
+    let limit = refuse::limit(best.logits, &truth, &weights, least_unknown, words_right);
     Some((best.candidate, Reading { limit, ..reading(best.logits, &truth, material.classes, best.factor) }))
 }
 

@@ -418,7 +418,7 @@ fn a_fitted_set_answers_at_least_as_well_as_words_with_few_clips_and_still_refus
 
 #[test]
 fn held_out_clips_without_their_own_class_are_refused_and_the_words_are_judged_beside_them() {
-    let (vectors, truth) = clips(&[6, 6, 6], 0.2);
+    let (vectors, truth) = clips(&[24, 24, 24], 0.2);
     let names = names(3);
     let text = |class: usize| (0..12).map(|axis| f32::from(u8::from(axis == class))).collect();
     let mut texts: Vec<Embedding> =
@@ -427,10 +427,12 @@ fn held_out_clips_without_their_own_class_are_refused_and_the_words_are_judged_b
     texts.push(Embedding::from_values(text(9), "m", "x").unwrap());
     let labelled = Labelled { vectors: &vectors, truth: &truth, names: &names, texts: Some(&texts) };
     let fitted = fit(&labelled, &SCORES, &FitOptions::default()).unwrap();
-    assert!(fitted.held_out.iter().all(|one| !one.none && one.none_without_class), "{:?}", fitted.held_out);
+    let refused = fitted.held_out.iter().filter(|one| one.none_without_class).count();
+    assert!(fitted.held_out.iter().all(|one| !one.none), "{:?}", fitted.held_out);
+    assert!(refused >= 65, "{refused} of 72");
     let words_none = |class: usize| {
         let of_class = fitted.held_out.iter().filter(|one| truth[one.clip] == class);
         of_class.filter(|one| one.zero_shot.as_ref().is_some_and(|words| words.none)).count()
     };
-    assert!(words_none(0) == 0 && words_none(1) == 0 && words_none(2) >= 4, "{:?}", fitted.held_out);
+    assert!(words_none(0) == 0 && words_none(1) == 0 && words_none(2) >= 14, "{:?}", fitted.held_out);
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::api::labels;
 use crate::api::search::clip_id;
-use crate::dto::bounded;
+use crate::dto::{KnownTextDto, bounded};
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::label_sets::LabelDto;
 use crate::state::{App, Open};
@@ -79,6 +79,9 @@ pub(crate) enum PoolingDto {
 pub(crate) struct ClassifyAnswer {
     /// Clips first, then files, in the order given.
     results: Vec<ClassifiedDto>,
+    /// How well the model knows each text that stands for a label; empty for models that cannot tell, and for
+    /// fitted sets.
+    texts: Vec<KnownTextDto>,
     model: String,
 }
 
@@ -182,7 +185,8 @@ pub(crate) async fn classify(
             Err(e) => return Err(e),
         }
     }
-    Ok(Json(ClassifyAnswer { results, model: open.engine.model().manifest().id.clone() }))
+    let texts = judge.labels.texts.iter().map(KnownTextDto::from).collect();
+    Ok(Json(ClassifyAnswer { results, texts, model: open.engine.model().manifest().id.clone() }))
 }
 
 /// Knows the labels, and how to decide.

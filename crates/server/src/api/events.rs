@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::api::labels;
 use crate::api::search::clip_id;
+use crate::dto::KnownTextDto;
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::label_sets::LabelDto;
 use crate::state::App;
@@ -79,6 +80,9 @@ pub(crate) struct EventsAnswer {
     labels: Vec<String>,
     /// Whether the probabilities were calibrated for this model, or on the clips that the set was fitted to.
     calibrated: bool,
+    /// How well the model knows each text that stands for a label; empty for models that cannot tell, and for
+    /// fitted sets.
+    texts: Vec<KnownTextDto>,
     /// In order of onset.
     events: Vec<EventDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,6 +188,7 @@ pub(crate) async fn events(
             duration_s: heard.duration_s,
             labels: labels.names.clone(),
             calibrated: labels.readout.calibrated,
+            texts: labels.texts.iter().map(KnownTextDto::from).collect(),
             events: events.iter().map(event).collect(),
             tracks,
             model: manifest.id.clone(),

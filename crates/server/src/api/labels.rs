@@ -133,6 +133,7 @@ fn encode_words(open: &Open, labels: &LabelSet, templates: &[String]) -> Result<
                 all.names.extend(one.names);
                 all.vectors.extend(one.vectors);
                 all.readout.lines.extend(one.readout.lines);
+                all.texts.extend(one.texts);
             }
         }
     }

@@ -11,7 +11,9 @@ use earmark_index::{Hit, IndexReader as _, QueryKind, SearchMode, SearchRequest}
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::dto::{ClipDto, FilterDto, FilterQuery, HitDto, ShareDto, bounded, cursor, number, offset};
+use crate::dto::{
+    ClipDto, FilterDto, FilterQuery, HitDto, KnownTextDto, ShareDto, bounded, cursor, number, offset,
+};
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiId, ApiQuery};
 use crate::state::{App, Open};
@@ -132,15 +134,6 @@ pub(crate) struct SearchAnswer {
     texts: Vec<KnownTextDto>,
     model: String,
     took_ms: f64,
-}
-
-/// A text, and how well the model knows it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = KnownText)]
-pub(crate) struct KnownTextDto {
-    text: String,
-    /// Probability that it describes a sound in words that the model knows; below 0.5 the hits may mean little.
-    familiarity: f32,
 }
 
 /// Multipart form: the request as JSON, and files by the names that the query's parts call them.

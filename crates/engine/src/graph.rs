@@ -22,8 +22,7 @@ pub fn build_graphs(
 ) -> Result<BuildReport, EngineError> {
     let phrases: Vec<&str> = PHRASES.lines().collect();
     let texts = if engine.model().manifest().text.is_some() {
-        let vectors = engine.embed_descriptions(&phrases)?;
-        vectors.into_iter().map(|vector| vector.as_slice().to_vec()).collect()
+        engine.encode_descriptions(&phrases)?.into_iter().map(|text| text.vector.into_vec()).collect()
     } else {
         Vec::new()
     };

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::interface::IndexReader;
 use crate::published::layout::CODE_BLOCK;
 use crate::report::AuditReport;
 use crate::scan::{Admitted, Task};

@@ -31,6 +31,8 @@ struct IndexInfo {
     failures: usize,
     disk_bytes: u64,
     graph: String,
+    /// How many label sets are saved, or what is wrong with them.
+    label_sets: String,
 }
 
 #[derive(Serialize)]
@@ -85,6 +87,10 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
             0 => "none".to_owned(),
             rows => format!("{rows} segments"),
         },
+        label_sets: match context::label_sets(global)?.all() {
+            Ok(sets) => sets.len().to_string(),
+            Err(e) => e.to_string(),
+        },
     };
     if json {
         return output::json(&info);
@@ -101,6 +107,7 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         ("model", format!("{} ({} numbers a segment)", info.model, info.dim)),
         ("created", moment(info.created_unix_s)),
         ("graph", info.graph),
+        ("label sets", info.label_sets),
     ];
     print(&rows)
 }

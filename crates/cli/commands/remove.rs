@@ -50,6 +50,11 @@ pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
         let done = if args.dry_run { "would be removed" } else { "removed from the index; the files stay" };
         note!("{count} {} {done}", if count == 1 { "clip" } else { "clips" });
     }
-    indexes.iter().for_each(|index| context::tell_events(index.take_events(), global));
+    for index in indexes {
+        context::tell_events(index.take_events(), global);
+        if !args.dry_run {
+            context::tidy(index);
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -61,6 +61,28 @@ pub struct Writing<'a> {
     live: &'a LiveIndex,
 }
 
+impl Writing<'_> {
+    /// [`Writer::tidy`], unless another thread writes too. Gives how many bytes the index is smaller.
+    ///
+    /// # Errors
+    /// As [`Writer::tidy`].
+    pub fn tidy(self) -> Result<u64> {
+        let live = self.live;
+        // Nobody else may begin to write in between.
+        let mut shared = lock(&live.writer);
+        let writer = Arc::clone(&self.writer);
+        drop(self);
+        let freed = match Arc::try_unwrap(writer) {
+            Ok(writer) => writer.tidy(),
+            Err(_) => return Ok(0),
+        };
+        *shared = Weak::new();
+        drop(shared);
+        live.refresh(true);
+        freed
+    }
+}
+
 impl Deref for Writing<'_> {
     type Target = Writer;
 

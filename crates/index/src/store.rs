@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use sled::IVec;
@@ -21,6 +21,7 @@ use crate::codec;
 use crate::contain;
 use crate::error::{Error, Result};
 use crate::files::{remove_matching, sync_dir};
+use crate::open::now;
 use crate::types::OpenOptions;
 
 /// sled's folder inside the index folder. One that was written anew ([`Store::copy`]) has a number after it, and of
@@ -145,7 +146,7 @@ impl Store {
     /// Opens the store at `folder` (as a rule [`Self::folder`] of `dir`), creating it if need be.
     pub(crate) fn open(dir: &Path, folder: &Path, opts: &OpenOptions) -> Result<Self> {
         // sled panics over it.
-        if SystemTime::now() < UNIX_EPOCH {
+        if now() < UNIX_EPOCH {
             return Err(Error::Clock);
         }
         fs::create_dir_all(folder).map_err(|e| Error::io(dir, folder, e))?;
@@ -240,10 +241,14 @@ fn folders(dir: &Path) -> Vec<(u64, PathBuf)> {
     let mut found: Vec<_> = entries
         .filter_map(|entry| Some((number(entry.file_name().to_str()?)?, entry.path())))
         // A thread of sled's may make the folder of a store anew that was closed and removed.
-        .filter(|(number, folder)| *number == 0 || folder.join("db").is_file())
+        .filter(|(number, folder)| *number == 0 || !is_absent(&folder.join("db")))
         .collect();
     found.sort_unstable();
     found
+}
+
+fn is_absent(path: &Path) -> bool {
+    matches!(fs::metadata(path), Err(e) if e.kind() == io::ErrorKind::NotFound)
 }
 
 fn add_pair(hash: &mut Xxh3, key: &[u8], value: &[u8]) {

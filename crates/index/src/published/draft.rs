@@ -264,6 +264,7 @@ impl Draft {
                         rows.push_bytes(record, &block[at..at + piece.segment.code_bytes()], vector)?;
                     }
                 }
+                piece.segment.let_go();
             }
             Ok(())
         })

@@ -139,6 +139,11 @@ impl Segment {
         &self.map[from..to]
     }
 
+    /// Says that the segment is not needed soon; see [`Map::let_go`].
+    pub(crate) fn let_go(&self) {
+        self.map.let_go(0, self.map.len());
+    }
+
     /// Rows, dead ones included.
     pub(crate) fn rows(&self) -> usize {
         self.rows

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::interface::IndexReader;
 use crate::published::layout::CODE_BLOCK;
+use crate::published::segment::Plane;
 use crate::query::SearchRequest;
 use crate::report::AuditReport;
 use crate::snapshot::Snapshot;
@@ -91,7 +92,9 @@ impl Snapshot {
         for piece in &self.pieces.0 {
             let segment = &piece.segment;
             for block in 0..segment.rows().div_ceil(CODE_BLOCK) {
-                problems.note(segment.codes(block).map(drop))?;
+                for plane in [Plane::Coarse, Plane::Fine] {
+                    problems.note(segment.codes(block, plane).map(drop))?;
+                }
             }
             for row in 0..segment.rows() {
                 let Some((record, vector)) = problems.note(segment.row(row))? else { continue };

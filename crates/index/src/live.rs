@@ -116,10 +116,12 @@ impl LiveIndex {
     /// As [`Snapshot::open`].
     pub fn open(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
         let mark = Mark::of(&list::path(dir)).ok();
-        let snapshot = Snapshot::open(dir, expect, opts)?;
+        // It is searched again and again.
+        let opts = OpenOptions { once: false, ..opts.clone() };
+        let snapshot = Snapshot::open(dir, expect, &opts)?;
         Ok(Self {
             dir: dir.to_path_buf(),
-            opts: opts.clone(),
+            opts,
             identity: snapshot.list.header.identity.clone(),
             events: Mutex::new(snapshot.take_events()),
             current: RwLock::new(Current { snapshot: Arc::new(snapshot), mark, looked: Instant::now() }),

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::builder::{self, Content};
-use super::layout::{CODE_BLOCK, ClipView, RowRecord};
+use super::layout::{ClipView, RowRecord};
 use super::list::{self, List, Totals};
 use super::pieces::{Piece, Pieces};
-use super::segment::Segment;
+use super::segment::{Plane, Segment};
 use super::tombstones::Tombstones;
 use crate::codec::{ClipRecord, Counters};
 use crate::error::{Error, Result};
@@ -202,7 +202,7 @@ impl Draft {
             other => other,
         })?;
         steps::reached("segment");
-        let segment = Segment::open(&self.folder, &listed, dim, self.coder.row_bytes())?;
+        let segment = Segment::open(&self.folder, &listed, dim, self.coder.plane_bytes())?;
         let dead = Tombstones::new(segment.rows());
         Ok(Piece { segment: Arc::new(segment), dead: Arc::new(dead), listed })
     }
@@ -259,9 +259,9 @@ impl Draft {
                 for (_, first, count) in piece.live_groups() {
                     for row in first..first + count {
                         let (record, vector) = piece.segment.row_bytes(row)?;
-                        let at = row % CODE_BLOCK * piece.segment.code_bytes();
-                        let block = piece.segment.codes(row / CODE_BLOCK)?;
-                        rows.push_bytes(record, &block[at..at + piece.segment.code_bytes()], vector)?;
+                        let [coarse, fine] =
+                            [Plane::Coarse, Plane::Fine].map(|plane| piece.segment.row_codes(row, plane));
+                        rows.push_bytes(record, coarse?, fine?, vector)?;
                     }
                 }
                 piece.segment.let_go();

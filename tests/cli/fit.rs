@@ -238,6 +238,7 @@ fn damaged_files_are_refused_and_older_ones_read() {
 #[test]
 fn a_list_that_was_deleted_is_missed_everywhere() {
     let sandbox = fitted();
+    sandbox.ok(["index", &sample_arg("weather/rain.flac")]);
     fs::remove_file(sandbox.db().join("label-sets.json")).unwrap();
     for (code, args) in [(1, &["labels"][..]), (1, &["labels", "save", "new", "--labels", "a, b"])] {
         let told = sandbox.fails(code, args);

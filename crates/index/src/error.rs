@@ -307,7 +307,8 @@ mod tests {
 
     #[test]
     fn errors_of_the_system_are_told_apart() {
-        let of = |kind: io::ErrorKind| Error::io(Path::new("/index"), Path::new("/index/store/db"), kind.into());
+        let of =
+            |kind: io::ErrorKind| Error::io(Path::new("/index"), Path::new("/index/store/db"), kind.into());
         assert!(matches!(of(io::ErrorKind::StorageFull), Error::DiskFull { .. }));
         assert!(matches!(of(io::ErrorKind::QuotaExceeded), Error::DiskFull { .. }));
         assert!(matches!(of(io::ErrorKind::ReadOnlyFilesystem), Error::ReadOnly { .. }));

@@ -126,7 +126,9 @@ fn write_known(dir: &Path, lists: Vec<Option<String>>, names: Vec<String>) -> Re
 
 fn parse(path: &Path, list: Option<&[u8]>) -> Result<BTreeMap<String, SavedSet>, EngineError> {
     let Some(bytes) = list else { return Ok(BTreeMap::new()) };
-    let damaged = |e: serde_json::Error| error(path, format!("damaged ({e}); put it right or delete it, then `earmark labels accept`"));
+    let damaged = |e: serde_json::Error| {
+        error(path, format!("damaged ({e}); put it right or delete it, then `earmark labels accept`"))
+    };
     let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
     match value.get("version").map(serde_json::Value::as_u64) {
         Some(Some(OLDEST..=VERSION)) => {

@@ -34,7 +34,11 @@ impl Map {
             // read. The system keeps or reads again what the file holds.
             #[allow(unsafe_code)]
             let _ = unsafe {
-                self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, to.saturating_sub(from))
+                self.0.unchecked_advise_range(
+                    memmap2::UncheckedAdvice::DontNeed,
+                    from,
+                    to.saturating_sub(from),
+                )
             };
         }
         #[cfg(not(unix))]

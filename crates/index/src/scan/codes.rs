@@ -118,9 +118,8 @@ impl Coder {
     }
 
     fn bounds(&self, row: &[u8], query: &CodedQuery, sum: f32) -> Bounds {
-        let number = |at: usize| {
-            row.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0.0, f32::from_le_bytes)
-        };
+        let number =
+            |at: usize| row.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0.0, f32::from_le_bytes);
         let (factor, error) = (number(self.padded / 4), number(self.padded / 4 + 4));
         let cosine = sum * query.scale * factor;
         let off = query.share * (error + query.lost * (1.0 + error)) + SLACK;

@@ -8,7 +8,8 @@
 pub(super) fn sum(codes: &[u8], query: &[i8]) -> i32 {
     #[cfg(target_arch = "x86_64")]
     {
-        if std::arch::is_x86_feature_detected!("avx512vnni") && std::arch::is_x86_feature_detected!("avx512vl")
+        if std::arch::is_x86_feature_detected!("avx512vnni")
+            && std::arch::is_x86_feature_detected!("avx512vl")
         {
             // SAFETY: the processor has what the function needs; see the line above.
             #[allow(unsafe_code)]

@@ -23,6 +23,9 @@ const MAX_STORE: u64 = 2;
 /// As much is never worth it.
 const SMALL_STORE: u64 = 64 << 20;
 
+/// sled's cache for a copy, which is written and read once, in order.
+const COPY_CACHE: u64 = 16 << 20;
+
 /// Bytes that a clip takes in the store, without its vectors.
 const CLIP_BYTES: u64 = 1024;
 
@@ -63,7 +66,8 @@ impl Writer {
     fn tidy_store(self) -> Result<()> {
         self.store.check_writable()?;
         let temp = self.dir.join(format!("{TEMP_PREFIX}store-{:016x}", random_u64()));
-        let copied = self.store.copy(&temp, &OpenOptions::default());
+        let options = OpenOptions { cache_bytes: COPY_CACHE, ..OpenOptions::default() };
+        let copied = self.store.copy(&temp, &options);
         if let Err(e) = copied {
             let _ = fs::remove_dir_all(temp);
             return Err(e);

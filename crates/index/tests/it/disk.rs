@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use earmark_index::{Change, Error, Filter, IndexReader, IndexWriter, OpenOptions, SearchMode, Snapshot, Writer};
+use earmark_index::{
+    Change, Error, Filter, IndexReader, IndexWriter, OpenOptions, SearchMode, Snapshot, Writer,
+};
 
 use crate::common::{Rng, expect_clean, filled, identity, put, search, search_at};
 
@@ -193,8 +195,7 @@ fn a_store_that_cannot_be_written_anew_stays_as_it_is() {
     for i in 0..300 {
         index.apply(vec![put(&format!("/{i}.wav"), &mut rng, WIDE, 25)]).unwrap();
     }
-    let removed: Vec<_> =
-        (0..200).map(|i| Change::RemoveAt(format!("/{i}.wav"))).collect();
+    let removed: Vec<_> = (0..200).map(|i| Change::RemoveAt(format!("/{i}.wav"))).collect();
     index.apply(removed).unwrap();
     let ballast = mount.path().join("ballast");
     std::fs::write(&ballast, vec![1; 800 << 20]).unwrap_err();

@@ -31,6 +31,9 @@ const STORE_DIR: &str = "store";
 /// Pairs that a copy writes at a time.
 const COPIED_AT_ONCE: usize = 256;
 
+/// Pairs after which a copy waits for the disk: 24 MB of vectors.
+const FLUSHED_AT_ONCE: usize = 4096;
+
 /// How often to ask for a lock that another process holds.
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
@@ -85,6 +88,10 @@ impl Store {
             if number % COPIED_AT_ONCE == 0 {
                 let batch = std::mem::take(&mut batch);
                 contain(&self.dir, || target.apply_batch(batch))?;
+            }
+            // sled would hold in memory what the disk has not taken yet.
+            if number % FLUSHED_AT_ONCE == 0 {
+                contain(&self.dir, || target.flush().map(drop))?;
             }
         }
         contain(&self.dir, || target.apply_batch(batch))?;

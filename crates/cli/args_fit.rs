@@ -127,4 +127,6 @@ pub(crate) enum LabelsCommand {
         /// Its name
         name: String,
     },
+    /// Accept the file of label sets as it is, after something other than earmark changed or deleted it
+    Accept,
 }

@@ -10,7 +10,7 @@ use earmark_engine::labels::LabelSet;
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions};
 use earmark_hub::Installer;
-use earmark_index::{Filter, IndexEvent};
+use earmark_index::{Filter, IndexEvent, Writer};
 use earmark_server::Config;
 use etcetera::BaseStrategy;
 
@@ -86,6 +86,13 @@ pub(crate) fn tell_events(events: Vec<IndexEvent>, global: &Global) {
         if !global.quiet {
             note!("index: {event}");
         }
+    }
+}
+
+/// Gives back the room of what was removed. That it cannot be given back now is no failure.
+pub(crate) fn tidy(index: Writer) {
+    if let Err(e) = index.tidy() {
+        note!("index: the room of removed clips could not be given back ({e})");
     }
 }
 

@@ -16,7 +16,8 @@ use crate::output::note;
 
 /// The spaces of the index, which must be there.
 pub(crate) fn collection(global: &Global) -> Result<Collection> {
-    collection_with(global, &OpenOptions::default())
+    // A command searches once and ends.
+    collection_with(global, &OpenOptions { once: true, ..OpenOptions::default() })
 }
 
 /// As [`collection`], whose spaces are opened with these options.

@@ -224,7 +224,8 @@ fn damaged_files_are_refused_and_older_ones_read() {
     assert!(sandbox.fails(1, ["labels"]).contains("damaged"));
     fs::write(&list, written.replace("\"version\": 3", "\"version\": 4")).unwrap();
     assert!(sandbox.fails(1, ["labels"]).contains("version 3 or older, got 4"));
-    // As the server of earlier versions wrote it.
+    // As the server of earlier versions wrote it, which made no note of it.
+    fs::remove_file(sandbox.db().join("label-sets.known")).unwrap();
     fs::write(
         &list,
         r#"{"mine": {"labels": ["siren", {"name": "dog", "prompts": ["a dog barking"]}], "templates": []}}"#,
@@ -232,6 +233,22 @@ fn damaged_files_are_refused_and_older_ones_read() {
     .unwrap();
     let answer = sandbox.json(["classify", &siren, "--label-set", "mine", "--json"]);
     assert_eq!(label(&answer[0]), "siren");
+}
+
+#[test]
+fn a_list_that_was_deleted_is_missed_everywhere() {
+    let sandbox = fitted();
+    sandbox.ok(["index", &sample_arg("weather/rain.flac")]);
+    fs::remove_file(sandbox.db().join("label-sets.json")).unwrap();
+    for (code, args) in [(1, &["labels"][..]), (1, &["labels", "save", "new", "--labels", "a, b"])] {
+        let told = sandbox.fails(code, args);
+        assert!(told.contains("kinds") && told.contains("labels accept"), "{told}");
+    }
+    assert!(sandbox.ok(["info"]).contains("labels accept"));
+    let verified = sandbox.run(["verify"]);
+    assert!(verified.stdout.contains("label-sets.json: it is gone") && verified.code == Some(1));
+    sandbox.ok(["labels", "accept"]);
+    assert!(sandbox.ok(["verify"]).contains("\nclean"));
 }
 
 #[test]
@@ -257,6 +274,7 @@ fn a_set_of_an_older_earmark_always_answers_and_says_so() {
         made["fit"].as_object_mut().unwrap().remove(newer).unwrap();
     }
     fs::write(&list, sets.to_string()).unwrap();
+    fs::remove_file(sandbox.db().join("label-sets.known")).unwrap();
     assert_ne!(label(&classify()), "none");
     let shown = sandbox.ok(["labels", "show", "kinds"]);
     assert!(shown.contains("so it always answers: fit it again"), "{shown}");

@@ -189,3 +189,47 @@ fn clips_that_the_store_lost_come_back_and_verify_says_so() {
     sandbox.ok(["verify"]);
     assert_eq!(clips(&sandbox), COPIES);
 }
+
+#[test]
+fn a_clock_before_1970_is_named_by_writers_and_no_matter_to_readers() {
+    let sandbox = Sandbox::indexed(&["animals/dog-barking.wav"]);
+    let sound = sandbox.add_sample("weather/rain.flac");
+    let run = |args: &[&str]| sandbox.command(args).env("EARMARK_CLOCK", "-86400").output().unwrap();
+    for args in [&["index", sound.to_str().unwrap()][..], &["rebuild"], &["remove", "."]] {
+        let output = run(args);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && told.contains("clock of this machine"), "{told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+    assert!(run(&["search", "dog"]).status.success());
+    assert!(run(&["info"]).status.success());
+    sandbox.ok(["index", sound.to_str().unwrap()]);
+}
+
+#[test]
+fn a_store_that_may_not_be_looked_at_is_not_called_gone() {
+    let sandbox = Sandbox::indexed(&["animals/dog-barking.wav"]);
+    let space = std::fs::read_dir(sandbox.db().join("spaces")).unwrap().next().unwrap().unwrap().path();
+    let (store, kept) = (space.join("store"), space.join("kept"));
+    let mode = |mode| std::fs::set_permissions(&store, std::os::unix::fs::PermissionsExt::from_mode(mode));
+    // Root may look anywhere; a link to itself fails in the same way for everybody.
+    mode(0o000).unwrap();
+    let with_mode = std::fs::metadata(store.join("db")).is_err();
+    if !with_mode {
+        mode(0o755).unwrap();
+        std::fs::rename(&store, &kept).unwrap();
+        std::os::unix::fs::symlink("store", &store).unwrap();
+    }
+    for args in [&["rebuild"][..], &["remove", "--path", "*"]] {
+        let told = sandbox.fails(1, args);
+        assert!(told.contains("store") && !told.contains("gone") && !told.contains("delete"), "{told}");
+    }
+    sandbox.ok(["search", "dog"]);
+    if with_mode {
+        mode(0o755).unwrap();
+    } else {
+        std::fs::remove_file(&store).unwrap();
+        std::fs::rename(&kept, &store).unwrap();
+    }
+    sandbox.ok(["rebuild"]);
+}

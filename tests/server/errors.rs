@@ -1,5 +1,7 @@
 //! Every status of the error table, with what it says.
 
+use std::process::Command;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
@@ -182,6 +184,51 @@ async fn while_the_library_is_opened_only_health_answers() {
     server.app.fail("the disk at /secret/path is broken".to_owned());
     let (detail, _) = server.get("/v1/clips").await.problem(500);
     assert!(!detail.contains("secret"), "internals are for the log: {detail}");
+}
+
+/// Mounting needs root: without it this test says so and passes.
+#[tokio::test]
+async fn after_a_full_disk_the_server_writes_again_without_a_restart() {
+    let server = Server::still_loading(|_| {});
+    let db = server.dir.path().join("test.earmark");
+    std::fs::create_dir(&db).unwrap();
+    let mount = |args: &[&str]| Command::new(args[0]).args(&args[1..]).arg(&db).status().unwrap().success();
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=16m", "earmark-test"]) {
+        println!("skipped: mounting a tmpfs needs root");
+        return;
+    }
+    server.app.open(server.library()).unwrap();
+    assert_eq!(server.get("/readyz").await.status, 200);
+    let path = format!("/v1/clips/{}", server.clip("rain.flac").await);
+    let tag = async |tag: &str| server.json(Method::PATCH, &path, json!({"tags": [tag]})).await;
+
+    let ballast = db.join("ballast");
+    std::fs::write(&ballast, vec![1; 32 << 20]).unwrap_err();
+    // sled and the file system find room for a few small writes.
+    let mut failed = false;
+    for number in 0..200 {
+        let answer = tag(&format!("number {number}")).await;
+        failed = answer.status != 200;
+        if failed {
+            let (detail, _) = answer.problem(503);
+            assert!(detail.contains("full"), "{detail}");
+        }
+        let ready = server.get("/readyz").await;
+        if failed || ready.status == 503 {
+            assert!(ready.problem(503).0.contains("full"));
+            break;
+        }
+    }
+    assert_eq!(server.get("/v1/clips").await.status, 200, "reading goes on");
+    let again = tag("again").await;
+    assert!(again.status == 503 || !failed, "{again:?}");
+
+    std::fs::remove_file(&ballast).unwrap();
+    assert_eq!(server.get("/readyz").await.status, 200);
+    assert_eq!(tag("room").await.ok()["tags"], json!(["room"]));
+    assert_eq!(server.get("/readyz").await.status, 200);
+    drop(server);
+    mount(&["umount", "--lazy"]);
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ impl Server {
         Self { router: router(app.clone()), app, dir }
     }
 
-    fn library(&self) -> Library {
+    pub(crate) fn library(&self) -> Library {
         let catalogue = Catalogue::default();
         let model = catalogue.open("mini").unwrap();
         let runtime = Runtime::load(None).unwrap();

@@ -45,6 +45,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     }
     // Failures are errors, which even --quiet shows.
     list_failures(&report.failed);
+    context::tidy(index);
     Ok(if report.interrupted {
         note!("interrupted; what was finished is in the index, and the same command goes on from here");
         ExitCode::from(EXIT_INTERRUPTED)

@@ -32,6 +32,8 @@ struct IndexInfo {
     failures: usize,
     disk_bytes: u64,
     graphs: Vec<GraphInfo>,
+    /// How many label sets are saved, or what is wrong with them.
+    label_sets: String,
 }
 
 #[derive(Serialize)]
@@ -83,6 +85,10 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         failures: stats.failures,
         disk_bytes: stats.disk_bytes,
         graphs: stats.graphs.iter().map(|(rows, figures)| GraphInfo::of(*rows, figures)).collect(),
+        label_sets: match context::label_sets(global)?.all() {
+            Ok(sets) => sets.len().to_string(),
+            Err(e) => e.to_string(),
+        },
     };
     if json {
         return output::json(&info);
@@ -98,6 +104,7 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
         ("space", space),
         ("model", format!("{} ({} numbers a segment)", info.model, info.dim)),
         ("created", moment(info.created_unix_s)),
+        ("label sets", info.label_sets),
     ];
     let mut graphs = info.graphs.iter().flat_map(GraphInfo::lines).peekable();
     if graphs.peek().is_none() {

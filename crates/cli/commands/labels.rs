@@ -54,6 +54,13 @@ pub(crate) fn run(global: &Global, args: LabelsArgs) -> Result<ExitCode> {
                 note!("deleted label set `{name}`");
             }
         }
+        LabelsCommand::Accept => {
+            let names = sets.accept()?;
+            if !global.quiet {
+                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                note!("accepted; label sets: {names}");
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

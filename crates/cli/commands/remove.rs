@@ -13,8 +13,8 @@ use crate::args::{Global, RemoveArgs};
 use crate::output::note;
 use crate::{context, open, output};
 
-/// Clips in a batch: sled holds a batch in memory, several times over.
-const BATCH_CLIPS: usize = 500;
+/// Clips in a batch: sled holds a batch's keys in memory, several times over.
+const BATCH_CLIPS: usize = 2000;
 
 pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
     let indexes = open::open_all_to_change(global, &args.wait)?;
@@ -50,6 +50,11 @@ pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
         let done = if args.dry_run { "would be removed" } else { "removed from the index; the files stay" };
         note!("{count} {} {done}", if count == 1 { "clip" } else { "clips" });
     }
-    indexes.iter().for_each(|index| context::tell_events(index.take_events(), global));
+    for index in indexes {
+        context::tell_events(index.take_events(), global);
+        if !args.dry_run {
+            context::tidy(index);
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -39,6 +39,13 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         reports.push(report(global, space, args.files)?);
     }
     drop(hold);
+    // Label sets are of no space; their trouble is told with the first.
+    if let Err(e) = context::label_sets(global)?.all()
+        && let Some(report) = reports.first_mut()
+    {
+        report.clean = false;
+        report.problems.push(e.to_string());
+    }
     match (args.json, args.all) {
         (true, true) => output::json(&reports)?,
         (true, false) => reports.iter().try_for_each(output::json)?,
@@ -61,13 +68,9 @@ fn is_damage(event: &IndexEvent) -> bool {
 fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
     let opts = OpenOptions { lock_wait: std::time::Duration::ZERO, ..OpenOptions::default() };
     let mut problems = Vec::new();
-    // Before anything mends it.
+    // Before anything mends it; what is mapped stays as it is meanwhile.
     let before = match Snapshot::load_published(&space.path) {
-        Ok(snapshot) => {
-            let audit = snapshot.audit()?;
-            problems.extend(audit.problems.iter().cloned());
-            Some((snapshot, audit))
-        }
+        Ok(snapshot) => Some(snapshot),
         Err(Error::Unpublished { .. }) => None,
         Err(e) => {
             problems.push(e.to_string());
@@ -76,14 +79,26 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
     };
     let mut events = Vec::new();
     let mut store_unchecked = None;
-    match Writer::open(&space.path, None, &opts) {
-        Ok(writer) => {
-            problems.extend(writer.audit()?.problems);
-            events.extend(writer.take_events());
-        }
-        Err(e @ Error::Corrupt { .. }) => problems.push(e.to_string()),
-        Err(e) => store_unchecked = Some(e.to_string()),
+    let (before, stored) = std::thread::scope(|scope| {
+        let audit = before.map(|snapshot| scope.spawn(|| snapshot.audit().map(|audit| (snapshot, audit))));
+        let stored = match Writer::open(&space.path, None, &opts) {
+            Ok(writer) => writer.audit().map(|audit| {
+                events.extend(writer.take_events());
+                audit.problems
+            }),
+            Err(e @ Error::Corrupt { .. }) => Ok(vec![e.to_string()]),
+            Err(e) => {
+                store_unchecked = Some(e.to_string());
+                Ok(Vec::new())
+            }
+        };
+        (audit.map(|audit| audit.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))), stored)
+    });
+    let before = before.transpose()?;
+    if let Some((_, audit)) = &before {
+        problems.extend(audit.problems.iter().cloned());
     }
+    problems.extend(stored?);
     let snapshot = Snapshot::open(&space.path, None, &opts)?;
     events.extend(snapshot.take_events());
     let (damage, others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_damage);
@@ -162,5 +177,6 @@ pub(crate) fn rebuild(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
             report.dropped_dead
         );
     }
+    context::tidy(index);
     Ok(ExitCode::SUCCESS)
 }

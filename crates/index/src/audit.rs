@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::published::layout::CODE_BLOCK;
+use crate::published::segment::Plane;
 use crate::report::AuditReport;
 use crate::scan::{Admitted, Task};
 use crate::snapshot::Snapshot;
@@ -91,7 +92,9 @@ impl Snapshot {
         for piece in &self.pieces.0 {
             let segment = &piece.segment;
             for block in 0..segment.rows().div_ceil(CODE_BLOCK) {
-                problems.note(segment.codes(block).map(drop))?;
+                for plane in [Plane::Coarse, Plane::Fine] {
+                    problems.note(segment.codes(block, plane).map(drop))?;
+                }
             }
             for row in 0..segment.rows() {
                 let Some((record, vector)) = problems.note(segment.row(row))? else { continue };
@@ -172,7 +175,7 @@ impl Snapshot {
             let (_, vector) = self.pieces.0[*piece].segment.row(*row)?;
             // Not by a graph, which may miss some.
             let (pieces, admitted) = (&self.pieces, &Admitted::All);
-            let task = Task { pieces, admitted, query: vector, k: 1, collapse: false };
+            let task = Task { pieces, admitted, query: vector, k: 1, collapse: false, once: false };
             let best = task.by_codes(&self.coder)?.first().map_or(-1.0, |found| found.score);
             report.searched += 1;
             report.found += usize::from(best >= cosine(vector, vector) - SCORE_TOLERANCE);

@@ -316,3 +316,21 @@ fn no_current(gone: Option<&str>) -> String {
         None => "does not say which of its spaces is current".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_are_told_apart() {
+        let of =
+            |kind: io::ErrorKind| Error::io(Path::new("/index"), Path::new("/index/store/db"), kind.into());
+        assert!(matches!(of(io::ErrorKind::StorageFull), Error::DiskFull { .. }));
+        assert!(matches!(of(io::ErrorKind::QuotaExceeded), Error::DiskFull { .. }));
+        assert!(matches!(of(io::ErrorKind::ReadOnlyFilesystem), Error::ReadOnly { .. }));
+        let denied = of(io::ErrorKind::PermissionDenied);
+        assert!(denied.is_not_writable() && !of(io::ErrorKind::NotFound).is_not_writable());
+        let told = denied.to_string();
+        assert!(told.contains("/index/store/db") && told.contains("permission denied"), "{told}");
+    }
+}

@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub(crate) pieces: Pieces,
     pub(crate) coder: Arc<Coder>,
     graphs: Graphs,
+    /// See [`OpenOptions::once`].
+    once: bool,
     filters: Mutex<Vec<(Filter, Arc<Passed>)>>,
     events: Mutex<Vec<IndexEvent>>,
 }
@@ -58,10 +60,11 @@ impl Snapshot {
     /// [`Error::NotFound`], [`Error::ModelMismatch`], [`Error::Unpublished`], [`Error::Published`],
     /// [`Error::PublishedVersion`], [`Error::Io`]; those of [`Writer::open`] where it has to be published.
     pub fn open(dir: &Path, expect: Option<&Identity>, opts: &OpenOptions) -> Result<Self> {
-        let snapshot = match Self::load_published(dir) {
+        let mut snapshot = match Self::load_published(dir) {
             Ok(snapshot) => snapshot,
             Err(unusable) => Self::publish_first(dir, opts, unusable)?,
         };
+        snapshot.once = opts.once;
         if let Some(identity) = expect {
             snapshot.check_identity(identity)?;
         }
@@ -129,7 +132,7 @@ impl Snapshot {
             let known = known.filter(|piece| piece.listed.check == listed.check);
             let segment = match known {
                 Some(piece) => Arc::clone(&piece.segment),
-                None => Arc::new(SegmentFile::open(&folder, listed, dim, coder.row_bytes())?),
+                None => Arc::new(SegmentFile::open(&folder, listed, dim, coder.plane_bytes())?),
             };
             let dead = match known.filter(|piece| piece.listed.tombstones == listed.tombstones) {
                 Some(piece) => Arc::clone(&piece.dead),
@@ -170,6 +173,7 @@ impl Snapshot {
             list,
             pieces,
             coder,
+            once: false,
             filters: Mutex::default(),
             events: Mutex::new(events),
         }
@@ -361,7 +365,8 @@ impl IndexReader for Snapshot {
         let matcher = Matcher::new(&request.filter)?;
         let passed = self.passed(&request.filter, &matcher)?;
         let (k, collapse) = (request.k, request.collapse);
-        let task = Task { pieces: &self.pieces, admitted: &passed.admitted, query, k, collapse };
+        let (pieces, admitted, once) = (&self.pieces, &passed.admitted, self.once);
+        let task = Task { pieces, admitted, query, k, collapse, once };
         let wanted = k.min(if collapse { passed.clips } else { passed.segments });
         let (mut found, path) = match self.by_graphs(&task, request, wanted)? {
             Some(found) => (found, SearchPath::Graph),

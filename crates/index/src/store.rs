@@ -11,19 +11,28 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use sled::IVec;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::codec;
 use crate::contain;
 use crate::error::{Error, Result};
-use crate::files::remove_matching;
+use crate::files::{remove_matching, sync_dir};
+use crate::open::now;
 use crate::types::OpenOptions;
 
-/// sled's folder inside the index folder.
+/// sled's folder inside the index folder. One that was written anew ([`Store::copy`]) has a number after it, and of
+/// several the highest counts.
 const STORE_DIR: &str = "store";
+
+/// Pairs that a copy writes at a time.
+const COPIED_AT_ONCE: usize = 256;
+
+/// Pairs after which a copy waits for the disk: 24 MB of vectors.
+const FLUSHED_AT_ONCE: usize = 4096;
 
 /// How often to ask for a lock that another process holds.
 const LOCK_POLL: Duration = Duration::from_millis(10);
@@ -47,7 +56,57 @@ pub(crate) struct Store {
 impl Store {
     /// Where sled keeps its files for the index at `dir`.
     pub(crate) fn folder(dir: &Path) -> PathBuf {
-        dir.join(STORE_DIR)
+        folders(dir).pop().map_or_else(|| dir.join(STORE_DIR), |(_, folder)| folder)
+    }
+
+    /// Where a copy of the store at `dir` goes to take its place.
+    pub(crate) fn next_folder(dir: &Path) -> PathBuf {
+        let number = folders(dir).pop().map_or(0, |(number, _)| number);
+        dir.join(format!("{STORE_DIR}-{}", number + 1))
+    }
+
+    /// Removes stores that another has taken the place of.
+    pub(crate) fn remove_replaced(dir: &Path) {
+        let mut folders = folders(dir);
+        folders.pop();
+        for (_, folder) in folders {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+
+    /// Writes all pairs into a new store at `folder`, which then takes up no more than it needs: sled keeps the room of
+    /// what was removed. On return the copy is on disk, and was read back.
+    pub(crate) fn copy(&self, folder: &Path, opts: &OpenOptions) -> Result<()> {
+        let copy = Self::open(&self.dir, folder, opts)?;
+        let mut written = Xxh3::new();
+        let mut batch = sled::Batch::default();
+        let target = copy.tree()?;
+        for (number, pair) in (1..).zip(self.scan(b"")?) {
+            let (key, value) = pair?;
+            add_pair(&mut written, &key, &value);
+            batch.insert(key, value);
+            if number % COPIED_AT_ONCE == 0 {
+                let batch = std::mem::take(&mut batch);
+                contain(&self.dir, || target.apply_batch(batch))?;
+            }
+            // sled would hold in memory what the disk has not taken yet.
+            if number % FLUSHED_AT_ONCE == 0 {
+                contain(&self.dir, || target.flush().map(drop))?;
+            }
+        }
+        contain(&self.dir, || target.apply_batch(batch))?;
+        contain(&self.dir, || target.flush().map(drop))?;
+        let mut read = Xxh3::new();
+        for pair in copy.scan(b"")? {
+            let (key, value) = pair?;
+            add_pair(&mut read, &key, &value);
+        }
+        if read.digest() != written.digest() {
+            let source = io::Error::other("the copy of the store does not read as it was written");
+            return Err(Error::Io { path: folder.to_path_buf(), source });
+        }
+        drop(copy);
+        sync_all(folder).map_err(|e| Error::io(&self.dir, folder, e))
     }
 
     /// Whether there is a store in `dir`. That it may not be looked at is an error, not its absence.
@@ -94,7 +153,7 @@ impl Store {
     /// Opens the store at `folder` (as a rule [`Self::folder`] of `dir`), creating it if need be.
     pub(crate) fn open(dir: &Path, folder: &Path, opts: &OpenOptions) -> Result<Self> {
         // sled panics over it.
-        if SystemTime::now() < UNIX_EPOCH {
+        if now() < UNIX_EPOCH {
             return Err(Error::Clock);
         }
         fs::create_dir_all(folder).map_err(|e| Error::io(dir, folder, e))?;
@@ -177,6 +236,42 @@ impl Drop for Store {
         let db = self.db.take();
         let _ = contain::contain(move || drop(db));
     }
+}
+
+/// The stores in an index folder with their numbers, the one that counts last.
+fn folders(dir: &Path) -> Vec<(u64, PathBuf)> {
+    let number = |name: &str| match name.strip_prefix(STORE_DIR)? {
+        "" => Some(0),
+        rest => rest.strip_prefix('-')?.parse().ok(),
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| Some((number(entry.file_name().to_str()?)?, entry.path())))
+        // A thread of sled's may make the folder of a store anew that was closed and removed.
+        .filter(|(number, folder)| *number == 0 || !is_absent(&folder.join("db")))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+fn is_absent(path: &Path) -> bool {
+    matches!(fs::metadata(path), Err(e) if e.kind() == io::ErrorKind::NotFound)
+}
+
+fn add_pair(hash: &mut Xxh3, key: &[u8], value: &[u8]) {
+    hash.update(&(key.len() as u64).to_le_bytes());
+    hash.update(key);
+    hash.update(&(value.len() as u64).to_le_bytes());
+    hash.update(value);
+}
+
+/// Syncs all files under `folder`, and the folders.
+fn sync_all(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { sync_all(&path)? } else { File::open(&path)?.sync_all()? }
+    }
+    sync_dir(folder)
 }
 
 /// A mutex's content, whether or not another thread panicked with it: all of ours guard plain values.

@@ -158,10 +158,12 @@ pub struct OpenOptions {
     pub cache_bytes: u64,
     /// How long to wait for another process that writes.
     pub lock_wait: Duration,
+    /// For a process that searches once and ends: what a search has read does not stay in its memory.
+    pub once: bool,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, lock_wait: Duration::from_secs(1) }
+        Self { cache_bytes: 64 << 20, lock_wait: Duration::from_secs(1), once: false }
     }
 }

@@ -117,6 +117,11 @@ impl ApiError {
         Self { retry_after_s: Some(1), ..Self::new(Kind::Unavailable, detail) }
     }
 
+    /// Whether it is for now only, and may be told as it is.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self.kind, Kind::Unavailable)
+    }
+
     /// The reason goes to the log, never to the client.
     pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
         let detail = "the server's log says more under this request id";
@@ -192,6 +197,8 @@ impl From<earmark_index::Error> for ApiError {
             Error::ReadOnly { .. } => Self::new(Kind::Conflict, "the index is read-only here"),
             Error::Locked { .. } => Self::unavailable("another process is writing the index; try again soon"),
             Error::DiskFull { .. } => Self::unavailable("the disk of the index is full"),
+            // The next write opens the index again.
+            Error::Failed { .. } => Self::unavailable("the index could not be written; try again soon"),
             e => Self::internal(e),
         }
     }

@@ -292,7 +292,7 @@ fn run(engine: &Engine, index: &LiveIndex, job: &Job) -> Result<IngestReport, En
             opened => break opened?,
         }
     };
-    ingest(engine, &*writer, walked, &job.options, &job.stop, |event| {
+    let report = ingest(engine, &*writer, walked, &job.options, &job.stop, |event| {
         job.status.send_modify(|status| match event {
             IngestEvent::Planned { files, bytes } => (status.files, status.bytes) = (files, bytes),
             IngestEvent::Decoded { audio_s } => status.audio_s = audio_s,
@@ -302,7 +302,11 @@ fn run(engine: &Engine, index: &LiveIndex, job: &Job) -> Result<IngestReport, En
                 status.failed += usize::from(failed.is_some());
             }
         });
-    })
+    })?;
+    if let Err(e) = writer.tidy() {
+        tracing::warn!(error = %e, "the room of removed clips could not be given back");
+    }
+    Ok(report)
 }
 
 fn now() -> i64 {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::known::{self, Known, Standing};
 use super::set::{Content, Made, SavedSet};
 use crate::EngineError;
 
@@ -29,6 +30,10 @@ const OLDEST: u64 = 2;
 /// Hexadecimal digits of a content's hash in its file's name.
 const HASH_DIGITS: usize = 32;
 
+/// How often, and after how long, a list is read again that is not the one that is known.
+const LOOKS: usize = 4;
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Largest file of all sets, bytes: it is read and written whole each time.
 const MAX_BYTES: usize = 8 << 20;
 
@@ -42,7 +47,7 @@ struct All {
 /// Whether a file or folder of this name, beside an index, belongs to label sets.
 #[must_use]
 pub fn is_own_file(name: &str) -> bool {
-    [FILE, FOLDER, LOCK].contains(&name)
+    [FILE, FOLDER, LOCK, known::FILE].contains(&name)
 }
 
 fn error(path: &Path, reason: impl std::fmt::Display) -> EngineError {
@@ -68,19 +73,69 @@ pub(super) fn lock(dir: &Path) -> Result<File, EngineError> {
 
 pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, SavedSet>, EngineError> {
     let path = dir.join(FILE);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(e) => return Err(error(&path, e)),
+    let mut tries = 0;
+    let list = loop {
+        let (list, known) = (read_list(dir)?, Known::read(dir).map_err(|e| error(&path, e))?);
+        tries += 1;
+        match Known::standing(known.as_ref(), list.as_deref()) {
+            Standing::Ours => break list,
+            // A writer may have replaced both in between.
+            _ if tries < LOOKS => std::thread::sleep(LOOK_AGAIN),
+            Standing::Gone(names) => {
+                let reason = format!(
+                    "it is gone, and held the label sets {}; put it back from a backup, or `earmark labels accept` \
+                     goes on without them",
+                    names.join(", ")
+                );
+                return Err(error(&path, reason));
+            }
+            Standing::Foreign => {
+                // Damage has its own message.
+                parse(&path, list.as_deref())?;
+                let reason = "it is not the file that earmark wrote for this index; put that back from a backup, or \
+                              `earmark labels accept` takes the sets in it";
+                return Err(error(&path, reason));
+            }
+        }
     };
-    let damaged = |e: serde_json::Error| error(&path, format!("damaged ({e}); put it right, or delete it"));
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+    parse(&path, list.as_deref())
+}
+
+fn read_list(dir: &Path) -> Result<Option<Vec<u8>>, EngineError> {
+    let path = dir.join(FILE);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(error(&path, e)),
+    }
+}
+
+/// Makes the list, as it is, the one that is known; gives the names of its sets.
+pub(super) fn accept(dir: &Path) -> Result<Vec<String>, EngineError> {
+    let list = read_list(dir)?;
+    let names: Vec<String> = parse(&dir.join(FILE), list.as_deref())?.into_keys().collect();
+    write_known(dir, vec![list.as_deref().map(known::hash)], names.clone())?;
+    Ok(names)
+}
+
+fn write_known(dir: &Path, lists: Vec<Option<String>>, names: Vec<String>) -> Result<(), EngineError> {
+    let path = dir.join(known::FILE);
+    let bytes = serde_json::to_vec(&Known { lists, names }).map_err(|e| error(&path, e))?;
+    replace(dir, &path, &bytes)
+}
+
+fn parse(path: &Path, list: Option<&[u8]>) -> Result<BTreeMap<String, SavedSet>, EngineError> {
+    let Some(bytes) = list else { return Ok(BTreeMap::new()) };
+    let damaged = |e: serde_json::Error| {
+        error(path, format!("damaged ({e}); put it right or delete it, then `earmark labels accept`"))
+    };
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
     match value.get("version").map(serde_json::Value::as_u64) {
         Some(Some(OLDEST..=VERSION)) => {
             serde_json::from_value(value).map(|all: All| all.sets).map_err(damaged)
         }
         Some(Some(newer)) => Err(error(
-            &path,
+            path,
             format!("expected version {VERSION} or older, got {newer}; use the earmark that wrote it"),
         )),
         // In version 1 every key is a set's name.
@@ -96,7 +151,11 @@ pub(super) fn write(dir: &Path, sets: &BTreeMap<String, SavedSet>) -> Result<(),
     if bytes.len() > MAX_BYTES {
         return Err(EngineError::LabelSetsTooLarge { most: MAX_BYTES });
     }
+    let before = read_list(dir)?.as_deref().map(known::hash);
+    let (now, names) = (Some(known::hash(&bytes)), sets.keys().cloned().collect::<Vec<_>>());
+    write_known(dir, vec![before, now.clone()], names.clone())?;
     replace(dir, &path, &bytes)?;
+    write_known(dir, vec![now], names)?;
     let used: Vec<PathBuf> =
         sets.values().filter_map(|set| set.made.as_ref()).map(|made| content_path(dir, &made.file)).collect();
     // What cannot be removed now is removed another time.

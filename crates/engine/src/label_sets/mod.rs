@@ -4,6 +4,7 @@
 //! DIR/label-sets.json         all sets: words, and for some what was made for them; replaced whole
 //! DIR/label-sets/HASH.json    a head or a place, by the BLAKE3 hash of its own bytes; never changed
 //! DIR/label-sets.lock         locked by whoever changes them
+//! DIR/label-sets.known        hash of the first as earmark last wrote it, and the names in it
 //! ```
 //!
 //! `DIR` is the index's folder, of which they are otherwise independent. What was made is written before the list that
@@ -11,10 +12,15 @@
 //! in memory: the server and the command line see each other's changes. Readers take no lock; one whose file is gone, since
 //! the set was changed, reads the list again.
 //!
+//! The last one tells a file that was deleted, or put there from elsewhere, from one that earmark wrote: it is refused until
+//! it is put back, or accepted ([`LabelSets::accept`]).
+//!
 //! - `set`: what a set is
+//! - `known`: whether the list is the one that was written
 //! - `files`: reading, writing, locking
 
 mod files;
+mod known;
 mod set;
 
 use std::collections::BTreeMap;
@@ -54,6 +60,15 @@ impl LabelSets {
     /// [`EngineError::LabelSets`].
     pub fn all(&self) -> Result<BTreeMap<String, SavedSet>, EngineError> {
         files::read(&self.dir)
+    }
+
+    /// Takes the sets as they are, whoever wrote or deleted them; gives their names.
+    ///
+    /// # Errors
+    /// [`EngineError::LabelSets`] where they cannot be read.
+    pub fn accept(&self) -> Result<Vec<String>, EngineError> {
+        let _lock = files::lock(&self.dir)?;
+        files::accept(&self.dir)
     }
 
     /// One of them.

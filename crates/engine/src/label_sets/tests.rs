@@ -87,6 +87,8 @@ fn a_set_of_version_2_is_read_answers_always_and_is_written_as_version_3() {
     let written = fs::read_to_string(&list).unwrap();
     assert!(written.contains("\"version\": 3") && !written.contains("answered"), "{written}");
     fs::write(&list, written.replace("\"version\": 3", "\"version\": 2")).unwrap();
+    // That version made no note of it.
+    fs::remove_file(dir.path().join("label-sets.known")).unwrap();
     let made = sets.get("old").unwrap().made.unwrap();
     let content = files::read_content(&sets.dir, "old", &made).unwrap();
     assert_eq!((content.head.as_ref(), made.fit.as_ref()), (Some(&old_head), Some(&old_summary)));
@@ -178,4 +180,54 @@ fn limits_names_and_numbers_are_checked() {
     assert!(broken(|h| h.limit = Some(f32::NAN)).unwrap().contains("not finite"));
     assert!(broken(|h| h.place.spread[0] = -1.0).is_some());
     assert!(broken(|h| h.lines.truncate(1)).unwrap().contains("1 readings"));
+}
+
+#[test]
+fn a_list_that_is_gone_or_foreign_is_refused_until_it_is_accepted_or_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(dir.path(), 9);
+    sets.put("rain", words("a, b")).unwrap();
+    sets.put("night", words("c")).unwrap();
+    let path = dir.path().join("label-sets.json");
+    let ours = fs::read(&path).unwrap();
+
+    fs::remove_file(&path).unwrap();
+    let error = sets.all().unwrap_err().to_string();
+    assert!(error.contains("gone") && error.contains("night, rain") && error.contains("accept"), "{error}");
+    assert!(sets.put("new", words("d")).is_err(), "nothing is written over what may come back");
+    fs::write(&path, &ours).unwrap();
+    assert_eq!(sets.all().unwrap().len(), 2);
+
+    let other = tempfile::tempdir().unwrap();
+    LabelSets::new(other.path(), 9).put("theirs", words("x")).unwrap();
+    fs::copy(other.path().join("label-sets.json"), &path).unwrap();
+    let error = sets.get("theirs").unwrap_err().to_string();
+    assert!(error.contains("not the file that earmark wrote") && error.contains("accept"), "{error}");
+    assert_eq!(sets.accept().unwrap(), ["theirs"]);
+    assert_eq!(sets.all().unwrap().len(), 1);
+
+    fs::remove_file(&path).unwrap();
+    assert!(sets.accept().unwrap().is_empty());
+    assert!(sets.all().unwrap().is_empty());
+}
+
+#[test]
+fn a_kill_between_the_note_and_the_list_leaves_a_list_that_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = LabelSets::new(dir.path(), 9);
+    sets.put("rain", words("a, b")).unwrap();
+    let (path, note) = (dir.path().join("label-sets.json"), dir.path().join("label-sets.known"));
+    let (old, first) = (fs::read(&path).unwrap(), fs::read_to_string(&note).unwrap());
+    sets.put("night", words("c")).unwrap();
+    let (new, second) = (fs::read(&path).unwrap(), fs::read_to_string(&note).unwrap());
+    let hash = |note: &str| note.split('"').nth(3).unwrap().to_owned();
+    let between = second.replace(&hash(&second), &format!("{}\",\"{}", hash(&first), hash(&second)));
+    fs::write(&note, between).unwrap();
+    for list in [old, new] {
+        fs::write(&path, list).unwrap();
+        sets.all().unwrap();
+    }
+    // An index from before there was a note.
+    fs::remove_file(&note).unwrap();
+    assert_eq!(sets.all().unwrap().len(), 2);
 }

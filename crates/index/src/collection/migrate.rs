@@ -87,9 +87,9 @@ fn gather(dir: &Path, incoming: &PathBuf, opts: &OpenOptions) -> Result<()> {
     let alone = WriterLock::take(dir, opts)?;
     // What earlier versions derived from the store is of no use any more.
     remove_matching(dir, is_of_earlier_version);
-    for name in [witness::NAME.into(), Store::folder(Path::new("")).into_os_string()] {
-        let from = dir.join(&name);
-        match fs::rename(&from, incoming.join(&name)) {
+    for from in [dir.join(witness::NAME), Store::folder(dir)] {
+        let name = from.file_name().unwrap_or_default();
+        match fs::rename(&from, incoming.join(name)) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             moved => moved.map_err(|e| Error::io(dir, &from, e))?,
         }

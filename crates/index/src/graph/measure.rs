@@ -179,7 +179,7 @@ impl Ruler<'_> {
     }
 
     fn task<'t>(&'t self, query: &'t [f32]) -> Task<'t> {
-        Task { pieces: &self.alone, admitted: &Admitted::All, query, k: K, collapse: false }
+        Task { pieces: &self.alone, admitted: &Admitted::All, query, k: K, collapse: true, once: false }
     }
 
     fn measure(&self, kind: QueryKind, queries: &[Vec<f32>]) -> Result<KindFigures> {

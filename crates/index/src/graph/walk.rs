@@ -5,11 +5,11 @@ use std::collections::BinaryHeap;
 
 use super::frozen::Graph;
 use crate::error::Result;
-use crate::published::segment::Segment;
+use crate::published::segment::{Plane, Segment};
 use crate::query::QueryKind;
 use crate::scan::codes::{CodedQuery, Coder};
 use crate::scan::kernel::prefetch;
-use crate::scan::ordered;
+use crate::scan::{bounds, ordered};
 
 /// Rows that a search for a text starts from, at most.
 const TEXT_ENTRIES: usize = 64;
@@ -58,7 +58,10 @@ impl Walk<'_> {
             }
             fresh.clear();
             fresh.extend(self.graph.links(row_of(key))?.filter(|row| seen.insert(*row)));
-            fresh.iter().for_each(|row| prefetch(self.segment.peek_code(*row as usize)));
+            for row in &fresh {
+                prefetch(self.segment.peek_codes(*row as usize, Plane::Coarse));
+                prefetch(self.segment.peek_codes(*row as usize, Plane::Fine));
+            }
             for row in &fresh {
                 let key = self.score(*row)?;
                 if best.len() < ef || best.peek().is_none_or(|worst| key > worst.0) {
@@ -73,7 +76,7 @@ impl Walk<'_> {
     }
 
     fn score(&self, row: u32) -> Result<u64> {
-        let (least, most) = self.coder.estimate(self.segment.code(row as usize)?, self.query);
+        let (least, most) = bounds(self.segment, self.coder, self.query, row as usize)?;
         Ok(key(f32::midpoint(least, most), row))
     }
 
@@ -111,7 +114,9 @@ impl Walk<'_> {
         let mut best: BinaryHeap<Reverse<u64>> = BinaryHeap::with_capacity(count + 1);
         for (at, row) in rows.iter().enumerate() {
             if let Some(row) = rows.get(at + AHEAD) {
-                prefetch(self.segment.peek_code(u32::from_le_bytes(*row) as usize));
+                let row = u32::from_le_bytes(*row) as usize;
+                prefetch(self.segment.peek_codes(row, Plane::Coarse));
+                prefetch(self.segment.peek_codes(row, Plane::Fine));
             }
             keep(&mut best, self.score(u32::from_le_bytes(*row))?, count);
         }
@@ -131,16 +136,20 @@ fn keep(best: &mut BinaryHeap<Reverse<u64>>, key: u64, count: usize) {
 }
 
 /// Rows that were seen, a bit each.
-struct Seen(Vec<u64>);
+struct Seen {
+    bits: Vec<u64>,
+    rows: usize,
+}
 
 impl Seen {
     fn new(rows: usize) -> Self {
-        Self(vec![0; rows.div_ceil(64)])
+        Self { bits: vec![0; rows.div_ceil(64)], rows }
     }
 
     /// False if it was seen before, or there is no such row.
     fn insert(&mut self, row: u32) -> bool {
-        let Some(word) = self.0.get_mut(row as usize / 64) else { return false };
+        let is_there = (row as usize) < self.rows;
+        let Some(word) = self.bits.get_mut(row as usize / 64).filter(|_| is_there) else { return false };
         let bit = 1 << (row % 64);
         let is_new = *word & bit == 0;
         *word |= bit;

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::layout::{
     ALIGNMENT, CODE_BLOCK, ClipView, ENTRY_BYTES, GROUP_BYTES, ROW_BYTES, RowRecord, VERSION,
@@ -74,9 +74,10 @@ pub(crate) struct Rows<'a> {
     records: BufWriter<File>,
     codes: BufWriter<File>,
     vectors: BufWriter<File>,
-    code: Vec<u8>,
+    /// The planes of the block that is being written.
+    coarse: Vec<u8>,
+    fine: Vec<u8>,
     sums: Vec<u8>,
-    sum: Xxh3,
     rows: usize,
     path: &'a Path,
 }
@@ -84,34 +85,39 @@ pub(crate) struct Rows<'a> {
 impl Rows<'_> {
     /// Adds a row: a vector with its record.
     pub(crate) fn push(&mut self, record: RowRecord, vector: &[f32]) -> Result<()> {
-        let mut code = std::mem::take(&mut self.code);
-        code.clear();
-        self.coder.encode(vector, &mut code);
+        self.coder.encode(vector, &mut self.coarse, &mut self.fine);
         let bytes = bytemuck::cast_slice(vector);
-        let pushed = self.push_bytes(&record.encode(bytes), &code, bytes);
-        self.code = code;
-        pushed
+        self.finish_row(&record.encode(bytes), bytes)
     }
 
     /// Adds a row as it is in another segment.
-    pub(crate) fn push_bytes(&mut self, record: &[u8], code: &[u8], vector: &[u8]) -> Result<()> {
-        let mut write = || {
-            self.records.write_all(record)?;
-            self.codes.write_all(code)?;
-            self.vectors.write_all(vector)
-        };
-        write().map_err(|source| Error::Io { path: self.path.to_path_buf(), source })?;
-        self.sum.update(code);
-        self.rows += 1;
-        if self.rows.is_multiple_of(CODE_BLOCK) {
-            self.close_block();
-        }
-        Ok(())
+    pub(crate) fn push_bytes(
+        &mut self,
+        record: &[u8],
+        coarse: &[u8],
+        fine: &[u8],
+        vector: &[u8],
+    ) -> Result<()> {
+        self.coarse.extend_from_slice(coarse);
+        self.fine.extend_from_slice(fine);
+        self.finish_row(record, vector)
     }
 
-    fn close_block(&mut self) {
-        self.sums.extend_from_slice(&self.sum.digest().to_le_bytes());
-        self.sum.reset();
+    fn finish_row(&mut self, record: &[u8], vector: &[u8]) -> Result<()> {
+        let written = self.records.write_all(record).and_then(|()| self.vectors.write_all(vector));
+        written.map_err(|source| Error::Io { path: self.path.to_path_buf(), source })?;
+        self.rows += 1;
+        if self.rows.is_multiple_of(CODE_BLOCK) { self.close_block() } else { Ok(()) }
+    }
+
+    fn close_block(&mut self) -> Result<()> {
+        for plane in [&mut self.coarse, &mut self.fine] {
+            self.sums.extend_from_slice(&xxh3_64(plane).to_le_bytes());
+            let written = self.codes.write_all(plane);
+            written.map_err(|source| Error::Io { path: self.path.to_path_buf(), source })?;
+            plane.clear();
+        }
+        Ok(())
     }
 }
 
@@ -158,8 +164,8 @@ fn write_at(
         content.failures.len(),
         content.groups.len(),
         content.rows * ROW_BYTES,
-        blocks * 8,
-        content.rows * coder.row_bytes(),
+        blocks * 16,
+        content.rows * 2 * coder.plane_bytes(),
         content.rows * dim * 4,
     ];
     let mut at = HEADER_BYTES as u64;
@@ -180,9 +186,9 @@ fn write_at(
         records: open_at(Part::Rows).map_err(io)?,
         codes: open_at(Part::Codes).map_err(io)?,
         vectors: open_at(Part::Vectors).map_err(io)?,
-        code: Vec::new(),
-        sums: Vec::with_capacity(blocks * 8),
-        sum: Xxh3::new(),
+        coarse: Vec::new(),
+        fine: Vec::new(),
+        sums: Vec::with_capacity(blocks * 16),
         rows: 0,
         path,
     };
@@ -192,12 +198,12 @@ fn write_at(
         return Err(segment::damaged(path, what));
     }
     if !taker.rows.is_multiple_of(CODE_BLOCK) {
-        taker.close_block();
+        taker.close_block()?;
     }
     let small = [&by_path, &by_hash, &content.failures, &content.groups, &taker.sums];
     let mut header = vec![0; HEADER_BYTES];
     header[..8].copy_from_slice(MAGIC);
-    let numbers = [VERSION, dim as u32, 0, coder.row_bytes() as u32];
+    let numbers = [VERSION, dim as u32, 0, 2 * coder.plane_bytes() as u32];
     for (number, at) in numbers.iter().zip((8..).step_by(4)) {
         header[at..at + 4].copy_from_slice(&number.to_le_bytes());
     }

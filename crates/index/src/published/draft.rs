@@ -2,7 +2,9 @@
 //!
 //! Everything is written under names that no list mentions; [`Draft::commit`] then replaces the list. Small segments are
 //! merged in tiers: a tier holds segments of about the same size, and as soon as it has [`FANOUT`] of them they become
-//! one of the next. So a row is written again once a tier, and there are at most [`FANOUT`] segments in each.
+//! one of the next. So a row is written again once a tier, and there are at most [`FANOUT`] segments in each. A commit
+//! merges at most [`MERGED_BY_COMMIT`] bytes, so that a small one never waits for a large merge; larger ones are left to
+//! [`Draft::tidy`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::builder::{self, Content};
-use super::layout::{CODE_BLOCK, ClipView, RowRecord};
+use super::layout::{ClipView, RowRecord};
 use super::list::{self, List, Totals};
 use super::pieces::{Piece, Pieces};
-use super::segment::Segment;
+use super::segment::{Plane, Segment};
 use super::tombstones::Tombstones;
 use crate::codec::{ClipRecord, Counters};
 use crate::error::{Error, Result};
@@ -26,6 +28,12 @@ use crate::types::{ClipId, Failure, Header, Segment as Stretch};
 
 /// Segments in a tier.
 const FANOUT: usize = 8;
+
+/// Bytes that a commit writes again at most.
+const MERGED_BY_COMMIT: u64 = 128 << 20;
+
+/// Segments in a tier whose merging takes more than that.
+const LARGE_FANOUT: usize = 32;
 
 /// Bytes of a segment in the lowest tier, at most; each tier's are [`FANOUT`] times as large.
 const LOWEST_TIER: u64 = 256 << 10;
@@ -127,7 +135,29 @@ impl Draft {
             Ok(())
         })?;
         self.pieces.0.push(piece);
-        self.merge_tiers()
+        self.merge_tiers(MERGED_BY_COMMIT)
+    }
+
+    /// Merges what is too large for a commit, and drops all dead rows that are worth it. False if there was nothing to do.
+    pub(crate) fn tidy(&mut self) -> Result<bool> {
+        let names = |pieces: &Pieces| pieces.0.iter().map(|piece| piece.listed.name).collect::<Vec<_>>();
+        let before = names(&self.pieces);
+        self.drop_dead(u64::MAX)?;
+        self.merge_tiers(u64::MAX)?;
+        Ok(names(&self.pieces) != before)
+    }
+
+    /// Writes segments with many dead rows again, those of at most `budget` bytes.
+    fn drop_dead(&mut self, mut budget: u64) -> Result<()> {
+        for at in 0..self.pieces.0.len() {
+            let piece = &self.pieces.0[at];
+            let bytes = piece.listed.bytes;
+            if piece.dead.dead() * MAX_DEAD > piece.segment.rows() && bytes <= budget {
+                self.pieces.0[at] = self.merged(at, at + 1)?;
+                budget -= bytes;
+            }
+        }
+        Ok(())
     }
 
     /// Merges all segments into one, unless they are one without dead rows.
@@ -141,12 +171,7 @@ impl Draft {
 
     /// Replaces the list: from here on, readers see this state. Returns the list and the pieces it names.
     pub(crate) fn commit(mut self, counters: &Counters, lost: u64) -> Result<(List, Pieces)> {
-        for at in 0..self.pieces.0.len() {
-            let piece = &self.pieces.0[at];
-            if piece.dead.dead() * MAX_DEAD > piece.segment.rows() {
-                self.pieces.0[at] = self.merged(at, at + 1)?;
-            }
-        }
+        self.drop_dead(MERGED_BY_COMMIT)?;
         for piece in &mut self.pieces.0 {
             if piece.dead.dead() > 0 && piece.listed.tombstones == 0 {
                 let version = random_u64();
@@ -187,19 +212,24 @@ impl Draft {
             other => other,
         })?;
         steps::reached("segment");
-        let segment = Segment::open(&self.folder, &listed, dim, self.coder.row_bytes())?;
+        let segment = Segment::open(&self.folder, &listed, dim, self.coder.plane_bytes())?;
         let dead = Tombstones::new(segment.rows());
         Ok(Piece { segment: Arc::new(segment), dead: Arc::new(dead), listed })
     }
 
-    /// Merges the newest segments while a tier is full.
-    fn merge_tiers(&mut self) -> Result<()> {
+    /// Merges the newest segments while a tier is full, into segments of at most `limit` bytes.
+    fn merge_tiers(&mut self, limit: u64) -> Result<()> {
         let mut tier = 0;
         loop {
             let tiers: Vec<u32> = self.pieces.0.iter().map(|piece| tier_of(piece.listed.bytes)).collect();
             // The newest segments that are in this tier or a lower one.
             let from = tiers.iter().rposition(|t| *t > tier).map_or(0, |at| at + 1);
-            if tiers[from..].iter().filter(|t| **t == tier).count() >= FANOUT {
+            let bytes: u64 = self.pieces.0[from..].iter().map(|piece| piece.listed.bytes).sum();
+            let fanout = if bytes > MERGED_BY_COMMIT { LARGE_FANOUT } else { FANOUT };
+            if tiers[from..].iter().filter(|t| **t == tier).count() >= fanout {
+                if bytes > limit {
+                    return Ok(());
+                }
                 let merged = self.merged(from, tiers.len())?;
                 steps::reached("merge");
                 self.pieces.0.truncate(from);
@@ -239,11 +269,12 @@ impl Draft {
                 for (_, first, count) in piece.live_groups() {
                     for row in first..first + count {
                         let (record, vector) = piece.segment.row_bytes(row)?;
-                        let at = row % CODE_BLOCK * piece.segment.code_bytes();
-                        let block = piece.segment.codes(row / CODE_BLOCK)?;
-                        rows.push_bytes(record, &block[at..at + piece.segment.code_bytes()], vector)?;
+                        let [coarse, fine] =
+                            [Plane::Coarse, Plane::Fine].map(|plane| piece.segment.row_codes(row, plane));
+                        rows.push_bytes(record, coarse?, fine?, vector)?;
                     }
                 }
+                piece.segment.let_go();
             }
             Ok(())
         })

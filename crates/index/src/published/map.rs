@@ -24,6 +24,28 @@ impl Map {
     }
 }
 
+impl Map {
+    /// Says that these bytes are not needed soon, so that they no longer count as memory of this process. They stay in
+    /// the system's cache, and are mapped again when they are read.
+    pub(crate) fn let_go(&self, from: usize, to: usize) {
+        #[cfg(unix)]
+        {
+            // SAFETY: what this advice can lose is what was written to a mapping; this one is a file's, shared, and only
+            // read. The system keeps or reads again what the file holds.
+            #[allow(unsafe_code)]
+            let _ = unsafe {
+                self.0.unchecked_advise_range(
+                    memmap2::UncheckedAdvice::DontNeed,
+                    from,
+                    to.saturating_sub(from),
+                )
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = (from, to);
+    }
+}
+
 impl Deref for Map {
     type Target = [u8];
 

@@ -38,6 +38,13 @@ pub(crate) enum Part {
     Vectors,
 }
 
+/// The planes of the codes, in the order in which each block has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plane {
+    Coarse,
+    Fine,
+}
+
 /// How many there are.
 pub(crate) const PARTS: usize = 10;
 
@@ -60,18 +67,18 @@ pub(crate) struct Segment {
     path: PathBuf,
     map: Map,
     dim: usize,
-    code_bytes: usize,
+    plane_bytes: usize,
     rows: usize,
     parts: [(usize, usize); PARTS],
-    /// A bit for each block of codes that was checked.
+    /// Two bits for each block of codes, one for each plane that was checked.
     sound_codes: Box<[AtomicU64]>,
     /// A bit for each row that was checked.
     sound_rows: Box<[AtomicU64]>,
 }
 
 impl Segment {
-    /// Opens the segment that a list names, of vectors with `dim` elements and codes of `code_bytes`.
-    pub(crate) fn open(folder: &Path, listed: &Listed, dim: usize, code_bytes: usize) -> Result<Self> {
+    /// Opens the segment that a list names, of vectors with `dim` elements and codes of twice `plane_bytes`.
+    pub(crate) fn open(folder: &Path, listed: &Listed, dim: usize, plane_bytes: usize) -> Result<Self> {
         let path = path(folder, listed.name);
         let map = Map::open(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
         let Some(header) = map.first_chunk::<HEADER_BYTES>() else {
@@ -102,22 +109,22 @@ impl Segment {
         let fits = length(Part::Entries) == clips * ENTRY_BYTES
             && length(Part::Groups) == groups * GROUP_BYTES
             && length(Part::Rows) == rows * ROW_BYTES
-            && length(Part::CodeSums) == rows.div_ceil(CODE_BLOCK) * 8
-            && length(Part::Codes) == rows * code_bytes
+            && length(Part::CodeSums) == rows.div_ceil(CODE_BLOCK) * 16
+            && length(Part::Codes) == rows * 2 * plane_bytes
             && length(Part::Vectors) == rows * dim * 4
             && rows as u64 == listed.rows
-            && [u32_at(header, 12) as usize, u32_at(header, 20) as usize] == [dim, code_bytes];
+            && [u32_at(header, 12) as usize, u32_at(header, 20) as usize] == [dim, 2 * plane_bytes];
         if !fits {
             return Err(damaged(&path, "its parts do not have the lengths that its header says"));
         }
         let words = |bits: usize| (0..bits.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let segment = Self {
-            sound_codes: words(rows.div_ceil(CODE_BLOCK)),
+            sound_codes: words(2 * rows.div_ceil(CODE_BLOCK)),
             sound_rows: words(rows),
             path,
             map,
             dim,
-            code_bytes,
+            plane_bytes,
             rows,
             parts,
         };
@@ -137,6 +144,11 @@ impl Segment {
     pub(crate) fn part(&self, part: Part) -> &[u8] {
         let (from, to) = self.parts[part as usize];
         &self.map[from..to]
+    }
+
+    /// Says that the segment is not needed soon; see [`Map::let_go`].
+    pub(crate) fn let_go(&self) {
+        self.map.let_go(0, self.map.len());
     }
 
     /// Rows, dead ones included.
@@ -255,14 +267,15 @@ impl Segment {
         Ok((RowRecord::decode(record), vector))
     }
 
-    /// The codes of a block of rows, checked: `[CODE_BLOCK or fewer, code_bytes]`.
-    pub(crate) fn codes(&self, block: usize) -> Result<&[u8]> {
-        let bytes = CODE_BLOCK * self.code_bytes;
-        let all = self.part(Part::Codes);
-        let codes = &all[(block * bytes).min(all.len())..((block + 1) * bytes).min(all.len())];
-        let (word, bit) = (&self.sound_codes[block / 64], 1 << (block % 64));
+    /// A plane of the codes of a block of rows, checked: `[CODE_BLOCK or fewer, plane_bytes]`.
+    pub(crate) fn codes(&self, block: usize, plane: Plane) -> Result<&[u8]> {
+        let rows = self.rows.saturating_sub(block * CODE_BLOCK).min(CODE_BLOCK);
+        let from = (2 * block * CODE_BLOCK + plane as usize * rows) * self.plane_bytes;
+        let codes = self.part(Part::Codes).get(from..from + rows * self.plane_bytes).unwrap_or_default();
+        let number = 2 * block + plane as usize;
+        let (word, bit) = (&self.sound_codes[number / 64], 1 << (number % 64));
         if word.load(Ordering::Relaxed) & bit == 0 {
-            if xxh3_64(codes) != u64_at(self.part(Part::CodeSums), block * 8) {
+            if xxh3_64(codes) != u64_at(self.part(Part::CodeSums), number * 8) {
                 return Err(self.damaged(format!("block {block} of its codes is not as it was written")));
             }
             word.fetch_or(bit, Ordering::Relaxed);
@@ -270,21 +283,31 @@ impl Segment {
         Ok(codes)
     }
 
-    /// The code of one row, checked; nothing if there is no such row.
-    pub(crate) fn code(&self, row: usize) -> Result<&[u8]> {
-        let at = row % CODE_BLOCK * self.code_bytes;
-        Ok(self.codes(row / CODE_BLOCK)?.get(at..at + self.code_bytes).unwrap_or_default())
+    /// The codes of a row, checked.
+    pub(crate) fn row_codes(&self, row: usize, plane: Plane) -> Result<&[u8]> {
+        let at = row % CODE_BLOCK * self.plane_bytes;
+        let codes = self.codes(row / CODE_BLOCK, plane)?.get(at..at + self.plane_bytes);
+        codes.ok_or_else(|| self.damaged(format!("there is no row {row}")))
     }
 
-    /// The bytes of a row's code, to bring near: not checked.
-    pub(crate) fn peek_code(&self, row: usize) -> &[u8] {
-        let at = row * self.code_bytes;
-        self.part(Part::Codes).get(at..at + self.code_bytes).unwrap_or_default()
+    /// The bytes of a row's codes, to bring near: not checked.
+    pub(crate) fn peek_codes(&self, row: usize, plane: Plane) -> &[u8] {
+        let block = row / CODE_BLOCK * CODE_BLOCK;
+        let rows = self.rows.saturating_sub(block).min(CODE_BLOCK);
+        let from = (2 * block + plane as usize * rows + row % CODE_BLOCK) * self.plane_bytes;
+        self.part(Part::Codes).get(from..from + self.plane_bytes).unwrap_or_default()
     }
 
-    /// Bytes of a row's codes.
-    pub(crate) fn code_bytes(&self) -> usize {
-        self.code_bytes
+    /// Says that the codes of these blocks are not needed soon; see [`Map::let_go`].
+    pub(crate) fn let_go_codes(&self, blocks: std::ops::Range<usize>) {
+        let (start, end) = self.parts[Part::Codes as usize];
+        let at = |block: usize| (start + 2 * block * CODE_BLOCK * self.plane_bytes).min(end);
+        self.map.let_go(at(blocks.start), at(blocks.end));
+    }
+
+    /// Bytes of a row in a plane of the codes.
+    pub(crate) fn plane_bytes(&self) -> usize {
+        self.plane_bytes
     }
 
     /// What the segment says of bad files, by path: None for one that is forgotten.

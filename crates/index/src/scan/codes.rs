@@ -1,19 +1,20 @@
-//! Compact codes: four bits an element, with a bound on what they get wrong.
+//! Compact codes: four bits an element in two planes of two, with a bound on what they get wrong.
 //!
 //! A vector is turned by a fixed random rotation, so that its length is spread evenly over all elements whatever model
-//! made it, and each element is rounded to one of 16 levels. An estimate of a cosine from codes comes with a bound, so
-//! that a search can tell which rows it may leave out; the rest are compared in full precision. The scheme is that of
-//! extended RaBitQ (Gao et al. 2024) with plain rounding. `FORMAT.md` has the rotation and the bytes.
+//! made it, and each element is rounded to one of 16 levels. The upper two bits of each level are the coarse plane, the
+//! lower two the fine one. An estimate of a cosine, from the coarse plane alone or from both, comes with a bound, so that a
+//! search reads the fine plane of few rows, and compares fewer still in full precision. The scheme is that of extended
+//! RaBitQ (Gao et al. 2024) with plain rounding. `FORMAT.md` has the rotation and the bytes.
 
-use super::kernel::{self, Halves};
+use super::kernel;
 
-/// Elements are added to a vector up to a multiple of this many, so that their codes fill whole 32-byte registers.
-const PADDING: usize = 64;
+/// Elements are added to a vector up to a multiple of this many, so that a plane fills whole 32-byte registers.
+const PADDING: usize = 128;
 
 /// Rounds of the rotation.
 const ROUNDS: usize = 4;
 
-/// Bytes after a row's codes: the factor and the error, f32 each.
+/// Bytes after a row's codes in each plane: the factor and the error, f32 each.
 const NUMBERS_BYTES: usize = 8;
 
 /// How many standard deviations an estimate may be off. The rotation makes the error that of a random direction, whose
@@ -25,9 +26,9 @@ const DEVIATIONS: f32 = 4.5;
 /// What rounding in f32 adds to the error.
 const SLACK: f32 = 2e-6;
 
-/// Distances between levels that are tried, in units of the elements' root mean square. 0.335 is the best for normally
-/// distributed elements (Max 1960); few or unequal elements like others.
-const STEPS: [f32; 5] = [0.27, 0.335, 0.4, 0.5, 0.7];
+/// Distances between levels that are tried, in units of the elements' root mean square. For normally distributed elements
+/// 0.335 is the best for both planes together, and 0.25 for the coarse one (Max 1960); few or unequal elements like others.
+const STEPS: [f32; 6] = [0.25, 0.28, 0.31, 0.36, 0.5, 0.7];
 
 /// Encodes vectors and queries of one length.
 pub(crate) struct Coder {
@@ -37,19 +38,22 @@ pub(crate) struct Coder {
     signs: Vec<f32>,
 }
 
-/// A query made ready for [`Coder::estimate`].
+/// A query made ready for [`Coder::coarse`] and [`Coder::fine`].
 pub(crate) struct CodedQuery {
-    low: Vec<i8>,
-    high: Vec<i8>,
+    /// Eight bits an element, `[padded]`.
+    codes: Vec<i8>,
     /// What a unit of the codes is worth.
     scale: f32,
-    /// What is to be taken from the sum, since codes are not centred.
-    offset: f32,
+    /// The sum of the codes: levels are not centred.
+    sum: f32,
     /// Share of an error's length that can count.
     share: f32,
     /// Length of what the query lost by rounding.
     lost: f32,
 }
+
+/// The least and the most that a cosine may be.
+pub(crate) type Bounds = (f32, f32);
 
 impl Coder {
     /// For vectors of `dim` elements.
@@ -64,27 +68,34 @@ impl Coder {
         self.dim
     }
 
-    /// Bytes of a row's codes, factor and error together.
-    pub(crate) fn row_bytes(&self) -> usize {
-        self.padded / 2 + NUMBERS_BYTES
+    /// Bytes of a row in one plane, factor and error included.
+    pub(crate) fn plane_bytes(&self) -> usize {
+        self.padded / 4 + NUMBERS_BYTES
     }
 
-    /// Appends the codes of `vector` (`[dim]`, unit length) to `out`.
-    pub(crate) fn encode(&self, vector: &[f32], out: &mut Vec<u8>) {
+    /// Appends the codes of `vector` (`[dim]`, unit length) to the planes.
+    pub(crate) fn encode(&self, vector: &[f32], coarse: &mut Vec<u8>, fine: &mut Vec<u8>) {
         let x = self.rotated(vector);
         let squared = x.iter().map(|x| x * x).sum::<f32>();
         let rms = (squared / self.padded as f32).sqrt().max(f32::MIN_POSITIVE);
-        let best = STEPS
-            .iter()
-            .map(|step| measure(&x, squared, 1.0 / (step * rms)))
-            .min_by(|a, b| a.error.total_cmp(&b.error))
-            .unwrap_or_default();
-        let (low, high) = x.split_at(self.padded / 2);
-        out.extend(
-            low.iter().zip(high).map(|(l, h)| level(*l, best.per_step) | level(*h, best.per_step) << 4),
-        );
-        out.extend_from_slice(&best.factor.to_le_bytes());
-        out.extend_from_slice(&best.error.to_le_bytes());
+        let fits = STEPS.iter().map(|step| {
+            let per_step = 1.0 / (step * rms);
+            let coarse = measure(&x, squared, |x| coarse_value(level(x, per_step) >> 2));
+            let fine = measure(&x, squared, |x| f32::from(level(x, per_step)) - 7.5);
+            (per_step, coarse, fine)
+        });
+        let best = fits.min_by(|a, b| (a.1.error + a.2.error).total_cmp(&(b.1.error + b.2.error)));
+        let (per_step, of_coarse, of_fine) = best.unwrap_or_default();
+        let quarter = self.padded / 4;
+        for (plane, shift, fit) in [(coarse, 2, of_coarse), (fine, 0, of_fine)] {
+            plane.extend((0..quarter).map(|at| {
+                (0..4).fold(0, |byte, part| {
+                    byte | ((level(x[at + part * quarter], per_step) >> shift) & 3) << (2 * part)
+                })
+            }));
+            plane.extend_from_slice(&fit.factor.to_le_bytes());
+            plane.extend_from_slice(&fit.error.to_le_bytes());
+        }
     }
 
     /// Makes a query (`[dim]`, unit length) ready.
@@ -94,21 +105,28 @@ impl Coder {
         let scale = (largest / 127.0).max(f32::MIN_POSITIVE);
         let codes: Vec<i8> = x.iter().map(|x| (x / scale).round() as i8).collect();
         let lost = x.iter().zip(&codes).map(|(x, c)| (x - scale * f32::from(*c)).powi(2)).sum::<f32>().sqrt();
-        let offset = 7.5 * codes.iter().map(|c| i32::from(*c)).sum::<i32>() as f32;
-        let (low, high) = codes.split_at(self.padded / 2);
+        let sum = codes.iter().map(|c| i32::from(*c)).sum::<i32>() as f32;
         let share = (DEVIATIONS / (self.dim as f32).sqrt()).min(1.0);
-        CodedQuery { low: low.to_vec(), high: high.to_vec(), scale, offset, share, lost }
+        CodedQuery { codes, scale, sum, share, lost }
     }
 
-    /// The least and the most that the cosine of the query and the row with this code may be.
-    pub(crate) fn estimate(&self, row: &[u8], query: &CodedQuery) -> (f32, f32) {
-        let (codes, numbers) = row.split_at(self.padded / 2);
-        let number = |at: usize| {
-            numbers.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0.0, f32::from_le_bytes)
-        };
-        let (factor, error) = (number(0), number(4));
-        let sum = kernel::sum(codes, &Halves { low: &query.low, high: &query.high });
-        let cosine = (sum as f32 - query.offset) * query.scale * factor;
+    /// What the cosine of the query and the row with this coarse code may be, and the sum that [`Self::fine`] needs.
+    pub(crate) fn coarse(&self, row: &[u8], query: &CodedQuery) -> (Bounds, i32) {
+        let sum = kernel::sum(&row[..self.padded / 4], &query.codes);
+        (self.bounds(row, query, (4 * sum) as f32 - 6.0 * query.sum), sum)
+    }
+
+    /// The same, more narrowly, by the fine code too; `coarse` is the sum that [`Self::coarse`] gave.
+    pub(crate) fn fine(&self, row: &[u8], query: &CodedQuery, coarse: i32) -> Bounds {
+        let sum = 4 * coarse + kernel::sum(&row[..self.padded / 4], &query.codes);
+        self.bounds(row, query, sum as f32 - 7.5 * query.sum)
+    }
+
+    fn bounds(&self, row: &[u8], query: &CodedQuery, sum: f32) -> Bounds {
+        let number =
+            |at: usize| row.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0.0, f32::from_le_bytes);
+        let (factor, error) = (number(self.padded / 4), number(self.padded / 4 + 4));
+        let cosine = sum * query.scale * factor;
         let off = query.share * (error + query.lost * (1.0 + error)) + SLACK;
         (cosine - off, cosine + off)
     }
@@ -137,26 +155,29 @@ impl Coder {
     }
 }
 
-/// How well a distance between levels suits a vector.
+/// How well levels suit a vector.
 #[derive(Default)]
 struct Fit {
-    /// Levels in a unit.
-    per_step: f32,
-    /// Times a centred code, this is the vector, but for the error.
+    /// Times the levels' values, this is the vector, but for the error.
     factor: f32,
     /// Length of the error, which is at a right angle to the vector.
     error: f32,
 }
 
-fn measure(x: &[f32], squared: f32, per_step: f32) -> Fit {
+fn measure(x: &[f32], squared: f32, value: impl Fn(f32) -> f32) -> Fit {
     let (mut along, mut length) = (0.0f32, 0.0f32);
     for x in x {
-        let code = f32::from(level(*x, per_step)) - 7.5;
-        along += x * code;
-        length += code * code;
+        let value = value(*x);
+        along += x * value;
+        length += value * value;
     }
     let factor = squared / along.max(f32::MIN_POSITIVE);
-    Fit { per_step, factor, error: (factor * factor * length - squared).max(0.0).sqrt() }
+    Fit { factor, error: (factor * factor * length - squared).max(0.0).sqrt() }
+}
+
+/// The middle of the four levels that share their upper bits.
+fn coarse_value(upper: u8) -> f32 {
+    4.0 * f32::from(upper) - 6.0
 }
 
 /// 0 to 15: the level nearest to `x`. Levels are at halves, -7.5 to 7.5.
@@ -244,16 +265,21 @@ mod tests {
         for dim in [1, 2, 4, 19, 33, 64, 300, 521, 617] {
             let coder = Coder::new(dim);
             let v = vectors(dim, 120);
-            let mut row = Vec::new();
+            let (mut coarse, mut fine) = (Vec::new(), Vec::new());
             for a in &v {
-                row.clear();
-                coder.encode(a, &mut row);
-                assert_eq!(row.len(), coder.row_bytes());
+                coarse.clear();
+                fine.clear();
+                coder.encode(a, &mut coarse, &mut fine);
+                assert_eq!([coarse.len(), fine.len()], [coder.plane_bytes(); 2]);
                 for q in &v {
-                    let (least, most) = coder.estimate(&row, &coder.query(q));
+                    let query = coder.query(q);
+                    let (wide, sum) = coder.coarse(&coarse, &query);
+                    let narrow = coder.fine(&fine, &query, sum);
                     let cosine = dot(a, q);
-                    assert!((least..=most).contains(&cosine), "{dim}: {cosine} not in {least} to {most}");
-                    width = if dim > 500 { width.max(most - least) } else { width };
+                    for (least, most) in [wide, narrow] {
+                        assert!((least..=most).contains(&cosine), "{dim}: {cosine} not in {least} to {most}");
+                    }
+                    width = if dim > 500 { width.max(narrow.1 - narrow.0) } else { width };
                 }
             }
         }

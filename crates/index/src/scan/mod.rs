@@ -2,8 +2,9 @@
 //!
 //! - `codes`, `kernel`: what compact codes are, and how they are compared quickly
 //!
-//! A search by codes is exact in effect. Codes give each row the least and the most that its cosine can be; the rows that
-//! may be among the best are then compared in full precision. How many these are depends on the data, not on a setting:
+//! A search by codes is exact in effect. Codes give each row the least and the most that its cosine can be: the coarse plane
+//! of all rows first, the fine plane of those that may be among the best by it; the rows that still may are then compared
+//! in full precision. How many these are depends on the data, not on a setting:
 //! a hundred or so where scores are spread out, all rows where they are all the same.
 
 pub(crate) mod codes;
@@ -14,11 +15,12 @@ use std::collections::HashSet;
 use std::sync::atomic::{self, AtomicU32, AtomicUsize};
 use std::thread;
 
-use codes::{CodedQuery, Coder};
+use codes::{Bounds, CodedQuery, Coder};
 
 use crate::error::Result;
 use crate::published::layout::CODE_BLOCK;
 use crate::published::pieces::Pieces;
+use crate::published::segment::{Plane, Segment};
 use crate::types::ClipId;
 use crate::vectors::cosine;
 
@@ -106,6 +108,8 @@ pub(crate) struct Task<'a> {
     pub(crate) k: usize,
     /// Keep only the best row of each clip.
     pub(crate) collapse: bool,
+    /// What was read is not needed again: it shall not count as memory of this process.
+    pub(crate) once: bool,
 }
 
 impl Task<'_> {
@@ -138,7 +142,7 @@ impl Task<'_> {
     ) -> Result<Vec<Candidate>> {
         let segment = &self.pieces.0[piece].segment;
         let candidate = |row: &u32| {
-            let (least, most) = coder.estimate(segment.code(*row as usize)?, query);
+            let (least, most) = bounds(segment, coder, query, *row as usize)?;
             let clip = segment.row_clip(*row as usize);
             Ok(Candidate { least, most, clip, piece: piece as u32, row: *row })
         };
@@ -257,10 +261,19 @@ impl Task<'_> {
             let mut floor = shared.get();
             let mut rows = self.rows(piece, block).peekable();
             // A block without admitted rows is not even read.
-            let codes = if rows.peek().is_some() { segment.codes(block)? } else { &[] };
+            let coarse = if rows.peek().is_some() { segment.codes(block, Plane::Coarse)? } else { &[] };
+            let bytes = segment.plane_bytes();
+            let mut fine: &[u8] = &[];
             for row in rows {
-                let at = row % CODE_BLOCK * segment.code_bytes();
-                let (least, most) = coder.estimate(&codes[at..at + segment.code_bytes()], query);
+                let at = row % CODE_BLOCK * bytes;
+                let ((_, most), sum) = coder.coarse(&coarse[at..at + bytes], query);
+                if most < floor {
+                    continue;
+                }
+                if fine.is_empty() {
+                    fine = segment.codes(block, Plane::Fine)?;
+                }
+                let (least, most) = coder.fine(&fine[at..at + bytes], query, sum);
                 if most < floor {
                     continue;
                 }
@@ -272,6 +285,9 @@ impl Task<'_> {
                     // Where many are about the same, pruning again and again finds nothing to prune.
                     limit = limit.max(found.len().saturating_mul(2));
                 }
+            }
+            if self.once && block % BLOCKS_AT_ONCE == BLOCKS_AT_ONCE - 1 {
+                segment.let_go_codes(block + 1 - BLOCKS_AT_ONCE..block + 1);
             }
         }
         shared.raise(self.prune(&mut found));
@@ -354,6 +370,12 @@ impl Task<'_> {
     fn worst_of(&self, found: &[Scored]) -> f32 {
         found.get(self.k.wrapping_sub(1)).map_or(f32::NEG_INFINITY, |scored| scored.score)
     }
+}
+
+/// What the cosine of the query and a row may be.
+pub(crate) fn bounds(segment: &Segment, coder: &Coder, query: &CodedQuery, row: usize) -> Result<Bounds> {
+    let (_, sum) = coder.coarse(segment.row_codes(row, Plane::Coarse)?, query);
+    Ok(coder.fine(segment.row_codes(row, Plane::Fine)?, query, sum))
 }
 
 /// Threads for so many rows.

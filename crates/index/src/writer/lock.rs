@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
+use crate::open::unix_now_s;
 use crate::store::patiently;
 use crate::types::OpenOptions;
 
@@ -37,7 +37,7 @@ impl Holder {
             *program = Path::new(program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         }
         let command = command.join(" ").chars().filter(|c| !c.is_control()).take(COMMAND_CHARS).collect();
-        Self { pid: std::process::id(), command, since_unix_s: now_unix_s() }
+        Self { pid: std::process::id(), command, since_unix_s: unix_now_s() }
     }
 
     fn read(dir: &Path) -> Option<Self> {
@@ -50,7 +50,7 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = now_unix_s().saturating_sub(self.since_unix_s).max(0);
+        let seconds = unix_now_s().saturating_sub(self.since_unix_s).max(0);
         let (amount, unit) = match seconds {
             0..120 => (seconds, "s"),
             120..7200 => (seconds / 60, "min"),
@@ -58,10 +58,6 @@ impl fmt::Display for Holder {
         };
         write!(f, "`{}` (process {}, for {amount} {unit})", self.command, self.pid)
     }
-}
-
-fn now_unix_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// Keeps all other writers out of an index until it is dropped. Readers need no lock.

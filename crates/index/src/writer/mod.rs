@@ -6,6 +6,7 @@
 //! - `catch_up`: publishing what the store holds and the published files do not
 //! - `restore`: putting back into the store what it lost and the published files still hold
 //! - `audit`: whether the store is sound
+//! - `tidy`: giving back the room of what was removed
 
 mod audit;
 mod batch;
@@ -13,6 +14,7 @@ mod catch_up;
 mod lock;
 mod open;
 mod restore;
+mod tidy;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -95,6 +95,7 @@ impl Writer {
         let witnessed = witness::last(dir).unwrap_or(0).saturating_sub(counters.stamp.commit);
         let anchor: Option<Stamp> = store.record(codec::PUBLISHED_KEY)?;
         remove_matching(dir, is_left_over);
+        Store::remove_replaced(dir);
         let state = State { counters, lost: witnessed, published: None, is_current: false };
         let writer = Self {
             dir: dir.to_path_buf(),

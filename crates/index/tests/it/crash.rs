@@ -27,7 +27,7 @@ fn child() {
     let Ok(dir) = std::env::var("EARMARK_CRASH_DIR") else { return };
     let round: u64 = std::env::var("EARMARK_CRASH_ROUND").unwrap().parse().unwrap();
     let mut rng = Rng(round);
-    let index = open(Path::new(&dir));
+    let mut index = open(Path::new(&dir));
     println!("open");
     loop {
         let mut lines = String::new();
@@ -56,6 +56,10 @@ fn child() {
             index.rebuild().unwrap();
             search(&index, &rng.clustered(DIM, 20), SearchMode::Exact);
         }
+        if rng.next().is_multiple_of(6) {
+            index.tidy().unwrap();
+            index = open(Path::new(&dir));
+        }
     }
 }
 
@@ -81,6 +85,8 @@ impl Trial {
             .env("EARMARK_CRASH_DIR", self.dir.path())
             .env("EARMARK_CRASH_ROUND", round.to_string())
             .env("EARMARK_DIE_AT", die_at.unwrap_or_default())
+            // Even a small store is written anew when it is mostly dead.
+            .env("EARMARK_SMALL_STORE", "0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -161,11 +167,13 @@ fn acknowledged_batches_survive_kill_9() {
 }
 
 #[test]
-fn acknowledged_batches_survive_death_at_every_step_of_a_commit() {
+fn acknowledged_batches_survive_death_at_every_step_of_a_commit_and_of_tidying() {
     let mut trial = Trial::new();
     let mut rng = Rng(11);
-    let steps = ["store", "witness", "segment", "merge", "tombstones", "files", "list", "sweep"];
-    for (round, step) in steps.iter().cycle().take(2 * steps.len()).enumerate() {
+    let commit = ["store", "witness", "segment", "merge", "tombstones", "files", "list", "sweep"];
+    let tidy = ["copied", "replaced", "removed"];
+    let steps = commit.iter().chain(&tidy);
+    for (round, step) in steps.clone().chain(steps).enumerate() {
         let deaths = trial.deaths;
         let die_at = format!("{step}:{}", 1 + rng.next() % 3);
         trial.round(1000 + round as u64, Some(&die_at), Duration::from_secs(60));

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use earmark_index::{Error, Filter, IndexReader, IndexWriter, OpenOptions, SearchMode, Snapshot, Writer};
+use earmark_index::{
+    Change, Error, Filter, IndexReader, IndexWriter, OpenOptions, SearchMode, Snapshot, Writer,
+};
 
 use crate::common::{Rng, expect_clean, filled, identity, put, search, search_at};
 
@@ -150,4 +152,58 @@ fn a_full_disk_can_be_searched_and_written_again_when_there_is_room() {
     expect_clean(&index);
     let left = std::fs::read_dir(mount.path().join("published")).unwrap().map(|e| e.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().starts_with(".tmp")));
+}
+
+#[test]
+fn the_room_of_removed_clips_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    // Wide vectors, so that there is something to give back: 10,000 rows are 80 MB.
+    const WIDE: usize = 2048;
+    let index = Writer::create_or_open(dir.path(), &identity(WIDE), &OpenOptions::default()).unwrap();
+    let mut rng = Rng(5);
+    for i in 0..400 {
+        index.apply(vec![put(&format!("/{i}.wav"), &mut rng, WIDE, 25)]).unwrap();
+    }
+    let before = index.snapshot().unwrap().stats().unwrap();
+    for i in 0..400 {
+        if i % 3 > 0 {
+            index.apply(vec![Change::RemoveAt(format!("/{i}.wav"))]).unwrap();
+        }
+    }
+    let freed = index.tidy().unwrap();
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(index.take_events(), []);
+    let after = index.snapshot().unwrap().stats().unwrap();
+    println!("{} bytes, {} after removing two thirds; {freed} freed", before.disk_bytes, after.disk_bytes);
+    assert_eq!(after.clips, 134);
+    assert!(after.dead < after.segments / 3, "{after:?}");
+    assert!(after.disk_bytes < before.disk_bytes / 2, "{} of {}", after.disk_bytes, before.disk_bytes);
+    expect_clean(&index);
+    // Again finds nothing to do.
+    let bytes = after.disk_bytes;
+    index.tidy().unwrap();
+    let index = Writer::open(dir.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(index.snapshot().unwrap().stats().unwrap().disk_bytes, bytes);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_anew_stays_as_it_is() {
+    let Some(mount) = Mount::new("size=700m") else { return };
+    const WIDE: usize = 2048;
+    let index = Writer::create_or_open(mount.path(), &identity(WIDE), &OpenOptions::default()).unwrap();
+    let mut rng = Rng(5);
+    for i in 0..300 {
+        index.apply(vec![put(&format!("/{i}.wav"), &mut rng, WIDE, 25)]).unwrap();
+    }
+    let removed: Vec<_> = (0..200).map(|i| Change::RemoveAt(format!("/{i}.wav"))).collect();
+    index.apply(removed).unwrap();
+    let ballast = mount.path().join("ballast");
+    std::fs::write(&ballast, vec![1; 800 << 20]).unwrap_err();
+    let error = index.tidy().unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error:?}");
+    std::fs::remove_file(&ballast).unwrap();
+    let index = Writer::open(mount.path(), None, &OpenOptions::default()).unwrap();
+    assert_eq!(index.take_events(), []);
+    assert_eq!(index.snapshot().unwrap().stats().unwrap().clips, 100);
+    expect_clean(&index);
 }

@@ -14,12 +14,17 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// The library is open, and requests will be answered
+/// The library is open, and requests will be answered, those that write included
 #[utoipa::path(get, path = "/readyz", tag = "server",
     responses((status = 200, body = String, content_type = "text/plain"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(app): State<App>) -> ApiResult<&'static str> {
-    app.library()?;
+    let open = app.library()?;
+    let checked = tokio::task::spawn_blocking(move || open.live.check_writable()).await;
+    checked.map_err(ApiError::internal)?.map_err(|e| match ApiError::from(e) {
+        e if e.is_unavailable() => e,
+        _ => ApiError::unavailable("the index cannot be written; the server's log says why"),
+    })?;
     Ok("ready\n")
 }
 

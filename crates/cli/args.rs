@@ -199,11 +199,11 @@ pub(crate) struct SearchArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SearchMode {
-    /// Compare with everything, by compact codes first: finds what exact finds
+    /// The fastest way that finds at least 99 % of what exact finds
     Auto,
     /// Compare with everything
     Exact,
-    /// As auto: this version builds no graph
+    /// Use the HNSW graph where there is one (see rebuild --graph)
     Graph,
 }
 

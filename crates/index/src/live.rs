@@ -133,6 +133,12 @@ impl LiveIndex {
         })
     }
 
+    /// The folder that it is in.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The newest committed state. Where it cannot be read, the one before, and an event says why.
     pub fn reader(&self) -> Arc<Snapshot> {
         self.refresh(false);

@@ -299,10 +299,23 @@ impl Snapshot {
         Ok(measured)
     }
 
-    /// Whether a segment of at least so many rows has no graph.
+    /// Rows that no graph covers.
     #[must_use]
-    pub fn lacks_graph(&self, least_rows: usize) -> bool {
-        self.without_graph(least_rows, false).next().is_some()
+    pub fn rows_without_graph(&self) -> usize {
+        self.without_graph(0, false).map(|piece| piece.segment.rows()).sum()
+    }
+
+    /// How many of the oldest segments have graphs and are at least twice as large as all after them.
+    pub(crate) fn settled(&self) -> usize {
+        let mut after = self.pieces.rows();
+        for (number, piece) in self.pieces.0.iter().enumerate() {
+            let rows = piece.segment.rows();
+            after -= rows;
+            if self.graphs.get(number).is_none() || rows < 2 * after {
+                return number;
+            }
+        }
+        self.pieces.0.len()
     }
 
     /// The pieces of at least so many rows without a graph; `all`: with one, too.

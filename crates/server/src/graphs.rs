@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use earmark_engine::Engine;
 use earmark_engine::graph::build_graphs;
+use earmark_engine::{Engine, EngineError};
 use earmark_index::{BuildOptions, Error, GraphBuilder, LiveIndex, Snapshot};
 
 /// How often it is looked whether a graph is wanted. A segment that is merged away before the second look gets none.
@@ -39,7 +39,7 @@ impl Stop {
 }
 
 impl Graphs {
-    /// Builds graphs for segments of at least `least_rows` rows; for none if that is 0.
+    /// Builds a graph when `least_rows` rows have none; never if that is 0.
     pub(crate) fn start(
         engine: Arc<Engine>,
         index: Arc<LiveIndex>,
@@ -48,13 +48,12 @@ impl Graphs {
         let stop = Arc::<Stop>::default();
         let stopped = Arc::clone(&stop);
         let work = move || {
-            let opts = BuildOptions { threads: 1, least_rows, ..BuildOptions::default() };
             let mut before: Option<Arc<Snapshot>> = None;
             while !stopped.wait() {
                 let snapshot = index.reader();
                 let is_quiet = before.as_ref().is_some_and(|before| before.is_same_state(&snapshot));
-                if is_quiet && snapshot.lacks_graph(least_rows) {
-                    build(&engine, &snapshot, &opts, &stopped);
+                if is_quiet && snapshot.rows_without_graph() >= least_rows {
+                    build(&engine, &index, &stopped);
                 }
                 before = Some(snapshot);
             }
@@ -86,19 +85,19 @@ impl Drop for Graphs {
     }
 }
 
-fn build(engine: &Engine, snapshot: &Snapshot, opts: &BuildOptions, stop: &Stop) {
-    let builder = match GraphBuilder::open(snapshot.dir()) {
-        Ok(builder) => builder,
-        // Another process is at it.
-        Err(Error::GraphLocked { .. }) => return,
-        Err(e) => {
-            tracing::debug!(error = %e, "no graph");
-            return;
-        }
+fn build(engine: &Engine, index: &LiveIndex, stop: &Stop) {
+    let built = || {
+        let builder = GraphBuilder::open(index.dir())?;
+        // The right to write is needed for the merge alone.
+        index.write()?.compact()?;
+        let opts = BuildOptions { threads: 1, ..BuildOptions::default() };
+        build_graphs(engine, &builder, &index.reader(), &opts, &mut |_, _| !stop.is_set())
     };
-    match build_graphs(engine, &builder, snapshot, opts, &mut |_, _| !stop.is_set()) {
+    match built() {
         Ok(report) if report.is_stopped => tracing::info!("the graph is unfinished; it goes on next time"),
         Ok(report) => tracing::info!(rows = report.rows, seconds = report.seconds, "graph built"),
+        // Another process is at it, or writes: there will be another time.
+        Err(EngineError::Index(Error::GraphLocked { .. } | Error::Locked { .. })) => {}
         Err(e) => tracing::warn!(error = %e, "no graph"),
     }
 }

@@ -160,12 +160,11 @@ impl Draft {
         Ok(())
     }
 
-    /// Merges all segments into one, unless they are one without dead rows.
-    pub(crate) fn merge_all(&mut self) -> Result<()> {
-        if self.pieces.0.len() > 1 || self.pieces.dead() > 0 {
-            let merged = self.merged(0, self.pieces.0.len())?;
-            self.pieces.0 = vec![merged];
-        }
+    /// Merges the segments from number `from` on into one.
+    pub(crate) fn merge_from(&mut self, from: usize) -> Result<()> {
+        let merged = self.merged(from, self.pieces.0.len())?;
+        self.pieces.0.truncate(from);
+        self.pieces.0.push(merged);
         Ok(())
     }
 

@@ -128,7 +128,9 @@ impl Writer {
         Ok(RebuildReport { rows, dropped_dead, seconds: start.elapsed().as_secs_f64() })
     }
 
-    /// Merges the published segments into one, so that one graph can cover them.
+    /// Merges the published segments into one, so that one graph can cover them. Those that have graphs stay as they are
+    /// while they are at least twice as large as all that came after: so a row gets into a new graph only when the index
+    /// has grown by half, and there are few graphs.
     ///
     /// # Errors
     /// [`Error::Published`], [`Error::DiskFull`], [`Error::Io`]: what was published before is still there.
@@ -138,11 +140,13 @@ impl Writer {
             self.catch_up(&mut state)?;
         }
         let (pieces, totals) = state.published();
-        if pieces.0.len() < 2 && pieces.dead() == 0 {
+        let from = state.published.as_ref().map_or(0, |published| published.settled());
+        let rest = &pieces.0[from..];
+        if rest.len() < 2 && rest.iter().all(|piece| piece.dead.dead() == 0) {
             return Ok(());
         }
         let mut draft = Draft::new(&self.dir, &self.header, &self.coder, pieces, totals)?;
-        draft.merge_all()?;
+        draft.merge_from(from)?;
         self.finish(&mut state, draft)
     }
 

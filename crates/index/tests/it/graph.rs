@@ -296,10 +296,14 @@ fn new_segments_are_found_beside_a_graph_and_a_merge_removes_it() {
         let (hits, path) = find(&index, vector, QueryKind::Sound, SearchMode::Graph);
         assert_eq!((hits[0].clip.id, path), (clip.id, SearchPath::Graph));
     }
+    // Sixty rows are no reason to build the graph of 6000 again; four thousand are.
+    writer.compact().unwrap();
+    assert!(path.exists());
+    assert_eq!(Snapshot::load_published(dir.path()).unwrap().rows_without_graph(), 60);
+    writer.apply((0..80).map(|i| put(&format!("/more-{i}.wav"), &mut rng, DIM, 50)).collect()).unwrap();
     writer.compact().unwrap();
     assert!(graph_file(dir.path()).is_none(), "the graph of a segment that is no more is left");
-    assert_eq!(build(dir.path(), &options()).rows, SEGMENTS + 60);
-    assert!(!path.exists());
+    assert_eq!(build(dir.path(), &options()).rows, SEGMENTS + 60 + 4000);
     expect_clean(&writer);
 }
 

@@ -91,12 +91,12 @@ pub(crate) struct PartDto {
 #[serde(rename_all = "lowercase")]
 #[schema(as = SearchMode)]
 pub(crate) enum ModeDto {
-    /// By compact codes first: finds what `exact` finds.
+    /// The fastest way that finds at least 99 % of what `exact` finds.
     #[default]
     Auto,
     /// Compare everything.
     Exact,
-    /// As `auto`: this version builds no graph.
+    /// Use the HNSW graph where there is one.
     Graph,
 }
 

@@ -4,12 +4,12 @@ use earmark_index::{BuildOptions, BuildReport, GraphBuilder, Snapshot};
 
 use crate::{Engine, EngineError};
 
-/// What text queries look like. A graph is measured with these, and used for texts only where it finds nearly all that
-/// they ask for.
+/// What text queries look like. A graph is measured with these, and used for texts only where it finds nearly
+/// all that they ask for.
 const PHRASES: &str = include_str!("graph_phrases.txt");
 
-/// Builds the graphs that `snapshot`'s large segments lack, as [`GraphBuilder::build`] does. A model without a text side
-/// is measured with sounds alone.
+/// Builds the graphs that `snapshot`'s large segments lack, as [`GraphBuilder::build`] does. A model without
+/// a text side is measured with sounds alone.
 ///
 /// # Errors
 /// Those of the text graph, and of [`GraphBuilder::build`].

@@ -10,8 +10,9 @@ use crate::scan::{Admitted, Task};
 use crate::snapshot::Snapshot;
 use crate::vectors::{check_unit, cosine};
 
-/// Searches at most, and rows to compare in all of them: a larger index is searched for a sample of its segments, spread
-/// evenly, and the report says how many. Comparing so many rows takes a few seconds on two cores.
+/// Searches at most, and rows to compare in all of them: a larger index is searched for a sample of its
+/// segments, spread evenly, and the report says how many. Comparing so many rows takes a few seconds on two
+/// cores.
 const MAX_SEARCHES: usize = 1000;
 const MAX_COMPARED: usize = 200_000_000;
 
@@ -48,8 +49,9 @@ pub(crate) fn are_times_sound(start_s: f64, end_s: f64) -> bool {
 }
 
 impl Snapshot {
-    /// Reads every byte of the published files and checks that all agree with each other, and that searches find
-    /// segments by their own vectors: all of them in a small index, an evenly spread sample in a large one.
+    /// Reads every byte of the published files and checks that all agree with each other, and that searches
+    /// find segments by their own vectors: all of them in a small index, an evenly spread sample in a large
+    /// one.
     ///
     /// # Errors
     /// [`Error::Io`]. Damage is in the report.
@@ -115,7 +117,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Each clip has its rows, alive and in order; each live row has its clip; each clip is found by its path.
+    /// Each clip has its rows, alive and in order; each live row has its clip; each clip is found by its
+    /// path.
     fn audit_clips(&self, problems: &mut Problems, report: &mut AuditReport) -> Result<()> {
         let mut paths = HashMap::new();
         let mut live = 0;

@@ -16,8 +16,8 @@ pub trait IndexReader: Send + Sync {
     /// What the index says about itself.
     fn header(&self) -> &Header;
 
-    /// The segments nearest to `query` (`[dim]`, unit length) that the filter lets through: `k` of them, or fewer only
-    /// when fewer match.
+    /// The segments nearest to `query` (`[dim]`, unit length) that the filter lets through: `k` of them, or
+    /// fewer only when fewer match.
     ///
     /// # Errors
     /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`],
@@ -45,8 +45,8 @@ pub trait IndexReader: Send + Sync {
     /// [`crate::Error::UnknownClip`].
     fn segments(&self, id: ClipId) -> Result<Vec<Segment>>;
 
-    /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in order, until
-    /// it gives `false`.
+    /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in
+    /// order, until it gives `false`.
     ///
     /// # Errors
     /// [`crate::Error::BadFilter`].
@@ -64,8 +64,8 @@ pub trait IndexReader: Send + Sync {
 
 /// The right to change an index. One process has it at a time.
 pub trait IndexWriter: Send + Sync {
-    /// Makes all the changes, in order, or none of them; on return they are on disk. Gives the id of the clip that each
-    /// change spoke of, in order (those that name a path only give none).
+    /// Makes all the changes, in order, or none of them; on return they are on disk. Gives the id of the clip
+    /// that each change spoke of, in order (those that name a path only give none).
     ///
     /// # Errors
     /// [`crate::Error::UnknownClip`], [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`],

@@ -53,8 +53,8 @@ struct Current {
     looked: Instant,
 }
 
-/// An index that is read for long and written now and then, by this process and others. Readers get the newest committed
-/// state, at most half a second old; the right to write is held only while a [`Writing`] is.
+/// An index that is read for long and written now and then, by this process and others. Readers get the
+/// newest committed state, at most half a second old; the right to write is held only while a [`Writing`] is.
 pub struct LiveIndex {
     dir: PathBuf,
     opts: OpenOptions,
@@ -166,8 +166,8 @@ impl LiveIndex {
         Ok(Writing { writer, live: self })
     }
 
-    /// Whether writes can be expected to succeed: false from a write that failed (as a rule, of a full disk) until there
-    /// is room again, which this looks for. What was safe but not published is published then.
+    /// Whether writes can be expected to succeed: false from a write that failed (as a rule, of a full disk)
+    /// until there is room again, which this looks for. What was safe but not published is published then.
     ///
     /// # Errors
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Failed`]: why not.

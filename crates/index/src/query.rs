@@ -24,8 +24,8 @@ pub struct Filter {
     pub indexed_since_unix_s: Option<i64>,
 }
 
-/// What a query is made from. Texts and sounds meet in one space, but not in the same part of it, so what is a good way
-/// to search for one is not for the other.
+/// What a query is made from. Texts and sounds meet in one space, but not in the same part of it, so what is
+/// a good way to search for one is not for the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum QueryKind {
     /// Words, alone or together with sounds.
@@ -38,9 +38,9 @@ pub enum QueryKind {
 /// How to search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SearchMode {
-    /// The fastest way that finds at least 99 % of what [`SearchMode::Exact`] finds: by a graph where that was measured
-    /// for this kind of query; else by comparing with every admitted segment by compact codes, and with those that may
-    /// be among the best in full precision, which finds the same.
+    /// The fastest way that finds at least 99 % of what [`SearchMode::Exact`] finds: by a graph where that
+    /// was measured for this kind of query; else by comparing with every admitted segment by compact codes,
+    /// and with those that may be among the best in full precision, which finds the same.
     #[default]
     Auto,
     /// Compare with every admitted segment in full precision.
@@ -64,8 +64,8 @@ pub struct SearchRequest {
     pub min_score: Option<f32>,
     /// Return only the best segment of each clip.
     pub collapse: bool,
-    /// Candidates that a search keeps while it walks a graph: more is slower and finds more. None: what was measured to be
-    /// enough for ten hits, and in proportion for more.
+    /// Candidates that a search keeps while it walks a graph: more is slower and finds more. None: what was
+    /// measured to be enough for ten hits, and in proportion for more.
     pub ef: Option<usize>,
 }
 

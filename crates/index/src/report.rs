@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::graph::Figures;
 
-/// Something worth telling the user that is not a failure; collected by `take_events` of [`crate::Snapshot`], [`crate::Writer`] and
-/// [`crate::LiveIndex`].
+/// Something worth telling the user that is not a failure; collected by `take_events` of [`crate::Snapshot`],
+/// [`crate::Writer`] and [`crate::LiveIndex`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum IndexEvent {
@@ -22,7 +22,8 @@ pub enum IndexEvent {
         /// Clips that were put back.
         clips: usize,
     },
-    /// sled could not open the store with this file of its own, and could without. The file was kept under another name.
+    /// sled could not open the store with this file of its own, and could without. The file was kept under
+    /// another name.
     StoreMended {
         /// Its new name.
         file: String,

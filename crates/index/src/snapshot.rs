@@ -30,8 +30,9 @@ const RETRIES: usize = 20;
 /// Filters whose answers a snapshot remembers.
 const FILTERS: usize = 16;
 
-/// An index as some commit left it, read from its published files. It stays as it is while others write; open it again
-/// to see what they wrote, or use [`crate::LiveIndex`]. Opening takes no lock and needs no right to write.
+/// An index as some commit left it, read from its published files. It stays as it is while others write; open
+/// it again to see what they wrote, or use [`crate::LiveIndex`]. Opening takes no lock and needs no right to
+/// write.
 pub struct Snapshot {
     dir: PathBuf,
     pub(crate) list: List,
@@ -52,9 +53,9 @@ struct Passed {
 }
 
 impl Snapshot {
-    /// Opens the index in `dir` as it is now; it must exist. `expect`: refuse vectors that anything else made. An index
-    /// whose files are not published yet (an earlier earmark wrote it, or a writer was killed) or are damaged is
-    /// published first, if this process may write there.
+    /// Opens the index in `dir` as it is now; it must exist. `expect`: refuse vectors that anything else
+    /// made. An index whose files are not published yet (an earlier earmark wrote it, or a writer was killed)
+    /// or are damaged is published first, if this process may write there.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::ModelMismatch`], [`Error::Unpublished`], [`Error::Published`],
@@ -202,8 +203,8 @@ impl Snapshot {
         }
     }
 
-    /// Refuses an `identity` other than that of the vectors in this index: what `expect` does on opening, for callers
-    /// that learn only from the index which model they need.
+    /// Refuses an `identity` other than that of the vectors in this index: what `expect` does on opening, for
+    /// callers that learn only from the index which model they need.
     ///
     /// # Errors
     /// [`Error::ModelMismatch`].
@@ -273,8 +274,8 @@ impl Snapshot {
         &self.dir
     }
 
-    /// Rows in the published segments, and what was measured of each graph when it was built with the rows that it
-    /// covers, the largest first.
+    /// Rows in the published segments, and what was measured of each graph when it was built with the rows
+    /// that it covers, the largest first.
     #[must_use]
     pub fn stats_of_graphs(&self) -> (usize, Vec<(usize, Figures)>) {
         let mut graphs: Vec<_> = self.graphs.iter().map(|g| (g.points(), g.figures().clone())).collect();
@@ -282,8 +283,8 @@ impl Snapshot {
         (self.pieces.rows(), graphs)
     }
 
-    /// Measures each graph as it is now, with the queries that it was measured with when it was built: the rows that it
-    /// covers, and what was found; the largest first.
+    /// Measures each graph as it is now, with the queries that it was measured with when it was built: the
+    /// rows that it covers, and what was found; the largest first.
     ///
     /// # Errors
     /// [`Error::Published`], [`Error::Io`].

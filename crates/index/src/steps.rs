@@ -1,7 +1,8 @@
 //! Places where a test can have the process die: the steps of a commit.
 
-/// A commit has come to the step called `name`. With debug assertions, as in tests, and `EARMARK_DIE_AT` naming the step
-/// and a number (`list:3`), the process ends at once when it comes there for that time; nothing is cleaned up.
+/// A commit has come to the step called `name`. With debug assertions, as in tests, and `EARMARK_DIE_AT`
+/// naming the step and a number (`list:3`), the process ends at once when it comes there for that time;
+/// nothing is cleaned up.
 pub(crate) fn reached(name: &str) {
     #[cfg(debug_assertions)]
     {

@@ -24,8 +24,8 @@ use crate::files::{remove_matching, sync_dir};
 use crate::open::now;
 use crate::types::OpenOptions;
 
-/// sled's folder inside the index folder. One that was written anew ([`Store::copy`]) has a number after it, and of
-/// several the highest counts.
+/// sled's folder inside the index folder. One that was written anew ([`Store::copy`]) has a number after it,
+/// and of several the highest counts.
 const STORE_DIR: &str = "store";
 
 /// Pairs that a copy writes at a time.
@@ -74,8 +74,8 @@ impl Store {
         }
     }
 
-    /// Writes all pairs into a new store at `folder`, which then takes up no more than it needs: sled keeps the room of
-    /// what was removed. On return the copy is on disk, and was read back.
+    /// Writes all pairs into a new store at `folder`, which then takes up no more than it needs: sled keeps
+    /// the room of what was removed. On return the copy is on disk, and was read back.
     pub(crate) fn copy(&self, folder: &Path, opts: &OpenOptions) -> Result<()> {
         let copy = Self::open(&self.dir, folder, opts)?;
         let mut written = Xxh3::new();
@@ -119,8 +119,9 @@ impl Store {
         }
     }
 
-    /// Opens the store of `dir`, creating it if need be. Where sled cannot open it, and can without a file that it makes
-    /// anew by itself (a snapshot of its page table, or its settings), that file is kept aside, and its new name given.
+    /// Opens the store of `dir`, creating it if need be. Where sled cannot open it, and can without a file
+    /// that it makes anew by itself (a snapshot of its page table, or its settings), that file is kept aside,
+    /// and its new name given.
     pub(crate) fn open_or_mend(dir: &Path, opts: &OpenOptions) -> Result<(Self, Option<String>)> {
         let folder = Self::folder(dir);
         let damage = match Self::open(dir, &folder, opts) {

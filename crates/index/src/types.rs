@@ -111,16 +111,17 @@ pub struct Failure {
 /// One step of a batch; see [`crate::IndexWriter::apply`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Adds a clip, or replaces the clip at the same path: its id stays, and the tags given are added to those it
-    /// has. Forgets a failure remembered at the path.
+    /// Adds a clip, or replaces the clip at the same path: its id stays, and the tags given are added to
+    /// those it has. Forgets a failure remembered at the path.
     Put {
         /// What is known of it.
         meta: ClipMeta,
         /// Its segments, in order. May be empty.
         segments: Vec<Segment>,
     },
-    /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; the tags given are added to
-    /// those it has. Another clip at the new path is removed: its file was overwritten. A clip that is gone is passed over.
+    /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; the tags given are
+    /// added to those it has. Another clip at the new path is removed: its file was overwritten. A clip that
+    /// is gone is passed over.
     Move {
         /// Which clip.
         id: ClipId,

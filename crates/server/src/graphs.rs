@@ -9,7 +9,8 @@ use earmark_engine::graph::build_graphs;
 use earmark_engine::{Engine, EngineError};
 use earmark_index::{BuildOptions, Error, GraphBuilder, LiveIndex, Snapshot};
 
-/// How often it is looked whether a graph is wanted. A segment that is merged away before the second look gets none.
+/// How often it is looked whether a graph is wanted. A segment that is merged away before the second look
+/// gets none.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// The thread that builds them.

@@ -17,11 +17,12 @@ const NEW: &str = ".new";
 const DROPPED: &str = ".dropped-";
 
 impl Collection {
-    /// The space for vectors of `identity`, made (empty) if it is not there. The first of a collection becomes current;
-    /// later ones change nothing about that.
+    /// The space for vectors of `identity`, made (empty) if it is not there. The first of a collection
+    /// becomes current; later ones change nothing about that.
     ///
     /// # Errors
-    /// Those of [`Writer::create_or_open`]; [`Error::Locked`] where another process changes the spaces for long.
+    /// Those of [`Writer::create_or_open`]; [`Error::Locked`] where another process changes the spaces for
+    /// long.
     pub fn make(&self, identity: &Identity) -> Result<Space> {
         if let Some(space) = self.space_of(identity)? {
             return Ok(space);
@@ -55,8 +56,8 @@ impl Collection {
     /// Deletes a space that is not the current one.
     ///
     /// # Errors
-    /// [`Error::CurrentSpace`], [`Error::Locked`] if it is being written, [`Error::UnknownSpace`], [`Error::ReadOnly`],
-    /// [`Error::Io`].
+    /// [`Error::CurrentSpace`], [`Error::Locked`] if it is being written, [`Error::UnknownSpace`],
+    /// [`Error::ReadOnly`], [`Error::Io`].
     pub fn drop_space(&self, space: &Space) -> Result<()> {
         let _alone = lock::alone(&self.dir)?;
         let space = self.find(&space.name)?;

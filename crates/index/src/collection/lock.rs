@@ -1,5 +1,6 @@
-//! Who may change which spaces there are. Whoever opens one holds them where they are for that moment; whoever makes,
-//! switches, moves or drops one is alone for that moment. Nobody keeps either lock while working.
+//! Who may change which spaces there are. Whoever opens one holds them where they are for that moment;
+//! whoever makes, switches, moves or drops one is alone for that moment. Nobody keeps either lock while
+//! working.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;

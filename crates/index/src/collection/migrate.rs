@@ -1,5 +1,6 @@
-//! An index from before there were spaces, whose store lies in the collection's folder itself, becomes a space. Every
-//! step is a rename, and the next to open the collection goes on from whatever step a crash came at:
+//! An index from before there were spaces, whose store lies in the collection's folder itself, becomes a
+//! space. Every step is a rename, and the next to open the collection goes on from whatever step a crash came
+//! at:
 //!
 //! 1. the note of the last commit moves into `spaces/.incoming`, then the store;
 //! 2. `.incoming` gets its name as a space;
@@ -33,7 +34,8 @@ pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
             return match witness::last(dir) {
                 // Its maker was killed before it held anything.
                 None => remove(dir, &Store::folder(dir)),
-                // sled opens a store whose start is damaged as an empty one; what it held may still be in its file.
+                // sled opens a store whose start is damaged as an empty one; what it held may still be in its
+                // file.
                 Some(commits) => Err(Error::Corrupt {
                     dir: dir.to_path_buf(),
                     what: format!("the store is empty, which held {commits} batches"),
@@ -58,7 +60,8 @@ pub(super) fn migrate(dir: &Path, opts: &OpenOptions) -> Result<()> {
     let identity = peek(&incoming, opts)?.ok_or_else(|| absent(&incoming))?;
     let name = free_name(dir, &identity)?;
     change::rename(dir, &incoming, &space_dir(dir, &name), opts)?;
-    // Beside spaces of other models (it was put there from a backup, say) it changes nothing about which is current.
+    // Beside spaces of other models (it was put there from a backup, say) it changes nothing about which is
+    // current.
     if dir.join(CURRENT).exists() { Ok(()) } else { change::write_current(dir, &name) }
 }
 
@@ -81,7 +84,8 @@ fn free_name(dir: &Path, identity: &Identity) -> Result<String> {
     Ok(name)
 }
 
-/// Moves the index in `dir` into `incoming`, the store last: an earmark that knows no spaces sees a whole index or none.
+/// Moves the index in `dir` into `incoming`, the store last: an earmark that knows no spaces sees a whole
+/// index or none.
 fn gather(dir: &Path, incoming: &PathBuf, opts: &OpenOptions) -> Result<()> {
     fs::create_dir_all(incoming).map_err(|e| Error::io(dir, incoming, e))?;
     let alone = WriterLock::take(dir, opts)?;

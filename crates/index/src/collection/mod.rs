@@ -36,7 +36,8 @@ const SPACES: &str = "spaces";
 /// The file that names the current space.
 const CURRENT: &str = "current";
 
-/// A folder of spaces. Holds no files open; every call looks at the disk again, since other processes change it too.
+/// A folder of spaces. Holds no files open; every call looks at the disk again, since other processes change
+/// it too.
 #[derive(Debug, Clone)]
 pub struct Collection {
     dir: PathBuf,
@@ -44,12 +45,13 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// The collection in `dir`, which must have a space. An index from before there were spaces becomes one, by
-    /// renaming.
+    /// The collection in `dir`, which must have a space. An index from before there were spaces becomes one,
+    /// by renaming.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; [`Error::TwoStores`]; [`Error::Unpublished`] for an index of the old
-    /// layout on a disk that cannot be written; those of [`crate::Writer::open`] for other trouble with one.
+    /// [`Error::NotFound`] where there is none; [`Error::TwoStores`]; [`Error::Unpublished`] for an index of
+    /// the old layout on a disk that cannot be written; those of [`crate::Writer::open`] for other trouble
+    /// with one.
     pub fn open(dir: &Path, opts: &OpenOptions) -> Result<Self> {
         let collection = Self::open_or_new(dir, opts)?;
         if collection.spaces()?.is_empty() { Err(absent(dir)) } else { Ok(collection) }

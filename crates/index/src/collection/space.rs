@@ -6,13 +6,15 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::types::Identity;
 
-/// Characters of a model's id that a space's name keeps; enough to know it by, few enough for any file system.
+/// Characters of a model's id that a space's name keeps; enough to know it by, few enough for any file
+/// system.
 const MODEL_CHARS: usize = 64;
 
 /// The vectors of one model, in a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Space {
-    /// The name of its folder: the model's id, `-`, and eight hexadecimal digits that tell versions of it apart.
+    /// The name of its folder: the model's id, `-`, and eight hexadecimal digits that tell versions of it
+    /// apart.
     pub name: String,
     /// Its folder, an index: see [`crate::Snapshot`] and [`crate::Writer`].
     pub path: PathBuf,
@@ -26,8 +28,8 @@ impl Space {
     }
 }
 
-/// The name of the space for vectors of `identity`. It must stay the same for ever, so the hash (the low half of XXH3)
-/// is over text and not over some encoding of the struct.
+/// The name of the space for vectors of `identity`. It must stay the same for ever, so the hash (the low half
+/// of XXH3) is over text and not over some encoding of the struct.
 pub(super) fn name_of(identity: &Identity) -> String {
     let Identity { model_id, manifest_hash, pipeline_version, dim } = identity;
     let mut hash = Xxh3::new();

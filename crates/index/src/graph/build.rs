@@ -1,11 +1,11 @@
 //! Building a graph with hnsw_rs.
 //!
-//! A point of hnsw_rs's graph holds a row number and no vector. Distances look the rows up in eight-bit codes, a
-//! quarter of the vectors' size: what links a point gets hardly depends on the last digits, and a build waits for
-//! memory most of the time. The codes exist only while a graph is built.
+//! A point of hnsw_rs's graph holds a row number and no vector. Distances look the rows up in eight-bit
+//! codes, a quarter of the vectors' size: what links a point gets hardly depends on the last digits, and a
+//! build waits for memory most of the time. The codes exist only while a graph is built.
 //!
-//! hnsw_rs draws levels from a fixed seed but inserts on many threads, so two builds differ in their links: which of
-//! the near neighbours are found is not guaranteed, only measured.
+//! hnsw_rs draws levels from a fixed seed but inserts on many threads, so two builds differ in their links:
+//! which of the near neighbours are found is not guaranteed, only measured.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ const EF_CONSTRUCTION: usize = 100;
 /// hnsw_rs dumps a graph only if it was made with this many layers (`NB_LAYER_MAX`).
 const MAX_LAYERS: usize = 16;
 
-/// Points that are inserted one by one, before the others: started in parallel, they would find nothing to link to.
+/// Points that are inserted one by one, before the others: started in parallel, they would find nothing to
+/// link to.
 const FIRST: usize = 64;
 
 /// A segment's vectors in eight bits an element.
@@ -132,13 +133,13 @@ impl Build {
         contain(|| self.hnsw.file_dump(dir, name).map(drop).map_err(|e| e.to_string()))?
     }
 
-    /// Reads what [`Self::dump`] wrote. hnsw_rs panics, or ends the process, over a damaged file: the caller must have
-    /// verified the checksums.
+    /// Reads what [`Self::dump`] wrote. hnsw_rs panics, or ends the process, over a damaged file: the caller
+    /// must have verified the checksums.
     pub(super) fn load(rows: &Arc<Rows8>, dir: &Path, name: &str) -> Result<Self, String> {
         let distance = RowDistance(Arc::clone(rows));
         contain(move || {
-            // The graph borrows its reader for life (it might map the file into memory, which we do not ask for). The
-            // reader is two short strings: leaking it is the price of owning the graph.
+            // The graph borrows its reader for life (it might map the file into memory, which we do not ask
+            // for). The reader is two short strings: leaking it is the price of owning the graph.
             let reader: &'static HnswIo = Box::leak(Box::new(HnswIo::new(dir, name)));
             let mut hnsw: Hnsw<'static, u32, RowDistance> =
                 reader.load_hnsw_with_dist(distance).map_err(|e| e.to_string())?;

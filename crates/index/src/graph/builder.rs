@@ -90,9 +90,10 @@ impl GraphBuilder {
         Ok(Self { work, folder: list::folder(dir), _lock: file })
     }
 
-    /// Gives each large segment of `snapshot` a graph, unless it has one. `texts` (`[dim]` each, unit length) are what
-    /// text queries look like: the graph is measured with them. `go_on` is called now and then with the rows done and
-    /// the rows there are to do; if it gives false, what is unfinished is kept for the next time.
+    /// Gives each large segment of `snapshot` a graph, unless it has one. `texts` (`[dim]` each, unit length)
+    /// are what text queries look like: the graph is measured with them. `go_on` is called now and then with
+    /// the rows done and the rows there are to do; if it gives false, what is unfinished is kept for the next
+    /// time.
     ///
     /// # Errors
     /// [`Error::DimMismatch`], [`Error::NotUnit`], [`Error::NonFinite`] for the texts; [`Error::Published`],

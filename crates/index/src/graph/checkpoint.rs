@@ -1,4 +1,5 @@
-//! What a build that is cut off goes on from: hnsw_rs's dump, and a note that vouches for it and is written last.
+//! What a build that is cut off goes on from: hnsw_rs's dump, and a note that vouches for it and is written
+//! last.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};

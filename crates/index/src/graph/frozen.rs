@@ -1,7 +1,7 @@
 //! A finished graph in a file, read where it lies. `FORMAT.md` has the bytes.
 //!
-//! The links of the lowest layer lie at the place of their row, 128 bytes each, so that one look-up finds them; the rows'
-//! codes are those of the segment. Upper layers are small: sorted rows, and their links.
+//! The links of the lowest layer lie at the place of their row, 128 bytes each, so that one look-up finds
+//! them; the rows' codes are those of the segment. Upper layers are small: sorted rows, and their links.
 
 use std::fs;
 use std::io;
@@ -40,8 +40,8 @@ const LEAST_LEADING: u32 = LINKS as u32 / 2;
 /// Where there is no link.
 const NONE: u32 = u32::MAX;
 
-/// The parts of the file: upper layers, the rows that cover all, measurements, checksums of the lowest layer's blocks,
-/// and the lowest layer.
+/// The parts of the file: upper layers, the rows that cover all, measurements, checksums of the lowest
+/// layer's blocks, and the lowest layer.
 const PARTS: usize = 5;
 const UPPER: usize = 0;
 const COVER: usize = 1;
@@ -81,12 +81,13 @@ impl Links {
         links
     }
 
-    /// Chooses the rows that a search for a text starts from: two steps from them lead everywhere. Those that most links
-    /// lead to come first: they lie in the middle of what sounds alike.
+    /// Chooses the rows that a search for a text starts from: two steps from them lead everywhere. Those that
+    /// most links lead to come first: they lie in the middle of what sounds alike.
     ///
-    /// A sample, as the first upper layer is one, will not do: sounds that are much alike link mostly to each other, and
-    /// where none of them is in the sample, no good way leads there. In 200,000 noisy copies of 8,230 sounds, a search
-    /// that started from the best of that layer missed 2.6 % of what texts asked for, whatever `ef`.
+    /// A sample, as the first upper layer is one, will not do: sounds that are much alike link mostly to each
+    /// other, and where none of them is in the sample, no good way leads there. In 200,000 noisy copies of
+    /// 8,230 sounds, a search that started from the best of that layer missed 2.6 % of what texts asked for,
+    /// whatever `ef`.
     fn cover_all(&mut self, leading: &[u32]) {
         let mut order: Vec<u32> = (0..leading.len() as u32).collect();
         order.sort_by_key(|row| std::cmp::Reverse(leading[*row as usize]));
@@ -111,8 +112,8 @@ impl Links {
         links.iter().copied().take_while(|row| *row != NONE)
     }
 
-    /// Makes sure that a way leads from `entry` to every row that has a way back: where sounds are much alike, they link to
-    /// each other only, and their nearest neighbour outside must link to one of them.
+    /// Makes sure that a way leads from `entry` to every row that has a way back: where sounds are much
+    /// alike, they link to each other only, and their nearest neighbour outside must link to one of them.
     fn lead_out_of(&mut self, entry: u32, leading: &mut [u32]) {
         let mut is_reached = vec![false; leading.len()];
         self.reach(entry, &mut is_reached);
@@ -142,10 +143,10 @@ impl Links {
 
     /// Makes sure that many links lead to every row.
     ///
-    /// hnsw_rs drops a point's farthest link when a nearer point comes, whatever else leads to what is dropped. So free
-    /// places are filled with links back, and where fewer than [`LEAST_LEADING`] links lead to a row, its neighbours link
-    /// back to it instead of to rows that many others lead to. In 200,000 noisy copies of 8,230 sounds this raised the
-    /// recall for sounds from 0.996 to 0.999 at `ef` 256.
+    /// hnsw_rs drops a point's farthest link when a nearer point comes, whatever else leads to what is
+    /// dropped. So free places are filled with links back, and where fewer than [`LEAST_LEADING`] links lead
+    /// to a row, its neighbours link back to it instead of to rows that many others lead to. In 200,000 noisy
+    /// copies of 8,230 sounds this raised the recall for sounds from 0.996 to 0.999 at `ef` 256.
     fn lead_to_all(&mut self, leading: &mut [u32]) {
         let rows = leading.len();
         for row in 0..rows {
@@ -237,8 +238,8 @@ fn mark_of(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 impl Graph {
-    /// Writes the graph of a segment at `to`, by way of `work`, a folder on the same disk. A crash leaves it whole or
-    /// not there.
+    /// Writes the graph of a segment at `to`, by way of `work`, a folder on the same disk. A crash leaves it
+    /// whole or not there.
     pub(super) fn write(
         links: &Links,
         points: usize,

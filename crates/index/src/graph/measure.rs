@@ -20,8 +20,9 @@ const K: usize = 10;
 /// Stored vectors that are asked for, at most.
 const SOUNDS: usize = 100;
 
-/// Length of the noise that is added to them; theirs is 1. So a query is as far from what is stored (a cosine of 0.7) as
-/// another recording of the same thing. Nearer ones are easier: of 1,000,000 segments, `ef` 64 found 96 % with noise of
+/// Length of the noise that is added to them; theirs is 1. So a query is as far from what is stored (a cosine
+/// of 0.7) as another recording of the same thing. Nearer ones are easier: of 1,000,000 segments, `ef` 64
+/// found 96 % with noise of
 /// 0.3, and 94 % of what sounds asked for that were not among them.
 const NOISE: f32 = 1.0;
 

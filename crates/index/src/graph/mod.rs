@@ -8,11 +8,12 @@
 //! - `measure`: how much it finds, and how fast, for texts and for sounds
 //! - `builder`: which segments get a graph, and when
 //!
-//! Each published segment can have a graph, `NAME.graph`. It is derived, is never waited for, and is found by its
-//! name alone, so that building one needs no right to write the index. A graph over sounds is a bad way to find what is
-//! near to a *text*: texts lie outside of the cloud of sounds, and greedy steps through the cloud end in the nearest
-//! corner of it. So a search for a text starts from the best of rows that lead everywhere in two steps (one in twenty or so),
-//! and every graph carries measurements for both kinds of query, which decide whether it is used.
+//! Each published segment can have a graph, `NAME.graph`. It is derived, is never waited for, and is found by
+//! its name alone, so that building one needs no right to write the index. A graph over sounds is a bad way
+//! to find what is near to a *text*: texts lie outside of the cloud of sounds, and greedy steps through the
+//! cloud end in the nearest corner of it. So a search for a text starts from the best of rows that lead
+//! everywhere in two steps (one in twenty or so), and every graph carries measurements for both kinds of
+//! query, which decide whether it is used.
 
 mod build;
 mod builder;
@@ -28,8 +29,8 @@ pub(crate) use measure::measure;
 pub use measure::{Figures, KindFigures, Measured};
 pub(crate) use search::{GraphSearch, Graphs};
 
-/// Links a point keeps in each upper layer, twice as many in the lowest: `M` in Malkov & Yashunin 2018, who find 5
-/// to 48 useful. hnswlib's default.
+/// Links a point keeps in each upper layer, twice as many in the lowest: `M` in Malkov & Yashunin 2018, who
+/// find 5 to 48 useful. hnswlib's default.
 pub(crate) const LINKS: usize = 16;
 
 /// Links in the lowest layer.

@@ -22,8 +22,8 @@ const MAX_EF: usize = 8192;
 pub(crate) struct Graphs(Vec<Option<Arc<Graph>>>);
 
 impl Graphs {
-    /// Opens those that there are in `folder`; one that is open in `before` and the same still is not opened again.
-    /// `tell` gets what is wrong with those that cannot be used.
+    /// Opens those that there are in `folder`; one that is open in `before` and the same still is not opened
+    /// again. `tell` gets what is wrong with those that cannot be used.
     pub(crate) fn open(
         folder: &Path,
         segments: &[Listed],
@@ -71,7 +71,8 @@ impl Graphs {
                         (None, None) => MAX_EF,
                     });
                 }
-                // What a graph finds was measured without a filter, and the fewer rows pass it, the faster codes are.
+                // What a graph finds was measured without a filter, and the fewer rows pass it, the faster
+                // codes are.
                 (SearchMode::Auto, Admitted::Only(_)) => None,
                 (SearchMode::Auto, Admitted::All) => figures.sufficient().filter(|m| m.ms < figures.scan_ms),
             };

@@ -1,10 +1,10 @@
 //! The next published state, from the one before and what changed.
 //!
-//! Everything is written under names that no list mentions; [`Draft::commit`] then replaces the list. Small segments are
-//! merged in tiers: a tier holds segments of about the same size, and as soon as it has [`FANOUT`] of them they become
-//! one of the next. So a row is written again once a tier, and there are at most [`FANOUT`] segments in each. A commit
-//! merges at most [`MERGED_BY_COMMIT`] bytes, so that a small one never waits for a large merge; larger ones are left to
-//! [`Draft::tidy`].
+//! Everything is written under names that no list mentions; [`Draft::commit`] then replaces the list. Small
+//! segments are merged in tiers: a tier holds segments of about the same size, and as soon as it has
+//! [`FANOUT`] of them they become one of the next. So a row is written again once a tier, and there are at
+//! most [`FANOUT`] segments in each. A commit merges at most [`MERGED_BY_COMMIT`] bytes, so that a small one
+//! never waits for a large merge; larger ones are left to [`Draft::tidy`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -138,7 +138,8 @@ impl Draft {
         self.merge_tiers(MERGED_BY_COMMIT)
     }
 
-    /// Merges what is too large for a commit, and drops all dead rows that are worth it. False if there was nothing to do.
+    /// Merges what is too large for a commit, and drops all dead rows that are worth it. False if there was
+    /// nothing to do.
     pub(crate) fn tidy(&mut self) -> Result<bool> {
         let names = |pieces: &Pieces| pieces.0.iter().map(|piece| piece.listed.name).collect::<Vec<_>>();
         let before = names(&self.pieces);

@@ -72,7 +72,8 @@ impl Pieces {
         Ok(found.into_values().collect())
     }
 
-    /// Lends the newest entry of each clip to `visit`, by id, until it gives false; those of removed clips too.
+    /// Lends the newest entry of each clip to `visit`, by id, until it gives false; those of removed clips
+    /// too.
     pub(crate) fn for_each_entry<'a>(
         &'a self,
         mut visit: impl FnMut(ClipView<'a>) -> Result<bool>,

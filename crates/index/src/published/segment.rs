@@ -222,7 +222,8 @@ impl Segment {
         self.find_in_order(Part::ByHash, |view| view.meta.map_or([0; 32], |meta| meta.content_hash).cmp(hash))
     }
 
-    /// The groups: the sequence number of a clip's first segment, its first row, and how many there are. Sorted.
+    /// The groups: the sequence number of a clip's first segment, its first row, and how many there are.
+    /// Sorted.
     pub(crate) fn groups(&self) -> impl ExactSizeIterator<Item = (u64, usize, usize)> {
         let groups = self.part(Part::Groups).as_chunks::<GROUP_BYTES>().0;
         groups.iter().map(|g| (u64_at(g, 0), u32_at(g, 8) as usize, u32_at(g, 12) as usize))

@@ -1,14 +1,16 @@
 //! Compact codes: four bits an element in two planes of two, with a bound on what they get wrong.
 //!
-//! A vector is turned by a fixed random rotation, so that its length is spread evenly over all elements whatever model
-//! made it, and each element is rounded to one of 16 levels. The upper two bits of each level are the coarse plane, the
-//! lower two the fine one. An estimate of a cosine, from the coarse plane alone or from both, comes with a bound, so that a
-//! search reads the fine plane of few rows, and compares fewer still in full precision. The scheme is that of extended
-//! RaBitQ (Gao et al. 2024) with plain rounding. `FORMAT.md` has the rotation and the bytes.
+//! A vector is turned by a fixed random rotation, so that its length is spread evenly over all elements
+//! whatever model made it, and each element is rounded to one of 16 levels. The upper two bits of each level
+//! are the coarse plane, the lower two the fine one. An estimate of a cosine, from the coarse plane alone or
+//! from both, comes with a bound, so that a search reads the fine plane of few rows, and compares fewer still
+//! in full precision. The scheme is that of extended RaBitQ (Gao et al. 2024) with plain rounding.
+//! `FORMAT.md` has the rotation and the bytes.
 
 use super::kernel;
 
-/// Elements are added to a vector up to a multiple of this many, so that a plane fills whole 32-byte registers.
+/// Elements are added to a vector up to a multiple of this many, so that a plane fills whole 32-byte
+/// registers.
 const PADDING: usize = 128;
 
 /// Rounds of the rotation.
@@ -17,16 +19,17 @@ const ROUNDS: usize = 4;
 /// Bytes after a row's codes in each plane: the factor and the error, f32 each.
 const NUMBERS_BYTES: usize = 8;
 
-/// How many standard deviations an estimate may be off. The rotation makes the error that of a random direction, whose
-/// share along the query is near normal: more than this happens to one row in 300,000, and only for one of the best
-/// would it matter. Vectors of few elements are not
-/// spread well, and get the bound that always holds.
+/// How many standard deviations an estimate may be off. The rotation makes the error that of a random
+/// direction, whose share along the query is near normal: more than this happens to one row in 300,000, and
+/// only for one of the best would it matter. Vectors of few elements are not spread well, and get the bound
+/// that always holds.
 const DEVIATIONS: f32 = 4.5;
 
 /// What rounding in f32 adds to the error.
 const SLACK: f32 = 2e-6;
 
-/// Distances between levels that are tried, in units of the elements' root mean square. For normally distributed elements
+/// Distances between levels that are tried, in units of the elements' root mean square. For normally
+/// distributed elements
 /// 0.335 is the best for both planes together, and 0.25 for the coarse one (Max 1960); few or unequal elements like others.
 const STEPS: [f32; 6] = [0.25, 0.28, 0.31, 0.36, 0.5, 0.7];
 
@@ -110,7 +113,8 @@ impl Coder {
         CodedQuery { codes, scale, sum, share, lost }
     }
 
-    /// What the cosine of the query and the row with this coarse code may be, and the sum that [`Self::fine`] needs.
+    /// What the cosine of the query and the row with this coarse code may be, and the sum that [`Self::fine`]
+    /// needs.
     pub(crate) fn coarse(&self, row: &[u8], query: &CodedQuery) -> (Bounds, i32) {
         let sum = kernel::sum(&row[..self.padded / 4], &query.codes);
         (self.bounds(row, query, (4 * sum) as f32 - 6.0 * query.sum), sum)
@@ -131,8 +135,8 @@ impl Coder {
         (cosine - off, cosine + off)
     }
 
-    /// `[padded]`: random signs, a Hadamard transform of the first or, every other time, the last 2^n elements, and
-    /// butterflies between the halves; four times over.
+    /// `[padded]`: random signs, a Hadamard transform of the first or, every other time, the last 2^n
+    /// elements, and butterflies between the halves; four times over.
     fn rotated(&self, vector: &[f32]) -> Vec<f32> {
         let mut x = vec![0.0; self.padded];
         x.iter_mut().zip(&vector[..self.dim.min(vector.len())]).for_each(|(x, v)| *x = *v);

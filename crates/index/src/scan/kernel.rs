@@ -1,10 +1,11 @@
 //! The sum of products of two-bit codes with an eight-bit query, as fast as the processor can.
 //!
-//! This is the one place in the crate with instructions of a processor's own. The sums are of whole numbers, so every
-//! way of making them gives the same result. Which way is taken is found out at run time.
+//! This is the one place in the crate with instructions of a processor's own. The sums are of whole numbers,
+//! so every way of making them gives the same result. Which way is taken is found out at run time.
 
-/// The products of a row's codes (four to a byte, 0 to 3) with the query (-127 to 127), summed up. The first quarter of
-/// the query meets the lowest two bits of the codes' bytes, the last the highest; it must be four times as long.
+/// The products of a row's codes (four to a byte, 0 to 3) with the query (-127 to 127), summed up. The first
+/// quarter of the query meets the lowest two bits of the codes' bytes, the last the highest; it must be four
+/// times as long.
 pub(super) fn sum(codes: &[u8], query: &[i8]) -> i32 {
     #[cfg(target_arch = "x86_64")]
     {
@@ -146,13 +147,15 @@ fn dot_i8_avx2(a: &[i8], b: &[i8]) -> i32 {
     dot_i8_portable(a, b)
 }
 
-/// Asks the processor to bring `bytes` near, since they will be read soon. Nothing changes but the time that takes.
+/// Asks the processor to bring `bytes` near, since they will be read soon. Nothing changes but the time that
+/// takes.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8]) {
     const LINE: usize = 64;
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(LINE) {
-        // SAFETY: a prefetch reads and writes nothing that the program sees, and cannot fault, whatever the address.
+        // SAFETY: a prefetch reads and writes nothing that the program sees, and cannot fault, whatever the
+        // address.
         #[allow(unsafe_code)]
         unsafe {
             std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());

@@ -2,10 +2,10 @@
 //!
 //! - `codes`, `kernel`: what compact codes are, and how they are compared quickly
 //!
-//! A search by codes is exact in effect. Codes give each row the least and the most that its cosine can be: the coarse plane
-//! of all rows first, the fine plane of those that may be among the best by it; the rows that still may are then compared
-//! in full precision. How many these are depends on the data, not on a setting:
-//! a hundred or so where scores are spread out, all rows where they are all the same.
+//! A search by codes is exact in effect. Codes give each row the least and the most that its cosine can be:
+//! the coarse plane of all rows first, the fine plane of those that may be among the best by it; the rows
+//! that still may are then compared in full precision. How many these are depends on the data, not on a
+//! setting: a hundred or so where scores are spread out, all rows where they are all the same.
 
 pub(crate) mod codes;
 pub(crate) mod kernel;
@@ -177,7 +177,8 @@ impl Task<'_> {
         Ok(self.best(parts.into_iter().flatten().collect()))
     }
 
-    /// Runs `work` on all cores; each gets a way to fetch the next block of a wanted piece. Gives what each found.
+    /// Runs `work` on all cores; each gets a way to fetch the next block of a wanted piece. Gives what each
+    /// found.
     fn in_parallel<T: Send>(
         &self,
         wanted: &dyn Fn(usize) -> bool,
@@ -294,7 +295,8 @@ impl Task<'_> {
         Ok(found)
     }
 
-    /// Leaves out the candidates that `k` others are certainly better than; gives what a row must be able to reach.
+    /// Leaves out the candidates that `k` others are certainly better than; gives what a row must be able to
+    /// reach.
     pub(crate) fn prune(&self, found: &mut Vec<Candidate>) -> f32 {
         let better = |a: &Candidate, b: &Candidate| b.least.total_cmp(&a.least);
         if self.k == 0 || found.len() < self.k {

@@ -14,8 +14,8 @@ use crate::types::{ClipId, Failure};
 use crate::vectors::check_unit;
 
 impl Writer {
-    /// Checks that every record of the store agrees with every other, that every vector is sound, and that the published
-    /// files hold the same. Searches are checked by [`Snapshot::audit`].
+    /// Checks that every record of the store agrees with every other, that every vector is sound, and that
+    /// the published files hold the same. Searches are checked by [`Snapshot::audit`].
     ///
     /// # Errors
     /// [`crate::Error::Io`]. Damage is in the report.

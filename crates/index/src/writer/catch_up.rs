@@ -1,5 +1,5 @@
-//! Publishing what the store holds and the published files do not: after a crash between the two, after a full disk, and
-//! all of it where there are no usable files.
+//! Publishing what the store holds and the published files do not: after a crash between the two, after a
+//! full disk, and all of it where there are no usable files.
 
 use std::collections::HashSet;
 

@@ -39,8 +39,9 @@ use crate::types::{Change, ClipId, Header, Identity};
 use crate::witness::Witness;
 use batch::Batch;
 
-/// An index opened for writing: the only one at a time. What is applied is on disk in the store, and published, so that
-/// every reader sees it. All methods take `&self` and may be called from many threads; batches wait for each other.
+/// An index opened for writing: the only one at a time. What is applied is on disk in the store, and
+/// published, so that every reader sees it. All methods take `&self` and may be called from many threads;
+/// batches wait for each other.
 pub struct Writer {
     dir: PathBuf,
     store: Store,
@@ -128,9 +129,9 @@ impl Writer {
         Ok(RebuildReport { rows, dropped_dead, seconds: start.elapsed().as_secs_f64() })
     }
 
-    /// Merges the published segments into one, so that one graph can cover them. Those that have graphs stay as they are
-    /// while they are at least twice as large as all that came after: so a row gets into a new graph only when the index
-    /// has grown by half, and there are few graphs.
+    /// Merges the published segments into one, so that one graph can cover them. Those that have graphs stay
+    /// as they are while they are at least twice as large as all that came after: so a row gets into a new
+    /// graph only when the index has grown by half, and there are few graphs.
     ///
     /// # Errors
     /// [`Error::Published`], [`Error::DiskFull`], [`Error::Io`]: what was published before is still there.
@@ -150,7 +151,8 @@ impl Writer {
         self.finish(&mut state, draft)
     }
 
-    /// Publishes a batch. What cannot be published is told, and tried again with the next one: the store has it.
+    /// Publishes a batch. What cannot be published is told, and tried again with the next one: the store has
+    /// it.
     fn publish(&self, state: &mut State, delta: &Delta) {
         let published =
             if state.is_current { self.publish_delta(state, delta) } else { self.catch_up(state) };

@@ -187,8 +187,8 @@ impl Writer {
     }
 }
 
-/// Whether this is the name of a file in the index folder that nobody needs any more: unfinished ones, and what earlier
-/// versions derived from the store.
+/// Whether this is the name of a file in the index folder that nobody needs any more: unfinished ones, and
+/// what earlier versions derived from the store.
 pub(crate) fn is_left_over(name: &str) -> bool {
     name.starts_with(TEMP_PREFIX) || is_of_earlier_version(name)
 }

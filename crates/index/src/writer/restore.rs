@@ -1,9 +1,10 @@
 //! Putting back into the store what it lost and the published files still hold.
 //!
-//! sled drops what follows a damaged record, and opens as if it had never been. Every batch is published too, so the
-//! published files then are of a later state than the store. The clips that the store lacks, or has in an older form, are
-//! written into it again under the ids that they had. Clips that the store has and the published state has not (they were
-//! removed in a lost batch) stay: nobody needs to have lost anything twice.
+//! sled drops what follows a damaged record, and opens as if it had never been. Every batch is published too,
+//! so the published files then are of a later state than the store. The clips that the store lacks, or has in
+//! an older form, are written into it again under the ids that they had. Clips that the store has and the
+//! published state has not (they were removed in a lost batch) stay: nobody needs to have lost anything
+//! twice.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Giving back the room of what was removed.
 //!
-//! sled never shrinks: the room of removed values is used again, not returned. So when much of the store is dead, its
-//! pairs are copied into a new one, which takes the place of the old one in one rename. A crash leaves the old store, or
-//! both, of which the newer counts; the next writer removes what is not needed.
+//! sled never shrinks: the room of removed values is used again, not returned. So when much of the store is
+//! dead, its pairs are copied into a new one, which takes the place of the old one in one rename. A crash
+//! leaves the old store, or both, of which the newer counts; the next writer removes what is not needed.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,8 @@ use crate::steps;
 use crate::store::{Store, lock};
 use crate::types::OpenOptions;
 
-/// The store is written anew when it is larger than so many times what is in it. A new one is 1.5 times as large.
+/// The store is written anew when it is larger than so many times what is in it. A new one is 1.5 times as
+/// large.
 const MAX_STORE: u64 = 2;
 
 /// As much is never worth it.
@@ -30,9 +31,9 @@ const COPY_CACHE: u64 = 16 << 20;
 const CLIP_BYTES: u64 = 1024;
 
 impl Writer {
-    /// Ends writing, and gives back the room of what was removed: segments are written without their dead rows, segments
-    /// that are too large for a commit are merged, and a store that is mostly dead is written anew. Takes seconds for each
-    /// gigabyte that is left. Gives how many bytes the index is smaller.
+    /// Ends writing, and gives back the room of what was removed: segments are written without their dead
+    /// rows, segments that are too large for a commit are merged, and a store that is mostly dead is written
+    /// anew. Takes seconds for each gigabyte that is left. Gives how many bytes the index is smaller.
     ///
     /// # Errors
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupt`]: the index stays as it is, and nothing is lost.

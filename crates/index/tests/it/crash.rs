@@ -1,4 +1,5 @@
-//! kill -9 at random moments, and death at every step of a commit: what was acknowledged is there, whole and once.
+//! kill -9 at random moments, and death at every step of a commit: what was acknowledged is there, whole and
+//! once.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};

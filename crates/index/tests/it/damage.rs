@@ -43,7 +43,8 @@ fn published_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Damage to any published file, in any way: a reader that may write has it made anew, one that may not says so.
+/// Damage to any published file, in any way: a reader that may write has it made anew, one that may not says
+/// so.
 #[test]
 fn published_files_are_never_trusted() {
     let whole = tempfile::tempdir().unwrap();
@@ -310,7 +311,8 @@ fn flipped_bits_are_never_silent() {
     }
 }
 
-/// Opens a damaged store, without published files: all the clips are there and sound, or it says what is wrong.
+/// Opens a damaged store, without published files: all the clips are there and sound, or it says what is
+/// wrong.
 fn check_damaged(dir: &Path, clips: usize, how: &str) {
     let _ = fs::remove_dir_all(dir.join("published"));
     let index = match Writer::open(dir, Some(&identity(DIM)), &OpenOptions::default()) {

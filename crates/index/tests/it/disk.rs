@@ -127,7 +127,8 @@ fn a_full_disk_can_be_searched_and_written_again_when_there_is_room() {
     let ballast = mount.path().join("ballast");
     std::fs::write(&ballast, vec![1; 8 << 20]).unwrap_err();
     assert_eq!(search_at(mount.path(), &query, SearchMode::Auto), search(&index, &query, SearchMode::Exact));
-    // The store may still find room within its own files; what is not acknowledged, or not published, says so.
+    // The store may still find room within its own files; what is not acknowledged, or not published, says
+    // so.
     let mut rng = Rng(3);
     let mut acknowledged = 0;
     let error =

@@ -1,4 +1,5 @@
-//! The bytes of published files: an index of version 1 is committed, and must be read for as long as there is that version.
+//! The bytes of published files: an index of version 1 is committed, and must be read for as long as there is
+//! that version.
 
 use std::fs;
 use std::path::{Path, PathBuf};

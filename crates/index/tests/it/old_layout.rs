@@ -24,7 +24,8 @@ fn options() -> OpenOptions {
     OpenOptions { lock_wait: Duration::from_secs(20), ..OpenOptions::default() }
 }
 
-/// Writes the old index into `dir`, with a file for each derived one that it may have and one that is not earmark's.
+/// Writes the old index into `dir`, with a file for each derived one that it may have and one that is not
+/// earmark's.
 fn old_index(dir: &Path) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/old-layout");
     fs::create_dir_all(dir.join("store")).unwrap();

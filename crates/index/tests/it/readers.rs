@@ -36,7 +36,8 @@ fn readers_see_every_commit_while_the_writer_is_open() {
     ));
 }
 
-/// What `published/map.rs` relies on: files that are replaced or deleted stay whole for those who have them open.
+/// What `published/map.rs` relies on: files that are replaced or deleted stay whole for those who have them
+/// open.
 #[test]
 fn a_reader_keeps_what_it_opened() {
     let dir = tempfile::tempdir().unwrap();

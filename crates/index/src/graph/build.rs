@@ -125,7 +125,8 @@ impl Build {
                 }
             }
         }
-        Links::new(base, upper)
+        let rows8 = &self.hnsw.get_distance().0;
+        Links::new(base, upper, &|a, b| rows8.cosine(a as usize, b as usize))
     }
 
     /// Writes `NAME.hnsw.graph` and `NAME.hnsw.data` in `dir`.

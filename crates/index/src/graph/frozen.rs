@@ -37,6 +37,10 @@ const BASE_BYTES: usize = BASE_LINKS * 4;
 /// Links that should lead to each row.
 const LEAST_LEADING: u32 = LINKS as u32 / 2;
 
+/// How much alike a row and the one that covers it must be, as a share of the row's cosine with its nearest
+/// neighbour.
+const LEAST_ALIKE: f32 = 0.9;
+
 /// Where there is no link.
 const NONE: u32 = u32::MAX;
 
@@ -67,7 +71,11 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(base: Vec<u32>, mut upper: Vec<Vec<(u32, Vec<u32>)>>) -> Self {
+    pub(super) fn new(
+        base: Vec<u32>,
+        mut upper: Vec<Vec<(u32, Vec<u32>)>>,
+        cosine: &dyn Fn(u32, u32) -> f32,
+    ) -> Self {
         upper.iter_mut().for_each(|layer| layer.sort_unstable_by_key(|(row, _)| *row));
         let mut links = Self { base, upper, cover: Vec::new() };
         let mut leading = vec![0u32; links.base.len() / BASE_LINKS];
@@ -77,18 +85,22 @@ impl Links {
         if let Some(entry) = entry {
             links.lead_out_of(entry, &mut leading);
         }
-        links.cover_all(&leading);
+        links.cover_all(&leading, cosine);
         links
     }
 
-    /// Chooses the rows that a search for a text starts from: two steps from them lead everywhere. Those that
+    /// Chooses the rows that a search for a text starts from: two steps from them lead everywhere, to rows
+    /// that are nearly as much like them as their nearest neighbours are (else a row that is like few others
+    /// is reached only by way of rows that the text has nothing to do with: 0.5 % were missed). Those that
     /// most links lead to come first: they lie in the middle of what sounds alike.
     ///
     /// A sample, as the first upper layer is one, will not do: sounds that are much alike link mostly to each
     /// other, and where none of them is in the sample, no good way leads there. In 200,000 noisy copies of
     /// 8,230 sounds, a search that started from the best of that layer missed 2.6 % of what texts asked for,
     /// whatever `ef`.
-    fn cover_all(&mut self, leading: &[u32]) {
+    fn cover_all(&mut self, leading: &[u32], cosine: &dyn Fn(u32, u32) -> f32) {
+        let most = |row: u32| self.links_of(row).map(|to| cosine(row, to)).fold(0.0, f32::max);
+        let nearest: Vec<f32> = (0..leading.len() as u32).map(most).collect();
         let mut order: Vec<u32> = (0..leading.len() as u32).collect();
         order.sort_by_key(|row| std::cmp::Reverse(leading[*row as usize]));
         let mut is_covered = vec![false; leading.len()];
@@ -99,8 +111,10 @@ impl Links {
             }
             is_covered[row as usize] = true;
             for near in self.links_of(row) {
-                is_covered[near as usize] = true;
-                self.links_of(near).for_each(|row| is_covered[row as usize] = true);
+                for to in std::iter::once(near).chain(self.links_of(near)) {
+                    is_covered[to as usize] =
+                        is_covered[to as usize] || cosine(row, to) >= LEAST_ALIKE * nearest[to as usize];
+                }
             }
             self.cover.push(row);
         }

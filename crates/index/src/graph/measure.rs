@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(Figures::decode(&bytes, 3), Some(figures.clone()));
         assert_eq!(Figures::decode(&bytes, 4), None);
         assert!((0..bytes.len()).all(|to| Figures::decode(&bytes[..to], 3).is_none()));
-        assert_eq!(figures.sound.sufficient().map(|m| m.ef), Some(64));
+        assert_eq!(figures.sound.sufficient().map(|m| m.ef), Some(128));
         assert_eq!(figures.text.sufficient(), None);
         assert_eq!(figures.text.best().map(|m| m.ef), Some(16));
     }

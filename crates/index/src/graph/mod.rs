@@ -12,7 +12,7 @@
 //! its name alone, so that building one needs no right to write the index. A graph over sounds is a bad way
 //! to find what is near to a *text*: texts lie outside of the cloud of sounds, and greedy steps through the
 //! cloud end in the nearest corner of it. So a search for a text starts from the best of rows that lead
-//! everywhere in two steps (one in twenty or so), and every graph carries measurements for both kinds of
+//! everywhere in two steps (one in five or so), and every graph carries measurements for both kinds of
 //! query, which decide whether it is used.
 
 mod build;
@@ -36,5 +36,7 @@ pub(crate) const LINKS: usize = 16;
 /// Links in the lowest layer.
 pub(crate) const BASE_LINKS: usize = 2 * LINKS;
 
-/// How much a graph must find to be used where nobody asks for it: the recall@10 that a search may have.
-pub(crate) const LEAST_RECALL: f32 = 0.99;
+/// How much a graph must find to be used where nobody asks for it. Searches promise a recall@10 of 0.99, but
+/// people ask for other things than it was measured with: of 200,000 segments, where the stored phrases found
+/// 0.990, a dozen others found 0.967.
+pub(crate) const LEAST_RECALL: f32 = 0.995;

@@ -248,7 +248,7 @@ mod tests {
         let measured = vec![
             Measured { ef: 16, recall: 0.9, ms: 0.1 },
             Measured { ef: 64, recall: 0.991, ms: 0.2 },
-            Measured { ef: 128, recall: 0.998, ms: 0.4 },
+            Measured { ef: 128, recall: 0.9985, ms: 0.4 },
         ];
         let text = KindFigures { queries: 2, scan_ms: 5.0, measured: measured[..1].to_vec() };
         let sound = KindFigures { queries: 100, scan_ms: 4.0, measured };

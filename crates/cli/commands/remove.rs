@@ -13,8 +13,8 @@ use crate::args::{Global, RemoveArgs};
 use crate::output::note;
 use crate::{context, open, output};
 
-/// Clips in a batch: sled holds a batch's keys in memory, several times over.
-const BATCH_CLIPS: usize = 2000;
+/// Clips in a batch: sled holds every page that a batch touches in memory, several times over.
+const BATCH_CLIPS: usize = 250;
 
 pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
     let indexes = open::open_all_to_change(global, &args.wait)?;

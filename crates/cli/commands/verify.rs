@@ -39,7 +39,7 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         reports.push(report(global, space, args.files)?);
     }
     drop(hold);
-    // Label sets are of no space; their trouble is told with the first.
+    // Label sets belong to no space; their problems are reported with the first one.
     if let Err(e) = context::label_sets(global)?.all()
         && let Some(report) = reports.first_mut()
     {

@@ -12,7 +12,7 @@ const PHRASES: &str = include_str!("graph_phrases.txt");
 /// a text side is measured with sounds alone.
 ///
 /// # Errors
-/// Those of the text graph, and of [`GraphBuilder::build`].
+/// Errors from the text graph and from [`GraphBuilder::build`].
 pub fn build_graphs(
     engine: &Engine,
     builder: &GraphBuilder,

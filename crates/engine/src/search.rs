@@ -143,7 +143,7 @@ fn mean_of_segments<'a>(
 /// Searches `index` for the parts.
 ///
 /// # Errors
-/// Those of [`query`] and of the index.
+/// Errors from [`query`] and from the index.
 pub fn search(
     engine: &Engine,
     index: &dyn IndexReader,

@@ -3,7 +3,7 @@
 //!
 //! sled is the truth. An acknowledged batch ([`IndexWriter::apply`]) is on disk, whole. Each batch is also
 //! published in immutable files ([`Snapshot`]), which readers map into memory without a lock and beside any
-//! writer; they may be deleted at any time, and are made anew from the store.
+//! writer; they may be deleted at any time, and are rebuilt from the store.
 //!
 //! This crate knows no audio and no model: to it a vector is `[dim]` numbers of unit length, and [`Identity`]
 //! says what made them.

@@ -24,7 +24,7 @@ use crate::files::{remove_matching, sync_dir};
 use crate::open::now;
 use crate::types::OpenOptions;
 
-/// sled's folder inside the index folder. One that was written anew ([`Store::copy`]) has a number after it,
+/// sled's folder inside the index folder. A rewritten one ([`Store::copy`]) has a number after it,
 /// and of several the highest counts.
 const STORE_DIR: &str = "store";
 

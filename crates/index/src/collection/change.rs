@@ -21,7 +21,7 @@ impl Collection {
     /// becomes current; later ones change nothing about that.
     ///
     /// # Errors
-    /// Those of [`Writer::create_or_open`]; [`Error::Locked`] where another process changes the spaces for
+    /// Errors from [`Writer::create_or_open`]; [`Error::Locked`] where another process changes the spaces for
     /// long.
     pub fn make(&self, identity: &Identity) -> Result<Space> {
         if let Some(space) = self.space_of(identity)? {

@@ -3,7 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::build::{Build, Rows8};
 use super::checkpoint;
@@ -11,6 +11,7 @@ use super::frozen::{self, Graph};
 use super::measure::{Figures, measure};
 use crate::error::{Error, Result};
 use crate::interface::IndexReader as _;
+use crate::open::unix_now_s;
 use crate::published::list;
 use crate::published::pieces::Piece;
 use crate::snapshot::Snapshot;
@@ -182,8 +183,7 @@ impl GraphBuilder {
         let (text, sound) = measure(piece, &graph, &snapshot.coder, texts)?;
         drop(graph);
         let _ = fs::remove_file(&draft);
-        let built_unix_s =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let built_unix_s = unix_now_s();
         let seconds = started.elapsed().as_secs_f32();
         let figures = Figures { built_unix_s, seconds, text, sound, texts: texts.to_vec() };
         steps::reached("graph-measured");

@@ -22,7 +22,7 @@ use crate::published::segment::damaged;
 
 const MAGIC: &[u8; 8] = b"EARMGRF1";
 
-/// Version of the graphs' files. One of another version is not used, and is built anew.
+/// Version of the graph files. A graph of another version is ignored.
 const VERSION: u32 = 1;
 
 /// Bytes of the header.

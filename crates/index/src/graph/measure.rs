@@ -15,7 +15,7 @@ use crate::scan::{Admitted, Task};
 const LADDER: [u32; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 /// Hits that are compared: recall@10.
-const K: usize = 10;
+pub(super) const MEASURED_HITS: usize = 10;
 
 /// Stored vectors that are asked for, at most.
 const SOUNDS: usize = 100;
@@ -182,7 +182,14 @@ impl Ruler<'_> {
     }
 
     fn task<'t>(&'t self, query: &'t [f32]) -> Task<'t> {
-        Task { pieces: &self.alone, admitted: &Admitted::All, query, k: K, collapse: true, once: false }
+        Task {
+            pieces: &self.alone,
+            admitted: &Admitted::All,
+            query,
+            k: MEASURED_HITS,
+            collapse: true,
+            once: false,
+        }
     }
 
     fn measure(&self, kind: QueryKind, queries: &[Vec<f32>]) -> Result<KindFigures> {

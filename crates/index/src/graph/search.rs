@@ -4,15 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::frozen::{self, Graph};
+use super::measure::MEASURED_HITS;
 use super::walk::Walk;
 use crate::error::Result;
 use crate::published::list::Listed;
 use crate::query::{QueryKind, SearchMode, SearchRequest};
 use crate::scan::codes::Coder;
 use crate::scan::{Admitted, Scored, Task};
-
-/// Hits that the measurements are of.
-const MEASURED_HITS: usize = 10;
 
 /// With more candidates than this, comparing with every row is as fast.
 const MAX_EF: usize = 8192;

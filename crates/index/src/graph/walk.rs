@@ -59,8 +59,7 @@ impl Walk<'_> {
             fresh.clear();
             fresh.extend(self.graph.links(row_of(key))?.filter(|row| seen.insert(*row)));
             for row in &fresh {
-                prefetch(self.segment.peek_codes(*row as usize, Plane::Coarse));
-                prefetch(self.segment.peek_codes(*row as usize, Plane::Fine));
+                self.bring_near(*row);
             }
             for row in &fresh {
                 let key = self.score(*row)?;
@@ -73,6 +72,12 @@ impl Walk<'_> {
             }
         }
         Ok(best.into_iter().map(|Reverse(key)| row_of(key)).collect())
+    }
+
+    fn bring_near(&self, row: u32) {
+        for plane in [Plane::Coarse, Plane::Fine] {
+            prefetch(self.segment.peek_codes(row as usize, plane));
+        }
     }
 
     fn score(&self, row: u32) -> Result<u64> {
@@ -114,9 +119,7 @@ impl Walk<'_> {
         let mut best: BinaryHeap<Reverse<u64>> = BinaryHeap::with_capacity(count + 1);
         for (at, row) in rows.iter().enumerate() {
             if let Some(row) = rows.get(at + AHEAD) {
-                let row = u32::from_le_bytes(*row) as usize;
-                prefetch(self.segment.peek_codes(row, Plane::Coarse));
-                prefetch(self.segment.peek_codes(row, Plane::Fine));
+                self.bring_near(u32::from_le_bytes(*row));
             }
             keep(&mut best, self.score(u32::from_le_bytes(*row))?, count);
         }

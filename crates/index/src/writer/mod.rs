@@ -137,18 +137,23 @@ impl Writer {
     /// [`Error::Published`], [`Error::DiskFull`], [`Error::Io`]: what was published before is still there.
     pub fn compact(&self) -> Result<()> {
         let mut state = locked(&self.state);
-        if !state.is_current {
-            self.catch_up(&mut state)?;
-        }
-        let (pieces, totals) = state.published();
+        let mut draft = self.draft(&mut state)?;
         let from = state.published.as_ref().map_or(0, |published| published.settled());
-        let rest = &pieces.0[from..];
+        let rest = &draft.pieces().0[from..];
         if rest.len() < 2 && rest.iter().all(|piece| piece.dead.dead() == 0) {
             return Ok(());
         }
-        let mut draft = Draft::new(&self.dir, &self.header, &self.coder, pieces, totals)?;
         draft.merge_from(from)?;
         self.finish(&mut state, draft)
+    }
+
+    /// A draft that starts from what is published, once that is all the store holds.
+    fn draft(&self, state: &mut State) -> Result<Draft> {
+        if !state.is_current {
+            self.catch_up(state)?;
+        }
+        let (pieces, totals) = state.published();
+        Draft::new(&self.dir, &self.header, &self.coder, pieces, totals)
     }
 
     /// Publishes a batch. What cannot be published is told, and tried again with the next one: the store has

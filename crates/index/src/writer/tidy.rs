@@ -10,7 +10,6 @@ use std::io;
 use super::Writer;
 use crate::error::{Error, Result};
 use crate::files::{TEMP_PREFIX, sync_dir};
-use crate::published::draft::Draft;
 use crate::random::random_u64;
 use crate::stats::disk_bytes;
 use crate::steps;
@@ -56,11 +55,7 @@ impl Writer {
 
     fn tidy_published(&self) -> Result<()> {
         let mut state = lock(&self.state);
-        if !state.is_current {
-            self.catch_up(&mut state)?;
-        }
-        let (pieces, totals) = state.published();
-        let mut draft = Draft::new(&self.dir, &self.header, &self.coder, pieces, totals)?;
+        let mut draft = self.draft(&mut state)?;
         if draft.tidy()? { self.finish(&mut state, draft) } else { Ok(()) }
     }
 

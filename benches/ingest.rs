@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use earmark_audio::{AudioReader, Limits, Waveform};
+use earmark_audio::{AudioReader, ReadOptions, Waveform};
 use earmark_encoder::{Catalogue, Head, Model, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{Engine, EngineOptions, WalkOptions, walk};
@@ -123,7 +123,7 @@ impl Bench {
         let walked = walk(&[folder.to_path_buf()], &WalkOptions::default())?;
         let mut by_format: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
         for path in walked.files {
-            if let Ok(reader) = AudioReader::open(&path, &Limits::default()) {
+            if let Ok(reader) = AudioReader::open(&path, &ReadOptions::default()) {
                 by_format.entry(reader.info().codec.clone()).or_default().push(path);
             }
         }
@@ -134,9 +134,9 @@ impl Bench {
     /// Measures every stage on one core over `files`; also their length in seconds.
     fn cost(&self, files: &[PathBuf]) -> Result<(Cost, f64)> {
         let rate = self.model.manifest().front_end.sample_rate();
-        let limits = Limits::default();
+        let options = ReadOptions::default();
         let bytes: Vec<Vec<u8>> = files.iter().map(std::fs::read).collect::<Result<_, _>>()?;
-        let open = |bytes: &[u8]| AudioReader::from_bytes("bench", bytes.to_vec(), &limits);
+        let open = |bytes: &[u8]| AudioReader::from_bytes("bench", bytes.to_vec(), &options);
         let mut block = Vec::new();
 
         let read = time(|| {

@@ -189,7 +189,7 @@ fn many_labels_are_found_where_few_are() {
 /// Events as label, onset and offset.
 fn find(engine: &Engine, source: Source, options: &EventOptions) -> Vec<(usize, f64, f64)> {
     let settings = options.settle(engine.model().manifest()).unwrap();
-    let (events, _) = detect(engine, source, &labels(engine), &settings).unwrap();
+    let events = detect(engine, source, &labels(engine), &settings).unwrap().events;
     events.iter().map(|e| (e.label, e.onset_s, e.offset_s)).collect()
 }
 

@@ -52,6 +52,12 @@ pub(crate) struct Global {
     /// The ONNX Runtime library to use [default: searched for beside the program]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) onnxruntime: Option<PathBuf>,
+    /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others [default: searched for in PATH]
+    #[arg(long, global = true, env = "EARMARK_FFMPEG", value_name = "FILE", conflicts_with = "no_ffmpeg")]
+    pub(crate) ffmpeg: Option<PathBuf>,
+    /// Do without ffmpeg, and refuse what only it decodes
+    #[arg(long, global = true)]
+    pub(crate) no_ffmpeg: bool,
     /// Worker threads [default: one a core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use earmark_audio::Limits;
+use earmark_audio::{Ffmpeg, ReadOptions};
 use earmark_encoder::{Catalogue, Model, Runtime};
 use earmark_engine::label_sets::LabelSets;
 use earmark_engine::labels::LabelSet;
@@ -67,17 +67,29 @@ pub(crate) fn tagger(global: &Global) -> Result<Tagger> {
             .open(Catalogue::default_tagger().context("no tagger is bundled; name one with --model")?)?,
     };
     let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    Ok(Tagger::new(model, runtime, engine_options(global))?)
+    Ok(Tagger::new(model, runtime, engine_options(global)?)?)
 }
 
 /// An engine for a model.
 pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
     let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    Ok(Engine::new(model, runtime, engine_options(global)))
+    Ok(Engine::new(model, runtime, engine_options(global)?))
 }
 
-fn engine_options(global: &Global) -> EngineOptions {
-    EngineOptions { threads: global.threads.map_or(0, usize::from), limits: Limits::default() }
+fn engine_options(global: &Global) -> Result<EngineOptions> {
+    Ok(EngineOptions { threads: global.threads.map_or(0, usize::from), read: read_options(global)? })
+}
+
+/// How sound files are read: what is not decoded here, by the ffmpeg that is named or the first in `PATH`.
+pub(crate) fn read_options(global: &Global) -> Result<ReadOptions> {
+    let ffmpeg = match &global.ffmpeg {
+        _ if global.no_ffmpeg => None,
+        Some(program) => {
+            Some(Ffmpeg::at(program).with_context(|| format!("--ffmpeg {}", program.display()))?)
+        }
+        None => std::env::var_os("PATH").and_then(|path| Ffmpeg::find(&path)),
+    };
+    Ok(ReadOptions { ffmpeg, ..ReadOptions::default() })
 }
 
 /// Says on standard error what happened to the index, such as damage that was mended.

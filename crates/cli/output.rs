@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
+use earmark_audio::Remarks;
 use serde::Serialize;
 
 /// An error and its causes in one line, without saying anything twice.
@@ -36,6 +37,13 @@ pub(crate) fn short(path: &str) -> String {
 /// The reason a file failed for, without the path that messages begin with.
 pub(crate) fn reason(path: &str, message: &str) -> String {
     printable(message.strip_prefix(&format!("{path}: ")).unwrap_or(message))
+}
+
+/// Says what to know about how a file was read.
+pub(crate) fn remarks(file: &str, remarks: &Remarks) {
+    for sentence in remarks.sentences() {
+        note!("warning: {}: {sentence}", short(file));
+    }
 }
 
 /// Text with control characters shown as escapes: a file's name must not break a line, or talk to the terminal.

@@ -1,5 +1,6 @@
 //! Times as people write them.
 
+use earmark_audio::{FORMATS, Format};
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -98,27 +99,13 @@ pub(crate) fn parse_limit(text: &str) -> Result<(String, f64), String> {
     parsed.ok_or_else(|| format!("expected a name and a number, as in queue=16, got `{text}`"))
 }
 
-/// Container formats as indexes name them, each with the file extensions that it goes by.
-const FORMATS: &[(&str, &[&str])] = &[
-    ("wav", &["wave", "bwf", "rf64"]),
-    ("aiff", &["aif", "aifc"]),
-    ("flac", &[]),
-    ("mp3", &[]),
-    ("mp2", &[]),
-    ("ogg", &["oga", "opus", "spx"]),
-    ("mp4", &["m4a", "m4b", "m4r", "mov", "3gp", "alac"]),
-    ("mkv", &["mka", "webm", "weba"]),
-    ("caf", &[]),
-    ("aac", &["adts"]),
-];
-
 /// A container format, by its name or by a file extension.
 pub(crate) fn parse_format(text: &str) -> Result<String, String> {
-    let wanted = text.trim().trim_start_matches('.').to_ascii_lowercase();
-    let found = FORMATS.iter().find(|(name, others)| *name == wanted || others.contains(&wanted.as_str()));
-    let names = || FORMATS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let wanted = text.trim().trim_start_matches('.');
+    let found = Format::named(wanted).or_else(|| Format::of_extension(wanted));
+    let names = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
     found
-        .map(|(name, _)| (*name).to_owned())
+        .map(|format| format.name.to_owned())
         .ok_or_else(|| format!("expected one of {}, got `{text}`", names()))
 }
 

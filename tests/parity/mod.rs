@@ -13,7 +13,7 @@ mod zero_shot;
 
 use std::path::Path;
 
-use earmark_audio::{AudioReader, FeatureWindow, Limits, Waveform, WindowStream};
+use earmark_audio::{AudioReader, FeatureWindow, ReadOptions, Waveform, WindowStream};
 use earmark_encoder::Model;
 
 /// The values of a little-endian float32 `.npy` file, whatever its shape.
@@ -32,7 +32,7 @@ fn windows(model: &Model, path: &Path) -> Vec<FeatureWindow> {
 
 /// The windows that `stream` cuts a file into, at the model's rate.
 fn windows_of(model: &Model, mut stream: WindowStream, path: &Path) -> Vec<FeatureWindow> {
-    let reader = AudioReader::open(path, &Limits::default()).unwrap();
+    let reader = AudioReader::open(path, &ReadOptions::default()).unwrap();
     let resampled = reader.resampled(model.manifest().front_end.sample_rate()).unwrap();
     let waveform = Waveform::read(resampled, None).unwrap();
     let mut windows = Vec::new();

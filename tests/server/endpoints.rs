@@ -230,7 +230,8 @@ fn save_fitted(server: &Server, edit: impl FnOnce(&mut earmark_index::Identity))
     let engine = Engine::new(model, Runtime::load(None).unwrap(), EngineOptions::default());
     let clips =
         ["animals/dog-barking.wav", "animals/cat-meowing.flac", "alarms/siren-wail.mp3", "alarms/beep.wav"];
-    let vectors: Vec<_> = clips.iter().map(|clip| engine.embed_file(&sample(clip), None).unwrap()).collect();
+    let vectors: Vec<_> =
+        clips.iter().map(|clip| engine.embed_file(&sample(clip), None).unwrap().0).collect();
     let names = ["animal".to_owned(), "alarm".to_owned()];
     let labelled = Labelled { vectors: &vectors, truth: &[0, 0, 1, 1], names: &names, texts: None };
     let head = fit(&labelled, &engine.model().manifest().scores, &FitOptions::default()).unwrap().head;

@@ -111,8 +111,10 @@ impl Server {
         let catalogue = Catalogue::default();
         let model = catalogue.open("mini").unwrap();
         let runtime = Runtime::load(None).unwrap();
-        let options =
-            || EngineOptions { threads: 1, limits: Limits { max_duration_s: 60.0, ..Limits::default() } };
+        let options = || EngineOptions {
+            threads: 1,
+            read: Limits { max_duration_s: 60.0, ..Limits::default() }.into(),
+        };
         let engine = || Engine::new(model.clone(), runtime.clone(), options());
         let db = self.dir.path().join("test.earmark");
         let collection = Collection::open_or_new(&db, &OpenOptions::default()).unwrap();

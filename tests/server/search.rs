@@ -1,5 +1,6 @@
 //! `/v1/search` and its neighbours.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Server, sound};
@@ -94,4 +95,56 @@ async fn many_texts_at_once_get_each_its_own_answer() {
         assert_eq!(*first, vector, "{text}");
     }
     assert_eq!(known.len(), texts.len());
+}
+
+#[tokio::test]
+async fn a_page_ends_where_hits_score_too_little() {
+    let server = Server::new();
+    let page = async |k: usize, min: f64, cursor: Value| {
+        let body = json!({"query": [{"text": "rain"}], "k": k, "min_score": min, "cursor": cursor});
+        server.post("/v1/search", body).await.ok()
+    };
+    let all = page(4, -1.0, json!(null)).await;
+    let scores: Vec<f64> =
+        all["hits"].as_array().unwrap().iter().map(|hit| hit["score"].as_f64().unwrap()).collect();
+    assert_eq!(scores.len(), 4);
+    let min = (scores[2] + scores[3]) / 2.0;
+    // (page size, hits and what is left out, page by page)
+    for (k, expected) in
+        [(2, vec![(2, 0), (1, 1)]), (3, vec![(3, 0)]), (4, vec![(3, 1)]), (1, vec![(1, 0), (1, 0), (1, 0)])]
+    {
+        let (mut found, mut cursor) = (Vec::new(), json!(null));
+        loop {
+            let page = page(k, min, cursor).await;
+            found.push((names(&page).len(), page["below_min_score"].as_u64().unwrap()));
+            cursor = page["next_cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "pages of {k}");
+    }
+}
+
+#[tokio::test]
+async fn a_graph_is_built_in_the_background() {
+    let server = Server::with(|config| {
+        config.limits.graph_segments = 3;
+        config.limits.graph_quiet_s = 0.05;
+    });
+    let patience = std::time::Instant::now();
+    while server.get("/v1/stats").await.ok()["graph"] == false {
+        assert!(patience.elapsed().as_secs() < 60, "no graph");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let search = async |mode: &str| {
+        let body = json!({"query": [{"text": "rain"}], "min_score": null, "mode": mode});
+        server.post("/v1/search", body).await.ok()["hits"].clone()
+    };
+    assert_eq!(search("graph").await, search("exact").await);
+    // Writing goes on beside it, and what is written is found.
+    let id = server.clip("rain.flac").await;
+    server.json(Method::PATCH, &format!("/v1/clips/{id}"), json!({"tags": ["wet"]})).await.ok();
+    let tagged = json!({"query": [{"text": "rain"}], "filter": {"tags": ["wet"]}, "mode": "graph"});
+    assert_eq!(names(&server.post("/v1/search", tagged).await.ok()), ["rain.flac"]);
 }

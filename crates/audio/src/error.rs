@@ -26,14 +26,24 @@ pub enum AudioError {
         /// What came.
         received: String,
     },
+    /// The file holds sound in a codec that is not decoded here.
+    #[error("{file}: no decoder for {codec}{ffmpeg}")]
+    NoDecoder {
+        /// The file's name as given.
+        file: String,
+        /// The codec, by the name that people know.
+        codec: String,
+        /// What ffmpeg, the second decoder, has to do with it; starts with a separator.
+        ffmpeg: String,
+    },
     /// The file is larger, longer, wider or faster than [`Limits`](crate::Limits) allow.
-    #[error("{file}: over the limit on {what}: expected at most {limit}, received {received}")]
+    #[error("{file}: over the limit on {what}: expected {limit}, received {received}")]
     OverLimit {
         /// The file's name as given.
         file: String,
-        /// Which limit: "bytes", "duration", "channels" or "sample rate".
+        /// Which limit: "bytes", "duration", "channels", "sample rate", "samples a byte" or "decoding time".
         what: &'static str,
-        /// The limit, with its unit.
+        /// The limit, with "at most" or "at least" and its unit.
         limit: String,
         /// What came, with its unit.
         received: String,
@@ -87,6 +97,7 @@ impl AudioError {
     pub fn file(&self) -> &str {
         match self {
             Self::Unsupported { file, .. }
+            | Self::NoDecoder { file, .. }
             | Self::Malformed { file, .. }
             | Self::OverLimit { file, .. }
             | Self::Io { file, .. }

@@ -16,10 +16,10 @@
 //!
 //! ```no_run
 //! use std::path::Path;
-//! use earmark_audio::{AudioReader, Limits};
+//! use earmark_audio::{AudioReader, ReadOptions};
 //!
 //! # fn main() -> Result<(), earmark_audio::AudioError> {
-//! let mut reader = AudioReader::open(Path::new("dog.ogg"), &Limits::default())?.resampled(16_000)?;
+//! let mut reader = AudioReader::open(Path::new("dog.ogg"), &ReadOptions::default())?.resampled(16_000)?;
 //! let mut block = Vec::new();
 //! while reader.read_block(&mut block)? {
 //!     // `block` holds the next mono samples at 16 kHz: give them to `WindowStream::push`.
@@ -35,26 +35,33 @@
 //!   block sizes and the number of threads. (Across CPU families the FFT may round differently.)
 //! - **Aligned.** Encoder delay, padding and the resampler's delay are removed: time 0 is time 0.
 
-mod edits;
+mod container;
 mod error;
+mod ffmpeg;
+mod formats;
 mod front_end;
 mod guard;
 mod limits;
 mod mix;
 mod opus;
 mod reader;
+mod remarks;
 mod resample;
 mod sniff;
 mod source;
 mod spec;
+mod timeline;
 mod trim;
 mod waveform;
 mod window;
 
 pub use error::{AudioError, SpecError};
+pub use ffmpeg::Ffmpeg;
+pub use formats::{FORMATS, Format, readable};
 pub use front_end::{FeatureShape, FrontEnd};
-pub use limits::Limits;
+pub use limits::{Limits, ReadOptions};
 pub use reader::{AudioInfo, AudioReader};
+pub use remarks::{Missing, Remarks, Stretch};
 pub use resample::ResampledReader;
 pub use spec::{
     CenterOver, FeatureSpec, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind, LogMelSpec, LogScale,

@@ -2,26 +2,74 @@
 
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 
+/// The mean of the channels has so little of their power that they cancel each other out. Of channels that
+/// have nothing to do with each other, it has all of it (scaled by their number); of equal ones, more.
+const CANCELS: f32 = 0.02;
+
+/// So much that they do not any more.
+const HOLDS: f32 = 0.2;
+
 /// Mixes buffers of any sample format to mono, keeping its scratch space between calls.
 #[derive(Default)]
 pub(crate) struct MonoMixer {
     planes: Vec<Vec<f32>>,
+    /// The channel that is used because their mean is nearly nothing.
+    alone: Option<usize>,
+    /// Samples for which one was.
+    antiphase: u64,
 }
 
 impl MonoMixer {
-    /// Appends the mean of the channels of `buf`, as `f32` in [-1, 1], to `out`.
+    /// Appends to `out` the mean of the channels of `buf` times `gain`, as `f32`; where they cancel each other
+    /// out, the loudest of them.
     ///
     /// Integer formats are scaled by their full range; floats are taken as they are, so they may exceed
     /// 1 and may be non-finite.
-    pub(crate) fn append(&mut self, buf: &GenericAudioBufferRef<'_>, out: &mut Vec<f32>) {
+    pub(crate) fn append(&mut self, buf: &GenericAudioBufferRef<'_>, gain: f32, out: &mut Vec<f32>) {
+        let start = out.len();
         if let GenericAudioBufferRef::F32(float) = buf {
             let planes: Vec<&[f32]> =
                 (0..float.num_planes()).filter_map(|index| float.plane(index)).collect();
-            return append_mean(&planes, out);
+            mix(&planes, &mut self.alone, &mut self.antiphase, out);
+        } else {
+            buf.copy_to_vecs_planar(&mut self.planes);
+            let planes: Vec<&[f32]> = self.planes.iter().take(buf.num_planes()).map(Vec::as_slice).collect();
+            mix(&planes, &mut self.alone, &mut self.antiphase, out);
         }
-        buf.copy_to_vecs_planar(&mut self.planes);
-        let planes: Vec<&[f32]> = self.planes.iter().take(buf.num_planes()).map(Vec::as_slice).collect();
-        append_mean(&planes, out);
+        if gain != 1.0 {
+            out[start..].iter_mut().for_each(|sample| *sample *= gain);
+        }
+    }
+
+    /// Samples so far for which one channel was used alone.
+    pub(crate) fn antiphase(&self) -> u64 {
+        self.antiphase
+    }
+}
+
+fn mix(planes: &[&[f32]], alone: &mut Option<usize>, antiphase: &mut u64, out: &mut Vec<f32>) {
+    let start = out.len();
+    append_mean(planes, out);
+    if planes.len() < 2 {
+        return;
+    }
+    let power = |samples: &[f32]| samples.iter().map(|sample| sample * sample).sum::<f32>();
+    let powers: Vec<f32> = planes.iter().map(|plane| power(plane)).collect();
+    let all: f32 = powers.iter().sum();
+    // Silence and non-finite samples change nothing.
+    if all > 0.0 && all.is_finite() {
+        let count = planes.len() as f32;
+        let share = power(&out[start..]) * count * count / all;
+        if share < CANCELS && alone.is_none() {
+            *alone = (0..planes.len()).max_by(|a, b| powers[*a].total_cmp(&powers[*b]));
+        } else if share > HOLDS {
+            *alone = None;
+        }
+    }
+    if let Some(plane) = alone.and_then(|channel| planes.get(channel)) {
+        *antiphase += plane.len() as u64;
+        out.truncate(start);
+        out.extend_from_slice(plane);
     }
 }
 
@@ -55,5 +103,25 @@ mod tests {
         assert_eq!(out, [9.0, 0.5, 0.0]);
         append_mean(&[], &mut out);
         assert_eq!(out.len(), 3);
+    }
+
+    #[test]
+    fn channels_that_cancel_give_way_to_the_loudest_until_they_do_not() {
+        let (mut alone, mut antiphase) = (None, 0);
+        let mut mixed = |planes: &[&[f32]]| {
+            let mut out = Vec::new();
+            mix(planes, &mut alone, &mut antiphase, &mut out);
+            (out, antiphase)
+        };
+        assert_eq!(mixed(&[&[0.5, -0.5], &[0.5, -0.5]]), (vec![0.5, -0.5], 0));
+        assert_eq!(mixed(&[&[0.5, -0.5], &[-0.6, 0.6]]), (vec![-0.6, 0.6], 2));
+        // Silence is no reason to change.
+        assert_eq!(mixed(&[&[0.0, 0.0], &[0.0, 0.0]]), (vec![0.0, 0.0], 4));
+        // Half of the power of one channel is no cancellation, nor is one channel of many.
+        assert_eq!(mixed(&[&[0.5, 0.25], &[0.0, 0.0]]), (vec![0.25, 0.125], 4));
+        let (silent, one) = ([0.0; 2], [0.64, 0.32]);
+        let mut many = vec![&silent[..]; 31];
+        many.push(&one);
+        assert_eq!(mixed(&many), (vec![0.02, 0.01], 4));
     }
 }

@@ -1,20 +1,29 @@
 //! A file, as a stream of mono blocks at its own sample rate.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Cursor};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use symphonia::core::errors::Error;
 use symphonia::core::io::MediaSource;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::Timestamp;
 
+use crate::container::Link;
 use crate::error::AudioError;
+use crate::ffmpeg::Input;
+use crate::formats::Format;
 use crate::guard::contain;
-use crate::limits::Limits;
+use crate::limits::{Limits, ReadOptions};
 use crate::mix::MonoMixer;
-use crate::resample::ResampledReader;
-use crate::source::{Source, check_channels, check_rate, from_symphonia, io_error, malformed, unsupported};
-use crate::trim::Trimmer;
+use crate::remarks::{Missing, Remarks};
+use crate::resample::{Converter, ResampledReader};
+use crate::source::{Clock, Source, check_channels, check_rate, from_symphonia, io_error, malformed};
+use crate::timeline::{Before, Timeline};
+use crate::trim::{Cutter, Piece, Ticks};
 
 /// A file that yields nothing for this many packets in a row is not going to.
 const MAX_BARREN_PACKETS: u32 = 10_000;
@@ -26,10 +35,12 @@ const MAX_SAMPLE: f32 = (1u64 << 40) as f32;
 /// What a file says about itself, corrected by what its first block decodes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioInfo {
-    /// Container, e.g. "wav", "aiff", "flac", "mp3", "ogg", "caf", "mp4", "mkv", "aac".
+    /// Container: a name of [`FORMATS`](crate::FORMATS).
     pub format: String,
     /// Codec, e.g. "pcm_s16le", "vorbis", "opus".
     pub codec: String,
+    /// The program that decoded it, with its version, if it was not decoded here: "ffmpeg 5.1.9".
+    pub decoder: Option<String>,
     /// Sample rate of the decoded audio, in Hz.
     pub sample_rate: u32,
     /// Channels of the decoded audio, before mixing to mono.
@@ -39,11 +50,18 @@ pub struct AudioInfo {
     pub duration_s: Option<f64>,
 }
 
+/// Silence is handed out in blocks of this many samples.
+const SILENT_BLOCK: u64 = 1 << 14;
+
+/// Decoded samples that a file may have whatever its size: half an hour of stereo.
+const FREE_SAMPLES: u64 = 2 * 48_000 * 1800;
+
 /// Decodes one file into mono blocks, holding only one block in memory.
 ///
-/// An error inside a packet skips that packet; when the stream ends and more packets were bad than
-/// good, that is [`AudioError::Malformed`]. A file that stops before its end gives what it has and is
-/// then [`truncated`](Self::truncated).
+/// Time is the container's: where time stamps leave something out, where bytes are damaged and where the sound
+/// starts late, there is silence, and [`remarks`](Self::remarks) says so. A packet that cannot be decoded is
+/// silence, too; when the stream ends and more packets were bad than good, that is [`AudioError::Malformed`]. A
+/// file that stops before its end gives what it has.
 pub struct AudioReader {
     file: String,
     limits: Limits,
@@ -51,19 +69,43 @@ pub struct AudioReader {
     source: Option<Source>,
     mixer: MonoMixer,
     /// Made when the first packet is decoded.
-    trimmer: Option<Trimmer>,
+    stream: Option<Stream>,
     info: AudioInfo,
-    /// The block decoded ahead by `open`.
-    ahead: Option<Vec<f32>>,
+    remarks: Remarks,
+    /// What is decoded and not handed out yet.
+    queue: VecDeque<Piece>,
     declared_frames: Option<u64>,
+    file_bytes: u64,
+    /// Decoded samples of all channels.
+    samples_decoded: u64,
     frames_decoded: u64,
     frames_read: u64,
     largest_block: usize,
     good_packets: u64,
-    bad_packets: u64,
     first_bad: Option<Error>,
     last_was_bad: bool,
-    truncated: bool,
+    /// Time stamp of the packet before.
+    previous_stamp: Option<Timestamp>,
+    /// Time spent in here.
+    spent: Duration,
+}
+
+/// From packets to what is heard.
+struct Stream {
+    /// That of the first packet.
+    rate: u32,
+    timeline: Timeline,
+    cutter: Cutter,
+    /// From another rate to that of the first packet.
+    converter: Option<RateChange>,
+    /// Samples handed to the queue.
+    queued: u64,
+}
+
+struct RateChange {
+    from: u32,
+    converter: Converter,
+    samples_in: u64,
 }
 
 impl AudioReader {
@@ -71,7 +113,7 @@ impl AudioReader {
     ///
     /// # Errors
     /// Every [`AudioError`] but `OutOfRange`.
-    pub fn open(path: &Path, limits: &Limits) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, AudioError> {
         let name = path.display().to_string();
         let meta = std::fs::metadata(path).map_err(|e| io_error(&name, e))?;
         if !meta.is_file() {
@@ -79,36 +121,80 @@ impl AudioReader {
             let kind = std::io::ErrorKind::InvalidInput;
             return Err(io_error(&name, std::io::Error::new(kind, "not a regular file")));
         }
-        check_bytes(&name, meta.len(), limits)?;
-        Self::from_media(name, &|| Ok(Box::new(File::open(path)?)), limits)
+        check_bytes(&name, meta.len(), &options.limits)?;
+        let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(File::open(path)?)) };
+        Self::from_media(name, &open, meta.len(), Input::Path(path), options)
     }
 
     /// Reads a file already in memory; `name` is only for messages.
     ///
     /// # Errors
     /// As for [`open`](Self::open), but `Io`.
-    pub fn from_bytes(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Self, AudioError> {
-        check_bytes(name, bytes.len() as u64, limits)?;
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, options: &ReadOptions) -> Result<Self, AudioError> {
+        let len = bytes.len() as u64;
+        check_bytes(name, len, &options.limits)?;
         let bytes = SharedBytes(Arc::new(bytes));
-        Self::from_media(name.to_owned(), &|| Ok(Box::new(Cursor::new(bytes.clone()))), limits)
+        let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(Cursor::new(bytes.clone()))) };
+        Self::from_media(name.to_owned(), &open, len, Input::Bytes(&bytes.0), options)
     }
 
     fn from_media(
         file: String,
         open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>,
+        file_bytes: u64,
+        input: Input<'_>,
+        ReadOptions { limits, ffmpeg }: &ReadOptions,
+    ) -> Result<Self, AudioError> {
+        let began = Instant::now();
+        let mut opened =
+            contain(|| Source::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))?;
+        let lacking = match &mut opened {
+            Err(AudioError::NoDecoder { codec, ffmpeg, .. }) => {
+                *ffmpeg = "; ffmpeg would decode it, where it is installed and not turned off".to_owned();
+                Some(codec.clone())
+            }
+            Ok(source) => source.passed_over.clone(),
+            Err(_) => None,
+        };
+        let (Some(codec), Some(ffmpeg)) = (lacking, ffmpeg) else {
+            return Self::from_source(file, opened?, None, file_bytes, began, limits);
+        };
+        let format = ffmpeg.decode(&file, input, limits)?;
+        let source = Source::by_ffmpeg(&file, format, limits)?;
+        let decoder = Some((ffmpeg.name().to_owned(), codec));
+        Self::from_source(file, source, decoder, file_bytes, began, limits)
+    }
+
+    fn from_source(
+        file: String,
+        source: Source,
+        second: Option<(String, String)>,
+        file_bytes: u64,
+        began: Instant,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
-        let source =
-            contain(|| Source::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))??;
         if let (Some(declared), Some(_)) = (source.declared.duration_s, source.declared.frames) {
             check_duration(&file, declared, limits)?;
         }
+        let (decoder, codec) = second.unzip();
+        let extension = Path::new(&file).extension().and_then(|extension| extension.to_str());
+        let format = match &decoder {
+            None => source.format_name,
+            // What is inside, only ffmpeg knows.
+            Some(_) => extension.and_then(Format::of_extension).map_or("other", |format| format.name),
+        };
         let info = AudioInfo {
-            format: source.format_name().to_owned(),
-            codec: source.decoder.codec_info().short_name.to_owned(),
+            format: format.to_owned(),
+            codec: codec.unwrap_or_else(|| source.decoder.codec_info().short_name.to_owned()),
+            decoder,
             sample_rate: 0,
             channels: 0,
             duration_s: source.declared.duration_s,
+        };
+        let remarks = Remarks {
+            rescaled: source.gain.is_rescaled.then_some(source.gain.factor),
+            passed_over: source.passed_over.clone(),
+            ..Remarks::default()
         };
         let mut reader = Self {
             file,
@@ -116,22 +202,23 @@ impl AudioReader {
             declared_frames: source.declared.frames,
             source: Some(source),
             mixer: MonoMixer::default(),
-            trimmer: None,
+            stream: None,
             info,
-            ahead: None,
+            remarks,
+            queue: VecDeque::new(),
+            file_bytes,
+            samples_decoded: 0,
             frames_decoded: 0,
             frames_read: 0,
             largest_block: 0,
             good_packets: 0,
-            bad_packets: 0,
             first_bad: None,
             last_was_bad: false,
-            truncated: false,
+            previous_stamp: None,
+            spent: began.elapsed(),
         };
         // Only the first block tells the true rate and channels, and whether there is audio at all.
-        let mut first = Vec::new();
-        reader.decode_block(&mut first)?;
-        reader.ahead = Some(first);
+        reader.fill_queue()?;
         Ok(reader)
     }
 
@@ -145,31 +232,34 @@ impl AudioReader {
         &self.file
     }
 
-    /// Replaces `out` with the next mono block (samples at the file's own rate, mean of the channels);
-    /// `false`, with `out` empty, at the end.
+    /// Replaces `out` with the next mono block (samples at the file's own rate; the mean of the channels, or the
+    /// loudest where they cancel each other out); `false`, with `out` empty, at the end.
     ///
     /// # Errors
     /// [`AudioError`]; after an error the stream is at its end.
     pub fn read_block(&mut self, out: &mut Vec<f32>) -> Result<bool, AudioError> {
-        let more = if let Some(block) = &mut self.ahead {
-            std::mem::swap(block, out);
-            self.ahead = None;
-            true
-        } else {
-            self.decode_block(out)?
-        };
+        out.clear();
+        if self.queue.is_empty() {
+            self.fill_queue()?;
+        }
+        match self.queue.pop_front() {
+            None => return Ok(false),
+            Some(Piece::Samples(samples)) => *out = samples,
+            Some(Piece::Silence(len)) => {
+                let now = len.min(SILENT_BLOCK);
+                out.resize(now as usize, 0.0);
+                if len > now {
+                    self.queue.push_front(Piece::Silence(len - now));
+                }
+            }
+        }
         self.frames_read += out.len() as u64;
-        Ok(more)
+        Ok(true)
     }
 
-    /// Whether the file stopped before its end. Known once `read_block` has returned `false`.
-    pub fn truncated(&self) -> bool {
-        self.truncated
-    }
-
-    /// Packets that could not be decoded and were skipped so far.
-    pub fn skipped_packets(&self) -> u64 {
-        self.bad_packets
+    /// What a user should know about how the file was read. Complete once `read_block` has returned `false`.
+    pub fn remarks(&self) -> &Remarks {
+        &self.remarks
     }
 
     /// Mono samples handed out so far.
@@ -185,34 +275,55 @@ impl AudioReader {
         ResampledReader::new(self, sample_rate)
     }
 
-    /// Decodes packets until one gives samples. `false` at the end.
-    fn decode_block(&mut self, out: &mut Vec<f32>) -> Result<bool, AudioError> {
-        out.clear();
-        // Taken, so that an error or a panic leaves the stream at its end.
-        let Some(mut source) = self.source.take() else { return Ok(false) };
-        let step = contain(|| self.step(&mut source, out)).map_err(|panic| panicked(&self.file, &panic))?;
-        match step? {
-            Step::Block => {
-                self.source = Some(source);
-                self.check_block(out)?;
-                Ok(true)
-            }
-            Step::End => {
-                self.truncated |= source.is_cut;
-                self.finish()?;
-                Ok(false)
-            }
+    /// Decodes packets until something is to be handed out, or the stream ends.
+    fn fill_queue(&mut self) -> Result<(), AudioError> {
+        let began = Instant::now();
+        let filled = self.try_fill_queue();
+        self.spent += began.elapsed();
+        if filled.is_err() {
+            self.source = None;
+            self.queue.clear();
         }
+        filled
     }
 
-    fn step(&mut self, source: &mut Source, out: &mut Vec<f32>) -> Result<Step, AudioError> {
+    fn try_fill_queue(&mut self) -> Result<(), AudioError> {
+        // Taken, so that an error or a panic leaves the stream at its end.
+        while let Some(mut source) = self.source.take() {
+            let before = self.stream.as_ref().map_or(0, |stream| stream.queued);
+            let step = contain(|| self.step(&mut source)).map_err(|panic| panicked(&self.file, &panic))?;
+            let is_end = step? == Step::End;
+            if !is_end {
+                self.source = Some(source);
+            } else {
+                self.remarks.truncated |= source.is_cut;
+                self.stream.iter_mut().for_each(|stream| stream.flush(&mut self.queue, &mut self.remarks));
+            }
+            self.check_queue(before)?;
+            if is_end {
+                self.finish()?;
+            }
+            if !self.queue.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads packets until one gives samples or silence.
+    fn step(&mut self, source: &mut Source) -> Result<Step, AudioError> {
         let mut barren = 0;
         while barren < MAX_BARREN_PACKETS {
             let packet = match source.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(Step::End),
                 Err(Error::ResetRequired) => {
-                    self.chain(source)?;
+                    let link = source.next_link(&self.file, &self.limits)?;
+                    self.stream.iter_mut().for_each(|stream| stream.timeline.reset(link));
+                    if link == Link::New {
+                        // The declared length was that of the first link.
+                        self.declared_frames = None;
+                    }
                     continue;
                 }
                 Err(Error::IoError(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
@@ -221,7 +332,7 @@ impl AudioReader {
                 Err(Error::IoError(_)) if source.declared.is_open_ended => return Ok(Step::End),
                 Err(error) => {
                     // Demuxers cannot go on after an error: the audio ends here.
-                    self.truncated = true;
+                    self.remarks.truncated = true;
                     self.first_bad.get_or_insert(error);
                     return Ok(Step::End);
                 }
@@ -229,53 +340,100 @@ impl AudioReader {
             if packet.track_id != source.track_id {
                 continue;
             }
-            if packet.data.is_empty() && source.is_raw() {
-                // Behind the end of the file, PCM demuxers go on with packets of nothing.
-                self.truncated = !source.declared.is_open_ended;
+            barren += 1;
+            if self.read_packet(source, &packet)? {
+                return Ok(Step::Block);
+            }
+            if self.stream.as_ref().is_some_and(|stream| stream.cutter.is_done()) {
                 return Ok(Step::End);
             }
-            barren += 1;
-            match source.decoder.decode(&packet) {
-                Ok(buf) => {
-                    self.good_packets += 1;
-                    self.last_was_bad = false;
-                    if buf.is_empty() {
-                        continue;
-                    }
-                    let (rate, channels) = (buf.spec().rate(), buf.spec().channels().count());
-                    self.mixer.append(&buf, out);
-                    self.check_spec(rate, channels)?;
-                    let trimmer = self.trimmer.get_or_insert_with(|| source.trimmer(packet.pts, rate));
-                    trimmer.apply(out);
-                    if !out.is_empty() {
-                        return Ok(Step::Block);
-                    }
-                    if trimmer.is_done() {
-                        return Ok(Step::End);
-                    }
-                }
-                Err(Error::ResetRequired) => source.decoder.reset(),
-                Err(error) => {
-                    self.bad_packets += 1;
-                    self.last_was_bad = true;
-                    self.first_bad.get_or_insert(error);
-                }
-            }
         }
-        self.truncated = true;
+        self.remarks.truncated = true;
         Ok(Step::End)
     }
 
-    /// Goes on with the next link of a chained stream.
-    fn chain(&mut self, source: &mut Source) -> Result<(), AudioError> {
-        (source.track_id, source.decoder) =
-            Source::decoder_for(&self.file, source.format.as_ref(), &self.limits)?;
-        // The declared length was that of the first link.
-        self.declared_frames = None;
-        Ok(())
+    /// Decodes a packet into the queue; whether that gave anything.
+    fn read_packet(&mut self, source: &mut Source, packet: &Packet) -> Result<bool, AudioError> {
+        let mut decoded = source.decoder.decode(packet).map(|buf| buf.frames());
+        if matches!(decoded, Err(Error::ResetRequired)) {
+            source.decoder.reset();
+            return Ok(false);
+        }
+        if decoded.is_err() && self.good_packets > 0 && !self.last_was_bad {
+            // The stream may have changed its channels or its rate, which a decoder is made for.
+            source.renew_decoder(&self.file, &self.limits)?;
+            decoded = source.decoder.decode(packet).map(|buf| buf.frames());
+        }
+        let taken = match decoded {
+            Ok(frames) => {
+                self.good_packets += 1;
+                self.last_was_bad = false;
+                if frames == 0 { Ok(false) } else { self.take_decoded(source, packet) }
+            }
+            Err(error) => {
+                self.remarks.skipped_packets += 1;
+                self.last_was_bad = true;
+                self.first_bad.get_or_insert(error);
+                self.take_bad(source, packet);
+                Ok(!self.queue.is_empty())
+            }
+        };
+        self.previous_stamp = Some(packet.pts);
+        taken
     }
 
-    /// The rate must not change on the way; channels may.
+    /// Takes what the decoder holds.
+    fn take_decoded(&mut self, source: &mut Source, packet: &Packet) -> Result<bool, AudioError> {
+        let buf = source.decoder.last_decoded();
+        let (rate, channels) = (buf.spec().rate(), buf.spec().channels().count());
+        let mut block = Vec::with_capacity(buf.frames());
+        self.mixer.append(&buf, source.gain.factor, &mut block);
+        self.samples_decoded += (block.len() * channels) as u64;
+        self.check_spec(rate, channels)?;
+        let main_rate = self.info.sample_rate;
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let clock = std::mem::replace(&mut source.clock, Clock::Count(VecDeque::new()));
+                none.insert(Stream {
+                    rate: main_rate,
+                    timeline: Timeline::new(clock, main_rate),
+                    cutter: Cutter::new(&source.cuts(packet.pts, main_rate), main_rate),
+                    converter: None,
+                    queued: 0,
+                })
+            }
+        };
+        let base = source.time_base();
+        // Of the first packet after a start the decoder may have dropped some, or trimmed it.
+        let full =
+            [packet.dur, packet.trim_start, packet.trim_end].iter().map(|part| part.get()).sum::<u64>();
+        let full = stream.timeline.samples(as_stamp(full), base).unwrap_or(0);
+        let dropped = stream.dropped(full, block.len() as u64, rate);
+        // Vorbis gives the sound of a packet with the next one; Ogg's time stamps know that, Matroska's do not.
+        let is_late = source.format_name == "mkv" && self.info.codec == "vorbis";
+        let stamp = self.previous_stamp.filter(|_| is_late).unwrap_or(packet.pts);
+        let start = stream.timeline.samples(stamp, base).map(|start| start + dropped);
+        let before = stream.timeline.before(start);
+        stream.fill(before, &mut self.queue, &mut self.remarks);
+        stream.push(block, rate, &self.file, &mut self.queue, &mut self.remarks)?;
+        Ok(!self.queue.is_empty())
+    }
+
+    /// Puts silence in the place of a packet that cannot be decoded.
+    fn take_bad(&mut self, source: &Source, packet: &Packet) {
+        let Some(stream) = &mut self.stream else { return };
+        let base = source.time_base();
+        let len = stream.timeline.samples(as_stamp(packet.dur.get()), base);
+        if let Some(len) = len.and_then(|len| u64::try_from(len).ok()).filter(|len| *len > 0) {
+            let before = stream.timeline.before(stream.timeline.samples(packet.pts, base));
+            stream.fill(before, &mut self.queue, &mut self.remarks);
+            stream.timeline.read(len);
+            stream.silence(Missing::Damaged, len, &mut self.queue, &mut self.remarks);
+        }
+    }
+
+    /// Rate and channels may change on the way.
     fn check_spec(&mut self, rate: u32, channels: usize) -> Result<(), AudioError> {
         if self.info.sample_rate == rate && usize::from(self.info.channels) == channels {
             return Ok(());
@@ -285,31 +443,52 @@ impl AudioReader {
         if self.info.sample_rate == 0 {
             self.info.sample_rate = rate;
             self.info.channels = u16::try_from(channels).unwrap_or(u16::MAX);
-        } else if self.info.sample_rate != rate {
-            return Err(unsupported(
-                &self.file,
-                format!("one sample rate throughout ({} Hz)", self.info.sample_rate),
-                format!("{rate} Hz from {:.3} s on", self.decoded_s()),
-            ));
+        } else if self.info.sample_rate != rate && !self.remarks.other_rates.contains(&rate) {
+            self.remarks.other_rates.push(rate);
         }
         Ok(())
     }
 
-    fn check_block(&mut self, block: &[f32]) -> Result<(), AudioError> {
-        if let Some(at) = block.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE) {
-            self.source = None;
-            let frame = self.frames_decoded + at as u64;
-            return Err(AudioError::NonFinite {
-                file: self.file.clone(),
-                value: block[at],
-                at_s: frame as f64 / f64::from(self.info.sample_rate),
-            });
+    /// Checks what came into the queue, of which `before` samples had been handed out.
+    fn check_queue(&mut self, before: u64) -> Result<(), AudioError> {
+        let mut frame = before;
+        for piece in &self.queue {
+            let Piece::Samples(block) = piece else {
+                frame += piece.len();
+                continue;
+            };
+            if let Some(at) = block.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE) {
+                return Err(AudioError::NonFinite {
+                    file: self.file.clone(),
+                    value: block[at],
+                    at_s: (frame + at as u64) as f64 / f64::from(self.info.sample_rate),
+                });
+            }
+            frame += block.len() as u64;
+            self.largest_block = self.largest_block.max(block.len());
         }
-        self.frames_decoded += block.len() as u64;
-        self.largest_block = self.largest_block.max(block.len());
-        check_duration(&self.file, self.decoded_s(), &self.limits).inspect_err(|_| {
-            self.source = None;
-        })
+        self.frames_decoded = self.stream.as_ref().map_or(0, |stream| stream.queued);
+        self.remarks.antiphase_s = self.mixer.antiphase() as f64 / f64::from(self.info.sample_rate.max(1));
+        check_duration(&self.file, self.decoded_s(), &self.limits)?;
+        self.check_effort()
+    }
+
+    /// Refuses files that cost far more than their size.
+    fn check_effort(&self) -> Result<(), AudioError> {
+        let over = |what, limit, received| {
+            Err(AudioError::OverLimit { file: self.file.clone(), what, limit, received })
+        };
+        let bytes = self.file_bytes;
+        let allowed = bytes.saturating_mul(self.limits.max_samples_per_byte).max(FREE_SAMPLES);
+        if self.samples_decoded > allowed {
+            let limit = format!("at most {}", self.limits.max_samples_per_byte);
+            return over("samples a byte", limit, format!("{}", self.samples_decoded / bytes.max(1)));
+        }
+        if self.spent.as_secs_f64() > self.limits.max_decode_s {
+            let limit = format!("at most {} s", self.limits.max_decode_s);
+            return over("decoding time", limit, format!("{:.1} s", self.spent.as_secs_f64()));
+        }
+        Ok(())
     }
 
     fn decoded_s(&self) -> f64 {
@@ -318,7 +497,8 @@ impl AudioReader {
 
     /// Judges the whole stream once it has ended.
     fn finish(&mut self) -> Result<(), AudioError> {
-        let total = self.good_packets + self.bad_packets;
+        let bad = self.remarks.skipped_packets;
+        let total = self.good_packets + bad;
         let first_bad = self.first_bad.take();
         if self.frames_decoded == 0 {
             return Err(match first_bad {
@@ -326,21 +506,129 @@ impl AudioReader {
                 None => AudioError::Empty { file: self.file.clone(), received: "0 samples" },
             });
         }
-        if self.bad_packets > self.good_packets {
+        if bad > self.good_packets {
             let why = first_bad.map(|e| e.to_string()).unwrap_or_default();
-            return Err(malformed(
-                &self.file,
-                "packets that decode",
-                format!("{} of {total} packets that do not ({why})", self.bad_packets),
-            ));
+            let received = format!("{bad} of {total} packets that do not ({why})");
+            return Err(malformed(&self.file, "packets that decode", received));
         }
         // Less than declared by more than a packet, or broken off inside the last one.
         let is_short = self
             .declared_frames
             .is_some_and(|declared| declared.saturating_sub(self.frames_decoded) > self.largest_block as u64);
-        self.truncated |= is_short || self.last_was_bad;
+        self.remarks.truncated |= is_short || self.last_was_bad;
         Ok(())
     }
+}
+
+impl Stream {
+    /// Samples that the decoder dropped or trimmed from the first packet after a start, of which `full` samples
+    /// were coded; at the main rate.
+    fn dropped(&self, full: i64, decoded: u64, rate: u32) -> i64 {
+        if !self.timeline.is_start() {
+            return 0;
+        }
+        let decoded = Ticks { count: decoded, per_second: rate }.frames(self.rate);
+        (full - decoded as i64).max(0)
+    }
+
+    /// Queues decoded samples.
+    fn push(
+        &mut self,
+        block: Vec<f32>,
+        rate: u32,
+        file: &str,
+        queue: &mut VecDeque<Piece>,
+        remarks: &mut Remarks,
+    ) -> Result<(), AudioError> {
+        if self.converter.as_ref().is_some_and(|change| change.from != rate) {
+            self.flush(queue, remarks);
+        }
+        if rate == self.rate {
+            self.timeline.read(block.len() as u64);
+            self.cut(Piece::Samples(block), queue, remarks);
+            return Ok(());
+        }
+        let change = match &mut self.converter {
+            Some(change) => change,
+            none => {
+                let converter = Converter::new(rate, self.rate).map_err(|why| {
+                    let received = format!("{rate} Hz and {} Hz ({why})", self.rate);
+                    malformed(file, "sample rates that can be converted into each other", received)
+                })?;
+                none.insert(RateChange { from: rate, converter, samples_in: 0 })
+            }
+        };
+        // The converter holds some back; time goes on with what it takes in.
+        let frames = |count| Ticks { count, per_second: rate }.frames(self.rate);
+        let before = frames(change.samples_in);
+        change.samples_in += block.len() as u64;
+        self.timeline.read(frames(change.samples_in) - before);
+        let mut converted = Vec::new();
+        change.converter.push(&block, &mut converted);
+        self.cut(Piece::Samples(converted), queue, remarks);
+        Ok(())
+    }
+
+    /// Queues what the converter still holds.
+    fn flush(&mut self, queue: &mut VecDeque<Piece>, remarks: &mut Remarks) {
+        if let Some(mut change) = self.converter.take() {
+            let mut rest = Vec::new();
+            change.converter.finish(&mut rest);
+            self.cut(Piece::Samples(rest), queue, remarks);
+        }
+    }
+
+    /// Queues silence for what is missing.
+    fn fill(&mut self, before: Before, queue: &mut VecDeque<Piece>, remarks: &mut Remarks) {
+        let (why, len) = match before {
+            Before::Nothing => return,
+            Before::Jump(len) => {
+                remarks.unfilled_s += self.seconds(len);
+                return;
+            }
+            Before::Damage(len) => (Missing::Damaged, len),
+            Before::Gap(len) => (Missing::Gap, len),
+            Before::Late(len) => (Missing::LateStart, len),
+        };
+        self.timeline.filled(len);
+        self.flush(queue, remarks);
+        self.silence(why, len, queue, remarks);
+    }
+
+    fn silence(&mut self, why: Missing, len: u64, queue: &mut VecDeque<Piece>, remarks: &mut Remarks) {
+        let from = self.queued;
+        self.cut(Piece::Silence(len), queue, remarks);
+        if self.queued > from {
+            remarks.add_missing(why, self.seconds(from), self.seconds(self.queued));
+        }
+    }
+
+    /// Queues what is heard of a piece.
+    fn cut(&mut self, piece: Piece, queue: &mut VecDeque<Piece>, remarks: &mut Remarks) {
+        let from = self.queued;
+        let added = self.cutter.push(piece, queue);
+        self.queued += added.samples;
+        if added.silence > 0 {
+            // An edit list that delays the track.
+            let why = if from == 0 { Missing::LateStart } else { Missing::Gap };
+            remarks.add_missing(why, self.seconds(from), self.seconds(from + added.silence));
+        }
+    }
+
+    fn seconds(&self, samples: u64) -> f64 {
+        samples as f64 / f64::from(self.rate.max(1))
+    }
+}
+
+/// A duration as a time stamp; both have the same unit.
+fn as_stamp(ticks: u64) -> Timestamp {
+    Timestamp::new(i64::try_from(ticks).unwrap_or(i64::MAX))
+}
+
+#[derive(PartialEq, Eq)]
+enum Step {
+    Block,
+    End,
 }
 
 /// Bytes that can be read from the start more than once.
@@ -353,11 +641,6 @@ impl AsRef<[u8]> for SharedBytes {
     }
 }
 
-enum Step {
-    Block,
-    End,
-}
-
 fn check_bytes(file: &str, len: u64, limits: &Limits) -> Result<(), AudioError> {
     if len == 0 {
         return Err(AudioError::Empty { file: file.to_owned(), received: "0 bytes" });
@@ -366,7 +649,7 @@ fn check_bytes(file: &str, len: u64, limits: &Limits) -> Result<(), AudioError> 
         return Err(AudioError::OverLimit {
             file: file.to_owned(),
             what: "bytes",
-            limit: format!("{} bytes", limits.max_bytes),
+            limit: format!("at most {} bytes", limits.max_bytes),
             received: format!("{len} bytes"),
         });
     }
@@ -378,7 +661,7 @@ fn check_duration(file: &str, duration_s: f64, limits: &Limits) -> Result<(), Au
         return Err(AudioError::OverLimit {
             file: file.to_owned(),
             what: "duration",
-            limit: format!("{} s", limits.max_duration_s),
+            limit: format!("at most {} s", limits.max_duration_s),
             received: format!("{duration_s:.3} s"),
         });
     }

@@ -9,6 +9,7 @@ use rubato::{Fft, FixedSync, Resampler};
 
 use crate::error::AudioError;
 use crate::reader::{AudioInfo, AudioReader};
+use crate::remarks::Remarks;
 use crate::source::unsupported;
 
 /// Taps of the low-pass at the lower of the two rates, at least. 1024 keep everything up to 97 % of
@@ -80,14 +81,9 @@ impl ResampledReader {
         self.sample_rate
     }
 
-    /// Whether the file stopped before its end. Known once `read_block` has returned `false`.
-    pub fn truncated(&self) -> bool {
-        self.reader.truncated()
-    }
-
-    /// Packets that could not be decoded and were skipped so far.
-    pub fn skipped_packets(&self) -> u64 {
-        self.reader.skipped_packets()
+    /// What a user should know about how the file was read. Complete once `read_block` has returned `false`.
+    pub fn remarks(&self) -> &Remarks {
+        self.reader.remarks()
     }
 
     /// Seconds of audio handed out so far; after the end, the length of the file.

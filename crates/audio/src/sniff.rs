@@ -1,34 +1,87 @@
 //! Naming what is not audio, from its first bytes.
 
+use crate::error::AudioError;
+use crate::formats::readable;
+use crate::source::{no_decoder, unsupported};
+
 /// How much of a file is looked at to name what is not audio.
 pub(crate) const HEAD_LEN: usize = 512;
 
-/// Kinds of file that are certainly not audio, though the demuxers might find something in their middle.
-pub(crate) fn foreign_kind(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: &[(&[u8], &str)] = &[
-        (b"PK\x03\x04", "a zip archive"),
-        (b"PK\x05\x06", "an empty zip archive"),
-        (b"\x1f\x8b", "a gzip file"),
-        (b"BZh", "a bzip2 file"),
-        (b"\xfd7zXZ\0", "an xz file"),
-        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-        (b"Rar!\x1a\x07", "a rar archive"),
-        (b"%PDF-", "a PDF document"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-        (b"\xff\xd8\xff", "a JPEG image"),
-        (b"GIF8", "a GIF image"),
-        (b"\x7fELF", "a program"),
-        (b"MThd", "a MIDI score"),
-        (b"wvpk", "a WavPack file"),
-        (b"MAC ", "a Monkey's Audio file"),
-        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "an ASF/WMA file"),
+/// What is certainly no sound file that is decoded here, though the demuxers might find something in its middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// No sound.
+    Other(&'static str),
+    /// Sound, in a codec that we do not decode.
+    Codec(&'static str),
+}
+
+impl Foreign {
+    /// Says so.
+    pub(crate) fn refuse(self, file: &str) -> AudioError {
+        match self {
+            Self::Other(kind) => unsupported(file, readable(), kind),
+            Self::Codec(codec) => no_decoder(file, codec),
+        }
+    }
+}
+
+/// Recognises files that are something else by their first bytes.
+pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
+    use Foreign::{Codec, Other};
+    const MAGIC: &[(&[u8], Foreign)] = &[
+        (b"PK\x03\x04", Other("a zip archive")),
+        (b"PK\x05\x06", Other("an empty zip archive")),
+        (b"\x1f\x8b", Other("a gzip file")),
+        (b"BZh", Other("a bzip2 file")),
+        (b"\xfd7zXZ\0", Other("an xz file")),
+        (b"7z\xbc\xaf\x27\x1c", Other("a 7z archive")),
+        (b"Rar!\x1a\x07", Other("a rar archive")),
+        (b"%PDF-", Other("a PDF document")),
+        (b"\x89PNG\r\n\x1a\n", Other("a PNG image")),
+        (b"\xff\xd8\xff", Other("a JPEG image")),
+        (b"GIF8", Other("a GIF image")),
+        (b"\x7fELF", Other("a program")),
+        (b"MThd", Other("a MIDI score")),
+        (b"wvpk", Codec("WavPack")),
+        (b"MAC ", Codec("Monkey's Audio")),
+        (b"MPCK", Codec("Musepack")),
+        (b"MP+", Codec("Musepack")),
+        (b"TTA1", Codec("True Audio")),
+        (b"TTA2", Codec("True Audio")),
+        (b"DSD ", Codec("DSD")),
+        (b"FRM8", Codec("DSD")),
+        (b"#!AMR-WB\n", Codec("AMR-WB")),
+        (b"#!AMR\n", Codec("AMR-NB")),
+        (b".RMF", Codec("RealMedia")),
+        (b".ra\xfd", Codec("RealAudio")),
+        (b"\x0b\x77", Codec("AC-3")),
+        (b"\x7f\xfe\x80\x01", Codec("DTS")),
+        (b"Creative Voice File\x1a", Codec("Creative Voice")),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Codec("Windows Media (ASF)")),
+        (b"OFR ", Codec("OptimFROG")),
+        (b"ajkg", Codec("Shorten")),
     ];
+    if head.starts_with(b"RIFF") && head.len() >= 12 && &head[8..12] == b"AVI " {
+        return Some(Codec("AVI"));
+    }
     if head.starts_with(b"RIFF") && head.len() >= 12 && &head[8..12] != b"WAVE" {
-        return Some("a RIFF file that is not WAVE");
+        return Some(Other("a RIFF file that is not WAVE"));
+    }
+    // TrueHD's sync word comes behind four bytes.
+    if head.get(4..8) == Some(b"\xf8\x72\x6f\xba") {
+        return Some(Codec("TrueHD"));
+    }
+    // A transport stream has a byte every 188.
+    if [0, 188, 376].iter().all(|at| head.get(*at) == Some(&0x47)) {
+        return Some(Codec("MPEG transport stream"));
+    }
+    if head.starts_with(b"\0\0\x01\xba") {
+        return Some(Codec("MPEG program stream"));
     }
     let magic = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
     // The markers the demuxers look for may be anywhere in a text, as in this very file.
-    magic.or(is_text(head).then_some("text"))
+    magic.or(is_text(head).then_some(Other("text")))
 }
 
 fn is_text(head: &[u8]) -> bool {
@@ -49,11 +102,15 @@ mod tests {
 
     #[test]
     fn text_is_told_from_sound() {
-        assert_eq!(foreign_kind(b"OggS is how an Ogg page starts.\n"), Some("text"));
+        assert_eq!(foreign_kind(b"OggS is how an Ogg page starts.\n"), Some(Foreign::Other("text")));
         // Cut in the middle of a character.
-        assert_eq!(foreign_kind("caf\u{e9}".as_bytes().split_last().unwrap().1), Some("text"));
+        assert_eq!(
+            foreign_kind("caf\u{e9}".as_bytes().split_last().unwrap().1),
+            Some(Foreign::Other("text"))
+        );
         assert_eq!(foreign_kind(b"OggS\0\x02"), None);
-        assert_eq!(foreign_kind(b"RIFF\x10\0\0\0AVI LIST"), Some("a RIFF file that is not WAVE"));
+        assert_eq!(foreign_kind(b"RIFF\x10\0\0\0AVI LIST"), Some(Foreign::Codec("AVI")));
+        assert!(matches!(foreign_kind(b"RIFF\x10\0\0\0WEBPVP8 "), Some(Foreign::Other(_))));
         assert_eq!(foreign_kind(b"RIFF\x10\0\0\0WAVEfmt "), None);
         assert_eq!(describe(&[0; 9]), "zero bytes only");
     }

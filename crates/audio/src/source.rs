@@ -1,6 +1,7 @@
-//! From bytes to a demuxer and a decoder: probing, the choice of a track, what the headers declare.
+//! From bytes to a demuxer and a decoder: the choice of a track, and what is declared of it.
 
-use std::io::{self, Read, Seek};
+use std::collections::VecDeque;
+use std::io::{self, Read};
 use std::sync::LazyLock;
 
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
@@ -8,16 +9,18 @@ use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes, ReadOnlySource, SeekBuffered};
+use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::{TimeBase, Timestamp};
 
-use crate::edits;
+use crate::container::pcm::{Gain, Pcm, PcmReader};
+use crate::container::view::{Part, View};
+use crate::container::{self, Found, Gap, Link, Stream, TrackFacts};
 use crate::error::AudioError;
 use crate::limits::Limits;
 use crate::opus::{self, OpusAdapter};
 use crate::sniff::{HEAD_LEN, describe, foreign_kind};
-use crate::trim::{Ticks, Trim, Trimmer};
+use crate::trim::{Cut, Ticks};
 
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut registry = CodecRegistry::new();
@@ -26,18 +29,41 @@ static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     registry
 });
 
-const READABLE: &str = "a recognised audio format (WAV, AIFF, FLAC, MP3, AAC, Ogg Vorbis or Opus, \
-                        M4A/MP4, ALAC, CAF, Matroska or WebM)";
+/// Opens the file, from its start.
+pub(crate) type Open<'a> = &'a dyn Fn() -> io::Result<Box<dyn MediaSource>>;
+
+/// What says when a packet is to be heard.
+#[derive(Debug)]
+pub(crate) enum Clock {
+    /// The samples before it, but for what is known to be lost.
+    Count(VecDeque<Gap>),
+    /// Its time stamp.
+    Stamp {
+        /// Time 0 is the start; else the first stamp is.
+        is_absolute: bool,
+        /// Why time stamps would leave something out.
+        is_damage: bool,
+    },
+}
 
 /// A demuxer, the decoder of one of its tracks, and what the headers say about that track.
 pub(crate) struct Source {
     pub(crate) format: Box<dyn FormatReader>,
     pub(crate) decoder: Box<dyn AudioDecoder>,
     pub(crate) track_id: u32,
+    /// The container's short name, e.g. "wav".
+    pub(crate) format_name: &'static str,
     pub(crate) declared: Declared,
+    pub(crate) clock: Clock,
+    pub(crate) gain: Gain,
+    /// How the stream goes on behind each reset.
+    pub(crate) links: VecDeque<Link>,
     /// The file ends before its container does.
     pub(crate) is_cut: bool,
-    trim: Option<Trim>,
+    /// The codec of a track that players would play, and that cannot be decoded: another one is read.
+    pub(crate) passed_over: Option<String>,
+    facts: Vec<TrackFacts>,
+    cuts: Vec<Cut>,
     /// Samples that the Opus decoder itself drops from the start.
     pre_skip: u64,
 }
@@ -54,81 +80,188 @@ pub(crate) struct Declared {
 }
 
 impl Source {
-    /// Probes by content, never by name, and makes a decoder for the default (else first) audio track.
-    ///
-    /// MP4 and Matroska files that were cut off are tried a second time as streams: the demuxers refuse
-    /// them if they can look for the end, though their start may hold a header and much audio.
-    pub(crate) fn open(
-        file: &str,
-        open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>,
-        limits: &Limits,
-    ) -> Result<Self, AudioError> {
-        let open = || open().map_err(|source| io_error(file, source));
-        let mut media = open()?;
-        let edits = edits::read(&mut media);
-        let mut head = [0; 8];
-        let rewound = media.rewind().and_then(|()| media.read_exact(&mut head));
-        let is_streamable =
-            rewound.is_ok() && (head[4..] == *b"ftyp" || head[..4] == EBML_MAGIC) && media.is_seekable();
-        media.rewind().map_err(|source| io_error(file, source))?;
-        match Self::probe(file, media, &edits, limits) {
-            Err(error @ (AudioError::Malformed { .. } | AudioError::Unsupported { .. })) if is_streamable => {
-                let stream = Box::new(ReadOnlySource::new(open()?));
-                // Of two errors, that of the whole file tells more.
-                let mut source = Self::probe(file, stream, &edits, limits).map_err(|_| error)?;
-                source.is_cut = true;
+    /// Looks at the content, never at the name, and makes a decoder for the track that players would play.
+    pub(crate) fn open(file: &str, open: Open<'_>, limits: &Limits) -> Result<Self, AudioError> {
+        let media = || open().map_err(|source| io_error(file, source));
+        let found = container::inspect(open).map_err(|source| io_error(file, source))?;
+        let whole = Clock::Count(VecDeque::new());
+        match found {
+            Found::Pcm(pcm) => Self::pcm(file, media()?, media()?, pcm, limits),
+            Found::Stream(Stream { parts, gaps, cut, length }) => {
+                let view = Box::new(View::stream(media()?, parts));
+                let mut source = Self::demux(file, view, Vec::new(), Clock::Count(gaps.into()), limits)?;
+                source.declared = Declared {
+                    duration_s: Some(length.seconds()),
+                    frames: Some(length.count),
+                    is_open_ended: false,
+                };
+                source.cuts = vec![cut];
                 Ok(source)
             }
-            probed => probed,
+            Found::Tracks { format, tracks } => Self::tracks(file, open, format, tracks, limits),
+            Found::Ogg { parts, links } => {
+                let clock = Clock::Stamp { is_absolute: false, is_damage: parts.is_some() };
+                let media = seen(media()?, parts);
+                let source = Self::demux(file, media, Vec::new(), clock, limits)?;
+                Ok(Self { links: links.into(), ..source })
+            }
+            Found::Demux { parts, format } => {
+                let stamped = Clock::Stamp { is_absolute: false, is_damage: true };
+                let clock = if format == "flac" { stamped } else { whole };
+                Self::demux(file, seen(media()?, parts), Vec::new(), clock, limits)
+            }
+            Found::Unknown { codec } => Err(no_decoder(file, codec)),
+            Found::Bad { expected, received } => Err(malformed(file, expected, received)),
+            Found::Inner { .. } | Found::Nothing => {
+                let mut head = Vec::with_capacity(HEAD_LEN);
+                let read = media()?.take(HEAD_LEN as u64).read_to_end(&mut head);
+                read.map_err(|source| io_error(file, source))?;
+                match foreign_kind(&head) {
+                    Some(kind) => Err(kind.refuse(file)),
+                    None => {
+                        Self::demux(file, media()?, Vec::new(), whole, limits).map_err(|error| match error {
+                            AudioError::Unsupported { .. } => {
+                                unsupported(file, crate::formats::readable(), describe(&head))
+                            }
+                            error => error,
+                        })
+                    }
+                }
+            }
         }
     }
 
-    fn probe(
+    /// Samples in a row. `media` is opened twice: to look at some, and to read all.
+    fn pcm(
         file: &str,
+        mut probed: Box<dyn MediaSource>,
         media: Box<dyn MediaSource>,
-        edits: &[(u32, Trim)],
+        pcm: Pcm,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
-        let byte_len = media.byte_len();
-        let mut stream = MediaSourceStream::new(media, Default::default());
-        stream.ensure_seekback_buffer(HEAD_LEN);
-        let mut head = [0; HEAD_LEN];
-        let read = ReadBytes::read_buf(&mut stream, &mut head).map_err(|source| io_error(file, source))?;
-        stream.seek_buffered_rel(-(read as isize));
-        if let Some(received) = foreign_kind(&head[..read]) {
-            return Err(unsupported(file, READABLE, received));
+        let codec = pcm.codec().map_err(|bad| malformed(file, bad.expected, bad.received))?;
+        check_rate(file, pcm.sample_rate, limits)?;
+        check_channels(file, pcm.channels.into(), limits)?;
+        let gain = pcm.gain(&mut *probed);
+        let (format_name, is_open_ended) = (pcm.format, pcm.declared.is_none());
+        let reader = PcmReader::new(media, pcm, codec).map_err(|error| from_symphonia(file, error))?;
+        let format: Box<dyn FormatReader> = Box::new(reader);
+        let mut source = Self::with_decoder(file, format, Vec::new(), Clock::Count(VecDeque::new()), limits)?;
+        source.format_name = format_name;
+        source.gain = gain;
+        source.declared.is_open_ended = is_open_ended;
+        Ok(source)
+    }
+
+    /// What ffmpeg decodes.
+    pub(crate) fn by_ffmpeg(
+        file: &str,
+        format: Box<dyn FormatReader>,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
+        Self::with_decoder(file, format, Vec::new(), Clock::Count(VecDeque::new()), limits)
+    }
+
+    /// A file with tracks. MP4 and Matroska files that were cut off are tried a second time as streams: the
+    /// demuxers refuse them if they can look for the end, though their start may hold a header and much audio.
+    fn tracks(
+        file: &str,
+        open: Open<'_>,
+        format: &'static str,
+        tracks: Vec<TrackFacts>,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
+        let media = || open().map_err(|source| io_error(file, source));
+        if let Some(track) = tracks.iter().find(|track| track.is_preferred).or(tracks.first())
+            && let Some((pcm, parts)) = &track.pcm
+        {
+            let seen = || Ok::<_, AudioError>(seen(media()?, Some(parts.clone())));
+            let mut source = Self::pcm(file, seen()?, seen()?, pcm.clone(), limits)?;
+            source.declared = with_cuts(source.declared, &track.cuts, pcm.sample_rate, 0);
+            source.cuts = track.cuts.clone();
+            return Ok(source);
         }
+        let clock = || Clock::Stamp { is_absolute: true, is_damage: false };
+        let mut opened = Self::demux(file, media()?, tracks.clone(), clock(), limits);
+        if let Err(AudioError::Malformed { .. } | AudioError::Unsupported { .. }) = opened {
+            let stream = Box::new(ReadOnlySource::new(media()?));
+            // Of two errors, that of the whole file tells more.
+            if let Ok(mut source) = Self::demux(file, stream, tracks, clock(), limits) {
+                source.is_cut = true;
+                opened = Ok(source);
+            }
+        }
+        opened.map(|source| Self { format_name: format, ..source })
+    }
+
+    fn demux(
+        file: &str,
+        media: Box<dyn MediaSource>,
+        facts: Vec<TrackFacts>,
+        clock: Clock,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
+        let stream = MediaSourceStream::new(media, Default::default());
         let format = symphonia::default::get_probe()
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|error| match error {
-                Error::Unsupported(why) if why.starts_with("core (probe)") => {
-                    unsupported(file, READABLE, describe(&head[..read]))
-                }
-                Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Error::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                     malformed(file, "a complete header", "a file that ends inside it")
                 }
                 error => from_symphonia(file, error),
             })?;
-        let (track_id, decoder) = Self::decoder_for(file, format.as_ref(), limits)?;
-        let (track, params) = choose_track(file, format.as_ref())?;
-        let trim = edits.iter().find(|(id, _)| *id == track_id).map(|(_, trim)| *trim);
-        let trim = trim.or_else(|| packet_table_trim(format.as_ref(), track, params));
+        Self::with_decoder(file, format, facts, clock, limits)
+    }
+
+    fn with_decoder(
+        file: &str,
+        format: Box<dyn FormatReader>,
+        facts: Vec<TrackFacts>,
+        clock: Clock,
+        limits: &Limits,
+    ) -> Result<Self, AudioError> {
+        let Chosen { track_id, decoder, passed_over } = choose(file, format.as_ref(), &facts, limits)?;
+        let track = format.tracks().iter().find(|track| track.id == track_id);
+        let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
+        let (Some(track), Some(params)) = (track, params) else {
+            return Err(no_tracks(file, format.as_ref()));
+        };
+        let rate = params.sample_rate.unwrap_or(0);
+        let cuts = facts.iter().find(|facts| facts.id == track_id).map(|facts| facts.cuts.clone());
+        let cuts = cuts.filter(|cuts| !cuts.is_empty());
+        let cuts = cuts.or_else(|| packet_table(format.as_ref(), track, params).map(|cut| vec![cut]));
+        let cuts = cuts.unwrap_or_default();
         let pre_skip = opus::pre_skip(params);
-        let declared = declare(format.as_ref(), track, params, byte_len, trim, pre_skip);
-        Ok(Self { format, decoder, track_id, declared, is_cut: false, trim, pre_skip })
+        let declared = declare(format.as_ref(), track, params, pre_skip);
+        let declared = with_cuts(declared, &cuts, rate, pre_skip);
+        let format_name = match format.format_info().short_name {
+            "isomp4" => "mp4",
+            "matroska" => "mkv",
+            name => name,
+        };
+        Ok(Self {
+            format,
+            decoder,
+            track_id,
+            format_name,
+            declared,
+            clock,
+            gain: Gain::ONE,
+            links: VecDeque::new(),
+            is_cut: false,
+            passed_over,
+            facts,
+            cuts,
+            pre_skip,
+        })
     }
 
-    /// Whether packets are mere slices of the file.
-    pub(crate) fn is_raw(&self) -> bool {
-        matches!(self.format_name(), "wav" | "aiff" | "caf")
-    }
-
-    /// What to cut from the decoded stream, given the time stamp of its first packet.
+    /// What of the decoded stream is heard, given the time stamp of its first packet.
     ///
-    /// Ogg, MP3 and the lossless formats need nothing: symphonia trims them. In Matroska and CAF the
-    /// encoder delay is what lies before time 0.
-    pub(crate) fn trimmer(&self, first: Timestamp, sample_rate: u32) -> Trimmer {
-        let before_zero = match (self.format_name(), self.time_base()) {
+    /// Ogg and FLAC need nothing: symphonia trims them. In Matroska and CAF the encoder delay is what lies
+    /// before time 0.
+    pub(crate) fn cuts(&self, first: Timestamp, sample_rate: u32) -> Vec<Cut> {
+        let before_zero = match (self.format_name, self.time_base()) {
             ("mkv" | "caf", Some(base)) if first.is_negative() => Ticks {
                 count: first.get().unsigned_abs().saturating_mul(u64::from(base.numer.get())),
                 per_second: base.denom.get(),
@@ -136,64 +269,112 @@ impl Source {
             .frames(sample_rate),
             _ => 0,
         };
-        let edited = self.trim.map_or(0, |trim| trim.skip.frames(sample_rate));
-        let keep = self.trim.and_then(|trim| trim.keep).map(|keep| keep.frames(sample_rate));
-        Trimmer::new(before_zero.max(edited).saturating_sub(self.pre_skip), keep)
+        let mut cuts = self.cuts.clone();
+        if cuts.is_empty() {
+            cuts.push(Cut::from_sample(0, sample_rate));
+        }
+        if let [first] = &mut cuts[..] {
+            let start = first.start.frames(sample_rate).max(before_zero).saturating_sub(self.pre_skip);
+            first.start = Ticks { count: start, per_second: sample_rate };
+        }
+        cuts
     }
 
-    fn time_base(&self) -> Option<TimeBase> {
+    /// Seconds that a unit of the track's time stamps lasts.
+    pub(crate) fn time_base(&self) -> Option<TimeBase> {
         self.format.tracks().iter().find(|track| track.id == self.track_id)?.time_base
     }
 
-    /// Chooses a track and makes its decoder; again when a chained stream starts its next link.
-    pub(crate) fn decoder_for(
-        file: &str,
-        format: &dyn FormatReader,
-        limits: &Limits,
-    ) -> Result<(u32, Box<dyn AudioDecoder>), AudioError> {
-        let (track, params) = choose_track(file, format)?;
-        check_params(file, params, limits)?;
-        let decoder = CODECS
-            .make_audio_decoder(params, &AudioDecoderOptions::default())
-            .map_err(|error| from_symphonia(file, error))?;
-        check_params(file, decoder.codec_params(), limits)?;
-        Ok((track.id, decoder))
+    /// Chooses a track and makes its decoder again, when a chained stream starts its next link.
+    pub(crate) fn next_link(&mut self, file: &str, limits: &Limits) -> Result<Link, AudioError> {
+        let chosen = choose(file, self.format.as_ref(), &self.facts, limits)?;
+        (self.track_id, self.decoder) = (chosen.track_id, chosen.decoder);
+        Ok(self.links.pop_front().unwrap_or(Link::New))
     }
 
-    /// The container's short name, e.g. "wav".
-    pub(crate) fn format_name(&self) -> &'static str {
-        match self.format.format_info().short_name {
-            "wave" => "wav",
-            "isomp4" => "mp4",
-            "matroska" => "mkv",
-            name => name,
-        }
+    /// Makes the decoder again for the same track.
+    pub(crate) fn renew_decoder(&mut self, file: &str, limits: &Limits) -> Result<(), AudioError> {
+        self.decoder = choose(file, self.format.as_ref(), &self.facts, limits)?.decoder;
+        Ok(())
     }
 }
 
-fn choose_track<'a>(
-    file: &str,
-    format: &'a dyn FormatReader,
-) -> Result<(&'a Track, &'a AudioCodecParameters), AudioError> {
-    let audio = |track: &'a Track| Some((track, track.codec_params.as_ref()?.audio()?));
-    let decodable =
-        |(_, params): &(&Track, &AudioCodecParameters)| CODECS.get_audio_decoder(params.codec).is_some();
-    let default = format.default_track(TrackType::Audio).and_then(audio);
-    if let Some(found) = default.into_iter().chain(format.tracks().iter().filter_map(audio)).find(decodable) {
-        return Ok(found);
+/// All of a file, or what is to be seen of it.
+fn seen(media: Box<dyn MediaSource>, parts: Option<Vec<Part>>) -> Box<dyn MediaSource> {
+    match parts {
+        Some(parts) => Box::new(View::new(media, parts)),
+        None => media,
     }
-    Err(match format.tracks().iter().find_map(audio) {
-        Some((_, params)) => unsupported(
-            file,
-            "an audio track in a codec that can be decoded",
-            format!("codec {}", params.codec),
-        ),
-        None => unsupported(
-            file,
-            "an audio track",
-            format!("{} tracks, none of them audio", format.tracks().len()),
-        ),
-    })
+}
+
+struct Chosen {
+    track_id: u32,
+    decoder: Box<dyn AudioDecoder>,
+    passed_over: Option<String>,
+}
+
+/// Chooses the track that players would play, or the first that can be decoded.
+fn choose(
+    file: &str,
+    format: &dyn FormatReader,
+    facts: &[TrackFacts],
+    limits: &Limits,
+) -> Result<Chosen, AudioError> {
+    let audio = |track: &Track| Some((track.id, track.codec_params.as_ref()?.audio()?.clone()));
+    let of = |id: u32| facts.iter().find(|facts| facts.id == id);
+    let mut tracks: Vec<(u32, AudioCodecParameters)> = format.tracks().iter().filter_map(audio).collect();
+    let default = format.default_track(TrackType::Audio).map(|track| track.id);
+    let is_preferred = |id: u32| of(id).map_or(default == Some(id), |facts| facts.is_preferred);
+    // Stable: among equals, the file's order.
+    tracks.sort_by_key(|(id, _)| !is_preferred(*id));
+    let mut refused: Option<(AudioError, String)> = None;
+    for (track_id, mut params) in tracks {
+        let facts = of(track_id);
+        if let Some((codec, extra)) = facts.and_then(|facts| facts.params.clone()) {
+            params.for_codec(codec).with_extra_data(extra);
+        }
+        match make_decoder(file, &params, facts, limits) {
+            Ok(decoder) => {
+                let passed_over = refused.map(|(_, codec)| codec);
+                return Ok(Chosen { track_id, decoder, passed_over });
+            }
+            Err(error) => {
+                let codec = codec_name(&params, facts);
+                refused.get_or_insert((error, codec));
+            }
+        }
+    }
+    Err(refused.map_or_else(|| no_tracks(file, format), |(error, _)| error))
+}
+
+fn no_tracks(file: &str, format: &dyn FormatReader) -> AudioError {
+    unsupported(file, "an audio track", format!("{} tracks, none of them audio", format.tracks().len()))
+}
+
+fn make_decoder(
+    file: &str,
+    params: &AudioCodecParameters,
+    facts: Option<&TrackFacts>,
+    limits: &Limits,
+) -> Result<Box<dyn AudioDecoder>, AudioError> {
+    check_params(file, params, limits)?;
+    if CODECS.get_audio_decoder(params.codec).is_none() {
+        return Err(no_decoder(file, codec_name(params, facts)));
+    }
+    let decoder =
+        CODECS.make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| match error {
+            Error::Unsupported(what) => no_decoder(file, format!("{} ({what})", codec_name(params, facts))),
+            error => from_symphonia(file, error),
+        })?;
+    check_params(file, decoder.codec_params(), limits)?;
+    Ok(decoder)
+}
+
+/// What people call the codec.
+fn codec_name(params: &AudioCodecParameters, facts: Option<&TrackFacts>) -> String {
+    let known = CODECS.get_audio_decoder(params.codec).map(|codec| codec.codec.info.long_name.to_owned());
+    let named = facts.and_then(|facts| facts.codec.clone());
+    named.or(known).unwrap_or_else(|| format!("codec {}", params.codec))
 }
 
 /// Refuses absurd headers before a decoder allocates for them.
@@ -211,13 +392,17 @@ pub(crate) fn check_rate(file: &str, rate: u32, limits: &Limits) -> Result<(), A
     if rate == 0 {
         return Err(malformed(file, "a sample rate above 0 Hz", "0 Hz"));
     }
+    let over = |bound: &'static str, limit: u32| AudioError::OverLimit {
+        file: file.to_owned(),
+        what: "sample rate",
+        limit: format!("{bound} {limit} Hz"),
+        received: format!("{rate} Hz"),
+    };
+    if rate < limits.min_sample_rate {
+        return Err(over("at least", limits.min_sample_rate));
+    }
     if rate > limits.max_sample_rate {
-        return Err(AudioError::OverLimit {
-            file: file.to_owned(),
-            what: "sample rate",
-            limit: format!("{} Hz", limits.max_sample_rate),
-            received: format!("{rate} Hz"),
-        });
+        return Err(over("at most", limits.max_sample_rate));
     }
     Ok(())
 }
@@ -227,7 +412,7 @@ pub(crate) fn check_channels(file: &str, count: usize, limits: &Limits) -> Resul
         return Err(AudioError::OverLimit {
             file: file.to_owned(),
             what: "channels",
-            limit: limits.max_channels.to_string(),
+            limit: format!("at most {}", limits.max_channels),
             received: count.to_string(),
         });
     }
@@ -235,38 +420,21 @@ pub(crate) fn check_channels(file: &str, count: usize, limits: &Limits) -> Resul
 }
 
 /// CAF's packet table tells how many frames are left without priming and remainder.
-fn packet_table_trim(
-    format: &dyn FormatReader,
-    track: &Track,
-    params: &AudioCodecParameters,
-) -> Option<Trim> {
+fn packet_table(format: &dyn FormatReader, track: &Track, params: &AudioCodecParameters) -> Option<Cut> {
     let has_table = format.format_info().short_name == "caf" && track.padding.is_some();
     let (frames, rate) = (track.num_frames.filter(|n| *n > 0)?, params.sample_rate?);
-    let ticks = |count| Ticks { count, per_second: rate };
-    has_table.then(|| Trim { skip: ticks(0), keep: Some(ticks(frames)) })
+    let keep = Some(Ticks { count: frames, per_second: rate });
+    has_table.then_some(Cut { keep, ..Cut::from_sample(0, rate) })
 }
 
 fn declare(
     format: &dyn FormatReader,
     track: &Track,
     params: &AudioCodecParameters,
-    byte_len: Option<u64>,
-    trim: Option<Trim>,
     pre_skip: u64,
 ) -> Declared {
     let Some(rate) = params.sample_rate.filter(|rate| *rate > 0) else {
         return Declared::default();
-    };
-    if let Some(keep) = trim.and_then(|trim| trim.keep) {
-        let frames = Some(keep.frames(rate));
-        return Declared { duration_s: Some(keep.seconds()), frames, ..Default::default() };
-    }
-    let name = format.format_info().short_name;
-    // MP3 without a LAME tag and ADTS only guess their length from the first bit rates.
-    let is_estimate = match name {
-        "aac" => true,
-        "mp1" | "mp2" | "mp3" => track.delay.is_none(),
-        _ => false,
     };
     let Some(frames) = track.num_frames else {
         let media = format.media_info();
@@ -274,32 +442,34 @@ fn declare(
         let duration_s = ticks.map(|(base, duration)| {
             duration.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get())
         });
-        // symphonia already leaves out the length of a WAV file written to a pipe.
-        let is_open_ended = matches!(name, "wave" | "aiff" | "caf");
-        return Declared { duration_s, frames: None, is_open_ended };
+        return Declared { duration_s, ..Declared::default() };
     };
-    // A writer that cannot seek back leaves nearly 2^32 bytes where the length should be. Frames of PCM
-    // take at least a byte, so a length beyond the file and near that mark says nothing.
-    let is_placeholder = frames.saturating_mul(bytes_per_pcm_frame(params)) >= 0xffff_0000
-        && byte_len.is_some_and(|len| frames > len);
-    if is_placeholder {
-        return Declared { is_open_ended: true, ..Default::default() };
-    }
     // Where symphonia counts Opus frames, pre-skip is among them.
     let frames = frames.saturating_sub(pre_skip);
-    let duration_s = Some(frames as f64 / f64::from(rate));
-    let frames = Some(frames).filter(|_| !is_estimate);
-    Declared { duration_s, frames, ..Default::default() }
+    Declared { duration_s: Some(frames as f64 / f64::from(rate)), frames: Some(frames), is_open_ended: false }
 }
 
-fn bytes_per_pcm_frame(params: &AudioCodecParameters) -> u64 {
-    let bits = params.bits_per_coded_sample.or(params.bits_per_sample).unwrap_or(8);
-    let channels = params.channels.as_ref().map_or(1, |c| c.count());
-    u64::from(bits.div_ceil(8)).max(1) * channels.max(1) as u64
+/// The length that is left when the cuts are made. `pre_skip` samples are not counted, and are before the cuts.
+fn with_cuts(declared: Declared, cuts: &[Cut], rate: u32, pre_skip: u64) -> Declared {
+    let whole = declared.frames;
+    let heard = |cut: &Cut| {
+        let start = cut.start.frames(rate).saturating_sub(pre_skip);
+        let rest = whole.map(|whole| whole.saturating_sub(start));
+        let keep = cut.keep.map(|keep| keep.frames(rate));
+        // An edit list may show more than there is.
+        let keep = match (keep, rest) {
+            (Some(keep), Some(rest)) => Some(keep.min(rest)),
+            (keep, rest) => keep.or(rest),
+        };
+        Some(keep? + cut.silence.frames(rate))
+    };
+    if cuts.is_empty() || rate == 0 {
+        return declared;
+    }
+    let frames = cuts.iter().map(heard).sum::<Option<u64>>();
+    let duration_s = frames.map(|frames| frames as f64 / f64::from(rate)).or(declared.duration_s);
+    Declared { duration_s, frames, ..declared }
 }
-
-/// How Matroska and WebM start (RFC 8794 section 11.2.1).
-const EBML_MAGIC: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 
 pub(crate) fn unsupported(
     file: &str,
@@ -309,19 +479,27 @@ pub(crate) fn unsupported(
     AudioError::Unsupported { file: file.to_owned(), expected: expected.into(), received: received.into() }
 }
 
+pub(crate) fn no_decoder(file: &str, codec: impl Into<String>) -> AudioError {
+    AudioError::NoDecoder { file: file.to_owned(), codec: codec.into(), ffmpeg: String::new() }
+}
+
 pub(crate) fn malformed(file: &str, expected: impl Into<String>, received: impl Into<String>) -> AudioError {
     AudioError::Malformed { file: file.to_owned(), expected: expected.into(), received: received.into() }
 }
 
-pub(crate) fn io_error(file: &str, source: std::io::Error) -> AudioError {
+pub(crate) fn io_error(file: &str, source: io::Error) -> AudioError {
     AudioError::Io { file: file.to_owned(), source }
 }
 
 /// Translates symphonia's error classes.
 pub(crate) fn from_symphonia(file: &str, error: Error) -> AudioError {
     match error {
-        Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+        Error::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             malformed(file, "a complete file", "a file that ends early")
+        }
+        // A place that no file has: a length in the file is wrong, and not the system.
+        Error::IoError(e) if e.kind() == io::ErrorKind::InvalidInput => {
+            malformed(file, "lengths that fit the file", "a length that points outside of it")
         }
         Error::IoError(source) => io_error(file, source),
         // An MP4 that was cut short, or is still being written, has no index.

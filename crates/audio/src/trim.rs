@@ -1,4 +1,6 @@
-//! Cutting encoder delay and padding off the decoded stream, where the decoders do not.
+//! Which parts of a decoded stream are heard: without encoder delay and padding, and as edit lists have it.
+
+use std::collections::VecDeque;
 
 /// A length of time as a count of clock ticks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -8,8 +10,10 @@ pub(crate) struct Ticks {
 }
 
 impl Ticks {
+    pub(crate) const ZERO: Self = Self { count: 0, per_second: 1 };
+
     pub(crate) fn seconds(self) -> f64 {
-        self.count as f64 / f64::from(self.per_second)
+        self.count as f64 / f64::from(self.per_second.max(1))
     }
 
     /// The same length in frames, to the nearest.
@@ -20,40 +24,111 @@ impl Ticks {
     }
 }
 
-/// What of a decoded stream is to be kept.
+/// A part of a stream that is heard.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Trim {
-    /// Dropped from the start.
-    pub(crate) skip: Ticks,
-    /// Kept after that; `None` for everything.
+pub(crate) struct Cut {
+    /// Silence in front of it.
+    pub(crate) silence: Ticks,
+    /// Where in the stream it starts.
+    pub(crate) start: Ticks,
+    /// How long it is; `None` for the rest.
     pub(crate) keep: Option<Ticks>,
 }
 
-/// Carries out a [`Trim`], block by block.
-#[derive(Debug)]
-pub(crate) struct Trimmer {
-    skip_left: u64,
-    keep_left: u64,
+impl Cut {
+    /// The stream without its first `count` samples.
+    pub(crate) fn from_sample(count: u64, sample_rate: u32) -> Self {
+        Self { silence: Ticks::ZERO, start: Ticks { count, per_second: sample_rate }, keep: None }
+    }
 }
 
-impl Trimmer {
-    pub(crate) fn new(skip_frames: u64, keep_frames: Option<u64>) -> Self {
-        Self { skip_left: skip_frames, keep_left: keep_frames.unwrap_or(u64::MAX) }
+/// A piece of a decoded stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Piece {
+    Samples(Vec<f32>),
+    /// So many samples of silence.
+    Silence(u64),
+}
+
+impl Piece {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Samples(samples) => samples.len() as u64,
+            Self::Silence(len) => *len,
+        }
     }
 
-    /// Cuts from `block` what is not to be kept.
-    pub(crate) fn apply(&mut self, block: &mut Vec<f32>) {
-        let skip = self.skip_left.min(block.len() as u64);
-        self.skip_left -= skip;
-        block.drain(..skip as usize);
-        let keep = self.keep_left.min(block.len() as u64);
-        self.keep_left -= keep;
-        block.truncate(keep as usize);
+    /// The samples from `start` to `end`, which must be within.
+    fn part(&self, start: u64, end: u64) -> Self {
+        match self {
+            Self::Samples(samples) => Self::Samples(samples[start as usize..end as usize].to_vec()),
+            Self::Silence(_) => Self::Silence(end - start),
+        }
+    }
+}
+
+/// What [`Cutter::push`] added.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Added {
+    /// Samples, with silence.
+    pub(crate) samples: u64,
+    /// Of these, silence in front of a cut.
+    pub(crate) silence: u64,
+}
+
+/// Carries out [`Cut`]s, piece by piece.
+#[derive(Debug, Default)]
+pub(crate) struct Cutter {
+    /// Silence, start and end, in samples; the current one first.
+    cuts: VecDeque<(u64, u64, u64)>,
+    /// Samples of the stream so far.
+    at: u64,
+}
+
+impl Cutter {
+    pub(crate) fn new(cuts: &[Cut], sample_rate: u32) -> Self {
+        let in_samples = |cut: &Cut| {
+            let start = cut.start.frames(sample_rate);
+            let keep = cut.keep.map_or(u64::MAX, |keep| keep.frames(sample_rate));
+            (cut.silence.frames(sample_rate), start, start.saturating_add(keep))
+        };
+        Self { cuts: cuts.iter().map(in_samples).collect(), at: 0 }
     }
 
-    /// Whether nothing more will be kept.
+    /// Adds to `out` what of `piece` is heard.
+    pub(crate) fn push(&mut self, piece: Piece, out: &mut VecDeque<Piece>) -> Added {
+        let mut added = Added::default();
+        let (from, to) = (self.at, self.at.saturating_add(piece.len()));
+        self.at = to;
+        while let Some((silence, start, end)) = self.cuts.front_mut() {
+            let (first, last) = (from.max(*start), to.min(*end));
+            if first < last {
+                let silence = std::mem::take(silence);
+                if silence > 0 {
+                    out.push_back(Piece::Silence(silence));
+                    added.silence += silence;
+                }
+                added.samples += silence + last - first;
+                if (first, last) == (from, to) {
+                    out.push_back(piece);
+                    if to == *end {
+                        self.cuts.pop_front();
+                    }
+                    return added;
+                }
+                out.push_back(piece.part(first - from, last - from));
+            }
+            if to < *end {
+                break;
+            }
+            self.cuts.pop_front();
+        }
+        added
+    }
+
+    /// Whether nothing more will be heard.
     pub(crate) fn is_done(&self) -> bool {
-        self.keep_left == 0
+        self.cuts.is_empty()
     }
 }
 
@@ -61,19 +136,33 @@ impl Trimmer {
 mod tests {
     use super::*;
 
+    fn heard(cuts: &[Cut], block_len: usize) -> Vec<f32> {
+        let mut cutter = Cutter::new(cuts, 1);
+        let all: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        let mut queue = VecDeque::new();
+        for block in all.chunks(block_len) {
+            cutter.push(Piece::Samples(block.to_vec()), &mut queue);
+        }
+        let samples = |piece| match piece {
+            Piece::Samples(samples) => samples,
+            Piece::Silence(len) => vec![-1.0; len as usize],
+        };
+        queue.into_iter().flat_map(samples).collect()
+    }
+
+    fn ticks(count: u64) -> Ticks {
+        Ticks { count, per_second: 1 }
+    }
+
     #[test]
-    fn the_ends_are_cut_whatever_the_blocks() {
-        for block_len in 1..9 {
-            let mut trimmer = Trimmer::new(3, Some(4));
-            let all: Vec<f32> = (0..10).map(|i| i as f32).collect();
-            let mut kept = Vec::new();
-            for block in all.chunks(block_len) {
-                let mut block = block.to_vec();
-                trimmer.apply(&mut block);
-                kept.extend(block);
-            }
-            assert_eq!(kept, [3.0, 4.0, 5.0, 6.0]);
-            assert!(trimmer.is_done());
+    fn cuts_are_the_same_whatever_the_blocks() {
+        let one = Cut { silence: Ticks::ZERO, start: ticks(3), keep: Some(ticks(4)) };
+        let late = Cut { silence: ticks(2), start: ticks(10), keep: Some(ticks(2)) };
+        let rest = Cut { silence: ticks(1), start: ticks(18), keep: None };
+        for block_len in 1..21 {
+            assert_eq!(heard(&[one], block_len), [3.0, 4.0, 5.0, 6.0]);
+            let all = [3.0, 4.0, 5.0, 6.0, -1.0, -1.0, 10.0, 11.0, -1.0, 18.0, 19.0];
+            assert_eq!(heard(&[one, late, rest], block_len), all);
         }
     }
 

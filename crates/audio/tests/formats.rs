@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use earmark_audio::{AudioInfo, AudioReader, Limits};
+use earmark_audio::{AudioInfo, AudioReader, ReadOptions, Remarks};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/audio").join(name)
@@ -24,19 +24,18 @@ fn left(t: f64) -> f64 {
 struct Decoded {
     info: AudioInfo,
     samples: Vec<f32>,
-    truncated: bool,
+    remarks: Remarks,
 }
 
 fn decode(name: &str) -> Decoded {
-    let mut reader = AudioReader::open(&fixture(name), &Limits::default()).unwrap();
+    let mut reader = AudioReader::open(&fixture(name), &ReadOptions::default()).unwrap();
     let (mut samples, mut block) = (Vec::new(), Vec::new());
     while reader.read_block(&mut block).unwrap() {
         assert!(!block.is_empty());
         samples.extend_from_slice(&block);
     }
     assert_eq!(reader.frames_read(), samples.len() as u64);
-    assert_eq!(reader.skipped_packets(), 0);
-    Decoded { info: reader.info().clone(), samples, truncated: reader.truncated() }
+    Decoded { info: reader.info().clone(), samples, remarks: reader.remarks().clone() }
 }
 
 /// Signal-to-noise ratio in dB against the signal delayed by `lag` samples, and the gain that fits best.
@@ -94,7 +93,7 @@ fn check(expected: &[Expected]) {
         assert_eq!(named, (e.format, e.codec), "{}", e.name);
         assert_eq!((got.info.sample_rate, got.info.channels), (e.rate, e.channels), "{}", e.name);
         assert_eq!(got.samples.len(), e.rate as usize / 2 + e.extra, "{}: length", e.name);
-        assert!(!got.truncated, "{}", e.name);
+        assert!(got.remarks.is_empty(), "{}: {}", e.name, got.remarks);
         let (snr, gain) = fit(&got.samples, f64::from(e.rate), e.lag);
         assert!(snr > e.snr, "{}: SNR {snr:.1} dB", e.name);
         assert!((gain / e.gain - 1.0).abs() < 0.06, "{}: gain {gain:.3}", e.name);
@@ -188,7 +187,7 @@ fn the_audio_track_is_found_behind_a_video() {
 #[test]
 fn content_decides_not_the_name() {
     let bytes = std::fs::read(fixture("flac_s24.flac")).unwrap();
-    let mut reader = AudioReader::from_bytes("renamed.wav", bytes, &Limits::default()).unwrap();
+    let mut reader = AudioReader::from_bytes("renamed.wav", bytes, &ReadOptions::default()).unwrap();
     assert_eq!(reader.info().format, "flac");
     assert_eq!(reader.info().duration_s, Some(0.5));
     assert!(reader.read_block(&mut Vec::new()).unwrap());
@@ -205,7 +204,7 @@ fn declared_durations() {
         ("aac.m4a", Some(0.5)),
         ("vorbis.ogg", Some(0.5)),
     ] {
-        let reader = AudioReader::open(&fixture(name), &Limits::default()).unwrap();
+        let reader = AudioReader::open(&fixture(name), &ReadOptions::default()).unwrap();
         assert_eq!(reader.info().duration_s, expected, "{name}");
     }
 }

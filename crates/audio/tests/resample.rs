@@ -4,7 +4,7 @@
 
 use std::f64::consts::TAU;
 
-use earmark_audio::{AudioError, AudioReader, Limits};
+use earmark_audio::{AudioError, AudioReader, ReadOptions};
 
 /// A mono 32-bit float WAV file.
 fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
@@ -21,7 +21,7 @@ fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
 }
 
 fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
-    let reader = AudioReader::from_bytes("x.wav", wav(samples, from), &Limits::default()).unwrap();
+    let reader = AudioReader::from_bytes("x.wav", wav(samples, from), &ReadOptions::default()).unwrap();
     let mut reader = reader.resampled(to).unwrap();
     let (mut all, mut block) = (Vec::new(), Vec::new());
     while reader.read_block(&mut block).unwrap() {
@@ -102,7 +102,7 @@ fn equal_rates_pass_through_untouched() {
 #[test]
 fn samples_too_large_to_resample_are_an_error() {
     let bytes = wav(&[3e38; 20_000], 44_100);
-    let error = AudioReader::from_bytes("x.wav", bytes, &Limits::default()).err();
+    let error = AudioReader::from_bytes("x.wav", bytes, &ReadOptions::default()).err();
     assert!(matches!(error, Some(AudioError::NonFinite { .. })), "{error:?}");
     assert_eq!(resample(&[1e6; 1000], 44_100, 16_000).len(), 363);
 }
@@ -110,7 +110,7 @@ fn samples_too_large_to_resample_are_an_error() {
 #[test]
 fn a_rate_of_zero_is_refused() {
     let bytes = wav(&[0.0; 10], 16_000);
-    let reader = AudioReader::from_bytes("x.wav", bytes, &Limits::default()).unwrap();
+    let reader = AudioReader::from_bytes("x.wav", bytes, &ReadOptions::default()).unwrap();
     let error = reader.resampled(0).err().unwrap();
     assert!(error.to_string().contains("16000 Hz to 0 Hz"), "{error}");
 }

@@ -35,6 +35,9 @@ struct Answer {
     /// How well the model knows each text that stands for a label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     texts: Vec<KnownText>,
+    /// What to know about how the file was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
     scores: Vec<Score>,
 }
 
@@ -62,7 +65,7 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
         let labels = labels.encode(&engine)?;
         familiarity::warn(&labels.texts, global);
         classify_indexed(&engine, &index, &filter, &labels, pooling, decision, |clip, classification| {
-            printer.take(answer(&labels, clip.meta.path.clone(), classification));
+            printer.take(answer(&labels, clip.meta.path.clone(), classification, Vec::new()));
         })?;
         if printer.count == 0 && !global.quiet {
             let clips = index.stats()?.clips;
@@ -79,8 +82,15 @@ pub(crate) fn run(global: &Global, args: ClassifyArgs) -> Result<ExitCode> {
             let names: Vec<String> = chunk.iter().map(Source::name).collect();
             let results = engine.encode(chunk.to_vec(), &engine.pipeline_options(Keep::Windows))?;
             for (name, result) in names.into_iter().zip(results) {
-                match result.and_then(|e| classify(&engine, &e, &labels, pooling, decision, &name)) {
-                    Ok(classification) => printer.take(answer(&labels, name, classification)),
+                let classified = result.and_then(|encoded| {
+                    let found = classify(&engine, &encoded, &labels, pooling, decision, &name)?;
+                    Ok((found, encoded.remarks))
+                });
+                match classified {
+                    Ok((classification, remarks)) => {
+                        output::remarks(&name, &remarks);
+                        printer.take(answer(&labels, name, classification, remarks.sentences()));
+                    }
                     Err(e) => {
                         failed += 1;
                         note!("failed: {}", output::printable(&e.to_string()));
@@ -108,7 +118,7 @@ fn classify(
     Ok(read(&labels.readout, &cosines, decision))
 }
 
-fn answer(labels: &EncodedLabels, file: String, c: Classification) -> Answer {
+fn answer(labels: &EncodedLabels, file: String, c: Classification, remarks: Vec<String>) -> Answer {
     let label_name = |i: usize| labels.names[i].clone();
     let accepted: Vec<String> = c.scores[..c.accepted].iter().map(|s| label_name(s.label)).collect();
     Answer {
@@ -118,6 +128,7 @@ fn answer(labels: &EncodedLabels, file: String, c: Classification) -> Answer {
         none_probability: c.none_probability,
         calibrated: labels.readout.calibrated,
         texts: labels.texts.clone(),
+        remarks,
         scores: c
             .scores
             .iter()

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_engine::events::{EventOptions, detect};
+use earmark_engine::events::{Detected, EventOptions, detect};
 use earmark_engine::{KnownText, Source};
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ struct Row {
 struct Document<'a> {
     file: String,
     duration_s: f64,
+    /// What to know about how the file was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
     labels: &'a [String],
     calibrated: bool,
     /// How well the model knows each text that stands for a label.
@@ -59,7 +62,8 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
     let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
     let name = source.name();
     engine.close_text();
-    let (events, duration_s) = detect(&engine, source, &labels, &settings)?;
+    let Detected { events, duration_s, remarks } = detect(&engine, source, &labels, &settings)?;
+    output::remarks(&name, &remarks);
     let rows: Vec<Row> = events
         .iter()
         .map(|e| Row {
@@ -74,6 +78,7 @@ pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
         output::json(&Document {
             file: name,
             duration_s,
+            remarks: remarks.sentences(),
             labels: &labels.names,
             calibrated: labels.readout.calibrated,
             texts: &labels.texts,

@@ -86,8 +86,8 @@ fn summarise(report: &IngestReport) {
         line += &format!("; {} passed over, not named like sound files", report.other_files);
     }
     note!("{line}");
-    for path in &report.truncated {
-        note!("warning: {}: ends before its header says; indexed what is there", output::short(path));
+    for (path, remarks) in &report.remarks {
+        output::remarks(path, remarks);
     }
     if report.known_bad > 0 {
         note!("`earmark list --failed` says what is bad; --retry-failed tries again");

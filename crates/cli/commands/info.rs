@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_audio::{AudioReader, Limits};
+use earmark_audio::AudioReader;
 use earmark_index::{Clip, IndexReader as _};
 use serde::Serialize;
 
@@ -41,10 +41,14 @@ struct FileInfo {
     file: String,
     format: String,
     codec: String,
+    /// The second decoder, if it was needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoder: Option<String>,
     sample_rate: u32,
     channels: u16,
     duration_s: f64,
-    truncated: bool,
+    /// What to know about how the file was read.
+    remarks: Vec<String>,
     indexed: Option<IndexedInfo>,
 }
 
@@ -126,7 +130,7 @@ fn space_and_others(info: &IndexInfo) -> String {
 
 fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
     // Headers may lie about the length, so the file is decoded to its end.
-    let mut reader = AudioReader::open(file, &Limits::default())?;
+    let mut reader = AudioReader::open(file, &context::read_options(global)?)?;
     let mut block = Vec::new();
     while reader.read_block(&mut block)? {}
     let audio = reader.info();
@@ -135,10 +139,11 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
         file: file.display().to_string(),
         format: audio.format.clone(),
         codec: audio.codec.clone(),
+        decoder: audio.decoder.clone(),
         sample_rate: audio.sample_rate,
         channels: audio.channels,
         duration_s,
-        truncated: reader.truncated(),
+        remarks: reader.remarks().sentences(),
         indexed: indexed(global, file),
     };
     if json {
@@ -151,14 +156,13 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
     let mut rows = vec![
         ("file", info.file),
         ("format", format!("{} ({})", info.format, info.codec)),
+        ("decoder", info.decoder.unwrap_or_else(|| "built in".to_owned())),
         ("rate", format!("{} Hz", info.sample_rate)),
         ("channels", info.channels.to_string()),
         ("length", clock(info.duration_s)),
         ("indexed", indexed),
     ];
-    if info.truncated {
-        rows.push(("warning", "the file ends before its header says".to_owned()));
-    }
+    rows.extend(info.remarks.into_iter().map(|remark| ("warning", remark)));
     print(&rows)
 }
 

@@ -81,6 +81,9 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let hits = &response.hits;
     let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
     familiarity::warn(&query.texts, global);
+    for (file, remarks) in &query.remarks {
+        output::remarks(file, remarks);
+    }
     let found = Found { query: &query, hits, note };
     print(&args, &engine, &index, found, global.quiet)?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use earmark_audio::Limits;
+use earmark_audio::ReadOptions;
 use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions, identity};
@@ -107,22 +107,23 @@ fn library(global: &Global, config: &Config) -> Result<Library> {
     context::tell_events(index.take_events(), global);
     let runtime = Runtime::load(global.onnxruntime.as_deref())?;
     let threads = global.threads.map_or(0, usize::from);
-    let limits = config.audio_limits();
+    let job_read = context::read_options(global)?;
+    let read = ReadOptions { limits: config.audio_limits(), ..job_read.clone() };
     let catalogue = context::catalogue();
     let tagger = Catalogue::default_tagger().map(|name| -> Result<Tagger> {
-        let options = EngineOptions { threads: 1, limits: limits.clone() };
+        let options = EngineOptions { threads: 1, read: read.clone() };
         Ok(Tagger::new(catalogue.open(name)?, runtime.clone(), options)?)
     });
     let folder = context::db_dir(global)?;
     Ok(Library {
         // Requests share the cores: each gets one.
-        engine: Engine::new(model.clone(), runtime.clone(), EngineOptions { threads: 1, limits }),
+        engine: Engine::new(model.clone(), runtime.clone(), EngineOptions { threads: 1, read }),
         job_engine: Engine::new(
             model,
             runtime,
             EngineOptions {
                 threads: if threads == 0 { config.job_threads() } else { threads },
-                limits: Limits::default(),
+                read: job_read,
             },
         ),
         tagger: tagger.transpose()?,

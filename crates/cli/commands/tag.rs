@@ -41,7 +41,10 @@ pub(crate) fn run(global: &Global, args: &TagArgs) -> Result<ExitCode> {
         let names: Vec<String> = chunk.iter().map(Source::name).collect();
         for (name, result) in names.into_iter().zip(tagger.tag(chunk.to_vec())?) {
             match result {
-                Ok(tags) => answers.extend(answers_of(&tagger, args, &name, tags)),
+                Ok(tags) => {
+                    output::remarks(&name, &tags.remarks);
+                    answers.extend(answers_of(&tagger, args, &name, tags));
+                }
                 Err(e) => {
                     failed += 1;
                     note!("failed: {}", output::printable(&e.to_string()));

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use earmark_audio::Limits;
+use earmark_audio::{ReadOptions, Remarks};
 use earmark_encoder::{Embedding, EncodedText, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder};
 use earmark_index::Identity;
 
@@ -18,8 +18,8 @@ use crate::{EngineError, search};
 pub struct EngineOptions {
     /// Worker threads; 0 for one a core.
     pub threads: usize,
-    /// Limits on untrusted audio.
-    pub limits: Limits,
+    /// How sound files are read.
+    pub read: ReadOptions,
 }
 
 impl EngineOptions {
@@ -34,7 +34,7 @@ impl EngineOptions {
 pub struct Engine {
     encoders: Encoders,
     threads: usize,
-    limits: Limits,
+    read: ReadOptions,
     text: Mutex<Option<TextEncoder>>,
 }
 
@@ -43,7 +43,7 @@ impl Engine {
     #[must_use]
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
         let encoders = Encoders::new(model, runtime, Head::Embedding);
-        Self { encoders, threads: options.threads(), limits: options.limits, text: Mutex::new(None) }
+        Self { encoders, threads: options.threads(), read: options.read, text: Mutex::new(None) }
     }
 
     /// The model.
@@ -52,10 +52,10 @@ impl Engine {
         self.encoders.model()
     }
 
-    /// Limits on untrusted audio.
+    /// How sound files are read.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn read_options(&self) -> &ReadOptions {
+        &self.read
     }
 
     pub(crate) fn encoders(&self) -> &Encoders {
@@ -68,7 +68,7 @@ impl Engine {
         identity(self.model())
     }
 
-    /// Options for [`Engine::encode`] with this engine's threads and limits.
+    /// Options for [`Engine::encode`] with this engine's threads and way of reading.
     #[must_use]
     pub fn pipeline_options(&self, keep: Keep) -> PipelineOptions {
         PipelineOptions {
@@ -77,7 +77,7 @@ impl Engine {
             hop_samples: None,
             compare: None,
             range: None,
-            limits: self.limits.clone(),
+            read: self.read.clone(),
         }
     }
 
@@ -148,7 +148,11 @@ impl Engine {
     ///
     /// # Errors
     /// Those of decoding and encoding it.
-    pub fn embed_file(&self, path: &Path, range: Option<(f64, f64)>) -> Result<Embedding, EngineError> {
+    pub fn embed_file(
+        &self,
+        path: &Path,
+        range: Option<(f64, f64)>,
+    ) -> Result<(Embedding, Remarks), EngineError> {
         self.embed_sound(Source::Path(path.to_path_buf()), range)
     }
 
@@ -156,12 +160,16 @@ impl Engine {
     ///
     /// # Errors
     /// Those of decoding and encoding it.
-    pub fn embed_sound(&self, source: Source, range: Option<(f64, f64)>) -> Result<Embedding, EngineError> {
+    pub fn embed_sound(
+        &self,
+        source: Source,
+        range: Option<(f64, f64)>,
+    ) -> Result<(Embedding, Remarks), EngineError> {
         search::check_range(range)?;
         let options = PipelineOptions { range, ..self.pipeline_options(Keep::Windows) };
         let name = source.name();
         let encoded = self.encode_one(source, &options)?;
-        self.pool(&encoded, &name)
+        Ok((self.pool(&encoded, &name)?, encoded.remarks))
     }
 
     /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment,

@@ -15,7 +15,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use earmark_audio::{AudioInfo, AudioReader, FeatureShape, Limits, WindowStream};
+use earmark_audio::{AudioInfo, AudioReader, FeatureShape, ReadOptions, Remarks, WindowStream};
 use earmark_encoder::{AudioEncoder, EncoderError, Model, dot};
 
 use crate::EngineError;
@@ -75,8 +75,8 @@ pub struct PipelineOptions {
     pub compare: Option<Arc<Vec<Vec<f32>>>>,
     /// Use only this stretch of each file, seconds; the end may be infinite.
     pub range: Option<(f64, f64)>,
-    /// Limits on untrusted input.
-    pub limits: Limits,
+    /// How sound files are read.
+    pub read: ReadOptions,
 }
 
 /// A stretch of sound and its vector.
@@ -98,8 +98,8 @@ pub struct Encoded {
     pub info: AudioInfo,
     /// Length of the audio that was decoded, seconds.
     pub duration_s: f64,
-    /// Whether the file ended before its own header said.
-    pub truncated: bool,
+    /// What a user should know about how the file was read.
+    pub remarks: Remarks,
     /// Its spans, in order.
     pub spans: Vec<Span>,
     /// The context windows of [`Keep::Detection`], in order; none for a model without `[detect]`.
@@ -304,7 +304,7 @@ struct Progress<T> {
 struct Decoded {
     info: AudioInfo,
     duration_s: f64,
-    truncated: bool,
+    remarks: Remarks,
 }
 
 impl<T> FileInProgress<T> {
@@ -326,7 +326,7 @@ impl<T> Progress<T> {
             (Ok(d), None) => Ok(Encoded {
                 info: d.info,
                 duration_s: d.duration_s,
-                truncated: d.truncated,
+                remarks: d.remarks,
                 spans: self.take_spans(Scale::Main),
                 contexts: self.take_spans(Scale::Context),
             }),
@@ -480,8 +480,8 @@ where
         let options = self.shared.options;
         let sample_rate = self.shared.model.manifest().front_end.sample_rate();
         let reader = match source {
-            Source::Path(path) => AudioReader::open(&path, &options.limits)?,
-            Source::Bytes { name, bytes } => AudioReader::from_bytes(&name, bytes, &options.limits)?,
+            Source::Path(path) => AudioReader::open(&path, &options.read)?,
+            Source::Bytes { name, bytes } => AudioReader::from_bytes(&name, bytes, &options.read)?,
         };
         let mut reader = reader.resampled(sample_rate)?;
         let cuts = self.cuts.clone().into_iter();
@@ -529,7 +529,7 @@ where
                 self.enqueue(file, &cut, segment, offset_s);
             }
         }
-        Ok(Some(Decoded { info, duration_s, truncated: reader.truncated() }))
+        Ok(Some(Decoded { info, duration_s, remarks: reader.remarks().clone() }))
     }
 
     /// Queues a run; encodes one here when the queue is full.
@@ -627,7 +627,7 @@ mod tests {
             hop_samples: None,
             compare: None,
             range: None,
-            limits: Limits::default(),
+            read: ReadOptions::default(),
         }
     }
 

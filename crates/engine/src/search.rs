@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use earmark_audio::Remarks;
 use earmark_encoder::Embedding;
 use earmark_index::{ClipId, Hit, IndexReader, QueryKind, SearchRequest, SearchResponse};
 
@@ -39,6 +40,8 @@ pub struct Query {
     pub vector: Embedding,
     /// How well the model knows each of its texts; empty for models that cannot tell.
     pub texts: Vec<KnownText>,
+    /// What a user should know about how its sound files were read, by name.
+    pub remarks: Vec<(String, Remarks)>,
 }
 
 /// Encodes the parts of a query.
@@ -48,7 +51,7 @@ pub struct Query {
 pub fn query(engine: &Engine, parts: &[QueryPart]) -> Result<Query, EngineError> {
     check_weights(parts.iter().map(|part| part.weight))?;
     let mut vectors = Vec::with_capacity(parts.len());
-    let mut texts = Vec::new();
+    let (mut texts, mut remarks) = (Vec::new(), Vec::new());
     for part in parts {
         match &part.what {
             Like::Text(text) => {
@@ -56,10 +59,16 @@ pub fn query(engine: &Engine, parts: &[QueryPart]) -> Result<Query, EngineError>
                 texts.extend(KnownText::of(text, &encoded));
                 vectors.extend(encoded.into_iter().map(|one| (one.vector, part.weight)));
             }
-            Like::File { path, range } => vectors.push((engine.embed_file(path, *range)?, part.weight)),
+            Like::File { path, range } => {
+                let (vector, remark) = engine.embed_file(path, *range)?;
+                vectors.push((vector, part.weight));
+                if !remark.is_empty() {
+                    remarks.push((path.display().to_string(), remark));
+                }
+            }
         }
     }
-    Ok(Query { vector: combine(engine, &vectors)?, texts })
+    Ok(Query { vector: combine(engine, &vectors)?, texts, remarks })
 }
 
 /// The direction of a query whose parts are encoded already, each with its weight.

@@ -1,6 +1,6 @@
 //! A tagger's own classes: what a model that was trained on a fixed list hears in a sound.
 
-use earmark_audio::{AudioInfo, Limits};
+use earmark_audio::{AudioInfo, ReadOptions, Remarks};
 use earmark_encoder::{Head, Model, Runtime, pool_rows};
 
 use crate::encoders::Encoders;
@@ -11,7 +11,7 @@ use crate::{EngineError, EngineOptions};
 pub struct Tagger {
     encoders: Encoders,
     threads: usize,
-    limits: Limits,
+    read: ReadOptions,
 }
 
 /// How probable a class is.
@@ -41,6 +41,8 @@ pub struct Tags {
     pub info: AudioInfo,
     /// Length of the audio, seconds.
     pub duration_s: f64,
+    /// What a user should know about how the sound was read.
+    pub remarks: Remarks,
     /// All classes over the whole sound, pooled as the manifest says; the most probable first.
     pub scores: Vec<ClassScore>,
     /// The same for each of the model's windows.
@@ -56,7 +58,7 @@ impl Tagger {
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Result<Self, EngineError> {
         let encoders = Encoders::new(model, runtime, Head::Classes);
         encoders.give_back(encoders.take()?);
-        Ok(Self { encoders, threads: options.threads(), limits: options.limits })
+        Ok(Self { encoders, threads: options.threads(), read: options.read })
     }
 
     /// The model.
@@ -88,7 +90,7 @@ impl Tagger {
             hop_samples: None,
             compare: None,
             range: None,
-            limits: self.limits.clone(),
+            read: self.read.clone(),
         };
         let results = self.encoders.encode(sources, &options)?;
         Ok(results.into_iter().map(|result| result.map(|encoded| self.tags(encoded))).collect())
@@ -105,7 +107,7 @@ impl Tagger {
             scores: ranked(&span.vector),
         };
         let windows = encoded.spans.into_iter().map(window).collect();
-        Tags { info: encoded.info, duration_s: encoded.duration_s, scores, windows }
+        Tags { info: encoded.info, duration_s: encoded.duration_s, remarks: encoded.remarks, scores, windows }
     }
 }
 

@@ -5,18 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use earmark_audio::Format;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
 
 use crate::EngineError;
-
-/// Extensions of files that are taken up when found in a folder. Formats that cannot be decoded are among them, so
-/// that a library full of those is reported instead of passed over in silence.
-const SOUND_EXTENSIONS: &[&str] = &[
-    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "au", "bwf", "caf", "dsf", "dts",
-    "flac", "m4a", "m4b", "m4r", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "ogv",
-    "opus", "ra", "rf64", "snd", "spx", "tta", "w64", "wav", "wave", "weba", "webm", "wma", "wv",
-];
 
 /// Names of files with ignore rules in the syntax of `.gitignore`, honoured in every folder. `.gitignore` itself is
 /// not: large sounds are often kept out of git and yet wanted here.
@@ -214,10 +207,10 @@ fn error_path(error: &ignore::Error) -> Option<PathBuf> {
     }
 }
 
+/// Whether the name is that of a sound file. Formats that cannot be decoded are among them, so that a library full
+/// of those is reported instead of passed over in silence.
 fn has_sound_extension(path: &Path) -> bool {
-    path.extension()
-        .and_then(|e| e.to_str())
-        .is_some_and(|e| SOUND_EXTENSIONS.binary_search(&e.to_ascii_lowercase().as_str()).is_ok())
+    path.extension().and_then(|e| e.to_str()).is_some_and(|e| Format::of_extension(e).is_some())
 }
 
 /// Where a path leads when every link is followed; the path itself where that cannot be told.
@@ -231,11 +224,6 @@ mod tests {
 
     fn names(walked: &Walked) -> Vec<&str> {
         walked.files.iter().filter_map(|p| p.file_name()?.to_str()).collect()
-    }
-
-    #[test]
-    fn extensions_are_sorted_for_the_binary_search() {
-        assert!(SOUND_EXTENSIONS.is_sorted());
     }
 
     #[test]

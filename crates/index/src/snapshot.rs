@@ -306,13 +306,18 @@ impl Snapshot {
         self.without_graph(0, false).map(|piece| piece.segment.rows()).sum()
     }
 
-    /// How many of the oldest segments have graphs and are at least twice as large as all after them.
+    /// How many of the oldest segments have graphs, finished or begun, and are at least twice as large as all
+    /// after them.
     pub(crate) fn settled(&self) -> usize {
+        let begun = graph::begun(&self.dir);
+        let has_graph = |number: usize, piece: &Piece| {
+            self.graphs.get(number).is_some() || begun == Some((piece.listed.name, piece.listed.check))
+        };
         let mut after = self.pieces.rows();
         for (number, piece) in self.pieces.0.iter().enumerate() {
             let rows = piece.segment.rows();
             after -= rows;
-            if self.graphs.get(number).is_none() || rows < 2 * after {
+            if !has_graph(number, piece) || rows < 2 * after {
                 return number;
             }
         }

@@ -56,6 +56,8 @@ pub struct Bounds {
     pub files: usize,
     /// Longest sound that is decoded for a request, seconds.
     pub decode_s: f64,
+    /// Longest time that decoding a file of a request may take, seconds.
+    pub decode_time_s: f64,
     /// Labels in one request, prompts and templates of each counted.
     pub label_texts: usize,
     /// Characters of one text.
@@ -80,6 +82,8 @@ pub struct Bounds {
     pub job_threads: usize,
     /// Segments from which a part of the index gets an HNSW graph, built in the background; 0 for never.
     pub graph_segments: usize,
+    /// How long an index must stay unchanged before a graph is built for it, seconds.
+    pub graph_quiet_s: f64,
     /// Saved label sets.
     pub label_sets: usize,
     /// Pictures, waveforms and maps kept in memory, bytes.
@@ -109,6 +113,7 @@ impl Default for Bounds {
             upload_bytes_total: 512 << 20,
             files: 32,
             decode_s: 3600.0,
+            decode_time_s: 30.0,
             label_texts: 2048,
             text_chars: 1000,
             results: 500,
@@ -121,6 +126,7 @@ impl Default for Bounds {
             jobs: 16,
             job_threads: 0,
             graph_segments: 100_000,
+            graph_quiet_s: 30.0,
             label_sets: 1000,
             cache_bytes: 32 << 20,
         }
@@ -166,7 +172,8 @@ impl Config {
     /// Limits on untrusted audio, for the engine that answers requests.
     #[must_use]
     pub fn audio_limits(&self) -> Limits {
-        Limits { max_duration_s: self.limits.decode_s, ..Limits::default() }
+        let Bounds { decode_s, decode_time_s, .. } = self.limits;
+        Limits { max_duration_s: decode_s, max_decode_s: decode_time_s, ..Limits::default() }
     }
 
     /// Threads of the engine that works for jobs.
@@ -186,6 +193,8 @@ impl Config {
         }
         for (setting, value) in [
             ("decode_s", self.limits.decode_s),
+            ("decode_time_s", self.limits.decode_time_s),
+            ("graph_quiet_s", self.limits.graph_quiet_s),
             ("request_s", self.limits.request_s),
             ("requests_per_s", self.limits.requests_per_s),
         ] {

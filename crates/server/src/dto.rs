@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use earmark_audio::Remarks;
 use earmark_engine::KnownText;
 use earmark_index::{Clip, Filter};
 use serde::{Deserialize, Serialize};
@@ -300,5 +301,21 @@ mod tests {
     fn cursors_come_back_as_places() {
         assert_eq!(offset(Some(&cursor(40))).unwrap(), 40);
         assert!(offset(Some("40")).is_err());
+    }
+}
+
+/// What to know about how a file was read: where it is cut off, damaged or silent.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Remarks)]
+pub(crate) struct RemarksDto {
+    /// The file.
+    file: String,
+    /// Sentences.
+    remarks: Vec<String>,
+}
+
+impl RemarksDto {
+    pub(crate) fn new(file: &str, remarks: &Remarks) -> Self {
+        Self { file: file.to_owned(), remarks: remarks.sentences() }
     }
 }

@@ -9,9 +9,7 @@ use earmark_engine::graph::build_graphs;
 use earmark_engine::{Engine, EngineError};
 use earmark_index::{BuildOptions, Error, GraphBuilder, LiveIndex, Snapshot};
 
-/// How often it is looked whether a graph is wanted. A segment that is merged away before the second look
-/// gets none.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+use crate::config::Bounds;
 
 /// The thread that builds them.
 pub(crate) struct Graphs {
@@ -31,30 +29,32 @@ impl Stop {
         self.is_set.load(Ordering::Relaxed)
     }
 
-    /// Waits; true once it is set.
-    fn wait(&self) -> bool {
+    /// Waits so long; true once it is set.
+    fn wait(&self, time: Duration) -> bool {
         let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = self.changed.wait_timeout_while(guard, LOOK_EVERY, |()| !self.is_set());
+        let _ = self.changed.wait_timeout_while(guard, time, |()| !self.is_set());
         self.is_set()
     }
 }
 
 impl Graphs {
-    /// Builds a graph when `least_rows` rows have none; never if that is 0.
+    /// Builds a graph when `graph_segments` rows have none and the index has not changed for `graph_quiet_s`;
+    /// never if `graph_segments` is 0.
     pub(crate) fn start(
         engine: Arc<Engine>,
         index: Arc<LiveIndex>,
-        least_rows: usize,
+        bounds: &Bounds,
     ) -> std::io::Result<Self> {
+        let (least_rows, quiet) = (bounds.graph_segments, Duration::from_secs_f64(bounds.graph_quiet_s));
         let stop = Arc::<Stop>::default();
         let stopped = Arc::clone(&stop);
         let work = move || {
             let mut before: Option<Arc<Snapshot>> = None;
-            while !stopped.wait() {
+            while !stopped.wait(quiet) {
                 let snapshot = index.reader();
                 let is_quiet = before.as_ref().is_some_and(|before| before.is_same_state(&snapshot));
                 if is_quiet && snapshot.rows_without_graph() >= least_rows {
-                    build(&engine, &index, &stopped);
+                    build(&engine, &index, least_rows, &stopped);
                 }
                 before = Some(snapshot);
             }
@@ -86,12 +86,13 @@ impl Drop for Graphs {
     }
 }
 
-fn build(engine: &Engine, index: &LiveIndex, stop: &Stop) {
+fn build(engine: &Engine, index: &LiveIndex, rows: usize, stop: &Stop) {
     let built = || {
         let builder = GraphBuilder::open(index.dir())?;
         // The right to write is needed for the merge alone.
         index.write()?.compact()?;
-        let opts = BuildOptions { threads: 1, ..BuildOptions::default() };
+        let usual = BuildOptions::default();
+        let opts = BuildOptions { threads: 1, least_rows: usual.least_rows.min(rows), ..usual };
         build_graphs(engine, &builder, &index.reader(), &opts, &mut |_, _| !stop.is_set())
     };
     match built() {

@@ -148,7 +148,7 @@ impl App {
                 .map_err(|e| e.to_string())?,
             jobs: Jobs::start(library.job_engine, Arc::clone(&index), bounds.jobs)
                 .map_err(|e| e.to_string())?,
-            graphs: Graphs::start(Arc::clone(&engine), Arc::clone(&index), bounds.graph_segments)
+            graphs: Graphs::start(Arc::clone(&engine), Arc::clone(&index), bounds)
                 .map_err(|e| e.to_string())?,
             label_sets,
             labels: Cache::with_weighter(256, LABELS_CACHED, ByBytes),

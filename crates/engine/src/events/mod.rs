@@ -43,6 +43,8 @@ mod track;
 use std::ops::Range;
 use std::sync::Arc;
 
+use earmark_audio::Remarks;
+
 use crate::labels::EncodedLabels;
 use crate::pipeline;
 use crate::{Encoded, Engine, EngineError, Keep, PipelineOptions, Source, Span};
@@ -73,7 +75,18 @@ fn detect_for_tests() -> earmark_encoder::Detect {
     }
 }
 
-/// Finds events in one sound; gives its length in seconds too.
+/// The events of a sound.
+#[derive(Debug, Clone)]
+pub struct Detected {
+    /// In order of onset.
+    pub events: Vec<Event>,
+    /// Length of the sound, seconds.
+    pub duration_s: f64,
+    /// What a user should know about how the sound was read.
+    pub remarks: Remarks,
+}
+
+/// Finds events in one sound.
 ///
 /// # Errors
 /// [`EngineError`] if the sound cannot be decoded or encoded.
@@ -82,9 +95,10 @@ pub fn detect(
     source: Source,
     labels: &EncodedLabels,
     settings: &EventSettings,
-) -> Result<(Vec<Event>, f64), EngineError> {
+) -> Result<Detected, EngineError> {
     let heard = listen(engine, source, &[labels], settings)?;
-    Ok((find_events(&heard.track(engine, 0, labels)?, settings), heard.duration_s))
+    let events = find_events(&heard.track(engine, 0, labels)?, settings);
+    Ok(Detected { events, duration_s: heard.duration_s, remarks: heard.remarks })
 }
 
 /// How like some sets of labels a sound's windows are.
@@ -92,6 +106,8 @@ pub fn detect(
 pub struct Heard {
     /// Length of the sound, seconds.
     pub duration_s: f64,
+    /// What a user should know about how the sound was read.
+    pub remarks: Remarks,
     /// What the sound is called in messages.
     name: String,
     /// The windows that tell when, and the contexts of a model with `[detect]`: each with its cosines with
@@ -173,6 +189,6 @@ pub fn listen(
         ..engine.pipeline_options(Keep::Detection)
     };
     let name = source.name();
-    let Encoded { duration_s, spans, contexts, .. } = engine.encode_one(source, &options)?;
-    Ok(Heard { duration_s, name, windows: spans, contexts, are_cosines, labels, sets: places })
+    let Encoded { duration_s, remarks, spans, contexts, .. } = engine.encode_one(source, &options)?;
+    Ok(Heard { duration_s, remarks, name, windows: spans, contexts, are_cosines, labels, sets: places })
 }

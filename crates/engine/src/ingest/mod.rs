@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use earmark_audio::Remarks;
 use earmark_index::{Change, Filter, IndexWriter};
 
 use crate::pipeline::{self, Keep, Step};
@@ -70,8 +71,8 @@ pub struct IngestReport {
     pub other_files: usize,
     /// Files that could not be indexed, this time.
     pub failed: Vec<FailedFile>,
-    /// Files that were indexed but end before their own header says.
-    pub truncated: Vec<String>,
+    /// What a user should know about how files were read, by path.
+    pub remarks: Vec<(String, Remarks)>,
     /// Audio encoded, seconds.
     pub audio_s: f64,
     /// Segments written.
@@ -142,7 +143,7 @@ pub fn ingest(
             engine.encoders(),
             &engine.pipeline_options(Keep::Segments),
             std::mem::take(&mut jobs).into_iter(),
-            |job| prepare(job, &hashes, options.force, engine.limits(), stop),
+            |job| prepare(job, &hashes, options.force, engine.read_options().limits.max_bytes, stop),
             stop,
             |step| match step {
                 Step::Decoded { audio_s } => writer.tell(IngestEvent::Decoded { audio_s }),

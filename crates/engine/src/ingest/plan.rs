@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
-use earmark_audio::Limits;
 use earmark_index::{ClipMeta, Failure, Filter, IndexReader};
 
 use super::{FailedFile, IngestOptions, IngestReport};
@@ -146,11 +145,11 @@ pub(super) fn prepare(
     mut job: Job,
     hashes: &HashSet<[u8; 32]>,
     force: bool,
-    limits: &Limits,
+    max_bytes: u64,
     stop: &AtomicBool,
 ) -> (Job, Prepared<Settled>) {
     let path = PathBuf::from(&job.path);
-    if job.size > limits.max_bytes {
+    if job.size > max_bytes {
         // The reader refuses it with the limit's name; reading it to hash it first would be for nothing.
         return (job, Prepared::Encode(Source::Path(path)));
     }

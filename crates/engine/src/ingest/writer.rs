@@ -98,8 +98,8 @@ impl<'a> Writer<'a> {
             .into_iter()
             .map(|s| Segment { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
             .collect();
-        if encoded.truncated {
-            self.report.truncated.push(job.path.clone());
+        if !encoded.remarks.is_empty() {
+            self.report.remarks.push((job.path.clone(), encoded.remarks));
         }
         match job.known {
             Some(_) => self.report.updated += 1,

@@ -31,6 +31,11 @@ const CHUNK: usize = 1 << 11;
 /// How often an unfinished graph is written to disk.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
+/// The segment of the index in `dir` whose graph is begun and unfinished: its name, and its header's checksum.
+pub(crate) fn begun(dir: &Path) -> Option<(u64, u64)> {
+    checkpoint::segment(&dir.join(FOLDER))
+}
+
 /// How graphs are built.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {

@@ -95,12 +95,23 @@ pub(super) fn save(work: &Path, listed: &Listed, build: &Build, next_row: usize)
     written
 }
 
-/// What was built of the segment's graph, and the row to go on from; None if nothing usable is there.
-pub(super) fn load(work: &Path, listed: &Listed, rows: &Arc<Rows8>) -> Option<(Build, usize)> {
+/// The segment whose graph is unfinished (its name and its header's checksum), if there is one.
+pub(super) fn segment(work: &Path) -> Option<(u64, u64)> {
+    let note = read_note(work)?;
+    Some((note.segment, note.check))
+}
+
+fn read_note(work: &Path) -> Option<Note> {
     let bytes = fs::read(work.join(NOTE)).ok().filter(|bytes| bytes.len() <= MAX_BYTES)?;
     let (body, check) = bytes.split_last_chunk::<8>()?;
     let note: Note = codec::decode(body).ok().filter(|_| xxh3_64(body) == u64::from_le_bytes(*check))?;
-    if (note.version.as_str(), note.segment, note.check) != (VERSION, listed.name, listed.check) {
+    Some(note).filter(|note| note.version == VERSION)
+}
+
+/// What was built of the segment's graph, and the row to go on from; None if nothing usable is there.
+pub(super) fn load(work: &Path, listed: &Listed, rows: &Arc<Rows8>) -> Option<(Build, usize)> {
+    let note = read_note(work)?;
+    if (note.segment, note.check) != (listed.name, listed.check) {
         return None;
     }
     for (suffix, expected) in SUFFIXES.iter().zip(&note.files) {

@@ -23,6 +23,7 @@ mod measure;
 mod search;
 mod walk;
 
+pub(crate) use builder::begun;
 pub use builder::{BuildOptions, BuildReport, GraphBuilder};
 pub(crate) use frozen::file_name;
 pub(crate) use measure::measure;

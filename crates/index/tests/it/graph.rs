@@ -163,6 +163,27 @@ fn what_was_built_before_an_interruption_is_not_built_again() {
 }
 
 #[test]
+fn a_merge_leaves_the_segment_alone_whose_graph_is_unfinished() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = indexed(dir.path());
+    let snapshot = writer.snapshot().unwrap();
+    let first = GraphBuilder::open(dir.path())
+        .unwrap()
+        .build(&snapshot, &texts(5), &options(), &mut |done, _| done < 4000)
+        .unwrap();
+    assert!(first.is_stopped);
+    // What came since is merged with the next build, as the server and `rebuild --graph` do.
+    let mut rng = Rng(70);
+    for clip in 0..20 {
+        writer.apply(vec![put(&format!("/later/{clip}.wav"), &mut rng, DIM, 3)]).unwrap();
+    }
+    writer.compact().unwrap();
+    let last = build(dir.path(), &options());
+    assert!(last.resumed >= 4000 && last.rows == SEGMENTS, "{last:?}");
+    expect_clean(&writer);
+}
+
+#[test]
 fn a_damaged_checkpoint_is_not_gone_on_from() {
     let dir = tempfile::tempdir().unwrap();
     indexed(dir.path());

@@ -102,6 +102,8 @@ pub(crate) struct ClassifiedDto {
     calibrated: bool,
     /// The likeliest first.
     scores: Vec<LabelScoreDto>,
+    /// What to know about how the file was read: where it is cut off, damaged or silent. Empty for clips.
+    remarks: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Problem>,
 }
@@ -209,7 +211,7 @@ impl Judge {
         let span = |s: earmark_index::Segment| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector };
         let spans: Vec<Span> = segments.into_iter().map(span).collect();
         let cosines = cosines_of_spans(&self.open.engine, &spans, &self.labels, self.pooling, &name)?;
-        Ok(self.answer(name, &cosines))
+        Ok(self.answer(name, &cosines, Vec::new()))
     }
 
     fn sound(&self, source: earmark_engine::Source) -> ApiResult<ClassifiedDto> {
@@ -217,10 +219,10 @@ impl Judge {
         let name = source.name();
         let encoded = engine.encode_one(source, &engine.pipeline_options(Keep::Windows))?;
         let cosines = cosines_of_windows(engine, &encoded, &self.labels, self.pooling, &name)?;
-        Ok(self.answer(name, &cosines))
+        Ok(self.answer(name, &cosines, encoded.remarks.sentences()))
     }
 
-    fn answer(&self, source: String, cosines: &[f32]) -> ClassifiedDto {
+    fn answer(&self, source: String, cosines: &[f32], remarks: Vec<String>) -> ClassifiedDto {
         let Classification { scores: ranked, accepted, none_probability } =
             read(&self.labels.readout, cosines, self.decision);
         let name = |i: usize| self.labels.names[i].clone();
@@ -237,6 +239,7 @@ impl Judge {
             none_probability,
             calibrated: self.labels.readout.calibrated,
             scores: ranked.iter().take(self.top.unwrap_or(usize::MAX)).map(score).collect(),
+            remarks,
             error: None,
         }
     }
@@ -249,6 +252,7 @@ impl Judge {
             none_probability: None,
             calibrated: self.labels.readout.calibrated,
             scores: Vec::new(),
+            remarks: Vec::new(),
             error: Some(error.problem()),
         }
     }

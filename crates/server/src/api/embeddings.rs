@@ -153,7 +153,7 @@ pub(crate) async fn embeddings(
                 let engine = Arc::clone(&open.engine);
                 let (source, permit) = file.into_source();
                 let work = move || {
-                    let vector = engine.embed_sound(source, None)?;
+                    let (vector, _) = engine.embed_sound(source, None)?;
                     drop(permit);
                     Ok(vector)
                 };

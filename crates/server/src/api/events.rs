@@ -77,6 +77,8 @@ pub(crate) struct EventsBody {
 pub(crate) struct EventsAnswer {
     /// Length of the sound, seconds.
     duration_s: f64,
+    /// What to know about how the sound was read: where it is cut off, damaged or silent.
+    remarks: Vec<String>,
     labels: Vec<String>,
     /// Whether the probabilities were calibrated for this model, or on the clips that the set was fitted to.
     calibrated: bool,
@@ -186,6 +188,7 @@ pub(crate) async fn events(
         let manifest = open.engine.model().manifest();
         Ok(Json(EventsAnswer {
             duration_s: heard.duration_s,
+            remarks: heard.remarks.sentences(),
             labels: labels.names.clone(),
             calibrated: labels.readout.calibrated,
             texts: labels.texts.iter().map(KnownTextDto::from).collect(),

@@ -13,7 +13,7 @@ use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::dto::{PageQuery, check_tags, cursor, moment};
+use crate::dto::{PageQuery, RemarksDto, check_tags, cursor, moment};
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiId, ApiJson, ApiQuery};
 use crate::jobs::{Job, Order, Stage, Status};
@@ -103,12 +103,15 @@ pub(crate) struct ReportDto {
     /// Files passed over for their extension.
     other_files: usize,
     failed: usize,
-    /// Files that end before their own header says.
-    truncated: usize,
+    /// Files that were not read as they are: cut off, damaged, with gaps. The first hundred.
+    remarks: Vec<RemarksDto>,
     audio_s: f64,
     segments: usize,
     seconds: f64,
 }
+
+/// Remarks that a report has at most.
+const REMARKS: usize = 100;
 
 impl From<&IngestReport> for ReportDto {
     fn from(r: &IngestReport) -> Self {
@@ -124,7 +127,12 @@ impl From<&IngestReport> for ReportDto {
             known_bad: r.known_bad,
             other_files: r.other_files,
             failed: r.failed.len(),
-            truncated: r.truncated.len(),
+            remarks: r
+                .remarks
+                .iter()
+                .take(REMARKS)
+                .map(|(file, remarks)| RemarksDto::new(file, remarks))
+                .collect(),
             audio_s: r.audio_s,
             segments: r.segments,
             seconds: r.seconds,

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use earmark_audio::Format;
 use earmark_index::Clip;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -37,7 +38,9 @@ pub(crate) async fn audio(
     }
     settle_range(request.headers_mut(), &etag);
     // What the file is named must not decide what the browser takes it for: it might be named `.html`.
-    let mime = mime(&clip.meta.format).parse().map_err(ApiError::internal)?;
+    let mime =
+        Format::named(&clip.meta.format).map_or("application/octet-stream", |format| format.media_type);
+    let mime = mime.parse().map_err(ApiError::internal)?;
     let response =
         ServeFile::new_with_mime(&path, &mime).oneshot(request).await.map_err(ApiError::internal)?;
     if response.status() == StatusCode::NOT_FOUND {
@@ -117,22 +120,6 @@ fn with_tag(mut response: Response, etag: &str) -> Response {
         response.headers_mut().insert(header::ETAG, value);
     }
     response
-}
-
-/// The media type of a container.
-fn mime(format: &str) -> &'static str {
-    match format {
-        "wav" => "audio/wav",
-        "aiff" => "audio/aiff",
-        "flac" => "audio/flac",
-        "mp3" | "mp2" | "mp1" => "audio/mpeg",
-        "ogg" => "audio/ogg",
-        "mp4" => "audio/mp4",
-        "mkv" => "audio/webm",
-        "aac" => "audio/aac",
-        "caf" => "audio/x-caf",
-        _ => "application/octet-stream",
-    }
 }
 
 /// Percent-encoding of all but unreserved characters, as RFC 8187 wants it.

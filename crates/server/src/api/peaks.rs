@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use earmark_audio::{AudioReader, Limits};
+use earmark_audio::{AudioReader, ReadOptions};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -52,8 +52,8 @@ pub(crate) async fn peaks(
 ) -> ApiResult<Response> {
     let points = bounded("points", query.points, 1, 10_000)?;
     let what = format!("peaks {points}");
-    rendered(&app, id, &headers, &what, "application/json", move |path, frames, limits| {
-        let mut reader = AudioReader::open(path, limits)?;
+    rendered(&app, id, &headers, &what, "application/json", move |path, frames, read| {
+        let mut reader = AudioReader::open(path, read)?;
         let (mut min, mut max) = (vec![f32::INFINITY; points], vec![f32::NEG_INFINITY; points]);
         let (mut block, mut at) = (Vec::new(), 0_u64);
         while reader.read_block(&mut block)? {
@@ -79,14 +79,14 @@ pub(crate) fn place(at: u64, frames: u64, parts: usize) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX).min(parts - 1)
 }
 
-/// A clip's file made into something that is kept: `draw` gets the file, its length in samples, and limits.
+/// A clip's file made into something that is kept: `draw` gets the file, its length in samples, and how to read it.
 pub(crate) async fn rendered(
     app: &App,
     id: u64,
     headers: &HeaderMap,
     what: &str,
     mime: &'static str,
-    draw: impl FnOnce(&Path, u64, &Limits) -> ApiResult<Vec<u8>> + Send + 'static,
+    draw: impl FnOnce(&Path, u64, &ReadOptions) -> ApiResult<Vec<u8>> + Send + 'static,
 ) -> ApiResult<Response> {
     let open = app.library()?;
     let File { etag, path, clip } = file(app, &open, id).await?;
@@ -102,7 +102,7 @@ pub(crate) async fn rendered(
             let work = move || {
                 let frames =
                     (clip.meta.duration_s * f64::from(clip.meta.sample_rate)).round().max(1.0) as u64;
-                let body = Bytes::from(draw(&path, frames, &inner.config.audio_limits())?);
+                let body = Bytes::from(draw(&path, frames, open.engine.read_options())?);
                 inner.renders.insert(key, body.clone());
                 Ok(body)
             };

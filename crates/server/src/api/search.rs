@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::dto::{
-    ClipDto, FilterDto, FilterQuery, HitDto, KnownTextDto, ShareDto, bounded, cursor, number, offset,
+    ClipDto, FilterDto, FilterQuery, HitDto, KnownTextDto, RemarksDto, ShareDto, bounded, cursor, number,
+    offset,
 };
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::extract::{ApiId, ApiQuery};
@@ -132,6 +133,8 @@ pub(crate) struct SearchAnswer {
     min_score: Option<f32>,
     /// How well the model knows each text of the query; empty for models that cannot tell.
     texts: Vec<KnownTextDto>,
+    /// What to know about how the sound files of the query were read.
+    remarks: Vec<RemarksDto>,
     model: String,
     took_ms: f64,
 }
@@ -163,7 +166,7 @@ pub(crate) async fn search(
     let offset = offset(request.cursor.as_deref())?;
     let min_score = request.min_score.unwrap_or(Some(open.engine.model().manifest().scores.min_similarity));
     let has_text = request.query.iter().any(|part| part.text.is_some());
-    let (parts, texts) = vectors(&app, &open, request.query, files).await?;
+    let Parts { vectors: parts, texts, remarks } = vectors(&app, &open, request.query, files).await?;
     let plan = Plan {
         k,
         offset,
@@ -175,6 +178,7 @@ pub(crate) async fn search(
         without: None,
         has_text,
         texts,
+        remarks,
         begun,
     };
     run(&app, open, parts, plan).await.map(Json)
@@ -194,6 +198,7 @@ struct Plan {
     /// Whether the query has words.
     has_text: bool,
     texts: Vec<KnownTextDto>,
+    remarks: Vec<RemarksDto>,
     begun: Instant,
 }
 
@@ -222,23 +227,20 @@ async fn run(
                     ModeDto::Graph => SearchMode::Graph,
                 },
                 kind: if plan.has_text { QueryKind::Text } else { QueryKind::Sound },
-                min_score: None,
+                min_score,
                 collapse: plan.collapse,
                 ef: None,
             };
             let index = open.index();
             let response = index.search(query.as_slice(), &wanted)?;
-            let mut hits: Vec<Hit> = response
-                .hits
-                .into_iter()
-                .filter(|hit| Some(hit.clip.id) != plan.without)
-                .skip(offset)
-                .collect();
-            let more = hits.len() > k;
-            hits.truncate(k);
-            let found = hits.len();
-            hits.retain(|hit| min_score.is_none_or(|min| hit.score >= min));
-            let below_min_score = found - hits.len();
+            let mut hits: Vec<Hit> =
+                response.hits.into_iter().filter(|hit| Some(hit.clip.id) != plan.without).collect();
+            // The page may end with hits that score too little; then no other page follows.
+            let found = hits.len() + response.below_min_score;
+            let more = hits.len() > offset + k;
+            hits.truncate(offset + k);
+            hits.drain(..offset.min(hits.len()));
+            let below_min_score = found.saturating_sub(offset).min(k) - hits.len();
             let hits = hits
                 .iter()
                 .map(|hit| {
@@ -258,17 +260,24 @@ async fn run(
                 .collect::<ApiResult<Vec<_>>>()?;
             Ok(SearchAnswer {
                 hits,
-                // Hits are in order: after one that was left out, all are.
-                next_cursor: (more && below_min_score == 0).then(|| cursor(offset + k)),
+                next_cursor: more.then(|| cursor(offset + k)),
                 below_min_score,
                 clips_admitted: response.clips_admitted,
                 min_score,
                 texts: plan.texts,
+                remarks: plan.remarks,
                 model: open.engine.model().manifest().id.clone(),
                 took_ms: begun.elapsed().as_secs_f64() * 1000.0,
             })
         })
         .await
+}
+
+/// What a query is made of.
+struct Parts {
+    vectors: Vec<(Embedding, f32)>,
+    texts: Vec<KnownTextDto>,
+    remarks: Vec<RemarksDto>,
 }
 
 /// The vector of every part, with its weight, and how well the model knows those that are texts.
@@ -277,9 +286,9 @@ async fn vectors(
     open: &Arc<Open>,
     parts: Vec<PartDto>,
     mut files: Vec<Upload>,
-) -> ApiResult<(Vec<(Embedding, f32)>, Vec<KnownTextDto>)> {
+) -> ApiResult<Parts> {
     let mut vectors = Vec::with_capacity(parts.len());
-    let mut texts = Vec::new();
+    let (mut texts, mut remarks) = (Vec::new(), Vec::new());
     for (i, part) in parts.into_iter().enumerate() {
         let field = format!("query[{i}]");
         let range = range(&field, part.start_s, part.end_s)?;
@@ -306,11 +315,15 @@ async fn vectors(
                 let (source, permit) = files.swap_remove(at).into_source();
                 let engine = Arc::clone(&open.engine);
                 let work = move || {
-                    let vector = engine.embed_sound(source, range)?;
+                    let embedded = engine.embed_sound(source, range)?;
                     drop(permit);
-                    Ok(vector)
+                    Ok(embedded)
                 };
-                app.inner.encodes.run(work).await?
+                let (vector, remark) = app.inner.encodes.run(work).await?;
+                if !remark.is_empty() {
+                    remarks.push(RemarksDto::new(&name, &remark));
+                }
+                vector
             }
             _ => {
                 return Err(ApiError::field(field, "expected exactly one of `text`, `clip_id` and `upload`"));
@@ -324,7 +337,7 @@ async fn vectors(
         }
         vectors.push((vector, part.weight));
     }
-    Ok((vectors, texts))
+    Ok(Parts { vectors, texts, remarks })
 }
 
 /// Refuses texts that are empty or too long.
@@ -369,7 +382,7 @@ async fn clip_or_stretch(
     let is_short = clip.meta.duration_s <= app.inner.config.limits.decode_s;
     if let (Some(range), true, Ok(file)) = (range, is_short, app.inner.roots.clip_file(&clip.meta.path)) {
         let engine = Arc::clone(&open.engine);
-        return app.inner.encodes.run(move || Ok(engine.embed_file(&file, Some(range))?)).await;
+        return app.inner.encodes.run(move || Ok(engine.embed_file(&file, Some(range))?.0)).await;
     }
     let open = Arc::clone(open);
     let work = move || {
@@ -431,6 +444,7 @@ pub(crate) async fn similar(
         without: Some(id),
         has_text: false,
         texts: Vec::new(),
+        remarks: Vec::new(),
         begun,
     };
     run(&app, open, vec![(vector, 1.0)], plan).await.map(Json)

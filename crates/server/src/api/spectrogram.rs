@@ -58,8 +58,8 @@ pub(crate) async fn spectrogram(
     let width = bounded("width", query.width, 16, 4000)?;
     let height = bounded("height", query.height, 16, 1000)?;
     let what = format!("spectrogram {width}x{height}");
-    rendered(&app, id, &headers, &what, "image/png", move |path, frames, limits| {
-        let mut reader = AudioReader::open(path, limits)?;
+    rendered(&app, id, &headers, &what, "image/png", move |path, frames, read| {
+        let mut reader = AudioReader::open(path, read)?;
         let mut picture = Picture::new(width, height, frames, reader.info().sample_rate);
         let mut block = Vec::new();
         while reader.read_block(&mut block)? {

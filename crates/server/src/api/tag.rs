@@ -53,6 +53,8 @@ pub(crate) struct TaggedDto {
     model: String,
     /// The most probable classes first, heard or not.
     tags: Vec<TagDto>,
+    /// What to know about how the file was read: where it is cut off, damaged or silent.
+    remarks: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Problem>,
 }
@@ -121,7 +123,13 @@ pub(crate) async fn tag(
                         return Err(error);
                     }
                     let error = Some(error.problem());
-                    return Ok(TaggedDto { source: name, model, tags: Vec::new(), error });
+                    return Ok(TaggedDto {
+                        source: name,
+                        model,
+                        tags: Vec::new(),
+                        remarks: Vec::new(),
+                        error,
+                    });
                 }
             };
             let tag = |s: &earmark_engine::tag::ClassScore| TagDto {
@@ -129,8 +137,9 @@ pub(crate) async fn tag(
                 score: s.score,
                 heard: s.score >= tagger.threshold(),
             };
+            let remarks = tags.remarks.sentences();
             let tags = tags.scores.iter().take(top).map(tag).collect();
-            Ok(TaggedDto { source: name, model, tags, error: None })
+            Ok(TaggedDto { source: name, model, tags, remarks, error: None })
         };
         results.push(app.inner.encodes.run(work).await?);
     }

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! bytes --reader--> mono blocks --resample--> mono blocks at one rate --window--> FeatureWindow
-//!         (source, opus, edits, trim, mix)                                           (front_end)
+//!         (source, decoders, edits, trim, mix)                                           (front_end)
 //! ```
 //!
 //! Everything streams: a file of any length is decoded, resampled and featurised with a fixed amount
@@ -35,13 +35,13 @@
 //!   block sizes and the number of threads. (Across CPU families the FFT may round differently.)
 //! - **Aligned.** Encoder delay, padding and the resampler's delay are removed: time 0 is time 0.
 
+mod decoders;
 mod edits;
 mod error;
 mod front_end;
 mod guard;
 mod limits;
 mod mix;
-mod opus;
 mod reader;
 mod resample;
 mod sniff;

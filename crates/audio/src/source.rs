@@ -1,10 +1,8 @@
 //! From bytes to a demuxer and a decoder: probing, the choice of a track, what the headers declare.
 
 use std::io::{self, Read, Seek};
-use std::sync::LazyLock;
 
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
@@ -12,19 +10,12 @@ use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes, ReadOnlySou
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::{TimeBase, Timestamp};
 
+use crate::decoders::{CODECS, opus};
 use crate::edits;
 use crate::error::AudioError;
 use crate::limits::Limits;
-use crate::opus::{self, OpusAdapter};
 use crate::sniff::{HEAD_LEN, describe, foreign_kind};
 use crate::trim::{Ticks, Trim, Trimmer};
-
-static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
-    let mut registry = CodecRegistry::new();
-    symphonia::default::register_enabled_codecs(&mut registry);
-    registry.register_audio_decoder::<OpusAdapter>();
-    registry
-});
 
 const READABLE: &str = "a recognised audio format (WAV, AIFF, FLAC, MP3, AAC, Ogg Vorbis or Opus, \
                         M4A/MP4, ALAC, CAF, Matroska or WebM)";

@@ -10,7 +10,7 @@ use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes, ReadOnlySou
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::{TimeBase, Timestamp};
 
-use crate::decoders::{CODECS, opus};
+use crate::decoders::{CODECS, aac, opus};
 use crate::edits;
 use crate::error::AudioError;
 use crate::limits::Limits;
@@ -28,6 +28,8 @@ pub(crate) struct Source {
     pub(crate) declared: Declared,
     /// The file ends before its container does.
     pub(crate) is_cut: bool,
+    /// What the ADTS header says, as an AudioSpecificConfig.
+    pub(crate) adts: Option<[u8; 2]>,
     trim: Option<Trim>,
     /// Samples that the Opus decoder itself drops from the start.
     pre_skip: u64,
@@ -57,16 +59,17 @@ impl Source {
         let open = || open().map_err(|source| io_error(file, source));
         let mut media = open()?;
         let edits = edits::read(&mut media);
+        let adts = aac::config::of_adts(&mut media);
         let mut head = [0; 8];
         let rewound = media.rewind().and_then(|()| media.read_exact(&mut head));
         let is_streamable =
             rewound.is_ok() && (head[4..] == *b"ftyp" || head[..4] == EBML_MAGIC) && media.is_seekable();
         media.rewind().map_err(|source| io_error(file, source))?;
-        match Self::probe(file, media, &edits, limits) {
+        match Self::probe(file, media, &edits, adts, limits) {
             Err(error @ (AudioError::Malformed { .. } | AudioError::Unsupported { .. })) if is_streamable => {
                 let stream = Box::new(ReadOnlySource::new(open()?));
                 // Of two errors, that of the whole file tells more.
-                let mut source = Self::probe(file, stream, &edits, limits).map_err(|_| error)?;
+                let mut source = Self::probe(file, stream, &edits, adts, limits).map_err(|_| error)?;
                 source.is_cut = true;
                 Ok(source)
             }
@@ -78,6 +81,7 @@ impl Source {
         file: &str,
         media: Box<dyn MediaSource>,
         edits: &[(u32, Trim)],
+        adts: Option<[u8; 2]>,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let byte_len = media.byte_len();
@@ -100,13 +104,14 @@ impl Source {
                 }
                 error => from_symphonia(file, error),
             })?;
-        let (track_id, decoder) = Self::decoder_for(file, format.as_ref(), limits)?;
+        let (track_id, decoder) = Self::decoder_for(file, format.as_ref(), adts, limits)?;
         let (track, params) = choose_track(file, format.as_ref())?;
         let trim = edits.iter().find(|(id, _)| *id == track_id).map(|(_, trim)| *trim);
         let trim = trim.or_else(|| packet_table_trim(format.as_ref(), track, params));
         let pre_skip = opus::pre_skip(params);
-        let declared = declare(format.as_ref(), track, params, byte_len, trim, pre_skip);
-        Ok(Self { format, decoder, track_id, declared, is_cut: false, trim, pre_skip })
+        let declared =
+            declare(format.as_ref(), track, params, decoder.codec_params(), byte_len, trim, pre_skip);
+        Ok(Self { format, decoder, track_id, declared, is_cut: false, adts, trim, pre_skip })
     }
 
     /// Whether packets are mere slices of the file.
@@ -140,12 +145,22 @@ impl Source {
     pub(crate) fn decoder_for(
         file: &str,
         format: &dyn FormatReader,
+        adts: Option<[u8; 2]>,
         limits: &Limits,
     ) -> Result<(u32, Box<dyn AudioDecoder>), AudioError> {
         let (track, params) = choose_track(file, format)?;
-        check_params(file, params, limits)?;
+        let mut params = params.clone();
+        if let ("aac", Some(config)) = (format.format_info().short_name, adts) {
+            params.with_extra_data(Box::new(config));
+        }
+        if params.sample_rate == Some(0) && params.extra_data.is_some() {
+            // MP4 has 16 bits for the rate, and writers leave 0 for 88,200 and 96,000 Hz. The codec's own
+            // header tells it.
+            params.sample_rate = None;
+        }
+        check_params(file, &params, limits)?;
         let decoder = CODECS
-            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .make_audio_decoder(&params, &AudioDecoderOptions::default())
             .map_err(|error| from_symphonia(file, error))?;
         check_params(file, decoder.codec_params(), limits)?;
         Ok((track.id, decoder))
@@ -241,11 +256,13 @@ fn declare(
     format: &dyn FormatReader,
     track: &Track,
     params: &AudioCodecParameters,
+    codec_params: &AudioCodecParameters,
     byte_len: Option<u64>,
     trim: Option<Trim>,
     pre_skip: u64,
 ) -> Declared {
-    let Some(rate) = params.sample_rate.filter(|rate| *rate > 0) else {
+    let container_rate = params.sample_rate.filter(|rate| *rate > 0);
+    let Some(rate) = container_rate.or(codec_params.sample_rate) else {
         return Declared::default();
     };
     if let Some(keep) = trim.and_then(|trim| trim.keep) {

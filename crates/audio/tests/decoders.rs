@@ -99,3 +99,129 @@ fn damaged_vorbis_with_many_channels_is_an_error_or_a_shorter_sound_never_a_pani
         }
     }
 }
+
+/// Checks a file of `spread`: what it is, how long, and that every channel is in it.
+#[track_caller]
+fn check(name: &str, format: &str, rate: u32, channels: u16, lag: i64, least: f64) {
+    let decoded = decode(name);
+    let info = &decoded.info;
+    assert_eq!((info.format.as_str(), info.sample_rate, info.channels), (format, rate, channels), "{name}");
+    if lag == 0 {
+        assert_eq!(decoded.samples.len(), rate as usize / 2, "{name}: length");
+        let declared = info.duration_s.unwrap();
+        assert!((declared - 0.5).abs() < 1e-4, "{name}: {declared} s declared");
+    }
+    let (cosine, gain) = likeness(&decoded, channels, lag);
+    assert!(cosine > least, "{name}: cosine {cosine:.4}");
+    assert!((gain - 1.0).abs() < 0.03, "{name}: gain {gain:.3}");
+    // A millisecond and a half to either side fits worse: the onset is where it belongs.
+    for off in [-1, 1] {
+        let off = off * i64::from(rate) * 3 / 2000;
+        assert!(likeness(&decoded, channels, lag + off).0 < cosine - 0.01, "{name}: onset");
+    }
+}
+
+#[test]
+fn aac_decodes_right_with_any_number_of_channels() {
+    for channels in 3..=8 {
+        check(&format!("aac_{channels}ch.m4a"), "mp4", 48_000, channels, 0, 0.99);
+    }
+    check("aac_6ch_96000.m4a", "mp4", 96_000, 6, 0, 0.99);
+    // No delay is noted in these, so the encoder's stays.
+    check("aac_6ch.aac", "aac", 48_000, 6, 1024, 0.99);
+    check("aac_6ch.mka", "mkv", 48_000, 6, 1024, 0.99);
+}
+
+#[test]
+fn aac_decodes_right_at_any_rate() {
+    for rate in [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 48_000, 64_000, 88_200, 96_000] {
+        // The bursts reach 3400 Hz and more: at low rates the encoder keeps a part of them.
+        let least = if rate < 16_000 { 0.9 } else { 0.97 };
+        check(&format!("aac_{rate}.m4a"), "mp4", rate, 1, 0, least);
+    }
+}
+
+#[test]
+fn rates_that_the_container_has_no_room_for_come_from_the_codec() {
+    check("alac_96000.m4a", "mp4", 96_000, 1, 0, 0.9999);
+}
+
+#[test]
+fn aac_of_the_main_profile_is_decoded_with_its_prediction() {
+    check("aac_main.m4a", "mp4", 44_100, 2, 0, 0.99);
+    check("aac_main.aac", "aac", 44_100, 2, 1024, 0.99);
+}
+
+/// Power of `samples` between two frequencies, by single terms of the Fourier transform.
+fn power(samples: &[f32], rate: f64, from_hz: f64, to_hz: f64) -> f64 {
+    let steps = 200;
+    let term = |step: u32| {
+        let hz = from_hz + (to_hz - from_hz) * f64::from(step) / f64::from(steps);
+        let turn = std::f64::consts::TAU * hz / rate;
+        let (mut re, mut im) = (0.0, 0.0);
+        for (n, x) in (0..).zip(samples) {
+            let angle = turn * f64::from(n);
+            (re, im) = (re + f64::from(*x) * angle.cos(), im + f64::from(*x) * angle.sin());
+        }
+        re * re + im * im
+    };
+    (0..steps).map(term).sum::<f64>() / samples.len() as f64
+}
+
+#[test]
+fn he_aac_has_its_whole_band() {
+    // Noise, which fills the band; left and right differ.
+    let mut state = 7u32;
+    let mut noise = || -> Vec<f32> {
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (f64::from(state >> 8) / f64::from(1 << 24) - 0.5) as f32 * 0.4
+        };
+        (0..22_050).map(|_| next()).collect()
+    };
+    let (left, right) = (noise(), noise());
+    let mean: Vec<f32> = left.iter().zip(&right).map(|(l, r)| (l + r) / 2.0).collect();
+    let options = syom::EncodeOptions::adts();
+    for (name, options) in [
+        ("HE-AAC", options.clone().with_he(true).with_bitrate_bps(64_000)),
+        ("HE-AAC v2", options.with_he_v2(true).with_bitrate_bps(32_000)),
+    ] {
+        let bytes = syom::encode_with(&[&left, &right], 44_100, &options).unwrap();
+        let mut reader = AudioReader::from_bytes(name, bytes, &Limits::default()).unwrap();
+        // The header says 22,050 Hz and, with parametric stereo, one channel; the packets know better.
+        assert_eq!((reader.info().sample_rate, reader.info().channels), (44_100, 2), "{name}");
+        let (mut samples, mut block) = (Vec::new(), Vec::new());
+        while reader.read_block(&mut block).unwrap() {
+            samples.extend_from_slice(&block);
+        }
+        assert!((22_050..32_000).contains(&samples.len()), "{name}: {} samples", samples.len());
+        let middle = &samples[8000..20_000];
+        for (from, to) in [(2000.0, 5000.0), (12_000.0, 14_000.0)] {
+            let ratio = power(middle, 44_100.0, from, to) / power(&mean[4000..16_000], 44_100.0, from, to);
+            assert!((0.25..4.0).contains(&ratio), "{name}: {ratio:.2} of the power from {from} Hz on");
+        }
+    }
+}
+
+#[test]
+fn damaged_aac_is_an_error_or_a_shorter_sound_never_a_panic() {
+    for name in ["aac_6ch.aac", "aac_4ch.m4a", "aac_main.aac", "aac_6ch.mka"] {
+        let whole = std::fs::read(fixture(name)).unwrap();
+        let mut state = 1u32;
+        let mut random = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        for _ in 0..40 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + random() % 200 {
+                let at = random() as usize % bytes.len();
+                bytes[at] = random() as u8;
+            }
+            if let Ok(mut reader) = AudioReader::from_bytes(name, bytes, &Limits::default()) {
+                let mut block = Vec::new();
+                while let Ok(true) = reader.read_block(&mut block) {}
+            }
+        }
+    }
+}

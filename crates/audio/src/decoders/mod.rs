@@ -2,11 +2,13 @@
 //!
 //! | module | codec | decoded by |
 //! | --- | --- | --- |
+//! | [`aac`] | AAC | symphonia for plain AAC-LC of one or two channels; else `syom` |
 //! | [`opus`] | Opus | `ruopus` |
 //! | [`vorbis`] | Vorbis | symphonia; `lewton` for streams that symphonia decodes wrongly |
 //!
 //! Every other codec goes to symphonia as it is.
 
+pub(crate) mod aac;
 pub(crate) mod opus;
 mod vorbis;
 
@@ -18,6 +20,7 @@ use symphonia::core::codecs::registry::CodecRegistry;
 pub(crate) static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut registry = CodecRegistry::new();
     symphonia::default::register_enabled_codecs(&mut registry);
+    registry.register_audio_decoder::<aac::AacAdapter>();
     registry.register_audio_decoder::<opus::OpusAdapter>();
     registry.register_audio_decoder::<vorbis::VorbisAdapter>();
     registry

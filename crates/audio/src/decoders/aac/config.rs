@@ -1,0 +1,191 @@
+//! What kind of AAC a stream is: the AudioSpecificConfig of MP4 and Matroska, and the header of ADTS.
+//!
+//! Sections are those of ISO/IEC 14496-3:2009.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use symphonia::core::errors::{Error, Result, decode_error, unsupported_error};
+use symphonia::core::io::{BitReaderLtr, ReadBitsLtr};
+
+/// Sample rates by index (table 1.18).
+const RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+
+/// How much of a file is searched for its first ADTS frame.
+const SEARCH_LEN: usize = 16 * 1024;
+
+/// The start of an AudioSpecificConfig (section 1.6.2.1): what the core of a stream is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Config {
+    pub(super) object: u32,
+    /// Of the core: half of what comes out, if there is spectral band replication.
+    pub(super) rate: u32,
+    /// The channel configuration (table 1.19); 0 if a program config element describes the channels.
+    pub(super) layout: u32,
+}
+
+impl Config {
+    /// AAC Low Complexity, by far the most common kind.
+    pub(super) const LOW_COMPLEXITY: u32 = 2;
+
+    /// Parses as much as is needed to say what the stream is.
+    ///
+    /// # Errors
+    /// `Unsupported`, with the name of the codec, for kinds that no decoder here decodes; `DecodeError` or
+    /// `IoError` for what is no AudioSpecificConfig.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        let mut bits = BitReaderLtr::new(bytes);
+        let mut object = read_object(&mut bits)?;
+        let rate = read_rate(&mut bits)?;
+        let layout = bits.read_bits_leq32(4)?;
+        // Spectral band replication and parametric stereo wrap the kind of the core.
+        if matches!(object, 5 | 29) {
+            read_rate(&mut bits)?;
+            object = read_object(&mut bits)?;
+        }
+        match object {
+            1 | Self::LOW_COMPLEXITY | 3 | 4 | 23 => Ok(Self { object, rate, layout }),
+            6 => unsupported_error("AAC Scalable"),
+            17 | 19 | 20 => unsupported_error("error-resilient AAC (ER AAC)"),
+            22 => unsupported_error("ER BSAC"),
+            36 => unsupported_error("MPEG-4 ALS"),
+            39 => unsupported_error("AAC-ELD (Enhanced Low Delay)"),
+            42 => unsupported_error("xHE-AAC (USAC)"),
+            _ => unsupported_error("an MPEG-4 audio object type other than AAC"),
+        }
+    }
+
+    /// How many channels the layout has, if it says so.
+    pub(super) fn channels(&self) -> Option<u16> {
+        match self.layout {
+            layout @ 1..=6 => u16::try_from(layout).ok(),
+            7 | 12 | 14 => Some(8),
+            11 => Some(7),
+            _ => None,
+        }
+    }
+
+    /// Why a stream of a known kind cannot be decoded all the same.
+    pub(super) fn refusal(&self) -> Error {
+        Error::Unsupported(match self.object {
+            1 => "AAC Main profile in this form",
+            3 => "AAC SSR profile",
+            4 => "AAC LTP profile in this form",
+            23 => "AAC-LD (Low Delay) in this form",
+            _ if self.channels().is_none() => "AAC with an unusual channel layout",
+            _ => "AAC in this form",
+        })
+    }
+}
+
+/// The AudioSpecificConfig of low-complexity AAC, for containers that have none and give no more than this.
+pub(super) fn low_complexity(rate: u32, channels: usize) -> Option<[u8; 2]> {
+    let index = RATES.iter().position(|known| *known == rate)?;
+    let layout = match channels {
+        1..=6 => channels,
+        8 => 7,
+        _ => return None,
+    };
+    Some(pack(Config::LOW_COMPLEXITY as u8, index as u8, layout as u8))
+}
+
+/// The AudioSpecificConfig that the first ADTS frame of a file stands for. `None` if there is no such frame.
+///
+/// Symphonia's demuxer passes on neither the profile nor layouts that it does not know. Leaves the stream's
+/// position anywhere.
+pub(crate) fn of_adts(media: &mut (impl Read + Seek)) -> Option<[u8; 2]> {
+    media.rewind().ok()?;
+    let mut tag = [0; 10];
+    let mut start = 0;
+    // ID3v2 tags lie before the audio; their length has seven bits in a byte.
+    while media.read_exact(&mut tag).is_ok() && tag.starts_with(b"ID3") {
+        start += tag[6..].iter().fold(0, |len, byte| len << 7 | u64::from(byte & 0x7f)) + 10;
+        media.seek(SeekFrom::Start(start)).ok()?;
+    }
+    media.seek(SeekFrom::Start(start)).ok()?;
+    let mut bytes = Vec::new();
+    media.take(SEARCH_LEN as u64).read_to_end(&mut bytes).ok()?;
+    let header = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk::<7>).filter(|h| is_adts(h));
+    (0..bytes.len()).find_map(|at| {
+        let frame = header(at)?;
+        let len = usize::from(frame[3] & 3) << 11 | usize::from(frame[4]) << 3 | usize::from(frame[5] >> 5);
+        // The next frame confirms it, if it is in sight.
+        if len < frame.len() || bytes.len() >= at + len + frame.len() && header(at + len).is_none() {
+            return None;
+        }
+        let object = (frame[2] >> 6) + 1;
+        Some(pack(object, frame[2] >> 2 & 15, (frame[2] & 1) << 2 | frame[3] >> 6))
+    })
+}
+
+/// Sync word and layer 0 (section 1.A.2.2), and a sample rate that exists.
+fn is_adts(header: &[u8; 7]) -> bool {
+    header[0] == 0xff && header[1] & 0xf6 == 0xf0 && usize::from(header[2] >> 2 & 15) < RATES.len()
+}
+
+/// Object type in 5 bits, rate in 4, layout in 4, and 3 flags that are 0.
+fn pack(object: u8, rate_index: u8, layout: u8) -> [u8; 2] {
+    [object << 3 | rate_index >> 1, rate_index << 7 | layout << 3]
+}
+
+fn read_object(bits: &mut BitReaderLtr<'_>) -> Result<u32> {
+    Ok(match bits.read_bits_leq32(5)? {
+        31 => 32 + bits.read_bits_leq32(6)?,
+        object => object,
+    })
+}
+
+fn read_rate(bits: &mut BitReaderLtr<'_>) -> Result<u32> {
+    match bits.read_bits_leq32(4)? {
+        15 => Ok(bits.read_bits_leq32(24)?),
+        index => match RATES.get(index as usize) {
+            Some(rate) => Ok(*rate),
+            None => decode_error("aac: a sample rate that does not exist"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn the_kind_of_the_core_is_read() {
+        let of = |object, rate, layout| Config { object, rate, layout };
+        assert_eq!(Config::parse(&[0x12, 0x10]).unwrap(), of(2, 44_100, 2), "LC");
+        assert_eq!(Config::parse(&[0x0a, 0x10]).unwrap(), of(1, 44_100, 2), "Main");
+        // HE-AAC: type 5 around type 2; 22,050 Hz in the core, 44,100 Hz out.
+        assert_eq!(Config::parse(&[0x2b, 0x92, 0x08]).unwrap(), of(2, 22_050, 2), "HE-AAC");
+        assert_eq!(Config::parse(&[0x10, 0x30]).unwrap(), of(2, 96_000, 6), "5.1 at 96 kHz");
+        assert_eq!(Config::parse(&low_complexity(48_000, 8).unwrap()).unwrap(), of(2, 48_000, 7), "7.1");
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_named() {
+        let name = |bytes: &[u8]| Config::parse(bytes).unwrap_err().to_string();
+        assert!(name(&[0xf8, 0xe6, 0x20]).contains("AAC-ELD"), "{}", name(&[0xf8, 0xe6, 0x20]));
+        assert!(name(&[0xf9, 0x46, 0x40]).contains("xHE-AAC"), "{}", name(&[0xf9, 0x46, 0x40]));
+        assert!(Config::parse(&[0x12]).is_err());
+        assert!(Config::parse(&[]).is_err());
+    }
+
+    #[test]
+    fn an_adts_header_is_found_behind_a_tag_and_junk() {
+        // Main profile, 44,100 Hz, stereo, frames of 20 bytes.
+        let mut frame = vec![0xff, 0xf1, 0x10, 0x80, 0x02, 0x9f, 0xfc];
+        frame.resize(20, 0);
+        let mut file = b"ID3\x04\0\0\0\0\x01\x02".to_vec();
+        file.resize(10 + 130, 0x55);
+        // A sync word by chance, in front of the true one.
+        file.extend([0xff, 0xf1, 0x10, 0x80, 0x02, 0x9f, 0xfc]);
+        for _ in 0..3 {
+            file.extend(&frame);
+        }
+        let found = of_adts(&mut Cursor::new(file)).unwrap();
+        assert_eq!(Config::parse(&found).unwrap(), Config { object: 1, rate: 44_100, layout: 2 });
+        assert_eq!(of_adts(&mut Cursor::new(b"RIFF")), None);
+        assert_eq!(of_adts(&mut Cursor::new(vec![0xff; 100_000])), None);
+    }
+}

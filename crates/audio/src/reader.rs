@@ -269,7 +269,7 @@ impl AudioReader {
     /// Goes on with the next link of a chained stream.
     fn chain(&mut self, source: &mut Source) -> Result<(), AudioError> {
         (source.track_id, source.decoder) =
-            Source::decoder_for(&self.file, source.format.as_ref(), source.adts, &self.limits)?;
+            Source::decoder_for(&self.file, source.format.as_ref(), source.adts.as_deref(), &self.limits)?;
         // The declared length was that of the first link.
         self.declared_frames = None;
         Ok(())

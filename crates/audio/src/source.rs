@@ -29,7 +29,7 @@ pub(crate) struct Source {
     /// The file ends before its container does.
     pub(crate) is_cut: bool,
     /// What the ADTS header says, as an AudioSpecificConfig.
-    pub(crate) adts: Option<[u8; 2]>,
+    pub(crate) adts: Option<Box<[u8]>>,
     trim: Option<Trim>,
     /// Samples that the Opus decoder itself drops from the start.
     pre_skip: u64,
@@ -65,11 +65,12 @@ impl Source {
         let is_streamable =
             rewound.is_ok() && (head[4..] == *b"ftyp" || head[..4] == EBML_MAGIC) && media.is_seekable();
         media.rewind().map_err(|source| io_error(file, source))?;
-        match Self::probe(file, media, &edits, adts, limits) {
+        match Self::probe(file, media, &edits, adts.as_deref(), limits) {
             Err(error @ (AudioError::Malformed { .. } | AudioError::Unsupported { .. })) if is_streamable => {
                 let stream = Box::new(ReadOnlySource::new(open()?));
                 // Of two errors, that of the whole file tells more.
-                let mut source = Self::probe(file, stream, &edits, adts, limits).map_err(|_| error)?;
+                let mut source =
+                    Self::probe(file, stream, &edits, adts.as_deref(), limits).map_err(|_| error)?;
                 source.is_cut = true;
                 Ok(source)
             }
@@ -81,7 +82,7 @@ impl Source {
         file: &str,
         media: Box<dyn MediaSource>,
         edits: &[(u32, Trim)],
-        adts: Option<[u8; 2]>,
+        adts: Option<&[u8]>,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let byte_len = media.byte_len();
@@ -111,7 +112,16 @@ impl Source {
         let pre_skip = opus::pre_skip(params);
         let declared =
             declare(format.as_ref(), track, params, decoder.codec_params(), byte_len, trim, pre_skip);
-        Ok(Self { format, decoder, track_id, declared, is_cut: false, adts, trim, pre_skip })
+        Ok(Self {
+            format,
+            decoder,
+            track_id,
+            declared,
+            is_cut: false,
+            adts: adts.map(Box::from),
+            trim,
+            pre_skip,
+        })
     }
 
     /// Whether packets are mere slices of the file.
@@ -145,13 +155,13 @@ impl Source {
     pub(crate) fn decoder_for(
         file: &str,
         format: &dyn FormatReader,
-        adts: Option<[u8; 2]>,
+        adts: Option<&[u8]>,
         limits: &Limits,
     ) -> Result<(u32, Box<dyn AudioDecoder>), AudioError> {
         let (track, params) = choose_track(file, format)?;
         let mut params = params.clone();
         if let ("aac", Some(config)) = (format.format_info().short_name, adts) {
-            params.with_extra_data(Box::new(config));
+            params.with_extra_data(Box::from(config));
         }
         if params.sample_rate == Some(0) && params.extra_data.is_some() {
             // MP4 has 16 bits for the rate, and writers leave 0 for 88,200 and 96,000 Hz. The codec's own

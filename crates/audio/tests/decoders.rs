@@ -128,6 +128,7 @@ fn aac_decodes_right_with_any_number_of_channels() {
     }
     check("aac_6ch_96000.m4a", "mp4", 96_000, 6, 0, 0.99);
     // No delay is noted in these, so the encoder's stays.
+    check("aac_4ch.aac", "aac", 48_000, 4, 1024, 0.99);
     check("aac_6ch.aac", "aac", 48_000, 6, 1024, 0.99);
     check("aac_6ch.mka", "mkv", 48_000, 6, 1024, 0.99);
 }

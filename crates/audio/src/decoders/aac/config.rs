@@ -89,11 +89,27 @@ pub(super) fn low_complexity(rate: u32, channels: usize) -> Option<[u8; 2]> {
     Some(pack(Config::LOW_COMPLEXITY as u8, index as u8, layout as u8))
 }
 
+/// The AudioSpecificConfig of HE-AAC around the low-complexity core `core`: version 2, with parametric
+/// stereo, if one channel becomes two. `None` if a rate or the layout has no number.
+pub(super) fn high_efficiency(core: Config, output_rate: u32, output_channels: usize) -> Option<Box<[u8]>> {
+    let index_of = |rate| RATES.iter().position(|known| *known == rate).map(|index| index as u32);
+    let (core_index, output_index) = (index_of(core.rate)?, index_of(output_rate)?);
+    core.channels()?;
+    let wrapper = if (core.layout, output_channels) == (1, 2) { 29 } else { 5 };
+    let mut bits = BitWriter::default();
+    for (value, width) in [(wrapper, 5), (core_index, 4), (core.layout, 4), (output_index, 4)] {
+        bits.write(value, width);
+    }
+    bits.write(Config::LOW_COMPLEXITY, 5);
+    bits.write(0, 3);
+    Some(bits.bytes())
+}
+
 /// The AudioSpecificConfig that the first ADTS frame of a file stands for. `None` if there is no such frame.
 ///
 /// Symphonia's demuxer passes on neither the profile nor layouts that it does not know. Leaves the stream's
 /// position anywhere.
-pub(crate) fn of_adts(media: &mut (impl Read + Seek)) -> Option<[u8; 2]> {
+pub(crate) fn of_adts(media: &mut (impl Read + Seek)) -> Option<Box<[u8]>> {
     media.rewind().ok()?;
     let mut tag = [0; 10];
     let mut start = 0;
@@ -113,9 +129,78 @@ pub(crate) fn of_adts(media: &mut (impl Read + Seek)) -> Option<[u8; 2]> {
         if len < frame.len() || bytes.len() >= at + len + frame.len() && header(at + len).is_none() {
             return None;
         }
-        let object = (frame[2] >> 6) + 1;
-        Some(pack(object, frame[2] >> 2 & 15, (frame[2] & 1) << 2 | frame[3] >> 6))
+        let config = pack((frame[2] >> 6) + 1, frame[2] >> 2 & 15, (frame[2] & 1) << 2 | frame[3] >> 6);
+        if config[1] >> 3 & 15 > 0 {
+            return Some(Box::from(config));
+        }
+        // A checksum of two bytes may follow the header.
+        let payload = bytes.get(at + if frame[1] & 1 == 0 { 9 } else { 7 }..at + len)?;
+        Some(with_program(config, payload).unwrap_or(Box::from(config)))
     })
+}
+
+/// Appends the program config element (section 4.4.1.1) that `block` starts with, which says what the
+/// channels are. ADTS has it in its first block, MP4 in the AudioSpecificConfig.
+fn with_program(config: [u8; 2], block: &[u8]) -> Option<Box<[u8]>> {
+    let (mut from, mut to) = (BitReaderLtr::new(block), BitWriter::default());
+    to.write(u32::from(u16::from_be_bytes(config)), 16);
+    if from.read_bits_leq32(3).ok()? != 5 {
+        return None;
+    }
+    let mut copy = |width: u32, to: &mut BitWriter| {
+        let value = from.read_bits_leq32(width).ok()?;
+        to.write(value, width);
+        Some(value)
+    };
+    // Tag, object type, rate.
+    copy(4 + 2 + 4, &mut to)?;
+    let mut bits_of_elements = 0;
+    // Front, side and back elements, low-frequency and data elements, coupling elements.
+    for (width, each) in [(4, 5), (4, 5), (4, 5), (2, 4), (3, 4), (4, 5)] {
+        bits_of_elements += copy(width, &mut to)? * each;
+    }
+    // Mixdowns.
+    for width in [4, 4, 3] {
+        if copy(1, &mut to)? == 1 {
+            copy(width, &mut to)?;
+        }
+    }
+    for _ in 0..bits_of_elements {
+        copy(1, &mut to)?;
+    }
+    // The comment is aligned to bytes; here there is none.
+    to.align();
+    to.write(0, 8);
+    Some(to.bytes())
+}
+
+/// Writes bits, the most significant first.
+#[derive(Default)]
+struct BitWriter {
+    bytes: Vec<u8>,
+    len: u32,
+}
+
+impl BitWriter {
+    fn write(&mut self, value: u32, width: u32) {
+        for bit in (0..width).rev() {
+            if self.len.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> bit & 1) as u8) << (7 - self.len % 8);
+            }
+            self.len += 1;
+        }
+    }
+
+    fn align(&mut self) {
+        self.len = self.len.next_multiple_of(8);
+    }
+
+    fn bytes(self) -> Box<[u8]> {
+        self.bytes.into_boxed_slice()
+    }
 }
 
 /// Sync word and layer 0 (section 1.A.2.2), and a sample rate that exists.
@@ -160,6 +245,17 @@ mod tests {
         assert_eq!(Config::parse(&[0x2b, 0x92, 0x08]).unwrap(), of(2, 22_050, 2), "HE-AAC");
         assert_eq!(Config::parse(&[0x10, 0x30]).unwrap(), of(2, 96_000, 6), "5.1 at 96 kHz");
         assert_eq!(Config::parse(&low_complexity(48_000, 8).unwrap()).unwrap(), of(2, 48_000, 7), "7.1");
+    }
+
+    #[test]
+    fn implicit_signalling_can_be_made_explicit() {
+        let core = Config { object: 2, rate: 22_050, layout: 2 };
+        // The bytes that encoders write for HE-AAC at 44,100 Hz.
+        assert_eq!(*high_efficiency(core, 44_100, 2).unwrap(), [0x2b, 0x92, 0x08, 0x00]);
+        let mono = Config { layout: 1, ..core };
+        let two = high_efficiency(mono, 44_100, 2).unwrap();
+        assert_eq!((two[0] >> 3, Config::parse(&two).unwrap()), (29, mono));
+        assert_eq!(high_efficiency(Config { layout: 0, ..core }, 44_100, 2), None);
     }
 
     #[test]

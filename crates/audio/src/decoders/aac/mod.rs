@@ -18,6 +18,9 @@
 //! signalling"). So `syom` decodes the first packet of every stream; symphonia takes over if that packet
 //! turned out to be plain.
 //!
+//! A packet that cannot be decoded is an error of its own, and both decoders start afresh after it: the first
+//! block then lacks what would have overlapped it.
+//!
 //! `syom` was chosen over the other crates in the registry: `oxideav-aac` 0.1 takes a thousand times as long
 //! and fails on the block switching of ffmpeg's encoder; `rusty_aac` is as right and as fast, but its channel
 //! layouts follow FFmpeg's source function by function, so its licence is in doubt.
@@ -112,8 +115,31 @@ impl AacAdapter {
         };
         if let Choice::Open = self.choice {
             self.choice = self.choose(is_replicated, packet);
+            if is_replicated {
+                self.make_explicit(packet.data);
+            }
         }
         Ok(())
+    }
+
+    /// Tells `syom` in the header what the first packet showed. Else it would take a later packet that lost
+    /// its high band for one of half the rate.
+    fn make_explicit(&mut self, packet: &[u8]) {
+        let (rate, channels) = (self.buf.spec().rate(), self.buf.spec().channels().count());
+        let explicit = config::high_efficiency(self.config, rate, channels);
+        let is_core_only =
+            |asc: &[u8]| Config::LOW_COMPLEXITY == u32::from(asc.first().map_or(0, |b| b >> 3));
+        if let (Some(explicit), Some(asc)) = (explicit, &self.params.extra_data)
+            && is_core_only(asc)
+        {
+            let implicit = self.params.extra_data.replace(explicit);
+            self.restart_syom();
+            if self.decode_with_syom(packet).is_none() {
+                self.params.extra_data = implicit;
+                self.restart_syom();
+                self.decode_with_syom(packet);
+            }
+        }
     }
 
     /// Symphonia, if the first packet turned out to be plain; it decodes that packet too.

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! bytes --reader--> mono blocks --resample--> mono blocks at one rate --window--> FeatureWindow
-//!         (source, decoders, edits, trim, mix)                                           (front_end)
+//!         (source, decoders, edits, itunes, trim, mix)                                           (front_end)
 //! ```
 //!
 //! Everything streams: a file of any length is decoded, resampled and featurised with a fixed amount
@@ -40,6 +40,7 @@ mod edits;
 mod error;
 mod front_end;
 mod guard;
+mod itunes;
 mod limits;
 mod mix;
 mod reader;

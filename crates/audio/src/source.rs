@@ -13,6 +13,7 @@ use symphonia::core::units::{TimeBase, Timestamp};
 use crate::decoders::{CODECS, aac, opus};
 use crate::edits;
 use crate::error::AudioError;
+use crate::itunes;
 use crate::limits::Limits;
 use crate::sniff::{HEAD_LEN, describe, foreign_kind};
 use crate::trim::{Ticks, Trim, Trimmer};
@@ -94,7 +95,7 @@ impl Source {
         if let Some(received) = foreign_kind(&head[..read]) {
             return Err(unsupported(file, READABLE, received));
         }
-        let format = symphonia::default::get_probe()
+        let mut format = symphonia::default::get_probe()
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|error| match error {
                 Error::Unsupported(why) if why.starts_with("core (probe)") => {
@@ -106,8 +107,9 @@ impl Source {
                 error => from_symphonia(file, error),
             })?;
         let (track_id, decoder) = Self::decoder_for(file, format.as_ref(), adts, limits)?;
-        let (track, params) = choose_track(file, format.as_ref())?;
         let trim = edits.iter().find(|(id, _)| *id == track_id).map(|(_, trim)| *trim);
+        let trim = trim.or_else(|| itunes::trim(format.as_mut(), track_id));
+        let (track, params) = choose_track(file, format.as_ref())?;
         let trim = trim.or_else(|| packet_table_trim(format.as_ref(), track, params));
         let pre_skip = opus::pre_skip(params);
         let declared =

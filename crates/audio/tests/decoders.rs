@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use earmark_audio::{AudioInfo, AudioReader, Limits};
+use earmark_audio::{AudioError, AudioInfo, AudioReader, Limits};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/audio").join(name)
@@ -224,5 +224,25 @@ fn damaged_aac_is_an_error_or_a_shorter_sound_never_a_panic() {
                 while let Ok(true) = reader.read_block(&mut block) {}
             }
         }
+    }
+}
+
+#[test]
+fn kinds_of_aac_that_cannot_be_decoded_are_refused_by_name() {
+    let whole = std::fs::read(fixture("aac_3ch.m4a")).unwrap();
+    // The AudioSpecificConfig: descriptor 5, five bytes long.
+    let marker = [5, 0x80, 0x80, 0x80, 5];
+    let at = whole.windows(marker.len()).position(|bytes| bytes == marker).unwrap() + marker.len();
+    for (config, name) in [
+        ([0xf8, 0xe6, 0x20, 0, 0], "AAC-ELD"),
+        ([0xf9, 0x46, 0x40, 0, 0], "xHE-AAC"),
+        ([0x8a, 0x10, 0, 0, 0], "ER AAC"),
+        ([0x32, 0x10, 0, 0, 0], "AAC Scalable"),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[at..at + config.len()].copy_from_slice(&config);
+        let error = AudioReader::from_bytes(name, bytes, &Limits::default()).err().unwrap();
+        assert!(matches!(error, AudioError::Unsupported { .. }), "{name}: {error:?}");
+        assert!(error.to_string().contains(name), "{error}");
     }
 }

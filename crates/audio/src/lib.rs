@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! bytes --reader--> mono blocks --resample--> mono blocks at one rate --window--> FeatureWindow
-//!         (source, opus, edits, trim, mix)                                           (front_end)
+//!  (container, source, decoders, timeline, trim, mix)                                         (front_end)
 //! ```
 //!
 //! Everything streams: a file of any length is decoded, resampled and featurised with a fixed amount
@@ -36,14 +36,15 @@
 //! - **Aligned.** Encoder delay, padding and the resampler's delay are removed: time 0 is time 0.
 
 mod container;
+mod decoders;
 mod error;
 mod ffmpeg;
 mod formats;
 mod front_end;
 mod guard;
+mod itunes;
 mod limits;
 mod mix;
-mod opus;
 mod reader;
 mod remarks;
 mod resample;

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::LazyLock;
 
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
@@ -16,18 +14,12 @@ use symphonia::core::units::{TimeBase, Timestamp};
 use crate::container::pcm::{Gain, Pcm, PcmReader};
 use crate::container::view::{Part, View};
 use crate::container::{self, Found, Gap, Link, Stream, TrackFacts};
+use crate::decoders::{CODECS, opus};
 use crate::error::AudioError;
+use crate::itunes;
 use crate::limits::Limits;
-use crate::opus::{self, OpusAdapter};
 use crate::sniff::{HEAD_LEN, describe, foreign_kind};
 use crate::trim::{Cut, Ticks};
-
-static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
-    let mut registry = CodecRegistry::new();
-    symphonia::default::register_enabled_codecs(&mut registry);
-    registry.register_audio_decoder::<OpusAdapter>();
-    registry
-});
 
 /// Opens the file, from its start.
 pub(crate) type Open<'a> = &'a dyn Fn() -> io::Result<Box<dyn MediaSource>>;
@@ -87,9 +79,10 @@ impl Source {
         let whole = Clock::Count(VecDeque::new());
         match found {
             Found::Pcm(pcm) => Self::pcm(file, media()?, media()?, pcm, limits),
-            Found::Stream(Stream { parts, gaps, cut, length }) => {
+            Found::Stream(Stream { parts, gaps, cut, length, facts }) => {
                 let view = Box::new(View::stream(media()?, parts));
-                let mut source = Self::demux(file, view, Vec::new(), Clock::Count(gaps.into()), limits)?;
+                let facts = facts.into_iter().collect();
+                let mut source = Self::demux(file, view, facts, Clock::Count(gaps.into()), limits)?;
                 source.declared = Declared {
                     duration_s: Some(length.seconds()),
                     frames: Some(length.count),
@@ -215,24 +208,27 @@ impl Source {
 
     fn with_decoder(
         file: &str,
-        format: Box<dyn FormatReader>,
+        mut format: Box<dyn FormatReader>,
         facts: Vec<TrackFacts>,
         clock: Clock,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let Chosen { track_id, decoder, passed_over } = choose(file, format.as_ref(), &facts, limits)?;
+        let tagged = itunes::cut(format.as_mut(), track_id);
         let track = format.tracks().iter().find(|track| track.id == track_id);
         let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
         let (Some(track), Some(params)) = (track, params) else {
             return Err(no_tracks(file, format.as_ref()));
         };
-        let rate = params.sample_rate.unwrap_or(0);
+        let rate = params.sample_rate.filter(|rate| *rate > 0).or(decoder.codec_params().sample_rate);
+        let rate = rate.unwrap_or(0);
         let cuts = facts.iter().find(|facts| facts.id == track_id).map(|facts| facts.cuts.clone());
         let cuts = cuts.filter(|cuts| !cuts.is_empty());
+        let cuts = cuts.or_else(|| tagged.map(|cut| vec![cut]));
         let cuts = cuts.or_else(|| packet_table(format.as_ref(), track, params).map(|cut| vec![cut]));
         let cuts = cuts.unwrap_or_default();
         let pre_skip = opus::pre_skip(params);
-        let declared = declare(format.as_ref(), track, params, pre_skip);
+        let declared = declare(format.as_ref(), track, rate, pre_skip);
         let declared = with_cuts(declared, &cuts, rate, pre_skip);
         let format_name = match format.format_info().short_name {
             "isomp4" => "mp4",
@@ -333,6 +329,11 @@ fn choose(
         if let Some((codec, extra)) = facts.and_then(|facts| facts.params.clone()) {
             params.for_codec(codec).with_extra_data(extra);
         }
+        if params.sample_rate == Some(0) && params.extra_data.is_some() {
+            // MP4 has 16 bits for the rate, and writers leave 0 for 88,200 and 96,000 Hz. The codec's own
+            // header tells it.
+            params.sample_rate = None;
+        }
         match make_decoder(file, &params, facts, limits) {
             Ok(decoder) => {
                 let passed_over = refused.map(|(_, codec)| codec);
@@ -363,6 +364,8 @@ fn make_decoder(
     }
     let decoder =
         CODECS.make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| match error {
+            // Our adapters name the codec; symphonia says what it lacks.
+            Error::Unsupported(what) if !what.contains(": ") => no_decoder(file, what),
             Error::Unsupported(what) => no_decoder(file, format!("{} ({what})", codec_name(params, facts))),
             error => from_symphonia(file, error),
         })?;
@@ -427,15 +430,10 @@ fn packet_table(format: &dyn FormatReader, track: &Track, params: &AudioCodecPar
     has_table.then_some(Cut { keep, ..Cut::from_sample(0, rate) })
 }
 
-fn declare(
-    format: &dyn FormatReader,
-    track: &Track,
-    params: &AudioCodecParameters,
-    pre_skip: u64,
-) -> Declared {
-    let Some(rate) = params.sample_rate.filter(|rate| *rate > 0) else {
+fn declare(format: &dyn FormatReader, track: &Track, rate: u32, pre_skip: u64) -> Declared {
+    if rate == 0 {
         return Declared::default();
-    };
+    }
     let Some(frames) = track.num_frames else {
         let media = format.media_info();
         let ticks = track.time_base.zip(track.duration).or(media.time_base.zip(media.duration));

@@ -80,6 +80,8 @@ pub(crate) struct Stream {
     pub(crate) cut: Cut,
     /// After that.
     pub(crate) length: Ticks,
+    /// What the frames' headers say about the codec.
+    pub(crate) facts: Option<TrackFacts>,
 }
 
 /// What is known of a track.

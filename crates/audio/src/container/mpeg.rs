@@ -150,6 +150,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
         gaps: walk.gaps,
         cut: Cut { silence: Ticks::ZERO, start: ticks(delay), keep: keep.map(ticks) },
         length: ticks(keep.unwrap_or(all.saturating_sub(delay))),
+        facts: None,
     }))
 }
 

@@ -108,12 +108,20 @@ fn a_bad_file_whose_name_is_not_utf8_is_remembered() {
     sandbox.add_tone("sounds/a.wav", 1);
     let bad = sandbox.path("sounds").join(OsStr::from_bytes(b"b\xe4d.wav"));
     fs::write(&bad, "no sound").unwrap();
+    // So large that it is not read at once.
+    let large = fs::File::create(sandbox.path("sounds").join(OsStr::from_bytes(b"l\xe4rge.wav"))).unwrap();
+    large.set_len(40 << 20).unwrap();
     let run = sandbox.run(["index", "sounds"]);
     assert_eq!(run.code, Some(3), "{run:#?}");
-    assert!(run.stderr.contains(r"failed: sounds/b\xe4d.wav: "), "{run:#?}");
+    for name in [r"b\xe4d.wav", r"l\xe4rge.wav"] {
+        assert!(run.stderr.contains(&format!("failed: sounds/{name}: ")), "{run:#?}");
+        assert_eq!(run.stderr.matches("wav: ").count(), 2, "a path is said twice: {run:#?}");
+    }
     assert_eq!(sandbox.run(["index", "sounds"]).code, Some(0));
     let failed = sandbox.json(["list", "--failed", "--json"]);
-    assert!(failed[0]["path"].as_str().unwrap().ends_with(r"b\xe4d.wav"), "{failed}");
+    for (failure, name) in failed.as_array().unwrap().iter().zip([r"b\xe4d.wav", r"l\xe4rge.wav"]) {
+        assert!(failure["path"].as_str().unwrap().ends_with(name), "{failed}");
+    }
 }
 
 #[test]

@@ -35,8 +35,7 @@ pub enum Prune {
 }
 
 /// Why a careful prune removed nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{root}: {reason}, and {gone} of its {clips} clips would be removed; nothing was removed")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PruneRefused {
     /// The path that was given, absolute, in its stored form.
     pub root: String,
@@ -62,14 +61,20 @@ pub enum Suspicion {
     Many,
 }
 
-impl fmt::Display for Suspicion {
+impl std::error::Error for PruneRefused {}
+
+impl fmt::Display for PruneRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => write!(f, "it is not there (is a drive not mounted?)"),
-            Self::Empty(folder) => write!(f, "{folder} is empty (is a drive not mounted?)"),
-            Self::Dangling(link) => write!(f, "the link {link} leads nowhere (is a drive not mounted?)"),
-            Self::Many => write!(f, "the files of more than a quarter of its clips are gone"),
+        let Self { root, reason, gone, clips } = self;
+        write!(f, "{root}: ")?;
+        match reason {
+            Suspicion::Missing => write!(f, "it is not there (is a drive not mounted?)")?,
+            Suspicion::Empty(folder) if folder == root => write!(f, "it is empty (is a drive not mounted?)")?,
+            Suspicion::Empty(folder) => write!(f, "{folder} is empty (is a drive not mounted?)")?,
+            Suspicion::Dangling(link) => write!(f, "{link} leads nowhere (is a drive not mounted?)")?,
+            Suspicion::Many => write!(f, "more than a quarter of its clips have no file")?,
         }
+        write!(f, "; nothing was removed, since {gone} of its {clips} clips would go")
     }
 }
 

@@ -117,7 +117,9 @@ impl<'a> Writer<'a> {
     }
 
     fn failed(&mut self, job: &Job, error: &EngineError) -> Result<(), EngineError> {
-        let (kind, reason) = (error.kind().to_owned(), error.to_string());
+        // Whoever opened the file may have named it as well as it could.
+        let shown = file_path(&job.path).display().to_string();
+        let (kind, reason) = (error.kind().to_owned(), error.to_string().replacen(&shown, &job.path, 1));
         self.done(job, Some(&reason));
         self.report.failed.push(FailedFile {
             path: job.path.clone(),

@@ -109,9 +109,9 @@ pub(crate) enum Command {
 /// their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be read are
 /// listed at the end and not tried again until they change.
 ///
-/// A file `.earmarkignore` in a folder says what to leave out, in the syntax of .gitignore. Clips that are excluded
-/// now, by such a file or by --exclude, leave the index. Removed clips get their tags back when their sound is indexed
-/// again within a year.
+/// A file `.earmarkignore` in a folder says what to leave out, in the syntax of .gitignore. Clips that are
+/// excluded now, by such a file or by --exclude, leave the index. Removed clips get their tags back when
+/// their sound is indexed again within a year.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Names that are not UTF-8 are shown with \\xNN for each byte that is not, and may be typed so.")]
@@ -119,9 +119,9 @@ pub(crate) struct IndexArgs {
     /// Sound files and folders
     #[arg(required = true, value_name = "PATH", value_parser = sound_path())]
     pub(crate) paths: Vec<PathBuf>,
-    /// Remove clips whose files are gone from under these paths. Where a path or a folder of clips is gone or empty, as
-    /// when a drive is not mounted, or more than a quarter of a path's clips would go, nothing is removed, unless it
-    /// is --prune=all
+    /// Remove clips whose files are gone from under these paths. Where a path is gone or a folder
+    /// of clips is empty, as when a drive is not mounted, or more than a quarter of a path's clips would go,
+    /// nothing is removed, unless it is --prune=all
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
         default_missing_value = "careful")]
     pub(crate) prune: Option<PruneHow>,
@@ -582,8 +582,8 @@ pub(crate) struct ListFormatArgs {
 
 /// Take clips out of the index (never touches the files)
 ///
-/// Out of all its spaces, unless --model names one. Their tags are kept for a year: a clip whose sound is indexed again
-/// has them again.
+/// Out of all its spaces, unless --model names one. Their tags are kept for a year: a clip whose sound is
+/// indexed again has them again.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RemoveArgs {
     /// Files, or folders with all that is in them

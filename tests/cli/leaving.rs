@@ -141,7 +141,8 @@ fn a_dry_run_lists_what_would_be_done_and_does_nothing() {
     let run = sandbox.run(["index", "sounds", "--prune", "--dry-run", "--tag", "x"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let expected = "add       sounds/new.wav\nupdate    sounds/1.wav\ncopy      sounds/three.wav\n\
-                    tag       sounds/3.wav\ntag       sounds/5.wav\nprune     sounds/0.wav\nexclude   sounds/4.wav\n\
+                    tag       sounds/3.wav\ntag       sounds/5.wav\nprune     sounds/0.wav\n\
+                    exclude   sounds/4.wav\n\
                     move      sounds/2.wav -> sounds/two.wav\n";
     assert_eq!(run.stdout, expected);
     assert!(run.stderr.contains("1 added") && run.stderr.contains("nothing was done"), "{run:#?}");

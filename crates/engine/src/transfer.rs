@@ -139,8 +139,8 @@ fn at(path: &Path) -> impl Fn(std::io::Error) -> EngineError {
     move |e| EngineError::io(&path, &e)
 }
 
-/// Writes the clips that `filter` admits into the folder `dir`, which must be new or empty. A failure leaves it as it
-/// was.
+/// Writes the clips that `filter` admits into the folder `dir`, which must be new or empty. A failure leaves
+/// it as it was.
 ///
 /// # Errors
 /// [`EngineError::Path`] for a folder that is not empty or cannot be written, [`EngineError::Index`].

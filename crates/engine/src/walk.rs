@@ -71,8 +71,8 @@ fn without_parents(path: &Path) -> PathBuf {
     })
 }
 
-/// The path that a user typed. The stored form of a path, as JSON shows it, is read where nothing has that name as
-/// it is typed.
+/// The path that a user typed. The stored form of a path, as JSON shows it, is read where nothing has that
+/// name as it is typed.
 #[must_use]
 pub fn typed_path(path: &Path) -> PathBuf {
     let unescaped = path.to_str().map(file_path).filter(|unescaped| unescaped != path);
@@ -89,8 +89,8 @@ pub struct Walked {
     pub roots: Vec<PathBuf>,
     /// Sound files by absolute path, in a fixed order, each file once however many links lead to it.
     pub files: Vec<PathBuf>,
-    /// Further paths that lead to one of `files`; absolute, in a fixed order. Files in a folder that was reached
-    /// again are among them with [`WalkOptions::every_name`] only.
+    /// Further paths that lead to one of `files`; absolute, in a fixed order. Files in a folder that was
+    /// reached again are among them with [`WalkOptions::every_name`] only.
     pub again: Vec<PathBuf>,
     /// Files passed over for their extension.
     pub other_files: usize,
@@ -117,7 +117,8 @@ impl Walked {
 /// without links where it has one under `paths`.
 ///
 /// # Errors
-/// [`EngineError::Path`] for a path that does not exist, [`EngineError::Setting`] for a glob that does not parse.
+/// [`EngineError::Path`] for a path that does not exist, [`EngineError::Setting`] for a glob that does not
+/// parse.
 pub fn walk(paths: &[PathBuf], options: &WalkOptions) -> Result<Walked, EngineError> {
     Walker::new(options, Rules::Honoured)?.walk(paths)
 }
@@ -149,7 +150,8 @@ enum Rules {
 /// What is one folder, whatever it is called.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FolderId(
-    /// Device, inode and the time of the last change: file systems that make up their inodes may use one twice.
+    /// Device, inode and the time of the last change: file systems that make up their inodes may use one
+    /// twice.
     #[cfg(unix)]
     (u64, u64, i64, i64),
     #[cfg(not(unix))] PathBuf,
@@ -343,8 +345,8 @@ fn lock(on_the_way: &Mutex<OnTheWay>) -> MutexGuard<'_, OnTheWay> {
     on_the_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Decides whether a walk error is reported. A link that leads back up is not, since all it leads to is walked
-/// anyway, nor is a dangling one that is not named like a sound.
+/// Decides whether a walk error is reported. A link that leads back up is not, since all it leads to is
+/// walked anyway, nor is a dangling one that is not named like a sound.
 fn walk_error(error: &ignore::Error, folder: &Path) -> Option<(PathBuf, String)> {
     if matches!(innermost(error), ignore::Error::Loop { .. }) {
         return None;

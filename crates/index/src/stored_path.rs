@@ -5,9 +5,9 @@
 //! - a byte that is no part of valid UTF-8 becomes `\xNN`, its two lower-case hexadecimal digits;
 //! - a backslash becomes `\x5c` where what follows it in the name would make it look like such an escape.
 //!
-//! So almost every path is stored as it is, every stored path is valid UTF-8, and two paths never have the same
-//! stored form. An escape never stands for a `/` in a path that was stored, so the components of both forms
-//! correspond. On other systems the stored form is the path itself.
+//! So almost every path is stored as it is, every stored path is valid UTF-8, and two paths never have the
+//! same stored form. An escape never stands for a `/` in a path that was stored, so the components of both
+//! forms correspond. On other systems the stored form is the path itself.
 //!
 //! ```
 //! # #[cfg(unix)] {
@@ -38,8 +38,8 @@ pub fn stored_path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The path whose stored form is `stored`. Text that is no stored form gives a path all the same: an escape is
-/// read where there is one, and everything else is taken as it is.
+/// The path whose stored form is `stored`. Text that is no stored form gives a path all the same: an escape
+/// is read where there is one, and everything else is taken as it is.
 #[must_use]
 pub fn file_path(stored: &str) -> PathBuf {
     #[cfg(unix)]
@@ -137,12 +137,15 @@ mod tests {
         }
     }
 
+    /// Bytes of which many are those of escapes.
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![Just(b'\\'), Just(b'x'), Just(b'5'), Just(b'c'), any::<u8>()];
+        proptest::collection::vec(byte, 0..24)
+    }
+
     proptest! {
         #[test]
-        fn every_path_comes_back_and_no_two_are_stored_alike(
-            a in proptest::collection::vec(prop_oneof![Just(b'\\'), Just(b'x'), Just(b'5'), Just(b'c'), any::<u8>()], 0..24),
-            b in proptest::collection::vec(prop_oneof![Just(b'\\'), Just(b'x'), Just(b'5'), Just(b'c'), any::<u8>()], 0..24),
-        ) {
+        fn every_path_comes_back_and_no_two_are_stored_alike(a in name(), b in name()) {
             prop_assert_eq!(unescape(escape(&a).as_bytes()), a.clone());
             prop_assert_eq!(escape(&a) == escape(&b), a == b);
         }

@@ -92,7 +92,8 @@ impl Roots {
         self.0.iter().any(|root| real.starts_with(&root.path))
     }
 
-    /// The file of a clip, by its stored path, if it may be read: below a root, or, where there are no roots, wherever the index says.
+    /// The file of a clip, by its stored path, if it may be read: below a root, or, where there are no roots,
+    /// wherever the index says.
     pub(crate) fn clip_file(&self, path: &str) -> ApiResult<PathBuf> {
         let real = std::fs::canonicalize(file_path(path))
             .map_err(|_| ApiError::new(Kind::NotFound, "the clip's file is gone or cannot be read"))?;

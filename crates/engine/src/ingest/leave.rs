@@ -1,7 +1,7 @@
 //! What leaves the index: clips whose files are gone, and those that are excluded now.
 //!
-//! A file that is not there may be on a drive that is not mounted. So a careful prune refuses where that is likely,
-//! and then nothing leaves at all.
+//! A file that is not there may be on a drive that is not mounted. So a careful prune refuses where that is
+//! likely, and then nothing leaves at all.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -225,8 +225,8 @@ impl Root {
     }
 }
 
-/// What is suspicious about the first thing on the way up from `folder` that is there. A drive that is not mounted
-/// leaves an empty folder, or a link to nothing.
+/// What is suspicious about the first thing on the way up from `folder` that is there. A drive that is not
+/// mounted leaves an empty folder, or a link to nothing.
 fn suspicion(folder: &Path) -> Option<Suspicion> {
     let there = folder.ancestors().find(|path| fs::symlink_metadata(path).is_ok())?;
     match fs::metadata(there) {

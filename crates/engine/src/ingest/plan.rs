@@ -80,8 +80,8 @@ impl Places {
         Self(places)
     }
 
-    /// The path under which the file at `path` is known, if that is another one: its folder has several names,
-    /// through links or mounts, or it is a link itself.
+    /// The path under which the file at `path` is known, if that is another one: its folder has several
+    /// names, through links or mounts, or it is a link itself.
     fn other_name(&self, path: &Path) -> Option<&String> {
         let real = fs::symlink_metadata(path)
             .is_ok_and(|file| file.is_symlink())
@@ -131,8 +131,8 @@ pub(super) struct Plan {
     pub(super) met: HashSet<String>,
 }
 
-/// Decides what needs a look; the rest goes straight into the report. A file that is known under another name keeps
-/// that name.
+/// Decides what needs a look; the rest goes straight into the report. A file that is known under another name
+/// keeps that name.
 pub(super) fn plan(
     walked: &Walked,
     known: &Known,

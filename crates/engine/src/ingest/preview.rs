@@ -50,8 +50,8 @@ pub struct Moved {
     pub to: String,
 }
 
-/// Says what [`super::ingest`] would do with an index, or without one. Nothing is decoded, and only files that may
-/// be those of known clips are read.
+/// Says what [`super::ingest`] would do with an index, or without one. Nothing is decoded, and only files
+/// that may be those of known clips are read.
 ///
 /// # Errors
 /// [`EngineError::Index`], [`EngineError::Path`]. A file that cannot be read is in the preview, not an error.

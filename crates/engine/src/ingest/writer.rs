@@ -16,7 +16,8 @@ const BATCH_CHANGES: usize = 64;
 const BATCH_SEGMENTS: usize = 4096;
 const BATCH_AGE: Duration = Duration::from_secs(2);
 
-/// Whether nothing has this path. A file that cannot be looked at, on a share that is not mounted say, is not gone.
+/// Whether nothing has this path. A file that cannot be looked at, on a share that is not mounted say, is not
+/// gone.
 pub(super) fn is_gone(stored: &str) -> bool {
     matches!(file_path(stored).try_exists(), Ok(false))
 }

@@ -1,9 +1,10 @@
 //! Tags of removed clips, kept for when their sound is found again.
 //!
-//! Tags are people's work, and a clip may be removed by mistake: a drive was not mounted, a glob matched too much.
-//! So the batch that removes a clip with tags also writes what it was tagged with, under its content; and a new clip
-//! with that content takes the tags back, if it can those of the clip that was at its path. At most [`MOST`] are kept,
-//! the latest, and each for [`KEPT_S`]. They are in the store only: no reader needs them.
+//! Tags are people's work, and a clip may be removed by mistake: a drive was not mounted, a glob matched too
+//! much. So the batch that removes a clip with tags also writes what it was tagged with, under its content;
+//! and a new clip with that content takes the tags back, if it can those of the clip that was at its path. At
+//! most [`MOST`] are kept, the latest, and each for [`KEPT_S`]. They are in the store only: no reader needs
+//! them.
 
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Takes back the tags that are kept for a content: those of the clip that was at `path`, else of the last one.
+    /// Takes back the tags that are kept for a content: those of the clip that was at `path`, else of the
+    /// last one.
     pub(super) fn take_tags(&mut self, hash: &[u8; 32], path: &str) -> Result<Vec<String>> {
         let mut found: Option<(u64, KeptTags)> = None;
         let oldest = oldest_unix_s();

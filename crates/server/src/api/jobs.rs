@@ -29,9 +29,9 @@ const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 pub(crate) struct JobBody {
     /// A root's name, a path below one (`NAME/folder`), or an absolute path below one.
     root: String,
-    /// Remove clips whose files are gone. `true` and `careful` remove nothing, and the job fails, where a folder of
-    /// clips is gone or empty, as when a drive is not mounted, or more than a quarter of the root's clips would
-    /// go. `all` removes them all the same.
+    /// Remove clips whose files are gone. `true` and `careful` remove nothing, and the job fails, where the
+    /// root is gone or a folder of clips is empty, as when a drive is not mounted, or more than a quarter of
+    /// the root's clips would go. `all` removes them all the same.
     #[serde(default)]
     prune: PruneBody,
     /// Listen to everything again, changed or not.

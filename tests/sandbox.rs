@@ -88,6 +88,25 @@ impl Sandbox {
         self.write(&format!("sounds/{file}"), std::fs::read(sample(name)).unwrap())
     }
 
+    /// Writes one second of sound, another for each number.
+    pub(crate) fn add_tone(&self, name: &str, number: usize) -> PathBuf {
+        const RATE: u32 = 8000;
+        let mut bytes = Vec::new();
+        let size = 2 * RATE;
+        bytes.extend(b"RIFF");
+        bytes.extend((36 + size).to_le_bytes());
+        bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+        bytes.extend(RATE.to_le_bytes());
+        bytes.extend((2 * RATE).to_le_bytes());
+        bytes.extend(b"\x02\0\x10\0data");
+        bytes.extend(size.to_le_bytes());
+        let step = (200 + 37 * number) as f64 * std::f64::consts::TAU / f64::from(RATE);
+        for i in 0..RATE {
+            bytes.extend((((f64::from(i) * step).sin() * 8000.0).round() as i16).to_le_bytes());
+        }
+        self.write(name, bytes)
+    }
+
     /// A model of the user's own in the folder `folder`: `mini` under the id `id`, with its manifest otherwise edited.
     pub(crate) fn add_model(&self, folder: &str, id: &str, edit: impl FnOnce(String) -> String) {
         let own = self.path("config/earmark/models").join(folder);

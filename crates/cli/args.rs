@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use earmark_engine::ingest::Prune;
 use earmark_eval::datasets::{GroupBy, Layout, Task};
 use earmark_eval::run::folds::FoldChoice;
 use earmark_index::OpenOptions;
@@ -11,7 +12,7 @@ use earmark_index::OpenOptions;
 use crate::args_fit::{AdaptArgs, FitArgs, LabelsArgs};
 use crate::units::{
     parse_count, parse_folds, parse_format, parse_limit, parse_probability, parse_root, parse_score,
-    parse_seconds, parse_since, parse_tag, parse_wait, parse_weight,
+    parse_seconds, parse_since, parse_tag, parse_wait, parse_weight, sound_path,
 };
 
 /// Find and label sounds by describing them.
@@ -112,16 +113,27 @@ pub(crate) enum Command {
 ///
 /// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised by
 /// their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be read are
-/// listed at the end and not tried again until they change. A file `.earmarkignore` in a folder says what to leave out, in
-/// the syntax of .gitignore.
+/// listed at the end and not tried again until they change.
+///
+/// A file `.earmarkignore` in a folder says what to leave out, in the syntax of .gitignore. Clips that are
+/// excluded now, by such a file or by --exclude, leave the index. Removed clips get their tags back when
+/// their sound is indexed again within a year.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Names that are not UTF-8 are shown with \\xNN for each byte that is not, and may be typed so.")]
 pub(crate) struct IndexArgs {
     /// Sound files and folders
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required = true, value_name = "PATH", value_parser = sound_path())]
     pub(crate) paths: Vec<PathBuf>,
-    /// Remove clips whose files are gone from under these paths, which may be gone themselves
+    /// Remove clips whose files are gone from under these paths. Where a path is gone or a folder
+    /// of clips is empty, as when a drive is not mounted, or more than a quarter of a path's clips would go,
+    /// nothing is removed, unless it is --prune=all
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
+        default_missing_value = "careful")]
+    pub(crate) prune: Option<PruneHow>,
+    /// Only list what would be added, changed or removed
     #[arg(long)]
-    pub(crate) prune: bool,
+    pub(crate) dry_run: bool,
     /// Listen to everything again, changed or not
     #[arg(long)]
     pub(crate) force: bool,
@@ -147,6 +159,26 @@ pub(crate) struct IndexArgs {
     pub(crate) wait: WaitArgs,
 }
 
+/// How to prune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PruneHow {
+    /// Refuse where files may only be out of reach
+    Careful,
+    /// Remove all clips whose files are gone
+    All,
+}
+
+impl IndexArgs {
+    /// What becomes of clips whose files are gone.
+    pub(crate) fn prune(&self) -> Prune {
+        match self.prune {
+            None => Prune::Never,
+            Some(PruneHow::Careful) => Prune::Careful,
+            Some(PruneHow::All) => Prune::All,
+        }
+    }
+}
+
 /// Find sounds by words, by example, or both
 ///
 /// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
@@ -161,7 +193,7 @@ pub(crate) struct SearchArgs {
     #[arg(value_name = "WORDS")]
     pub(crate) words: Vec<String>,
     /// Find sounds like this file (may be repeated)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = sound_path())]
     pub(crate) like: Vec<PathBuf>,
     /// Use the examples from here, as in 12s or 1:30
     #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
@@ -316,7 +348,8 @@ Examples:
   curl -s https://example.org/clip.ogg | earmark classify - --labels \"rain, applause\" --multi")]
 pub(crate) struct ClassifyArgs {
     /// Sound files and folders; `-` reads a sound file from standard input
-    #[arg(value_name = "FILE", required_unless_present = "indexed", conflicts_with = "indexed")]
+    #[arg(value_name = "FILE", required_unless_present = "indexed", conflicts_with = "indexed",
+        value_parser = sound_path())]
     pub(crate) files: Vec<PathBuf>,
     /// Classify the clips in the index instead, without decoding anything again
     #[arg(long)]
@@ -357,7 +390,7 @@ Examples:
   earmark events night.flac --labels \"owl, car\" --audacity > labels.txt")]
 pub(crate) struct EventsArgs {
     /// A sound file; `-` reads one from standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = sound_path())]
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
@@ -408,7 +441,7 @@ Examples:
   earmark tag night.flac --windows --threshold 0.3")]
 pub(crate) struct TagArgs {
     /// Sound files and folders; `-` reads a sound file from standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required = true, value_parser = sound_path())]
     pub(crate) files: Vec<PathBuf>,
     /// How many classes to show for each sound
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_count)]
@@ -440,7 +473,7 @@ Examples:
   earmark eval ~/samples --mapping names.csv")]
 pub(crate) struct EvalArgs {
     /// The dataset: its folder, or a table
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = sound_path())]
     pub(crate) path: PathBuf,
     /// Its layout: esc50, esc10, urbansound8k, gtzan, vocalsound, speech-commands, audioset, fsd50k, audiocaps, clotho, folders, csv,
     /// mapping or text-files (a caption in a .txt beside each sound) [default: told by what is there]
@@ -525,7 +558,7 @@ impl From<EvalTask> for Task {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InfoArgs {
     /// A sound file [default: the index itself]
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = sound_path())]
     pub(crate) file: Option<PathBuf>,
     /// One JSON document
     #[arg(long)]
@@ -555,11 +588,14 @@ pub(crate) struct ListFormatArgs {
 
 /// Take clips out of the index (never touches the files)
 ///
-/// Out of all its spaces, unless --model names one.
+/// Out of all its spaces, unless --model names one. Their tags are kept for a year: a clip whose sound is
+/// indexed again has them again.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RemoveArgs {
     /// Files, or folders with all that is in them
-    #[arg(value_name = "PATH", required_unless_present_any = ["path_glob", "tags", "formats", "min_duration", "max_duration", "since"])]
+    #[arg(value_name = "PATH", value_parser = sound_path(), required_unless_present_any = [
+        "path_glob", "tags", "formats", "min_duration", "max_duration", "since",
+    ])]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
@@ -604,7 +640,7 @@ pub(crate) struct RebuildArgs {
 /// Three files: `header.json`, `clips.jsonl` and `vectors.npy` (float32, one row of unit length a segment).
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {
-    /// A new or empty folder
+    /// A new or empty folder. Until the export is whole, it is in the folder `.earmark-export` there
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]

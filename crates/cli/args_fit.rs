@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use earmark_eval::datasets::GroupBy;
 
 use crate::args::LabelWordsArgs;
-use crate::units::{parse_fold_count, parse_probability};
+use crate::units::{parse_fold_count, parse_probability, sound_path};
 
 /// Learn labels from a few labelled clips
 ///
@@ -25,7 +25,7 @@ Examples:
   earmark events night.flac --label-set machines")]
 pub(crate) struct FitArgs {
     /// Labelled clips: a folder with a folder a class, a CSV table (file,label), or a dataset that `earmark eval` knows
-    #[arg(value_name = "LABELLED")]
+    #[arg(value_name = "LABELLED", value_parser = sound_path())]
     pub(crate) labelled: PathBuf,
     /// Save the label set under this name, beside the index; a set of that name is replaced [default: only tell]
     #[arg(long, value_name = "NAME")]
@@ -79,7 +79,8 @@ pub(crate) struct AdaptArgs {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// Recordings of the place: sound files and folders, ten pieces of about five seconds at least
-    #[arg(value_name = "PATH", required_unless_present = "undo", conflicts_with = "undo")]
+    #[arg(value_name = "PATH", value_parser = sound_path(), required_unless_present = "undo",
+        conflicts_with = "undo")]
     pub(crate) paths: Vec<PathBuf>,
     /// Take back what was adapted
     #[arg(long)]

@@ -107,6 +107,16 @@ pub(crate) fn open_one(global: &Global) -> Result<(Space, Snapshot)> {
     Ok((space, index))
 }
 
+/// As [`open_index`]; `None` where nothing was indexed yet, or nothing with the model that is named.
+pub(crate) fn open_index_if_any(global: &Global) -> Result<Option<Snapshot>> {
+    match open_index(global) {
+        Err(e) if matches!(e.downcast_ref(), Some(Error::NotFound { .. } | Error::UnknownSpace { .. })) => {
+            Ok(None)
+        }
+        opened => opened.map(Some),
+    }
+}
+
 /// The index, for changing what is in it; it must exist.
 pub(crate) fn open_index_to_change(global: &Global, wait: &WaitArgs) -> Result<Writer> {
     let collection = collection(global)?;

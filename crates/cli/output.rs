@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use earmark_audio::Remarks;
+use earmark_index::{file_path, stored_path};
 use serde::Serialize;
 
 /// An error and its causes in one line, without saying anything twice.
@@ -21,11 +22,12 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
     })
 }
 
-/// A path as short as it can be from here and still be copied.
+/// A stored path as short as it can be from here and still be copied.
 pub(crate) fn short(path: &str) -> String {
     let relative = std::env::current_dir().ok().and_then(|here| {
-        let path = Path::new(path);
-        if let Ok(inside) = path.strip_prefix(&here) {
+        let here = stored_path(&here);
+        let (path, here) = (Path::new(path), Path::new(&here));
+        if let Ok(inside) = path.strip_prefix(here) {
             return Some(inside.display().to_string());
         }
         let beside = path.strip_prefix(here.parent()?).ok()?;
@@ -106,11 +108,12 @@ pub(crate) fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     Ok(writer.flush()?)
 }
 
-/// Paths, each ended by a NUL.
+/// The paths of files, each ended by a NUL.
 pub(crate) fn paths0<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let mut out = stdout();
     for path in paths {
-        out.write_all(path.as_bytes())?;
+        // As the system knows them: this is for other programs.
+        out.write_all(file_path(path).as_os_str().as_encoded_bytes())?;
         out.write_all(b"\0")?;
     }
     Ok(out.flush()?)

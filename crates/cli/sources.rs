@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use earmark_engine::{Source, WalkOptions, walk};
+use earmark_index::stored_path;
 
 use crate::output;
 use crate::output::note;
@@ -28,11 +29,11 @@ pub(crate) fn sources(files: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
         let reason = match walk(std::slice::from_ref(path), &WalkOptions::default()) {
             Err(e) => Some(e.to_string()),
             Ok(walked) if walked.files.is_empty() && walked.errors.is_empty() => {
-                Some(format!("{}: no sound files in this folder", path.display()))
+                Some(format!("{}: no sound files in this folder", stored_path(path)))
             }
             Ok(walked) => {
                 for (unreadable, reason) in &walked.errors {
-                    note!("failed: {}: {reason}", output::short(&unreadable.display().to_string()));
+                    note!("failed: {}: {reason}", output::short(&stored_path(unreadable)));
                     missing += 1;
                 }
                 // As typed, where it names one file.

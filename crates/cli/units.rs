@@ -2,9 +2,12 @@
 
 use earmark_audio::{FORMATS, Format};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use earmark_engine::fit::MOST_FOLDS;
+use earmark_engine::typed_path;
 use earmark_eval::run::folds::FoldChoice;
 
 /// Seconds from `12`, `12s`, `250ms`, `1m30s`, `2h`, `1:30` or `1:02:03.5`.
@@ -174,6 +177,11 @@ pub(crate) fn moment(unix_s: i64) -> String {
         |_| unix_s.to_string(),
         |t| t.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
     )
+}
+
+/// The path of a sound file or folder; names that are not UTF-8 may be typed as they are shown.
+pub(crate) fn sound_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| typed_path(&path))
 }
 
 /// How long to wait, in seconds; `inf` for as long as it takes.

@@ -146,6 +146,62 @@ fn a_full_disk_is_told_plainly_and_costs_nothing_acknowledged() {
 }
 
 #[test]
+fn an_export_that_does_not_fit_leaves_nothing_that_blocks_the_next() {
+    let sandbox = Sandbox::new();
+    for number in 0..60 {
+        sandbox.add_tone(&format!("sounds/{number}.wav"), number);
+    }
+    sandbox.ok(["index", "sounds", "-q"]);
+    let Some(disk) = Tmpfs::mount(&sandbox, "64k") else { return };
+    let entries = |dir: &str| fs::read_dir(sandbox.path(dir)).unwrap().count();
+    // A new folder, one that is there, and one that cannot be replaced by another.
+    fs::create_dir(sandbox.path("small/empty")).unwrap();
+    for dir in ["small/new", "small/empty", "small"] {
+        if dir == "small" {
+            fs::remove_dir(sandbox.path("small/empty")).unwrap();
+        }
+        let error = sandbox.fails(1, ["export", dir]);
+        assert!(error.contains("No space left") && error.contains(dir), "{error}");
+        assert!(!sandbox.path("small/new").exists());
+    }
+    assert_eq!(entries("small"), 0);
+    disk.remount("size=10m");
+    sandbox.ok(["export", "small/new"]);
+    assert_eq!(entries("small/new"), 3);
+    sandbox.ok(["import", "small/new", "--db", "second.earmark"]);
+    sandbox.ok(["verify", "--db", "second.earmark"]);
+    assert_eq!(sandbox.json(["list", "--json", "--db", "second.earmark"]).as_array().unwrap().len(), 60);
+}
+
+#[test]
+fn an_export_that_was_killed_does_not_block_the_next() {
+    let sandbox = Sandbox::new();
+    sandbox.add_tone("sounds/a.wav", 1);
+    sandbox.ok(["index", "sounds", "-q"]);
+    // As a kill leaves it while files are written, and while they get their names.
+    for left in [&["vectors.npy"][..], &["vectors.npy", "clips.jsonl"], &["header.json", "lock"]] {
+        let unfinished = |name: &str| format!("out/.earmark-export/{name}");
+        for name in ["vectors.npy", "clips.jsonl", "header.json", "lock"] {
+            let has_its_name = left.contains(&name) && name.ends_with(['y', 'l']);
+            sandbox.write(&if has_its_name { format!("out/{name}") } else { unfinished(name) }, "half");
+        }
+        sandbox.ok(["export", "out"]);
+        assert_eq!(fs::read_dir(sandbox.path("out")).unwrap().count(), 3);
+        sandbox.ok(["import", "out", "--db", "second.earmark"]);
+        fs::remove_dir_all(sandbox.path("out")).unwrap();
+    }
+    // What is not an export's stays, and so does a whole export.
+    sandbox.write("out/.earmark-export/lock", "");
+    sandbox.write("out/mine.txt", "mine");
+    assert!(sandbox.fails(1, ["export", "out"]).contains("empty folder"));
+    assert!(sandbox.path("out/mine.txt").exists());
+    sandbox.ok(["export", "whole"]);
+    sandbox.write("whole/.earmark-export/lock", "");
+    assert!(sandbox.fails(1, ["export", "whole"]).contains("empty folder"));
+    sandbox.ok(["import", "whole", "--db", "third.earmark"]);
+}
+
+#[test]
 fn a_read_only_index_can_be_searched_and_not_changed() {
     let sandbox = library(2);
     let Some(disk) = Tmpfs::mount(&sandbox, "60m") else { return };

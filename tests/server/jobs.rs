@@ -42,6 +42,67 @@ async fn a_job_tells_its_progress_and_what_failed() {
     server.delete(&format!("/v1/jobs/{id}")).await.problem(409);
 }
 
+/// A drive that is not mounted is an empty folder.
+#[tokio::test]
+async fn a_job_prunes_what_is_gone_and_refuses_what_may_only_be_out_of_reach() {
+    let server = Server::new();
+    let run = async |body: Value| {
+        let id = server.post("/v1/jobs", body).await.ok()["id"].as_str().unwrap().to_owned();
+        follow(&server, &id).await.pop().unwrap().1
+    };
+    let total = async || server.get("/v1/clips").await.ok()["total"].as_u64().unwrap();
+    let clips = total().await;
+    let away = server.dir.path().join("away");
+    std::fs::create_dir(&away).unwrap();
+    for entry in std::fs::read_dir(server.sounds()).unwrap().map(Result::unwrap) {
+        std::fs::rename(entry.path(), away.join(entry.file_name())).unwrap();
+    }
+    for prune in [json!(true), json!("careful")] {
+        let job = run(json!({"root": "sounds", "prune": prune})).await;
+        assert_eq!((&job["state"], &job["report"]["pruned"]), (&json!("failed"), &json!(0)), "{job}");
+        let error = job["error"].as_str().unwrap();
+        let says = ["is empty", &format!("{clips} of its {clips} clips"), r#""prune": "all""#];
+        assert!(says.iter().all(|words| error.contains(words)), "{error}");
+        assert_eq!(total().await, clips);
+    }
+    for prune in [json!(false), json!("never")] {
+        let job = run(json!({"root": "sounds", "prune": prune})).await;
+        assert_eq!((&job["state"], &job["report"]["pruned"]), (&json!("done"), &json!(0)), "{job}");
+    }
+    let (detail, field) =
+        server.post("/v1/jobs", json!({"root": "sounds", "prune": "some"})).await.problem(400);
+    assert!(field == "prune" && detail.contains("careful"), "{field}: {detail}");
+    let job = run(json!({"root": "sounds", "prune": "all"})).await;
+    assert_eq!((&job["state"], &job["report"]["pruned"]), (&json!("done"), &json!(clips)), "{job}");
+    assert_eq!(total().await, 0);
+}
+
+#[tokio::test]
+async fn clips_whose_names_are_not_utf8_are_heard_and_left_out_when_excluded() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let server = Server::new();
+    let folder = server.sounds().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join(std::ffi::OsStr::from_bytes(b"fl\xf6te.opus"));
+    std::fs::copy(crate::sandbox::sample("music/flute.opus"), &file).unwrap();
+    // A job for the folder, by its name as it is shown.
+    let job = server.post("/v1/jobs", json!({"root": r"sounds/\xff"})).await.ok();
+    let done = follow(&server, job["id"].as_str().unwrap()).await.pop().unwrap().1;
+    assert_eq!(done["report"]["added"], 1, "{done}");
+    let clip = server.get("/v1/clips?q=te.opus").await.ok()["items"][0].clone();
+    assert!(clip["path"].as_str().unwrap().ends_with(r"sounds/\xff/fl\xf6te.opus"), "{clip}");
+    assert_eq!(clip["name"], r"fl\xf6te.opus");
+    let id = clip["id"].as_str().unwrap();
+    let audio = server.get(&format!("/v1/clips/{id}/audio")).await;
+    assert_eq!((audio.status.as_u16(), &audio.bytes), (200, &std::fs::read(&file).unwrap()));
+    assert_eq!(server.get(&format!("/v1/clips/{id}/peaks")).await.status, 200);
+    std::fs::write(server.sounds().join(".earmarkignore"), "*.opus\n").unwrap();
+    let job = server.post("/v1/jobs", json!({"root": "sounds"})).await.ok();
+    let done = follow(&server, job["id"].as_str().unwrap()).await.pop().unwrap().1;
+    assert_eq!(done["report"]["excluded"], 1, "{done}");
+}
+
 #[tokio::test]
 async fn what_users_change_during_a_job_stays_changed() {
     let server = Server::new();

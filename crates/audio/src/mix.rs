@@ -61,7 +61,8 @@ fn mix(planes: &[&[f32]], alone: &mut Option<usize>, antiphase: &mut u64, out: &
         let count = planes.len() as f32;
         let share = power(&out[start..]) * count * count / all;
         if share < CANCELS && alone.is_none() {
-            *alone = (0..planes.len()).max_by(|a, b| powers[*a].total_cmp(&powers[*b]));
+            // Of equals, the first: `max_by` gives the last.
+            *alone = (0..planes.len()).rev().max_by(|a, b| powers[*a].total_cmp(&powers[*b]));
         } else if share > HOLDS {
             *alone = None;
         }

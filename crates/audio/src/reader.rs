@@ -13,6 +13,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Timestamp;
 
 use crate::container::Link;
+use crate::decoders::opus;
 use crate::error::AudioError;
 use crate::ffmpeg::Input;
 use crate::formats::Format;
@@ -194,6 +195,7 @@ impl AudioReader {
         let remarks = Remarks {
             rescaled: source.gain.is_rescaled.then_some(source.gain.factor),
             passed_over: source.passed_over.clone(),
+            edits_ignored: source.edits_ignored,
             ..Remarks::default()
         };
         let mut reader = Self {
@@ -405,10 +407,14 @@ impl AudioReader {
             }
         };
         let base = source.time_base();
-        // Of the first packet after a start the decoder may have dropped some, or trimmed it.
-        let full =
-            [packet.dur, packet.trim_start, packet.trim_end].iter().map(|part| part.get()).sum::<u64>();
-        let full = stream.timeline.samples(as_stamp(full), base).unwrap_or(0);
+        // Of the first packet after a start the decoder may have dropped some, or trimmed it. Containers do not all
+        // say how long a packet of Opus is.
+        let full = if self.info.codec == "opus" {
+            i64::try_from(opus::packet_samples(&packet.data)).unwrap_or(0)
+        } else {
+            let full = [packet.dur, packet.trim_start, packet.trim_end].iter().map(|part| part.get()).sum();
+            stream.timeline.samples(as_stamp(full), base).unwrap_or(0)
+        };
         let dropped = stream.dropped(full, block.len() as u64, rate);
         // Vorbis gives the sound of a packet with the next one; Ogg's time stamps know that, Matroska's do not.
         let is_late = source.format_name == "mkv" && self.info.codec == "vorbis";

@@ -54,6 +54,8 @@ pub(crate) struct Source {
     pub(crate) is_cut: bool,
     /// The codec of a track that players would play, and that cannot be decoded: another one is read.
     pub(crate) passed_over: Option<String>,
+    /// The edit list is not carried out.
+    pub(crate) edits_ignored: bool,
     facts: Vec<TrackFacts>,
     cuts: Vec<Cut>,
     /// Samples that the Opus decoder itself drops from the start.
@@ -79,7 +81,8 @@ impl Source {
         let whole = Clock::Count(VecDeque::new());
         match found {
             Found::Pcm(pcm) => Self::pcm(file, media()?, media()?, pcm, limits),
-            Found::Stream(Stream { parts, gaps, cut, length, facts }) => {
+            Found::Stream(stream) => {
+                let Stream { parts, gaps, cut, length, facts } = *stream;
                 let view = Box::new(View::stream(media()?, parts));
                 let facts = facts.into_iter().collect();
                 let mut source = Self::demux(file, view, facts, Clock::Count(gaps.into()), limits)?;
@@ -172,6 +175,7 @@ impl Source {
             let mut source = Self::pcm(file, seen()?, seen()?, pcm.clone(), limits)?;
             source.declared = with_cuts(source.declared, &track.cuts, pcm.sample_rate, 0);
             source.cuts = track.cuts.clone();
+            source.edits_ignored = track.cuts_ignored;
             return Ok(source);
         }
         let clock = || Clock::Stamp { is_absolute: true, is_damage: false };
@@ -222,7 +226,9 @@ impl Source {
         };
         let rate = params.sample_rate.filter(|rate| *rate > 0).or(decoder.codec_params().sample_rate);
         let rate = rate.unwrap_or(0);
-        let cuts = facts.iter().find(|facts| facts.id == track_id).map(|facts| facts.cuts.clone());
+        let known = facts.iter().find(|facts| facts.id == track_id);
+        let edits_ignored = known.is_some_and(|facts| facts.cuts_ignored);
+        let cuts = known.map(|facts| facts.cuts.clone());
         let cuts = cuts.filter(|cuts| !cuts.is_empty());
         let cuts = cuts.or_else(|| tagged.map(|cut| vec![cut]));
         let cuts = cuts.or_else(|| packet_table(format.as_ref(), track, params).map(|cut| vec![cut]));
@@ -246,6 +252,7 @@ impl Source {
             links: VecDeque::new(),
             is_cut: false,
             passed_over,
+            edits_ignored,
             facts,
             cuts,
             pre_skip,

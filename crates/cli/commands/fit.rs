@@ -16,7 +16,7 @@ use earmark_engine::labels::{Label, LabelSet};
 use earmark_eval::datasets::{Dataset, LoadOptions, Task, Truth, load};
 use earmark_eval::metrics;
 use earmark_eval::report::{Classification, Interval};
-use earmark_index::IndexReader;
+use earmark_index::{IndexReader, stored_path};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -259,7 +259,7 @@ fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
             }
             (Ok(_), _) => bail!("{}: expected one label a clip", clip.path.display()),
             (Err(e), _) => {
-                clips.failed.push(Failed { path: clip.path.display().to_string(), reason: e.to_string() });
+                clips.failed.push(Failed { path: stored_path(&clip.path), reason: e.to_string() });
             }
         }
     }
@@ -275,7 +275,7 @@ fn report(
 ) -> Result<Report> {
     let held_out = &fitted.held_out;
     let truth: Vec<usize> = held_out.iter().map(|one| clips.truth[one.clip]).collect();
-    let files: Vec<String> = held_out.iter().map(|one| clips.files[one.clip].display().to_string()).collect();
+    let files: Vec<String> = held_out.iter().map(|one| stored_path(&clips.files[one.clip])).collect();
     let judge = |scores: &dyn Fn(&OutOfFold) -> Option<Vec<f32>>| -> Result<Option<Classification>> {
         match held_out.iter().map(scores).collect::<Option<Vec<_>>>() {
             Some(rows) if !rows.is_empty() => {
@@ -311,7 +311,7 @@ fn report(
         threshold: fitted.head.lines[class].threshold,
     };
     let doubtful = |suspect: fit::Suspect| Doubtful {
-        file: clips.files[suspect.clip].display().to_string(),
+        file: stored_path(&clips.files[suspect.clip]),
         label: names[suspect.given].clone(),
         probability: suspect.given_probability,
         rather: names[suspect.rather].clone(),

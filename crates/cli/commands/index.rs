@@ -1,36 +1,38 @@
 //! `earmark index`
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_engine::ingest::{IngestOptions, IngestReport, ingest};
-use earmark_engine::{WalkOptions, walk};
+use earmark_engine::ingest::{IngestOptions, IngestReport, Preview, Prune, PruneRefused, ingest, preview};
+use earmark_engine::{WalkOptions, Walked, walk};
+use earmark_index::IndexReader;
 
 use crate::args::{Global, IndexArgs};
 use crate::output::note;
 use crate::progress::{Progress, list_failures, stop_on_ctrl_c};
 use crate::units::amount;
-use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
+use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, open, output};
 
 pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     let dir = context::db_dir(global)?;
+    let prune = args.prune();
     let walk_options = WalkOptions {
         any_extension: args.all_files,
         hidden: args.hidden,
         exclude: args.exclude,
-        missing_ok: args.prune,
-        within: None,
+        missing_ok: prune != Prune::Never,
+        ..WalkOptions::default()
     };
     // First of all, so that a typing error does not leave an empty index.
     let walked = walk(&args.paths, &walk_options)?;
+    let options =
+        IngestOptions { prune, force: args.force, retry_failed: args.retry_failed, tags: args.tags };
+    if args.dry_run {
+        return dry_run(global, &walked, &options, args.json);
+    }
     let (index, model) = context::create_index_and_model(global, &args.wait)?;
     let engine = context::engine(global, model)?;
-    let options = IngestOptions {
-        prune: args.prune,
-        force: args.force,
-        retry_failed: args.retry_failed,
-        tags: args.tags,
-    };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
     let report = ingest(&engine, &index, walked, &options, &stop, |event| progress.tell(event))?;
@@ -45,15 +47,90 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     }
     // Failures are errors, which even --quiet shows.
     list_failures(&report.failed);
+    tell_refused(&report.prune_refused);
     context::tidy(index);
     Ok(if report.interrupted {
         note!("interrupted; what was finished is in the index, and the same command goes on from here");
         ExitCode::from(EXIT_INTERRUPTED)
+    } else if !report.prune_refused.is_empty() {
+        ExitCode::FAILURE
     } else if report.failed.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(EXIT_SOME_FAILED)
     })
+}
+
+/// Lists what a run would do, one path a line.
+fn dry_run(global: &Global, walked: &Walked, options: &IngestOptions, json: bool) -> Result<ExitCode> {
+    let index = open::open_index_if_any(global)?;
+    let stop = stop_on_ctrl_c()?;
+    let index = index.as_ref().map(|index| index as &dyn IndexReader);
+    let found = preview(index, walked, options, &stop)?;
+    if json {
+        output::json(&found)?;
+    } else {
+        let mut out = output::stdout();
+        for (what, paths) in lists(&found) {
+            for path in paths {
+                writeln!(out, "{what:<9} {}", output::short(path))?;
+            }
+        }
+        for moved in &found.moved {
+            writeln!(out, "{:<9} {} -> {}", "move", output::short(&moved.from), output::short(&moved.to))?;
+        }
+        out.flush()?;
+        if !global.quiet {
+            note!("{}", would_be(&found));
+        }
+    }
+    list_failures(&found.failed);
+    tell_refused(&found.prune_refused);
+    Ok(if found.interrupted {
+        ExitCode::from(EXIT_INTERRUPTED)
+    } else if !found.prune_refused.is_empty() {
+        ExitCode::FAILURE
+    } else if found.failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_SOME_FAILED)
+    })
+}
+
+fn lists(found: &Preview) -> [(&'static str, &[String]); 6] {
+    [
+        ("add", &found.added),
+        ("update", &found.updated),
+        ("copy", &found.copied),
+        ("tag", &found.retagged),
+        ("prune", &found.pruned),
+        ("exclude", &found.excluded),
+    ]
+}
+
+fn would_be(found: &Preview) -> String {
+    let counts = [
+        (found.added.len(), "added"),
+        (found.updated.len(), "updated"),
+        (found.moved.len(), "moved"),
+        (found.copied.len(), "copied"),
+        (found.retagged.len(), "given new tags"),
+        (found.pruned.len(), "removed, since their files are gone"),
+        (found.excluded.len(), "removed, since they are excluded"),
+    ];
+    let parts: Vec<String> =
+        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    match parts.is_empty() {
+        true => format!("nothing would change; {} clips are unchanged", found.unchanged),
+        false => format!("would be: {}; nothing was done", parts.join(", ")),
+    }
+}
+
+/// Says why nothing was removed. An error, which even --quiet shows.
+fn tell_refused(refused: &[PruneRefused]) {
+    for refused in refused {
+        note!("error: {refused}; if the files are gone for good, --prune=all removes their clips");
+    }
 }
 
 fn summarise(report: &IngestReport) {
@@ -64,6 +141,7 @@ fn summarise(report: &IngestReport) {
         (report.moved, "moved"),
         (report.copied, "copied"),
         (report.pruned, "pruned"),
+        (report.excluded, "removed, since they are excluded"),
         (report.unchanged, "unchanged"),
         (report.retagged, "given new tags"),
         (report.failed.len(), "failed"),

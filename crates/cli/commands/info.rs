@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_audio::AudioReader;
-use earmark_index::{Clip, IndexReader as _};
+use earmark_index::{Clip, IndexReader as _, stored_path};
 use serde::Serialize;
 
 use super::graph::GraphInfo;
@@ -136,7 +136,7 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
     let audio = reader.info();
     let duration_s = reader.frames_read() as f64 / f64::from(audio.sample_rate);
     let info = FileInfo {
-        file: file.display().to_string(),
+        file: stored_path(file),
         format: audio.format.clone(),
         codec: audio.codec.clone(),
         decoder: audio.decoder.clone(),
@@ -170,7 +170,7 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
 fn indexed(global: &Global, file: &Path) -> Option<IndexedInfo> {
     let path = earmark_engine::absolute_path(file).ok()?;
     let index = context::open_index(global).ok()?;
-    let Clip { id, meta, segments } = index.clip_by_path(path.to_str()?).ok()??;
+    let Clip { id, meta, segments } = index.clip_by_path(&stored_path(&path)).ok()??;
     Some(IndexedInfo {
         clip_id: id,
         segments: segments as usize,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use earmark_engine::absolute_path;
-use earmark_index::{Change, IndexReader as _, IndexWriter as _};
+use earmark_index::{Change, IndexReader as _, IndexWriter as _, stored_path};
 
 use crate::args::{Global, RemoveArgs};
 use crate::output::note;
@@ -18,16 +18,20 @@ const BATCH_CLIPS: usize = 250;
 
 pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
     let indexes = open::open_all_to_change(global, &args.wait)?;
-    let roots = args.paths.iter().map(|p| absolute_path(p)).collect::<Result<Vec<PathBuf>, _>>()?;
+    let roots = args.paths.iter().map(|path| Ok(stored_path(&absolute_path(path)?)));
+    let roots = roots.collect::<Result<Vec<String>>>()?;
     let filter = context::filter(&args.filter);
     let mut clips = BTreeSet::new();
     for index in &indexes {
         clips.extend(index.snapshot()?.clips(&filter)?.into_iter().map(|clip| clip.meta.path));
     }
     if !roots.is_empty() {
-        let under = |clip: &str, root: &Path| Path::new(clip).starts_with(root);
+        let under = |clip: &str, root: &str| Path::new(clip).starts_with(root);
         if let Some(unknown) = roots.iter().find(|root| !clips.iter().any(|c| under(c, root))) {
-            bail!("{}: no such clip in the index; `earmark list` shows what is there", unknown.display());
+            bail!(
+                "{}: no such clip in the index; `earmark list` shows what is there",
+                output::short(unknown)
+            );
         }
         clips.retain(|clip| roots.iter().any(|root| under(clip, root)));
     }

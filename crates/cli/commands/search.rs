@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use earmark_engine::search::{Like, Query, QueryPart, Shared, explain, search};
 use earmark_engine::{Engine, KnownText};
-use earmark_index::{Hit, IndexReader, SearchRequest};
+use earmark_index::{Hit, IndexReader, SearchRequest, file_path};
 use serde::Serialize;
 
 use crate::args::{Global, SearchArgs, SearchMode};
@@ -273,11 +273,13 @@ fn print_m3u(hits: &[Hit]) -> Result<()> {
             note!("{}: left out, since a playlist cannot hold such a name", output::printable(&meta.path));
             continue;
         }
-        let name = std::path::Path::new(&meta.path).file_name().unwrap_or_default().to_string_lossy();
+        let path = file_path(&meta.path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         writeln!(out, "#EXTINF:{},{name}", meta.duration_s.round())?;
         // VLC's option is the only widely read way to start inside a file.
         writeln!(out, "#EXTVLCOPT:start-time={:.1}", hit.start_s)?;
-        writeln!(out, "{}", meta.path)?;
+        out.write_all(path.as_os_str().as_encoded_bytes())?;
+        out.write_all(b"\n")?;
     }
     Ok(out.flush()?)
 }

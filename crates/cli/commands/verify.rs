@@ -1,11 +1,12 @@
 //! `earmark verify` and `earmark rebuild`
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_index::{Error, Filter, IndexEvent, IndexReader as _, OpenOptions, Snapshot, Space, Writer};
+use earmark_index::{
+    Error, Filter, IndexEvent, IndexReader as _, OpenOptions, Snapshot, Space, Writer, file_path,
+};
 use serde::Serialize;
 
 use super::graph::GraphInfo;
@@ -117,7 +118,7 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
     let mut missing_files = Vec::new();
     if files {
         let paths = snapshot.clips(&Filter::default())?.into_iter().map(|clip| clip.meta.path);
-        missing_files.extend(paths.filter(|path| !Path::new(path).exists()));
+        missing_files.extend(paths.filter(|path| !file_path(path).exists()));
     }
     Ok(Report {
         space: space.name.clone(),

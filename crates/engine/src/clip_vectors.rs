@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use earmark_encoder::Embedding;
-use earmark_index::IndexReader;
+use earmark_index::{IndexReader, stored_path};
 
 use crate::ingest::is_unchanged;
 use crate::search::mean_of_spans;
@@ -34,7 +34,7 @@ pub fn clip_vectors(
     let OfFiles { results, from_index } = segments(engine, index, files)?;
     let pooled = results.into_iter().zip(files).map(|(spans, file)| {
         let spans = spans?;
-        mean_of_spans(engine, &spans, &file.display().to_string())
+        mean_of_spans(engine, &spans, &stored_path(file))
     });
     Ok(OfFiles { results: pooled.collect(), from_index })
 }
@@ -69,8 +69,7 @@ pub fn segments(
 
 fn stored(index: &dyn IndexReader, file: &Path) -> Result<Option<Vec<Span>>, EngineError> {
     let path = absolute_path(file).map_err(|e| EngineError::io(file, &e))?;
-    let Some(path) = path.to_str() else { return Ok(None) };
-    let Some(clip) = index.clip_by_path(path)?.filter(|clip| is_unchanged(&clip.meta)) else {
+    let Some(clip) = index.clip_by_path(&stored_path(&path))?.filter(|clip| is_unchanged(&clip.meta)) else {
         return Ok(None);
     };
     let span = |s: earmark_index::Segment| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use earmark_audio::AudioError;
 use earmark_encoder::EncoderError;
+use earmark_index::stored_path;
 
 /// Everything the engine can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +20,7 @@ pub enum EngineError {
     #[error(transparent)]
     Index(#[from] earmark_index::Error),
     /// A path given by the user is not there or cannot be read.
-    #[error("{}: {reason}", .path.display())]
+    #[error("{}: {reason}", stored_path(.path))]
     Path {
         /// The path.
         path: PathBuf,

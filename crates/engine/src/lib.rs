@@ -45,4 +45,4 @@ pub use engine::{Engine, EngineOptions, identity};
 pub use error::EngineError;
 pub use known::KnownText;
 pub use pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
-pub use walk::{WalkOptions, Walked, absolute_path, walk};
+pub use walk::{WalkOptions, Walked, absolute_path, typed_path, walk};

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use earmark_audio::{AudioInfo, AudioReader, FeatureShape, ReadOptions, Remarks, WindowStream};
 use earmark_encoder::{AudioEncoder, EncoderError, Model, dot};
+use earmark_index::stored_path;
 
 use crate::EngineError;
 use crate::encoders::Encoders;
@@ -41,7 +42,7 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Path(path) => path.display().to_string(),
+            Self::Path(path) => stored_path(path),
             Self::Bytes { name, .. } => name.clone(),
         }
     }

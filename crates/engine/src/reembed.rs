@@ -2,13 +2,13 @@
 //! searched meanwhile, and current at last in one step.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use earmark_index::{
     Change, Clip, Collection, Error, Filter, IndexReader, IndexWriter, Snapshot, Space, Writer, WriterLock,
+    file_path,
 };
 
 use crate::ingest::{FailedFile, IngestEvent, IngestOptions, IngestReport, ingest};
@@ -124,7 +124,7 @@ pub fn reembed(
             break;
         }
         alone = None;
-        let files = fresh.iter().map(|clip| PathBuf::from(&clip.meta.path)).collect();
+        let files = fresh.iter().map(|clip| file_path(&clip.meta.path)).collect();
         let walked = Walked { files, ..Walked::default() };
         let ingest_options = IngestOptions { retry_failed: true, ..IngestOptions::default() };
         report.failed.retain(|failed| fresh.iter().all(|clip| clip.meta.path != failed.path));

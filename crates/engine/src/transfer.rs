@@ -1,8 +1,8 @@
 //! An index out to files that other programs read, and back: `header.json`, one clip a line in `clips.jsonl`, and all
 //! vectors in `vectors.npy` (`[segments, dim]`, float32, unit rows).
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use earmark_index::{Change, ClipMeta, Filter, Header, Identity, IndexReader, IndexWriter, Segment};
@@ -45,21 +45,119 @@ fn paths(dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
     (dir.join("header.json"), dir.join("clips.jsonl"), dir.join("vectors.npy"))
 }
 
-/// Writes the clips that `filter` admits into the folder `dir`, which must be new or empty.
+/// The folder in which an export is written until it is whole.
+const UNFINISHED: &str = ".earmark-export";
+
+/// An export that is being written. Dropped before it is whole, it leaves the folder as it was.
+struct Unfinished<'a> {
+    dir: &'a Path,
+    /// Whether the folder was made for it.
+    is_new: bool,
+    is_whole: bool,
+    /// Locked for as long as it is written.
+    _lock: File,
+}
+
+impl<'a> Unfinished<'a> {
+    /// Begins an export into `dir`, which must be new or empty; what a killed one left is no hindrance.
+    fn begin(dir: &'a Path) -> Result<Self, EngineError> {
+        let is_new = !dir.exists();
+        fs::create_dir_all(dir).map_err(at(dir))?;
+        let refused = |reason: &str| EngineError::Path { path: dir.to_path_buf(), reason: reason.to_owned() };
+        let part = dir.join(UNFINISHED);
+        if !part.exists() && fs::read_dir(dir).map_err(at(dir))?.next().is_some() {
+            return Err(refused("expected a new or empty folder; files are in it already"));
+        }
+        let lock_path = part.join("lock");
+        let made = fs::create_dir_all(&part).and_then(|()| File::create(&lock_path));
+        let lock = made.map_err(|e| {
+            let _ = fs::remove_dir(&part);
+            if is_new {
+                let _ = fs::remove_dir(dir);
+            }
+            at(&part)(e)
+        })?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(refused("another export is being written there")),
+            Err(TryLockError::Error(e)) => return Err(at(&lock_path)(e)),
+        }
+        let this = Self { dir, is_new, is_whole: false, _lock: lock };
+        let (header, clips, vectors) = paths(dir);
+        // The header comes last, so that without it the others are of an export that was cut short.
+        for path in if header.exists() { Vec::new() } else { vec![clips, vectors] } {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(at(&path)(e)),
+                _ => {}
+            }
+        }
+        for entry in fs::read_dir(dir).map_err(at(dir))? {
+            if entry.map_err(at(dir))?.file_name() != UNFINISHED {
+                return Err(refused("expected a new or empty folder; files are in it already"));
+            }
+        }
+        Ok(this)
+    }
+
+    /// Where its files are written.
+    fn folder(&self) -> PathBuf {
+        self.dir.join(UNFINISHED)
+    }
+
+    /// Gives its files their names. They are on disk.
+    fn finish(mut self) -> Result<(), EngineError> {
+        let (from, to) = (paths(&self.folder()), paths(self.dir));
+        for (from, to) in [(&from.2, &to.2), (&from.1, &to.1), (&from.0, &to.0)] {
+            fs::rename(from, to).map_err(at(to))?;
+        }
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        // What cannot be removed now is no hindrance to the next try.
+        if !self.is_whole {
+            let (header, clips, vectors) = paths(self.dir);
+            // A header that is there without a whole export was there before.
+            if !header.exists() {
+                let _ = fs::remove_file(clips);
+                let _ = fs::remove_file(vectors);
+            }
+        }
+        let _ = fs::remove_dir_all(self.folder());
+        if self.is_new && !self.is_whole {
+            let _ = fs::remove_dir(self.dir);
+        }
+    }
+}
+
+/// Wraps an I/O error met at `path`.
+fn at(path: &Path) -> impl Fn(std::io::Error) -> EngineError {
+    let path = path.to_path_buf();
+    move |e| EngineError::io(&path, &e)
+}
+
+/// Writes the clips that `filter` admits into the folder `dir`, which must be new or empty. A failure leaves
+/// it as it was.
 ///
 /// # Errors
-/// A folder that is not empty, I/O, a damaged index.
+/// [`EngineError::Path`] for a folder that is not empty or cannot be written, [`EngineError::Index`].
 pub fn export(index: &dyn IndexReader, filter: &Filter, dir: &Path) -> Result<TransferReport, EngineError> {
-    let at = |path: &Path| {
-        let path = path.to_path_buf();
-        move |e: std::io::Error| EngineError::io(&path, &e)
-    };
-    std::fs::create_dir_all(dir).map_err(at(dir))?;
-    if std::fs::read_dir(dir).map_err(at(dir))?.next().is_some() {
-        let reason = "expected a new or empty folder; files are in it already".to_owned();
-        return Err(EngineError::Path { path: dir.to_path_buf(), reason });
-    }
-    let (header_path, clips_path, vectors_path) = paths(dir);
+    let unfinished = Unfinished::begin(dir)?;
+    let report = write_files(index, filter, &unfinished.folder())?;
+    unfinished.finish()?;
+    Ok(report)
+}
+
+/// Writes the three files into `folder`.
+fn write_files(
+    index: &dyn IndexReader,
+    filter: &Filter,
+    folder: &Path,
+) -> Result<TransferReport, EngineError> {
+    let (header_path, clips_path, vectors_path) = paths(folder);
     let clips = index.clips(filter)?;
     let rows = clips.iter().map(|clip| clip.segments as usize).sum();
     let dim = index.header().identity.dim;
@@ -91,11 +189,14 @@ pub fn export(index: &dyn IndexReader, filter: &Filter, dir: &Path) -> Result<Tr
         }
         row += segments.len();
     }
-    lines.flush().map_err(at(&clips_path))?;
-    vectors.flush().map_err(at(&vectors_path))?;
-    // Last: a folder without a header is no export.
     let header = serde_json::to_vec_pretty(index.header()).map_err(|e| at(&header_path)(e.into()))?;
-    std::fs::write(&header_path, header).map_err(at(&header_path))?;
+    let mut header_file = BufWriter::new(File::create(&header_path).map_err(at(&header_path))?);
+    header_file.write_all(&header).map_err(at(&header_path))?;
+    // Some file systems find out only now that they are full.
+    for (file, path) in [(lines, &clips_path), (vectors, &vectors_path), (header_file, &header_path)] {
+        let file = file.into_inner().map_err(|e| at(path)(e.into_error()))?;
+        file.sync_all().map_err(at(path))?;
+    }
     Ok(TransferReport { clips: clips.len(), segments: rows })
 }
 

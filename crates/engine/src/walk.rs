@@ -1,11 +1,13 @@
 //! Finds the sound files under the paths that a user names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use earmark_audio::Format;
+use earmark_index::file_path;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
 
@@ -31,6 +33,8 @@ pub struct WalkOptions {
     pub missing_ok: bool,
     /// Links that lead out of these folders (real paths) are not followed but reported; `None` follows all.
     pub within: Option<Vec<PathBuf>>,
+    /// Walk a folder again under every name that leads to it, for [`Walked::again`].
+    pub every_name: bool,
 }
 
 /// `path` as indexes keep it: absolute, without `.` and `..`, so that a file has one name wherever it is named from.
@@ -60,6 +64,17 @@ fn without_parents(path: &Path) -> PathBuf {
     })
 }
 
+/// The path that a user typed. The stored form of a path, as JSON shows it, is read where nothing has that
+/// name as it is typed.
+#[must_use]
+pub fn typed_path(path: &Path) -> PathBuf {
+    let unescaped = path.to_str().map(file_path).filter(|unescaped| unescaped != path);
+    match unescaped {
+        Some(unescaped) if std::fs::symlink_metadata(path).is_err() => unescaped,
+        _ => path.to_path_buf(),
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Walked {
@@ -67,42 +82,38 @@ pub struct Walked {
     pub roots: Vec<PathBuf>,
     /// Sound files by absolute path, in a fixed order, each file once however many links lead to it.
     pub files: Vec<PathBuf>,
-    /// Further paths in folders that lead to one of `files`, through a link; absolute, in a fixed order.
+    /// Further paths that lead to one of `files`; absolute, in a fixed order. Files in a folder that was
+    /// reached again are among them with [`WalkOptions::every_name`] only.
     pub again: Vec<PathBuf>,
     /// Files passed over for their extension.
     pub other_files: usize,
     /// Folders and files that could not be read, with the reason.
     pub errors: Vec<(PathBuf, String)>,
+    /// How they were walked.
+    pub options: WalkOptions,
+}
+
+impl Walked {
+    /// The files that the same walk finds when nothing is excluded, by a glob or by an ignore file.
+    ///
+    /// # Errors
+    /// [`EngineError::Path`] if a root is no longer there.
+    pub(crate) fn without_exclusions(&self) -> Result<HashSet<PathBuf>, EngineError> {
+        let options = WalkOptions { exclude: Vec::new(), ..self.options.clone() };
+        let all = Walker::new(&options, Rules::Off)?.walk(&self.roots)?;
+        Ok(all.files.into_iter().chain(all.again).collect())
+    }
 }
 
 /// Walks `paths`. A file named outright is taken up whatever its name; folders are walked through, links followed,
-/// loops detected.
+/// loops detected. A folder that several names lead to, through links or mounts, is walked once: by its name
+/// without links where it has one under `paths`.
 ///
 /// # Errors
-/// A path that does not exist, a glob that does not parse.
+/// [`EngineError::Path`] for a path that does not exist, [`EngineError::Setting`] for a glob that does not
+/// parse.
 pub fn walk(paths: &[PathBuf], options: &WalkOptions) -> Result<Walked, EngineError> {
-    let exclude = exclude_set(&options.exclude)?;
-    let mut walked = Walked::default();
-    let mut seen = HashSet::new();
-    for path in paths {
-        let path = absolute_path(path).map_err(|e| EngineError::io(path, &e))?;
-        walked.roots.push(path.clone());
-        match std::fs::metadata(&path) {
-            Ok(kind) if kind.is_dir() => walk_folder(&path, options, &exclude, &mut walked, &mut seen),
-            Ok(kind) if kind.is_file() => {
-                if seen.insert(real_path(&path)) {
-                    walked.files.push(path);
-                }
-            }
-            Ok(_) => {
-                let reason = "expected a file or a folder, got a device, pipe or socket".to_owned();
-                return Err(EngineError::Path { path, reason });
-            }
-            Err(e) if e.kind() == ErrorKind::NotFound && options.missing_ok => {}
-            Err(e) => return Err(EngineError::io(&path, &e)),
-        }
-    }
-    Ok(walked)
+    Walker::new(options, Rules::Honoured)?.walk(paths)
 }
 
 fn exclude_set(patterns: &[String]) -> Result<GlobSet, EngineError> {
@@ -122,63 +133,213 @@ fn exclude_set(patterns: &[String]) -> Result<GlobSet, EngineError> {
     })
 }
 
-fn walk_folder(
-    folder: &Path,
-    options: &WalkOptions,
-    exclude: &GlobSet,
-    walked: &mut Walked,
-    seen: &mut HashSet<PathBuf>,
-) {
-    let mut builder = WalkBuilder::new(folder);
-    builder
-        .standard_filters(false)
-        .hidden(!options.hidden)
-        .parents(true)
-        .follow_links(true)
-        .sort_by_file_path(Path::cmp);
-    for name in IGNORE_FILES {
-        builder.add_custom_ignore_filename(name);
-    }
-    let outside = Arc::new(Mutex::new(Vec::new()));
-    if let Some(within) = options.within.clone() {
-        let outside = Arc::clone(&outside);
-        builder.filter_entry(move |entry| {
-            // Only a link can lead out, and what lies behind one is looked at only if it may be.
-            let leads_out = entry.path_is_symlink()
-                && std::fs::canonicalize(entry.path())
-                    .is_ok_and(|real| !within.iter().any(|root| real.starts_with(root)));
-            if leads_out {
-                outside.lock().unwrap_or_else(PoisonError::into_inner).push(entry.path().to_path_buf());
-            }
-            !leads_out
-        });
-    }
-    for entry in builder.build() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(e) => {
-                walked.errors.extend(walk_error(&e, folder));
-                continue;
-            }
-        };
-        let path = entry.path();
-        if !entry.file_type().is_some_and(|t| t.is_file()) || exclude.is_match(path) {
-            continue;
-        }
-        if !options.any_extension && !has_sound_extension(path) {
-            walked.other_files += 1;
-        } else if seen.insert(real_path(path)) {
-            walked.files.push(entry.into_path());
-        } else {
-            walked.again.push(entry.into_path());
-        }
-    }
-    let outside = std::mem::take(&mut *outside.lock().unwrap_or_else(PoisonError::into_inner));
-    walked.errors.extend(outside.into_iter().map(|link| (link, LEADS_OUT.to_owned())));
+/// Whether ignore files count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    Honoured,
+    Off,
 }
 
-/// What is to be told of an error on the way. Nothing of a link that leads back up, since all it leads to is walked
-/// anyway, nor of a dangling one that is not named like a sound.
+/// What is one folder, whatever it is called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct FolderId(
+    /// Device, inode and the time of the last change: file systems that make up their inodes may use one
+    /// twice.
+    #[cfg(unix)]
+    (u64, u64, i64, i64),
+    #[cfg(not(unix))] PathBuf,
+);
+
+impl FolderId {
+    /// That of the folder at `path`, links followed; `None` if it cannot be found out.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+
+            let folder = std::fs::metadata(path).ok()?;
+            Some(Self((folder.dev(), folder.ino(), folder.ctime(), folder.ctime_nsec())))
+        }
+        #[cfg(not(unix))]
+        std::fs::canonicalize(path).ok().map(Self)
+    }
+}
+
+/// The name under which each folder is walked.
+#[derive(Debug, Default)]
+struct FolderNames(HashMap<FolderId, PathBuf>);
+
+impl FolderNames {
+    /// Whether the folder at `path` has this name, or had none until now.
+    fn claim(&mut self, path: &Path) -> bool {
+        let Some(id) = FolderId::of(path) else { return true };
+        self.0.entry(id).or_insert_with(|| path.to_path_buf()) == path
+    }
+}
+
+/// Which links to folders a pass follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// None. Whether there are any is noted.
+    Note,
+    /// Those to folders that are not walked under another name.
+    Follow,
+    /// All.
+    FollowAll,
+}
+
+/// What the filter of a walk finds out on the way.
+#[derive(Debug, Default)]
+struct OnTheWay {
+    names: FolderNames,
+    /// Whether a link to a folder was met.
+    met_link: bool,
+    /// Links that lead out of the allowed roots.
+    leads_out: Vec<PathBuf>,
+}
+
+struct Walker<'a> {
+    options: &'a WalkOptions,
+    exclude: GlobSet,
+    rules: Rules,
+    on_the_way: Arc<Mutex<OnTheWay>>,
+    walked: Walked,
+    /// Where `walked.files` really are.
+    seen: HashSet<PathBuf>,
+    /// Links to files: their turn comes when all others have had theirs.
+    linked: Vec<PathBuf>,
+}
+
+impl<'a> Walker<'a> {
+    fn new(options: &'a WalkOptions, rules: Rules) -> Result<Self, EngineError> {
+        Ok(Self {
+            options,
+            exclude: exclude_set(&options.exclude)?,
+            rules,
+            on_the_way: Arc::default(),
+            walked: Walked::default(),
+            seen: HashSet::new(),
+            linked: Vec::new(),
+        })
+    }
+
+    fn walk(mut self, paths: &[PathBuf]) -> Result<Walked, EngineError> {
+        let roots = paths
+            .iter()
+            .map(|path| absolute_path(path).map_err(|e| EngineError::io(path, &e)))
+            .collect::<Result<Vec<_>, _>>()?;
+        if self.options.every_name {
+            self.pass(&roots, Links::FollowAll)?;
+        } else {
+            self.pass(&roots, Links::Note)?;
+            // All folders that have names without links have them now; the others get theirs.
+            if lock(&self.on_the_way).met_link {
+                self.walked = Walked::default();
+                self.seen.clear();
+                self.linked.clear();
+                lock(&self.on_the_way).leads_out.clear();
+                self.pass(&roots, Links::Follow)?;
+            }
+        }
+        for link in std::mem::take(&mut self.linked) {
+            self.take(link);
+        }
+        let leads_out = std::mem::take(&mut lock(&self.on_the_way).leads_out);
+        self.walked.errors.extend(leads_out.into_iter().map(|link| (link, LEADS_OUT.to_owned())));
+        Ok(Walked { roots, options: self.options.clone(), ..self.walked })
+    }
+
+    fn pass(&mut self, roots: &[PathBuf], links: Links) -> Result<(), EngineError> {
+        for root in roots {
+            match std::fs::metadata(root) {
+                Ok(kind) if kind.is_dir() => {
+                    if links == Links::FollowAll || lock(&self.on_the_way).names.claim(root) {
+                        self.folder(root, links);
+                    }
+                }
+                Ok(kind) if kind.is_file() => {
+                    if self.seen.insert(real_path(root)) {
+                        self.walked.files.push(root.clone());
+                    }
+                }
+                Ok(_) => {
+                    let reason = "expected a file or a folder, got a device, pipe or socket".to_owned();
+                    return Err(EngineError::Path { path: root.clone(), reason });
+                }
+                Err(e) if e.kind() == ErrorKind::NotFound && self.options.missing_ok => {}
+                Err(e) => return Err(EngineError::io(root, &e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, folder: &Path, links: Links) {
+        let mut builder = WalkBuilder::new(folder);
+        builder
+            .standard_filters(false)
+            .hidden(!self.options.hidden)
+            .parents(self.rules == Rules::Honoured)
+            .follow_links(true)
+            .sort_by_file_path(Path::cmp);
+        if self.rules == Rules::Honoured {
+            for name in IGNORE_FILES {
+                builder.add_custom_ignore_filename(name);
+            }
+        }
+        let (within, on_the_way) = (self.options.within.clone(), Arc::clone(&self.on_the_way));
+        builder.filter_entry(move |entry| {
+            let is_link = entry.path_is_symlink();
+            let is_folder = entry.file_type().is_some_and(|t| t.is_dir());
+            if is_link && is_folder && links == Links::Note {
+                lock(&on_the_way).met_link = true;
+                return false;
+            }
+            // Only a link can lead out, and what lies behind one is looked at only if it may be.
+            let leads_out = is_link
+                && within.as_ref().is_some_and(|within| {
+                    std::fs::canonicalize(entry.path())
+                        .is_ok_and(|real| !within.iter().any(|root| real.starts_with(root)))
+                });
+            if leads_out {
+                lock(&on_the_way).leads_out.push(entry.path().to_path_buf());
+                return false;
+            }
+            !is_folder || links == Links::FollowAll || lock(&on_the_way).names.claim(entry.path())
+        });
+        for entry in builder.build() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(e) => {
+                    self.walked.errors.extend(walk_error(&e, folder));
+                    continue;
+                }
+            };
+            let path = entry.path();
+            if !entry.file_type().is_some_and(|t| t.is_file()) || self.exclude.is_match(path) {
+                continue;
+            }
+            if !self.options.any_extension && !has_sound_extension(path) {
+                self.walked.other_files += 1;
+            } else if entry.path_is_symlink() && links != Links::FollowAll {
+                self.linked.push(entry.into_path());
+            } else {
+                self.take(entry.into_path());
+            }
+        }
+    }
+
+    fn take(&mut self, path: PathBuf) {
+        let is_new = self.seen.insert(real_path(&path));
+        if is_new { self.walked.files.push(path) } else { self.walked.again.push(path) }
+    }
+}
+
+fn lock(on_the_way: &Mutex<OnTheWay>) -> MutexGuard<'_, OnTheWay> {
+    on_the_way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Decides whether a walk error is reported. A link that leads back up is not, since all it leads to is
+/// walked anyway, nor is a dangling one that is not named like a sound.
 fn walk_error(error: &ignore::Error, folder: &Path) -> Option<(PathBuf, String)> {
     if matches!(innermost(error), ignore::Error::Loop { .. }) {
         return None;
@@ -210,11 +371,11 @@ fn error_path(error: &ignore::Error) -> Option<PathBuf> {
 /// Whether the name is that of a sound file. Formats that cannot be decoded are among them, so that a library full
 /// of those is reported instead of passed over in silence.
 fn has_sound_extension(path: &Path) -> bool {
-    path.extension().and_then(|e| e.to_str()).is_some_and(|e| Format::of_extension(e).is_some())
+    path.extension().and_then(OsStr::to_str).is_some_and(|e| Format::of_extension(e).is_some())
 }
 
 /// Where a path leads when every link is followed; the path itself where that cannot be told.
-fn real_path(path: &Path) -> PathBuf {
+pub(crate) fn real_path(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
@@ -258,6 +419,83 @@ mod tests {
         assert!(matches!(&walked.again[..], [link] if link.ends_with("z.wav")), "{:?}", walked.again);
         let [(path, reason)] = &walked.errors[..] else { panic!("{:?}", walked.errors) };
         assert!(path.ends_with("gone.wav") && reason.starts_with("No such file"), "{path:?}: {reason}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_several_names_lead_to_is_walked_once_by_its_name_without_links() {
+        use std::os::unix::fs::symlink;
+
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        // The links come first in order, one lies deeper, and one leads to a folder above another.
+        for folder in ["lib/deep", "lib/z/in", "out/more"] {
+            std::fs::create_dir_all(at(folder)).unwrap();
+        }
+        for file in ["lib/z/a.wav", "lib/z/in/b.wav", "out/c.wav", "out/more/d.wav"] {
+            std::fs::write(at(file), "x").unwrap();
+        }
+        symlink(at("lib/z"), at("lib/a-link")).unwrap();
+        symlink(at("lib/z/in"), at("lib/deep/link")).unwrap();
+        symlink(at("out/more"), at("lib/more")).unwrap();
+        symlink(at("out"), at("lib/out")).unwrap();
+        symlink(at("lib/a-link/a.wav"), at("lib/0.wav")).unwrap();
+        symlink(at("lib"), at("out/back")).unwrap();
+        let found = |roots: &[&str]| {
+            let roots: Vec<PathBuf> = roots.iter().map(|root| at(root)).collect();
+            let walked = walk(&roots, &WalkOptions::default()).unwrap();
+            assert!(walked.errors.is_empty(), "{:?}", walked.errors);
+            let mut names: Vec<String> = walked
+                .files
+                .iter()
+                .map(|p| p.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        let once = ["lib/more/d.wav", "lib/out/c.wav", "lib/z/a.wav", "lib/z/in/b.wav"];
+        assert_eq!(found(&["lib"]), once);
+        // The same folder given twice, from within, and by a link.
+        assert_eq!(found(&["lib", "lib", "lib/z/in"]), once);
+        assert_eq!(found(&["lib/z", "lib/a-link"]), ["lib/z/a.wav", "lib/z/in/b.wav"]);
+        assert_eq!(found(&["lib/a-link"]), ["lib/a-link/a.wav", "lib/a-link/in/b.wav"]);
+        // Who wants every name gets it, and files by it.
+        let every = WalkOptions { every_name: true, ..WalkOptions::default() };
+        let walked = walk(&[at("lib")], &every).unwrap();
+        assert_eq!(walked.files.len(), 4);
+        assert!(walked.again.iter().any(|path| path.ends_with("z/in/b.wav")), "{:?}", walked.again);
+    }
+
+    /// Links from each of many folders to all the others have as many paths as the folders have orders.
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_all_link_to_each_other_do_not_take_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |n: usize| dir.path().join(n.to_string());
+        for n in 0..12 {
+            std::fs::create_dir(folder(n)).unwrap();
+            std::fs::write(folder(n).join("a.wav"), "x").unwrap();
+            for to in 0..12 {
+                std::os::unix::fs::symlink(folder(to), folder(n).join(format!("to-{to}"))).unwrap();
+            }
+        }
+        let walked = walk(&[folder(0)], &WalkOptions::default()).unwrap();
+        assert_eq!(walked.files.len(), 12);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_may_be_typed_as_json_shows_it() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let latin1 = dir.path().join(OsStr::from_bytes(b"caf\xe9.wav"));
+        let typed = dir.path().join(r"caf\xe9.wav");
+        assert_eq!(typed_path(&typed), latin1, "as it was stored, whether or not it is there");
+        std::fs::write(&typed, "x").unwrap();
+        assert_eq!(typed_path(&typed), typed, "a file that is there is meant");
+        assert_eq!(typed_path(&dir.path().join(r"caf\x5cxe9.wav")), typed);
+        assert_eq!(typed_path(&latin1), latin1);
     }
 
     #[test]

@@ -10,6 +10,9 @@
 //! | `h` content hash, clip id    | nothing                                              |
 //! | `s` clip id, chunk number    | segments and their vectors, see [`encode_chunk`]     |
 //! | `f` path                     | [`crate::types::Failure`]                            |
+//! | `t` content hash, number     | tags of a removed clip, `KeptTags` in `kept_tags`    |
+//! | `o` number                   | content hash of kept tags; rises with each removal   |
+//! | `m` `kept`                   | the next such number, and how many there are         |
 //!
 //! Numbers in keys are big-endian, so that keys sort by them; numbers in chunks are little-endian.
 
@@ -38,6 +41,9 @@ pub(crate) const PATH_PREFIX: &[u8] = b"p";
 pub(crate) const HASH_PREFIX: &[u8] = b"h";
 pub(crate) const CHUNK_PREFIX: &[u8] = b"s";
 pub(crate) const FAILURE_PREFIX: &[u8] = b"f";
+pub(crate) const KEPT_TAGS_PREFIX: &[u8] = b"t";
+pub(crate) const KEPT_ORDER_PREFIX: &[u8] = b"o";
+pub(crate) const KEPT_KEY: &[u8] = b"mkept";
 
 /// Numbers handed out so far, and the version of the store's content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +97,18 @@ pub(crate) fn hash_key(hash: &[u8; 32], id: ClipId) -> Vec<u8> {
 
 pub(crate) fn failure_key(path: &str) -> Vec<u8> {
     key(FAILURE_PREFIX, &[path.as_bytes()])
+}
+
+pub(crate) fn kept_tags_key(hash: &[u8; 32], number: u64) -> Vec<u8> {
+    key(KEPT_TAGS_PREFIX, &[hash, &number.to_be_bytes()])
+}
+
+pub(crate) fn kept_tags_prefix(hash: &[u8; 32]) -> Vec<u8> {
+    key(KEPT_TAGS_PREFIX, &[hash])
+}
+
+pub(crate) fn kept_order_key(number: u64) -> Vec<u8> {
+    key(KEPT_ORDER_PREFIX, &[&number.to_be_bytes()])
 }
 
 pub(crate) fn chunk_key(id: ClipId, chunk: u32) -> Vec<u8> {

@@ -42,6 +42,7 @@
 //! - `scan`, `filter`: comparing a query with every admitted row; which clips may be returned
 //! - [`GraphBuilder`] (`graph`): HNSW graphs over published segments, built by hnsw_rs
 //! - `published`: the files that readers see; `FORMAT.md` describes their bytes
+//! - [`stored_path`], [`file_path`]: paths as text, from which the exact bytes come back
 //! - `store`, `codec`: sled, and how records lie in it
 //! - `witness`: notices when sled drops acknowledged batches from a damaged log
 //! - `steps`: where a test can have the process die
@@ -67,6 +68,7 @@ mod snapshot;
 mod stats;
 mod steps;
 mod store;
+mod stored_path;
 #[cfg(test)]
 mod testing;
 mod types;
@@ -82,6 +84,7 @@ pub use live::{LiveIndex, Writing};
 pub use query::*;
 pub use report::*;
 pub use snapshot::Snapshot;
+pub use stored_path::{file_path, stored_path};
 pub use types::*;
 pub use vectors::UNIT_TOLERANCE;
 pub use writer::{Holder, Writer, WriterLock};

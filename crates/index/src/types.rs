@@ -47,7 +47,7 @@ pub type ClipId = u64;
 /// What is known of a sound file besides its vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClipMeta {
-    /// Absolute path. The key: one clip a path.
+    /// Absolute path, in its stored form ([`crate::stored_path`]). The key: one clip a path.
     pub path: String,
     /// Hash of the file's bytes.
     pub content_hash: [u8; 32],
@@ -94,7 +94,7 @@ pub struct Segment {
 /// A file that could not be indexed, remembered so that it is not tried again until it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Absolute path. The key.
+    /// Absolute path, in its stored form ([`crate::stored_path`]). The key.
     pub path: String,
     /// File size, bytes.
     pub size: u64,
@@ -112,7 +112,8 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Adds a clip, or replaces the clip at the same path: its id stays, and the tags given are added to
-    /// those it has. Forgets a failure remembered at the path.
+    /// those it has. A new clip also takes back the tags of a clip with the same content that was removed.
+    /// Forgets a failure remembered at the path.
     Put {
         /// What is known of it.
         meta: ClipMeta,
@@ -128,9 +129,9 @@ pub enum Change {
         /// Its new metadata.
         meta: ClipMeta,
     },
-    /// Removes a clip with all its segments.
+    /// Removes a clip with all its segments. Its tags are kept for a year, of up to 200 000 removed clips.
     Remove(ClipId),
-    /// Removes the clip at a path, if there is one.
+    /// As `Remove`, for the clip at a path, if there is one.
     RemoveAt(String),
     /// Replaces a clip's tags.
     SetTags {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, ingest};
+use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, Prune, ingest};
 use earmark_engine::{Engine, EngineError, WalkOptions, walk};
 use earmark_index::LiveIndex;
 use tokio::sync::watch;
@@ -243,7 +243,16 @@ fn work(engine: &Engine, index: &LiveIndex, orders: &Desk) {
             status.finished_unix_s = Some(now());
             match result {
                 Ok(Ok(mut report)) => {
-                    status.stage = if report.interrupted { Stage::Cancelled } else { Stage::Done };
+                    status.stage = match report.prune_refused.first() {
+                        _ if report.interrupted => Stage::Cancelled,
+                        Some(refused) => {
+                            let remedy =
+                                "if the files are gone for good, `\"prune\": \"all\"` removes their clips";
+                            status.error = Some(format!("{refused}; {remedy}"));
+                            Stage::Failed
+                        }
+                        None => Stage::Done,
+                    };
                     status.failed = report.failed.len();
                     report.failed.truncate(FAILURES);
                     status.report = Some(Arc::new(report));
@@ -277,7 +286,7 @@ fn for_client(e: &EngineError) -> String {
 
 fn run(engine: &Engine, index: &LiveIndex, job: &Job) -> Result<IngestReport, EngineError> {
     let options = WalkOptions {
-        missing_ok: job.options.prune,
+        missing_ok: job.options.prune != Prune::Never,
         within: Some(job.within.clone()),
         ..WalkOptions::default()
     };

@@ -2,6 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use earmark_engine::typed_path;
+use earmark_index::file_path;
+
 use crate::config::{Config, ConfigError, RootConfig};
 use crate::error::{ApiError, ApiResult, Kind};
 
@@ -73,6 +76,7 @@ impl Roots {
             let root = self.0.iter().find(|root| root.name == name).ok_or_else(forbidden)?;
             root.path.join(rest)
         };
+        let whole = typed_path(&whole);
         // Whatever is not below a root looks the same whether it is there or not.
         match std::fs::canonicalize(&whole) {
             Ok(real) if self.holds(&real) => Ok(real),
@@ -88,9 +92,10 @@ impl Roots {
         self.0.iter().any(|root| real.starts_with(&root.path))
     }
 
-    /// The file of a clip, if it may be read: below a root, or, where there are no roots, wherever the index says.
+    /// The file of a clip, by its stored path, if it may be read: below a root, or, where there are no roots,
+    /// wherever the index says.
     pub(crate) fn clip_file(&self, path: &str) -> ApiResult<PathBuf> {
-        let real = std::fs::canonicalize(path)
+        let real = std::fs::canonicalize(file_path(path))
             .map_err(|_| ApiError::new(Kind::NotFound, "the clip's file is gone or cannot be read"))?;
         if !self.0.is_empty() && !self.holds(&real) {
             return Err(ApiError::new(Kind::Forbidden, "the clip's file is not below an allowed root"));

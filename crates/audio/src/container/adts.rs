@@ -35,7 +35,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     let lost: u64 = walk.gaps.iter().map(|gap| gap.len).sum();
     let ticks = |count| Ticks { count, per_second: frame.sample_rate };
     (walk.samples > 0).then(|| {
-        Found::Stream(Stream {
+        Found::Stream(Box::new(Stream {
             parts: walk.parts,
             gaps: walk.gaps,
             cut: Cut::from_sample(0, frame.sample_rate),
@@ -46,7 +46,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
                 params: Some((CODEC_ID_AAC, config)),
                 ..TrackFacts::default()
             }),
-        })
+        }))
     })
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Walk {
     pub(super) parts: Vec<Part>,
     /// Estimated from the mean length of the frames around.
     pub(super) gaps: Vec<Gap>,
-    /// Samples of all frames.
+    /// Samples of all frames, at the rate of the first.
     pub(super) samples: u64,
 }
 
@@ -145,7 +145,9 @@ impl<'a, 'b, M: Read + Seek + ?Sized> Scanner<'a, 'b, M> {
         let mut walk = Walk::default();
         let mut near = VecDeque::with_capacity(NEAR + 1);
         let mut start = at;
-        let mut key = None;
+        let (mut key, mut rate) = (None, None);
+        // At other rates, there are fractions of samples.
+        let mut samples = 0.0;
         while let Some(frame) = self.frame(at).filter(|frame| key.is_none_or(|key| key == frame.key)) {
             key = Some(frame.key);
             let next = at + frame.len as u64;
@@ -153,7 +155,9 @@ impl<'a, 'b, M: Read + Seek + ?Sized> Scanner<'a, 'b, M> {
                 // Cut off.
                 break;
             }
-            walk.samples += u64::from(frame.samples);
+            let rate = *rate.get_or_insert(frame.sample_rate);
+            samples += f64::from(frame.samples) * f64::from(rate) / f64::from(frame.sample_rate);
+            walk.samples = samples as u64;
             near.push_back(frame.len);
             if near.len() > NEAR {
                 near.pop_front();

@@ -46,7 +46,7 @@ pub(crate) enum Found {
     /// Samples in a row.
     Pcm(Pcm),
     /// Frames without a container.
-    Stream(Stream),
+    Stream(Box<Stream>),
     /// A file inside of this one.
     Inner { kind: Inner, start: u64, end: u64 },
     /// Tracks.
@@ -95,6 +95,8 @@ pub(crate) struct TrackFacts {
     pub(crate) codec: Option<String>,
     /// The parts of it that are shown; empty for all.
     pub(crate) cuts: Vec<Cut>,
+    /// They are out of order, or more than are read: `cuts` is empty.
+    pub(crate) cuts_ignored: bool,
     /// Codec and decoder settings that the demuxer does not find.
     pub(crate) params: Option<(AudioCodecId, Box<[u8]>)>,
     /// Uncompressed samples, and where they are.
@@ -152,7 +154,7 @@ impl Found {
             parts.into_iter().map(shifted).collect()
         };
         match self {
-            Self::Stream(stream) => Self::Stream(Stream { parts: shift(stream.parts), ..stream }),
+            Self::Stream(stream) => Self::Stream(Box::new(Stream { parts: shift(stream.parts), ..*stream })),
             Self::Ogg { parts, links } => {
                 Self::Ogg { parts: Some(parts.map_or_else(|| vec![Part::File { start, end }], shift)), links }
             }

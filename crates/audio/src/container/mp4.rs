@@ -70,11 +70,13 @@ fn read_track<M: Read + Seek + ?Sized>(
     let stbl = children(bytes, find(&minf, b"stbl")?);
     let edts = find(&boxes, b"edts").map(|edts| children(bytes, edts));
     let elst = edts.and_then(|edts| find(&edts, b"elst"));
-    let cuts = elst.and_then(|elst| read_edits(bytes, elst, (movie_scale, scale), media_duration));
+    let cuts = elst.map(|elst| read_edits(bytes, elst, (movie_scale, scale), media_duration));
+    let cuts_ignored = matches!(cuts, Some(None));
     let mut track = TrackFacts {
         id,
         is_preferred: flags & 1 == 1,
-        cuts: cuts.unwrap_or_default(),
+        cuts: cuts.flatten().unwrap_or_default(),
+        cuts_ignored,
         ..TrackFacts::default()
     };
     if let Some(entry) = find(&stbl, b"stsd").and_then(|stsd| sample_entry(bytes, stsd)) {
@@ -84,7 +86,7 @@ fn read_track<M: Read + Seek + ?Sized>(
 }
 
 /// The parts of a track that are shown, in order; `None` where they are not what a stream can show: going back,
-/// or showing something twice.
+/// showing something twice, or something unreadable.
 fn read_edits<M: Read + Seek + ?Sized>(
     bytes: &mut Bytes<'_, M>,
     elst: Span,
@@ -132,7 +134,7 @@ fn read_edits<M: Read + Seek + ?Sized>(
         });
         silence = 0;
     }
-    (!cuts.is_empty()).then_some(cuts)
+    Some(cuts)
 }
 
 /// What `stsd` says of the samples.

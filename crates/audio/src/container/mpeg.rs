@@ -145,13 +145,13 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     }
     let lost: u64 = walk.gaps.iter().map(|gap| gap.len).sum();
     let all = counted.unwrap_or(walk.samples + lost);
-    Some(Found::Stream(Stream {
+    Some(Found::Stream(Box::new(Stream {
         parts: walk.parts,
         gaps: walk.gaps,
         cut: Cut { silence: Ticks::ZERO, start: ticks(delay), keep: keep.map(ticks) },
         length: ticks(keep.unwrap_or(all.saturating_sub(delay))),
         facts: None,
-    }))
+    })))
 }
 
 /// Places of the names of Xing, Info and VBRI headers inside the stream: those of joined files.

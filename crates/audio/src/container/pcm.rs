@@ -118,21 +118,21 @@ impl Pcm {
     pub(crate) fn gain(&self, media: &mut dyn MediaSource) -> Gain {
         let bytes = self.sample_bytes() as usize;
         match self.coding {
-            Coding::Int if u32::from(self.bits) < self.sample_bytes() * 8 => {
+            Coding::Int if (1..self.sample_bytes() * 8).contains(&u32::from(self.bits)) => {
                 let padding = bytes as u32 * 8 - u32::from(self.bits);
-                let mut low = true;
-                let mut high = true;
+                let (mut low, mut high, mut loudest) = (true, true, 0);
                 self.probe(media, |sample| {
                     let value = self.int(sample);
+                    loudest = loudest.max(value.unsigned_abs());
                     low &= value.trailing_zeros() >= padding;
                     high &= (value << (64 - u32::from(self.bits))) >> (64 - u32::from(self.bits)) == value;
                 });
-                // Both hold for silence. Neither does where the header lies about the bits.
-                if high && !low {
-                    Gain { factor: (1u64 << padding) as f32, is_rescaled: false }
-                } else {
-                    Gain::ONE
-                }
+                // Samples lie in the upper bits by the book, and in the lower bits of some files. Both may hold for
+                // silence, for a whisper, and for 16 bits that were made 24; neither does where the header lies.
+                let is_loud = loudest >= (1 << (self.bits - 1)) / QUIET;
+                let is_high = high && (!low || is_loud);
+                let factor = if is_high { (1_u64 << padding) as f32 } else { 1.0 };
+                Gain { factor, is_rescaled: false }
             }
             Coding::Float => {
                 let (mut loudest, mut sounding, mut loud, mut whole) = (0.0_f64, 0_u64, 0_u64, true);
@@ -191,6 +191,9 @@ impl Pcm {
         }
     }
 }
+
+/// What is this many times quieter than full scale (26 dB) may be so.
+const QUIET: u64 = 20;
 
 /// Float samples beyond this, 24 dB over full scale, were never meant for a full scale of 1.
 const LOUDEST_FLOAT: f64 = 16.0;

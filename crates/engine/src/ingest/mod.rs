@@ -2,17 +2,19 @@
 //!
 //! Three steps: `plan` decides from size and modification time what needs a look at all; the pipeline's workers hash,
 //! and decode and encode what the hash does not settle; `writer` turns outcomes into batches, each on disk, whole, before
-//! it counts.
+//! it counts. Then `leave` decides what goes. `preview` says what all of them would do.
 
+mod leave;
 mod plan;
+mod preview;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use earmark_audio::Remarks;
-use earmark_index::{Change, Filter, IndexWriter};
+use earmark_index::{Filter, IndexReader, IndexWriter, stored_path};
 
 use crate::pipeline::{self, Keep, Step};
 use crate::walk::Walked;
@@ -20,13 +22,15 @@ use crate::{Engine, EngineError};
 use plan::{Known, Plan, plan, prepare};
 use writer::Writer;
 
+pub use leave::{Prune, PruneRefused, Suspicion};
 pub use plan::is_unchanged;
+pub use preview::{Moved, Preview, preview};
 
 /// How to ingest.
 #[derive(Debug, Clone, Default)]
 pub struct IngestOptions {
-    /// Remove clips whose files are gone from under the paths given.
-    pub prune: bool,
+    /// What becomes of clips whose files are gone from under the paths given.
+    pub prune: Prune,
     /// Embed everything again, changed or not.
     pub force: bool,
     /// Try files again that failed before and have not changed since.
@@ -38,7 +42,7 @@ pub struct IngestOptions {
 /// A file that could not be indexed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FailedFile {
-    /// Its path.
+    /// Its path, in its stored form.
     pub path: String,
     /// One word: `unsupported`, `malformed`, `limit`, `empty`, `non-finite`, `io`, `encoder`.
     pub kind: String,
@@ -65,6 +69,10 @@ pub struct IngestReport {
     pub copied: usize,
     /// Clips removed because their file is gone.
     pub pruned: usize,
+    /// Clips removed because their file is excluded now, by a glob or by an ignore file.
+    pub excluded: usize,
+    /// Why nothing was removed, for each root that speaks against it.
+    pub prune_refused: Vec<PruneRefused>,
     /// Files that failed before and have not changed since: not tried again.
     pub known_bad: usize,
     /// Files passed over for their extension.
@@ -123,11 +131,10 @@ pub fn ingest(
     mut observe: impl FnMut(IngestEvent<'_>),
 ) -> Result<IngestReport, EngineError> {
     let started = Instant::now();
-    let roots = walked.roots.clone();
     let known = Known::read(&*index.reader()?, options)?;
     let mut report =
         IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
-    let Plan { mut jobs, retag } = plan(walked, &known, options, &mut report);
+    let Plan { mut jobs, retag, met } = plan(&walked, &known, options, &mut report);
     observe(IngestEvent::Planned { files: jobs.len(), bytes: jobs.iter().map(|j| j.size).sum() });
 
     report.retagged = retag.len();
@@ -165,36 +172,41 @@ pub fn ingest(
     }
     writer.flush()?;
     let interrupted = stop.load(Ordering::Relaxed);
-    if options.prune && !interrupted {
-        report.pruned = prune(index, &roots)?;
+    if !interrupted {
+        leave(index, &walked, &met, options.prune, &mut report)?;
     }
     report.interrupted = interrupted;
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }
 
-/// Removes clips and remembered failures under `roots` whose files are gone.
-fn prune(index: &dyn IndexWriter, roots: &[PathBuf]) -> Result<usize, EngineError> {
-    let is_gone = |path: &str| {
-        let path = Path::new(path);
-        // Only a plain "not found" counts: an unreadable folder or a stale mount must not empty the index.
-        roots.iter().any(|root| path.starts_with(root))
-            && matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == std::io::ErrorKind::NotFound)
-    };
-    let mut changes = Vec::new();
-    let stored = index.reader()?;
-    for clip in stored.clips(&Filter::default())? {
-        if is_gone(&clip.meta.path) {
-            changes.push(Change::RemoveAt(clip.meta.path));
-        }
+/// Takes out of the index what is gone or excluded.
+fn leave(
+    index: &dyn IndexWriter,
+    walked: &Walked,
+    met: &HashSet<String>,
+    prune: Prune,
+    report: &mut IngestReport,
+) -> Result<(), EngineError> {
+    // Files that were named and met have nothing under them.
+    if walked.roots.iter().all(|root| met.contains(&stored_path(root))) {
+        return Ok(());
     }
-    let pruned = changes.len();
-    let failures = stored.failures()?.into_iter().filter(|f| is_gone(&f.path));
-    changes.extend(failures.map(|f| Change::ClearFailure(f.path)));
-    if !changes.is_empty() {
-        index.apply(changes)?;
+    let (clips, failures) = paths(&*index.reader()?)?;
+    let leaving = leave::leaving(&clips, &failures, walked, met, prune)?;
+    report.prune_refused.clone_from(&leaving.refused);
+    if leaving.refused.is_empty() {
+        report.pruned = leaving.gone.len();
+        report.excluded = leaving.excluded.len();
     }
-    Ok(pruned)
+    leaving.apply(index)
+}
+
+/// The paths of all clips, and of all remembered failures.
+fn paths(index: &dyn IndexReader) -> Result<(Vec<String>, Vec<String>), EngineError> {
+    let clips = index.clips(&Filter::default())?.into_iter().map(|clip| clip.meta.path).collect();
+    let failures = index.failures()?.into_iter().map(|failure| failure.path).collect();
+    Ok((clips, failures))
 }
 
 /// Now, seconds since 1970.

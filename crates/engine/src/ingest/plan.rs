@@ -1,18 +1,19 @@
 //! What needs a look, and the look itself: size and modification time first, then the content's hash.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
-use earmark_index::{ClipMeta, Failure, Filter, IndexReader};
+use earmark_index::{ClipMeta, Failure, Filter, IndexReader, file_path, stored_path};
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
 use crate::pipeline::{Prepared, Source};
-use crate::walk::Walked;
+use crate::walk::{FolderId, Walked};
 
 /// Smaller files are read once, into memory, and hashed and decoded from there.
 const READ_WHOLE_BELOW: u64 = 32 << 20;
@@ -20,9 +21,10 @@ const READ_WHOLE_BELOW: u64 = 32 << 20;
 /// Bytes hashed between two looks at whether to stop.
 const HASH_BLOCK: usize = 1 << 20;
 
-/// What the index knows already.
+/// What the index knows already. Paths are in their stored form.
+#[derive(Default)]
 pub(super) struct Known {
-    clips: HashMap<String, KnownClip>,
+    pub(super) clips: HashMap<String, KnownClip>,
     failures: HashMap<String, Failure>,
     /// Contents of all clips.
     pub(super) hashes: HashSet<[u8; 32]>,
@@ -30,9 +32,9 @@ pub(super) struct Known {
 
 #[derive(Debug, Clone)]
 pub(super) struct KnownClip {
-    size: u64,
+    pub(super) size: u64,
     mtime_ns: i64,
-    hash: [u8; 32],
+    pub(super) hash: [u8; 32],
     tags: Vec<String>,
 }
 
@@ -53,12 +55,47 @@ impl Known {
         let hashes = clips.values().map(|c| c.hash).collect();
         Ok(Self { clips, failures: failures.into_iter().map(|f| (f.path.clone(), f)).collect(), hashes })
     }
+
+    fn has(&self, path: &str) -> bool {
+        self.clips.contains_key(path) || self.failures.contains_key(path)
+    }
+}
+
+/// Where the files of known clips are, whatever they are called: folder and name, to the path that is known.
+struct Places(HashMap<(FolderId, OsString), String>);
+
+impl Places {
+    fn of(known: &Known) -> Self {
+        let mut folders: HashMap<PathBuf, Option<FolderId>> = HashMap::new();
+        let mut places = HashMap::new();
+        for stored in known.clips.keys().chain(known.failures.keys()) {
+            let path = file_path(stored);
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let id = folders.entry(folder.to_path_buf()).or_insert_with(|| FolderId::of(folder));
+            if let Some(id) = id {
+                places.insert((id.clone(), name.to_owned()), stored.clone());
+            }
+        }
+        Self(places)
+    }
+
+    /// The path under which the file at `path` is known, if that is another one: its folder has several
+    /// names, through links or mounts, or it is a link itself.
+    fn other_name(&self, path: &Path) -> Option<&String> {
+        let real = fs::symlink_metadata(path)
+            .is_ok_and(|file| file.is_symlink())
+            .then(|| fs::canonicalize(path).ok())
+            .flatten();
+        let path = real.as_deref().unwrap_or(path);
+        self.0.get(&(FolderId::of(path.parent()?)?, path.file_name()?.to_owned()))
+    }
 }
 
 /// Whether a clip's file still has the size and modification time that it had when it was indexed.
 #[must_use]
 pub fn is_unchanged(clip: &ClipMeta) -> bool {
-    fs::metadata(&clip.path).is_ok_and(|file| (file.len(), mtime_ns(&file)) == (clip.size, clip.mtime_ns))
+    fs::metadata(file_path(&clip.path))
+        .is_ok_and(|file| (file.len(), mtime_ns(&file)) == (clip.size, clip.mtime_ns))
 }
 
 /// A file that needs a look.
@@ -89,28 +126,40 @@ pub(super) struct Plan {
     pub(super) jobs: Vec<Job>,
     /// Paths of unchanged clips that lack a tag.
     pub(super) retag: Vec<String>,
+    /// Every path, of clips that are known or to be, whose file was met.
+    pub(super) met: HashSet<String>,
 }
 
-/// Decides what needs a look; the rest goes straight into the report.
+/// Decides what needs a look; the rest goes straight into the report. A file that is known under another name
+/// keeps that name.
 pub(super) fn plan(
-    walked: Walked,
+    walked: &Walked,
     known: &Known,
     options: &IngestOptions,
     report: &mut IngestReport,
 ) -> Plan {
-    let mut plan = Plan { jobs: Vec::new(), retag: Vec::new() };
-    let mut fail = |path: PathBuf, reason: String| {
-        report.failed.push(FailedFile { path: path.display().to_string(), kind: "io".to_owned(), reason });
+    let mut plan = Plan { jobs: Vec::new(), retag: Vec::new(), met: HashSet::new() };
+    let mut fail = |path: &Path, reason: String| {
+        report.failed.push(FailedFile { path: stored_path(path), kind: "io".to_owned(), reason });
     };
-    for (path, reason) in walked.errors {
-        fail(path, reason);
+    for (path, reason) in &walked.errors {
+        fail(path, reason.clone());
     }
-    for path in walked.files {
-        let Some(text) = path.to_str() else {
-            fail(path, "the name is not valid UTF-8; rename the file".to_owned());
+    plan.met.extend(walked.again.iter().map(|path| stored_path(path)));
+    // Only a file whose path is not known makes this worth its while.
+    let mut places = None;
+    for path in &walked.files {
+        let mut text = stored_path(path);
+        if !known.has(&text)
+            && let Some(other) = places.get_or_insert_with(|| Places::of(known)).other_name(path)
+        {
+            plan.met.insert(text);
+            text = other.clone();
+        }
+        if !plan.met.insert(text.clone()) {
             continue;
-        };
-        let metadata = match fs::metadata(&path) {
+        }
+        let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(e) => {
                 fail(path, e.to_string());
@@ -118,24 +167,24 @@ pub(super) fn plan(
             }
         };
         let (size, mtime_ns) = (metadata.len(), mtime_ns(&metadata));
-        let clip = known.clips.get(text);
+        let clip = known.clips.get(&text);
         if let Some(clip) = clip
             && !options.force
             && (clip.size, clip.mtime_ns) == (size, mtime_ns)
         {
             report.unchanged += 1;
             if options.tags.iter().any(|t| !clip.tags.contains(t)) {
-                plan.retag.push(text.to_owned());
+                plan.retag.push(text);
             }
             continue;
         }
-        if known.failures.get(text).is_some_and(|f| (f.size, f.mtime_ns) == (size, mtime_ns))
+        if known.failures.get(&text).is_some_and(|f| (f.size, f.mtime_ns) == (size, mtime_ns))
             && !options.force
         {
             report.known_bad += 1;
             continue;
         }
-        plan.jobs.push(Job { path: text.to_owned(), size, mtime_ns, known: clip.cloned(), hash: [0; 32] });
+        plan.jobs.push(Job { path: text, size, mtime_ns, known: clip.cloned(), hash: [0; 32] });
     }
     plan
 }
@@ -148,7 +197,7 @@ pub(super) fn prepare(
     max_bytes: u64,
     stop: &AtomicBool,
 ) -> (Job, Prepared<Settled>) {
-    let path = PathBuf::from(&job.path);
+    let path = file_path(&job.path);
     if job.size > max_bytes {
         // The reader refuses it with the limit's name; reading it to hash it first would be for nothing.
         return (job, Prepared::Encode(Source::Path(path)));
@@ -173,7 +222,7 @@ pub(super) fn prepare(
 }
 
 /// The content's hash, and where the decoder shall read from: memory, for a small file. `None` when stopped.
-fn read_or_hash(
+pub(super) fn read_or_hash(
     path: &Path,
     job: &Job,
     stop: &AtomicBool,

@@ -1,20 +1,26 @@
 //! Outcomes into batches of changes.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use earmark_index::{Change, Clip, ClipMeta, Failure, IndexWriter, Segment};
+use earmark_index::{Change, Clip, ClipMeta, Failure, IndexWriter, Segment, file_path};
 
 use super::plan::{Job, Settled};
 use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
 use crate::EngineError;
 use crate::pipeline::{Encoded, Outcome};
+use crate::walk::real_path;
 
 /// A batch is written when it has this many changes, or this many segments, or is this old: often enough that a kill
 /// costs little work, seldom enough that flushing to disk costs little time.
 const BATCH_CHANGES: usize = 64;
 const BATCH_SEGMENTS: usize = 4096;
 const BATCH_AGE: Duration = Duration::from_secs(2);
+
+/// Whether nothing has this path. A file that cannot be looked at, on a share that is not mounted say, is not
+/// gone.
+pub(super) fn is_gone(stored: &str) -> bool {
+    matches!(file_path(stored).try_exists(), Ok(false))
+}
 
 pub(super) struct Writer<'a> {
     index: &'a dyn IndexWriter,
@@ -112,7 +118,9 @@ impl<'a> Writer<'a> {
     }
 
     fn failed(&mut self, job: &Job, error: &EngineError) -> Result<(), EngineError> {
-        let (kind, reason) = (error.kind().to_owned(), error.to_string());
+        // Whoever opened the file may have named it as well as it could.
+        let shown = file_path(&job.path).display().to_string();
+        let (kind, reason) = (error.kind().to_owned(), error.to_string().replacen(&shown, &job.path, 1));
         self.done(job, Some(&reason));
         self.report.failed.push(FailedFile {
             path: job.path.clone(),
@@ -150,14 +158,21 @@ impl<'a> Writer<'a> {
         self.flush()?;
         let stored = self.index.reader()?;
         let clips = stored.clips_by_hash(&job.hash)?;
-        // A file that cannot be looked at, on a share that is not mounted say, is not gone.
-        let is_gone = |path: &str| matches!(Path::new(path).try_exists(), Ok(false));
         let gone = clips.iter().find(|c| c.meta.path != job.path && is_gone(&c.meta.path));
         if let (Some(clip), None) = (gone, &job.known) {
             self.report.moved += 1;
             self.done(&job, None);
             let meta = self.meta_of(&job, clip);
             return self.push(Change::Move { id: clip.id, meta });
+        }
+        let real = real_path(&file_path(&job.path));
+        let other_name =
+            clips.iter().find(|c| c.meta.path != job.path && real_path(&file_path(&c.meta.path)) == real);
+        if let (Some(clip), None) = (other_name, &job.known) {
+            // Another name of the same file, not a copy of it.
+            self.report.unchanged += 1;
+            self.done(&job, None);
+            return self.push(Change::AddTags { path: clip.meta.path.clone(), tags: self.tags.to_vec() });
         }
         let Some(clip) = clips.first() else {
             again.push(job);

@@ -10,7 +10,9 @@ use crate::report::FileUsed;
 
 /// The sound files under `folder`, and what could not be read on the way.
 pub(super) fn sounds(folder: &Path) -> Result<Walked, EvalError> {
-    Ok(walk(&[folder.to_path_buf()], &WalkOptions::default())?)
+    // A folder may be of several classes, by several names.
+    let options = WalkOptions { every_name: true, ..WalkOptions::default() };
+    Ok(walk(&[folder.to_path_buf()], &options)?)
 }
 
 /// A file that decides something, for the protocol.

@@ -12,7 +12,7 @@ use earmark_encoder::Embedding;
 use earmark_engine::ingest::{IngestEvent, IngestOptions, ingest, is_unchanged};
 use earmark_engine::search::clip_vector;
 use earmark_engine::{Engine, Walked};
-use earmark_index::IndexReader;
+use earmark_index::{IndexReader, stored_path};
 
 use crate::EvalError;
 use crate::datasets::Item;
@@ -58,7 +58,7 @@ pub(super) fn of_clips(
         if vector.is_some() {
             continue;
         }
-        let path = clip.path.display().to_string();
+        let path = stored_path(&clip.path);
         let known_bad = kept.failure(&path)?;
         let reason = failed.get(path.as_str()).copied().or(known_bad.as_ref().map(|f| f.reason.as_str()));
         *vector = Some(match reason {
@@ -73,8 +73,7 @@ pub(super) fn of_clips(
 
 /// What an index has for a clip whose file is as it was when it was indexed.
 fn stored(engine: &Engine, index: &dyn IndexReader, clip: &Item) -> Result<Option<Embedding>, EvalError> {
-    let Some(path) = clip.path.to_str() else { return Ok(None) };
-    match index.clip_by_path(path)?.filter(|clip| is_unchanged(&clip.meta)) {
+    match index.clip_by_path(&stored_path(&clip.path))?.filter(|clip| is_unchanged(&clip.meta)) {
         Some(clip) => Ok(clip_vector(engine, index, clip.id, None)?),
         None => Ok(None),
     }

@@ -27,6 +27,8 @@ impl Writer {
         if let Some(clips) = problems.note(clips)? {
             let lookups = self.audit_lookups(&clips, &mut problems);
             problems.note(lookups)?;
+            let kept = self.audit_kept_tags(&mut problems);
+            problems.note(kept)?;
             let totals = &snapshot.list.totals;
             if (totals.clips, totals.segments) != (report.clips as u64, report.segments as u64) {
                 let (clips, segments) = (report.clips, report.segments);

@@ -10,7 +10,7 @@ use crate::vectors::check_unit;
 
 /// A batch in the making.
 pub(crate) struct Batch<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     dim: usize,
     pub(crate) counters: Counters,
     pub(crate) writes: Writes,
@@ -71,6 +71,8 @@ impl<'a> Batch<'a> {
                 id
             }
             None => {
+                let kept = self.take_tags(&meta.content_hash, &meta.path)?;
+                meta.tags = with_tags(&kept, meta.tags);
                 let id = self.counters.next_clip;
                 self.counters.next_clip += 1;
                 id
@@ -130,6 +132,7 @@ impl<'a> Batch<'a> {
 
     fn erase(&mut self, id: ClipId) -> Result<()> {
         let old = self.clip(id)?;
+        self.keep_tags(&old)?;
         self.drop_segments(id, &old);
         self.clear(codec::path_key(&old.meta.path));
         self.clear(codec::hash_key(&old.meta.content_hash, id));
@@ -156,15 +159,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(super) fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.insert(key, Some(value));
     }
 
-    fn clear(&mut self, key: Vec<u8>) {
+    pub(super) fn clear(&mut self, key: Vec<u8>) {
         self.writes.insert(key, None);
     }
 
-    fn record<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>> {
+    pub(super) fn record<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>> {
         match self.writes.get(key) {
             Some(Some(bytes)) => codec::decode(bytes).map(Some).map_err(|what| self.store.corrupt(what)),
             Some(None) => Ok(None),

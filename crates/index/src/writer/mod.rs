@@ -3,6 +3,7 @@
 //! - `lock`: one writer at a time
 //! - `open`: opening the store, and what is published of it
 //! - `batch`: changes into one atomic write
+//! - `kept_tags`: tags of removed clips, for when their sound is found again
 //! - `catch_up`: publishing what the store holds and the published files do not
 //! - `restore`: putting back into the store what it lost and the published files still hold
 //! - `audit`: whether the store is sound
@@ -11,6 +12,7 @@
 mod audit;
 mod batch;
 mod catch_up;
+mod kept_tags;
 mod lock;
 mod open;
 mod restore;
@@ -216,6 +218,7 @@ impl IndexWriter for Writer {
         for change in changes {
             batch.add(change)?;
         }
+        batch.drop_old_tags()?;
         if batch.writes.is_empty() {
             return Ok(batch.ids);
         }

@@ -29,6 +29,9 @@ const COPY_CACHE: u64 = 16 << 20;
 /// Bytes that a clip takes in the store, without its vectors.
 const CLIP_BYTES: u64 = 1024;
 
+/// Bytes that the tags of a removed clip take.
+const KEPT_BYTES: u64 = 512;
+
 impl Writer {
     /// Ends writing, and gives back the room of what was removed: segments are written without their dead
     /// rows, segments that are too large for a commit are merged, and a store that is mostly dead is written
@@ -46,6 +49,7 @@ impl Writer {
                 totals.segments * (16 + 4 * self.dim() as u64) + totals.clips * CLIP_BYTES
             })
         };
+        let live = live + self.kept_tags()?.count * KEPT_BYTES;
         let dir = self.dir.clone();
         if disk_bytes(&Store::folder(&dir)) > MAX_STORE * live + small_store() {
             self.tidy_store()?;

@@ -44,7 +44,13 @@ fn child() {
                 // Now and then a long recording, of several of sled's log segments.
                 None if !lines.contains(&format!("{path} ")) => {
                     let segments = if rng.next().is_multiple_of(40) { 3000 } else { 1 + rng.next() % 30 };
-                    changes.push(put(&path, &mut rng, DIM, segments as usize));
+                    let mut change = put(&path, &mut rng, DIM, segments as usize);
+                    // With tags, so that removals write more than what they remove.
+                    if let Change::Put { meta, .. } = &mut change {
+                        meta.tags = vec![path.clone()];
+                        meta.content_hash = [(rng.next() % 50) as u8; 32];
+                    }
+                    changes.push(change);
                     lines += &format!("ack {path} {segments}\n");
                 }
                 None => {}

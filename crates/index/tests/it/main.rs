@@ -10,6 +10,7 @@ mod damage;
 mod disk;
 mod format;
 mod graph;
+mod kept_tags;
 mod model;
 mod old_layout;
 mod readers;

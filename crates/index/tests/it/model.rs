@@ -130,11 +130,26 @@ struct Model {
     clips: BTreeMap<ClipId, (ClipMeta, Vec<Vec<f32>>)>,
     failures: BTreeMap<String, Failure>,
     next: ClipId,
+    /// What removed clips were tagged with, in the order of removals.
+    kept: Vec<ClipMeta>,
 }
 
 impl Model {
     fn at(&self, path: &str) -> Option<ClipId> {
         self.clips.iter().find(|(_, (meta, _))| meta.path == path).map(|(id, _)| *id)
+    }
+
+    fn remove(&mut self, id: ClipId) {
+        let removed = self.clips.remove(&id).map(|(meta, _)| meta);
+        self.kept.extend(removed.filter(|meta| !meta.tags.is_empty()));
+    }
+
+    /// The tags for a new clip: of a removed one with its content, at its path if there was one.
+    fn take_kept(&mut self, new: &ClipMeta) -> Vec<String> {
+        let same = |kept: &ClipMeta| kept.content_hash == new.content_hash;
+        let at_path = self.kept.iter().rposition(|kept| same(kept) && kept.path == new.path);
+        let found = at_path.or_else(|| self.kept.iter().rposition(same));
+        found.map(|at| self.kept.remove(at).tags).unwrap_or_default()
     }
 
     /// Takes the step and gives the change that says the same to the index; None if it would be refused.
@@ -144,6 +159,7 @@ impl Model {
                 let mut meta = meta(*number, *tags);
                 let change = Change::Put { meta: meta.clone(), segments: segments(vectors) };
                 let id = self.at(&meta.path).unwrap_or_else(|| {
+                    meta.tags = union(&self.take_kept(&meta), &meta.tags);
                     self.next += 1;
                     self.next
                 });
@@ -156,12 +172,12 @@ impl Model {
             }
             Step::Remove(number) => {
                 let id = self.at(&path(*number))?;
-                self.clips.remove(&id);
+                self.remove(id);
                 Some(Change::Remove(id))
             }
             Step::RemoveAt(number) => {
                 if let Some(id) = self.at(&path(*number)) {
-                    self.clips.remove(&id);
+                    self.remove(id);
                 }
                 Some(Change::RemoveAt(path(*number)))
             }
@@ -179,7 +195,7 @@ impl Model {
                 };
                 let change = Change::Move { id, meta: meta.clone() };
                 if let Some(other) = self.at(&meta.path).filter(|other| *other != id) {
-                    self.clips.remove(&other);
+                    self.remove(other);
                 }
                 self.failures.remove(&meta.path);
                 let clip = self.clips.get_mut(&id).unwrap();

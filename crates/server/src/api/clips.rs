@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{WalkOptions, walk};
-use earmark_index::{Change, Clip, IndexReader, IndexWriter as _};
+use earmark_index::{Change, Clip, IndexReader, IndexWriter as _, stored_path};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -268,13 +268,12 @@ fn index_one(open: &Arc<Open>, path: &Path, tags: Vec<String>) -> ApiResult<Clip
     if let Some(failed) = report.failed.first() {
         return Err(hide_folder(ApiError::new(Kind::Undecodable, failed.reason.clone()), path));
     }
-    let text = path.to_str().unwrap_or_default();
-    let clip = writer.snapshot()?.clip_by_path(text)?;
+    let clip = writer.snapshot()?.clip_by_path(&stored_path(path))?;
     clip.ok_or_else(|| ApiError::internal("the clip is not in the index"))
 }
 
 /// Calls the file what the client calls it.
 fn hide_folder(e: ApiError, path: &Path) -> ApiError {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    e.replacing(&path.display().to_string(), &name)
+    e.replacing(&path.display().to_string(), &name).replacing(&stored_path(path), &name)
 }

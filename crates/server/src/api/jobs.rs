@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use earmark_engine::ingest::{IngestOptions, IngestReport};
-use earmark_index::IndexReader as _;
+use earmark_engine::ingest::{IngestOptions, IngestReport, Prune};
+use earmark_index::{IndexReader as _, stored_path};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,11 @@ const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 pub(crate) struct JobBody {
     /// A root's name, a path below one (`NAME/folder`), or an absolute path below one.
     root: String,
-    /// Remove clips whose files are gone.
+    /// Remove clips whose files are gone. `true` and `careful` remove nothing, and the job fails, where the
+    /// root is gone or a folder of clips is empty, as when a drive is not mounted, or more than a quarter of
+    /// the root's clips would go. `all` removes them all the same.
     #[serde(default)]
-    prune: bool,
+    prune: PruneBody,
     /// Listen to everything again, changed or not.
     #[serde(default)]
     force: bool,
@@ -42,6 +44,40 @@ pub(crate) struct JobBody {
     #[serde(default)]
     #[schema(max_items = 100)]
     tags: Vec<String>,
+}
+
+/// Whether to prune, and how.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected true, false, \"never\", \"careful\" or \"all\"")]
+#[schema(as = Prune)]
+pub(crate) enum PruneBody {
+    Switch(bool),
+    How(PruneHow),
+}
+
+/// How to prune.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PruneHow {
+    Never,
+    Careful,
+    All,
+}
+
+impl Default for PruneBody {
+    fn default() -> Self {
+        Self::Switch(false)
+    }
+}
+
+impl From<PruneBody> for Prune {
+    fn from(body: PruneBody) -> Self {
+        match body {
+            PruneBody::Switch(false) | PruneBody::How(PruneHow::Never) => Self::Never,
+            PruneBody::Switch(true) | PruneBody::How(PruneHow::Careful) => Self::Careful,
+            PruneBody::How(PruneHow::All) => Self::All,
+        }
+    }
 }
 
 /// Where a job stands.
@@ -97,7 +133,10 @@ pub(crate) struct ReportDto {
     moved: usize,
     copied: usize,
     retagged: usize,
+    /// Clips removed because their files are gone.
     pruned: usize,
+    /// Clips removed because their files are excluded now, by an ignore file.
+    excluded: usize,
     /// Files that failed before and have not changed since.
     known_bad: usize,
     /// Files passed over for their extension.
@@ -124,6 +163,7 @@ impl From<&IngestReport> for ReportDto {
             copied: r.copied,
             retagged: r.retagged,
             pruned: r.pruned,
+            excluded: r.excluded,
             known_bad: r.known_bad,
             other_files: r.other_files,
             failed: r.failed.len(),
@@ -189,7 +229,7 @@ pub(crate) async fn start(
     let open = app.library()?;
     let path = app.inner.roots.resolve(&body.root)?;
     let options = IngestOptions {
-        prune: body.prune,
+        prune: body.prune.into(),
         force: body.force,
         retry_failed: body.retry_failed,
         tags: check_tags(&body.tags)?,
@@ -344,7 +384,7 @@ pub(crate) struct RootDto {
 pub(crate) async fn roots(State(app): State<App>) -> Json<Vec<RootDto>> {
     let root = |root: &crate::roots::Root| RootDto {
         name: root.name.clone(),
-        path: root.path.display().to_string(),
+        path: stored_path(&root.path),
         writable: root.writable,
     };
     Json(app.inner.roots.all().iter().map(root).collect())

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use earmark_audio::{AudioReader, ReadOptions};
+use earmark_index::stored_path;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -94,7 +95,7 @@ pub(crate) async fn rendered(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     // A changed file has another picture.
-    let key = format!("{what} {} {etag}", path.display());
+    let key = format!("{what} {} {etag}", stored_path(&path));
     let body = match app.inner.renders.get(&key) {
         Some(known) => known,
         None => {

@@ -13,7 +13,7 @@
 
 mod head;
 
-use ruopus::{MultistreamDecoder, OpusDecoder, PacketError};
+use ruopus::{MultistreamDecoder, OpusDecoder, Packet, PacketError};
 use symphonia::core::audio::{
     AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
 };
@@ -70,6 +70,14 @@ fn to_error(error: PacketError) -> Error {
         PacketError::InvalidFrameCount => "opus: invalid frame count",
         PacketError::InvalidPadding => "opus: invalid padding",
         _ => "opus: invalid packet",
+    })
+}
+
+/// Samples of each channel that a packet holds, at 48 kHz; 0 for what is no packet. In one of several streams, all
+/// hold as many.
+pub(crate) fn packet_samples(data: &[u8]) -> u64 {
+    Packet::parse(data).map_or(0, |packet| {
+        (packet.frames().len() * packet.toc().frame_size().samples_per_channel_48k()) as u64
     })
 }
 

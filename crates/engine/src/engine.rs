@@ -169,7 +169,7 @@ impl Engine {
         let options = PipelineOptions { range, ..self.pipeline_options(Keep::Windows) };
         let name = source.name();
         let encoded = self.encode_one(source, &options)?;
-        Ok((self.pool(&encoded, &name)?, encoded.remarks))
+        Ok((self.pool(&encoded, &name)?, *encoded.remarks))
     }
 
     /// Pools the windows of a sound encoded with [`Keep::Windows`] as an index has it: segment by segment,

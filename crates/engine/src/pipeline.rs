@@ -99,8 +99,8 @@ pub struct Encoded {
     pub info: AudioInfo,
     /// Length of the audio that was decoded, seconds.
     pub duration_s: f64,
-    /// What a user should know about how the file was read.
-    pub remarks: Remarks,
+    /// What a user should know about how the file was read. Boxed, since it is large and mostly empty.
+    pub remarks: Box<Remarks>,
     /// Its spans, in order.
     pub spans: Vec<Span>,
     /// The context windows of [`Keep::Detection`], in order; none for a model without `[detect]`.
@@ -305,7 +305,7 @@ struct Progress<T> {
 struct Decoded {
     info: AudioInfo,
     duration_s: f64,
-    remarks: Remarks,
+    remarks: Box<Remarks>,
 }
 
 impl<T> FileInProgress<T> {
@@ -530,7 +530,7 @@ where
                 self.enqueue(file, &cut, segment, offset_s);
             }
         }
-        Ok(Some(Decoded { info, duration_s, remarks: reader.remarks().clone() }))
+        Ok(Some(Decoded { info, duration_s, remarks: Box::new(reader.remarks().clone()) }))
     }
 
     /// Queues a run; encodes one here when the queue is full.

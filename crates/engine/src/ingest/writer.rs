@@ -105,7 +105,7 @@ impl<'a> Writer<'a> {
             .map(|s| Segment { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
             .collect();
         if !encoded.remarks.is_empty() {
-            self.report.remarks.push((job.path.clone(), encoded.remarks));
+            self.report.remarks.push((job.path.clone(), *encoded.remarks));
         }
         match job.known {
             Some(_) => self.report.updated += 1,

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use earmark_encoder::{Catalogue, Runtime};
+use earmark_engine::{Engine, EngineOptions};
+
 use crate::sandbox::{Sandbox, file_name, repo, result_names};
 
 /// Mean precision@10 that text search must reach over the ten class names.
@@ -90,4 +93,56 @@ fn a_long_file_needs_little_memory() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((report["added"].as_u64(), report["audio_s"].as_f64()), (Some(1), Some(10_800.0)));
     assert!(peak > 0 && peak < MOST_MEMORY, "the peak was {} MiB", peak >> 20);
+}
+
+/// The faulty files beside the checkout, each with where the dog of `ref_dog_2s.wav` is in it, and how like it must
+/// be. `None` stands for a file that only ffmpeg decodes.
+const FAULTS: &[(&str, Option<(f64, f64, f64)>)] = &[
+    ("mov_pcm_s24be.mov", Some((0.0, 1.0, 0.99))),
+    ("mp3_joined_4s.mp3", Some((0.0, 2.0, 0.95))),
+    ("mp3_mono_then_stereo_4s.mp3", Some((0.0, 2.0, 0.95))),
+    ("mkv_gap_1_to_4s.mka", Some((6.0, 8.0, 0.95))),
+    ("damaged_dog_at_6s.ogg", Some((6.0, 8.0, 0.95))),
+    ("damaged_dog_at_6s.aac", Some((6.0, 8.0, 0.9))),
+    ("dog_at_6s.ogg", Some((6.0, 8.0, 0.95))),
+    ("flac_id3v1.flac", Some((0.0, 2.0, 0.99))),
+    ("mkv_second_is_default.mkv", Some((0.0, 2.0, 0.95))),
+    ("wav_24bit_blockalign4_1s.wav", Some((0.0, 1.0, 0.99))),
+    ("wav_antiphase_1s.wav", Some((0.0, 1.0, 0.99))),
+    ("wav_unclosed_riff36_data0.wav", Some((0.0, 2.0, 0.99))),
+    ("wav_riff_minus8.wav", Some((0.0, 2.0, 0.99))),
+    ("rf64.wav", Some((0.0, 2.0, 0.99))),
+    ("caf_length_unknown.caf", Some((0.0, 2.0, 0.99))),
+    ("aac_5_1.m4a", Some((0.0, 2.0, 0.9))),
+    ("aac_96k.m4a", Some((0.0, 2.0, 0.95))),
+    ("he_aac_44k.m4a", Some((0.0, 2.0, 0.9))),
+    ("alac.mov", Some((0.0, 2.0, 0.99))),
+    ("speex.ogg", None),
+    ("ac3.mka", None),
+];
+
+#[test]
+fn files_that_were_read_wrongly_are_heard_as_they_are() {
+    let folder = repo().join("../shared/faults");
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return;
+    }
+    let catalogue = Catalogue::default();
+    let runtime = Runtime::load(None).unwrap();
+    let options = EngineOptions { threads: 2, ..EngineOptions::default() };
+    let engine = Engine::new(catalogue.open("mini").unwrap(), runtime, options);
+    for (name, expected) in FAULTS {
+        let file = folder.join(name);
+        let Some((start_s, end_s, least)) = expected else {
+            let error = engine.embed_file(&file, None).unwrap_err().to_string();
+            assert!(error.contains("no decoder for") && error.contains("ffmpeg"), "{error}");
+            continue;
+        };
+        let dog = folder.join("ref_dog_2s.wav");
+        let (reference, _) = engine.embed_file(&dog, Some((0.0, end_s - start_s))).unwrap();
+        let (found, _) = engine.embed_file(&file, Some((*start_s, *end_s))).unwrap();
+        let cosine = reference.cosine(&found);
+        assert!(f64::from(cosine) >= *least, "{name}: {cosine}");
+    }
 }

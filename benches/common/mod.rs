@@ -13,6 +13,7 @@ pub(crate) fn meta(number: u64) -> ClipMeta {
         sample_rate: 44_100,
         channels: 2,
         format: "wav".to_owned(),
+        decoder: None,
         tags: Vec::new(),
         indexed_unix_s: 0,
     }

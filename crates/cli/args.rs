@@ -256,7 +256,7 @@ pub(crate) struct FilterArgs {
     /// Only clips with this tag (may be repeated: all of them)
     #[arg(long = "with-tag", value_name = "TAG", value_parser = parse_tag)]
     pub(crate) tags: Vec<String>,
-    /// Only this container format: wav, aiff, flac, mp3, mp2, ogg, mp4, mkv, caf or aac, or a file extension that it goes
+    /// Only this format: wav, flac, mp3, ogg and so on, or a file extension that it goes
     /// by (may be repeated: any of them)
     #[arg(long = "in-format", value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) formats: Vec<String>,

@@ -7,6 +7,7 @@ mod classify;
 mod eval;
 mod events;
 mod fit;
+mod heard;
 mod index;
 mod kinds;
 mod leaving;

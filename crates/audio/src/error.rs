@@ -78,7 +78,8 @@ pub enum AudioError {
     /// The range asked for holds no audio.
     #[error(
         "{file}: no audio in the range: expected a range within 0 to {duration_s:.3} s \
-         (the length of the file), received {start_s:.3} to {end_s:.3} s"
+         (the length of the file), received {}",
+        range(*.start_s, *.end_s)
     )]
     OutOfRange {
         /// The file's name as given.
@@ -90,6 +91,14 @@ pub enum AudioError {
         /// How long the file is, in seconds.
         duration_s: f64,
     },
+}
+
+fn range(start_s: f64, end_s: f64) -> String {
+    if end_s.is_infinite() {
+        format!("{start_s:.3} s and later")
+    } else {
+        format!("{start_s:.3} to {end_s:.3} s")
+    }
 }
 
 impl AudioError {

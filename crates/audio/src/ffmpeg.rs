@@ -217,13 +217,13 @@ impl Output {
     /// The next block; empty at the end.
     fn next_block(&mut self) -> io::Result<Vec<u8>> {
         let blocks = self.blocks.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match blocks.recv_timeout(PATIENCE) {
+        match blocks.recv_timeout(patience()) {
             Ok(block) => {
                 self.has_begun = true;
                 block
             }
             Err(RecvTimeoutError::Timeout) => {
-                let what = format!("ffmpeg wrote nothing for {} s", PATIENCE.as_secs());
+                let what = format!("ffmpeg wrote nothing for {:.1} s", patience().as_secs_f64());
                 Err(io::Error::new(io::ErrorKind::TimedOut, what))
             }
             Err(RecvTimeoutError::Disconnected) if self.has_ended => Ok(Vec::new()),
@@ -236,7 +236,7 @@ impl Output {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 let messages = self.messages.get_mut().unwrap_or_else(PoisonError::into_inner);
-                let said = messages.recv_timeout(PATIENCE).unwrap_or_default();
+                let said = messages.recv_timeout(patience()).unwrap_or_default();
                 let said =
                     said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given");
                 Err(io::Error::new(io::ErrorKind::InvalidData, format!("what ffmpeg refuses ({said})")))
@@ -264,6 +264,15 @@ impl Drop for Output {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// [`PATIENCE`]; tests have less.
+fn patience() -> Duration {
+    #[cfg(debug_assertions)]
+    if let Some(ms) = std::env::var("EARMARK_FFMPEG_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok()) {
+        return Duration::from_millis(ms);
+    }
+    PATIENCE
 }
 
 fn pump(mut stdout: ChildStdout, blocks: &SyncSender<io::Result<Vec<u8>>>) {

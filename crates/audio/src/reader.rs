@@ -85,6 +85,8 @@ pub struct AudioReader {
     good_packets: u64,
     first_bad: Option<Error>,
     last_was_bad: bool,
+    /// A sample was not zero.
+    has_sound: bool,
     /// Time stamp of the packet before.
     previous_stamp: Option<Timestamp>,
     /// Time spent in here.
@@ -216,6 +218,7 @@ impl AudioReader {
             good_packets: 0,
             first_bad: None,
             last_was_bad: false,
+            has_sound: false,
             previous_stamp: None,
             spent: began.elapsed(),
         };
@@ -470,6 +473,7 @@ impl AudioReader {
                     at_s: (frame + at as u64) as f64 / f64::from(self.info.sample_rate),
                 });
             }
+            self.has_sound |= block.iter().any(|sample| *sample != 0.0);
             frame += block.len() as u64;
             self.largest_block = self.largest_block.max(block.len());
         }
@@ -522,6 +526,7 @@ impl AudioReader {
             .declared_frames
             .is_some_and(|declared| declared.saturating_sub(self.frames_decoded) > self.largest_block as u64);
         self.remarks.truncated |= is_short || self.last_was_bad;
+        self.remarks.silent = !self.has_sound;
         Ok(())
     }
 }

@@ -37,6 +37,8 @@ pub struct Stretch {
 pub struct Remarks {
     /// The file stops before its end.
     pub truncated: bool,
+    /// All samples are zero.
+    pub silent: bool,
     /// Silence that was put in, in order.
     pub missing: Vec<Stretch>,
     /// Packets that could not be decoded.
@@ -98,6 +100,9 @@ impl Remarks {
         }
         if self.truncated {
             said.push("ends before its header says, as if it were cut off".to_owned());
+        }
+        if self.silent {
+            said.push("all its samples are zero".to_owned());
         }
         if self.antiphase_s > 0.0 {
             said.push(format!(

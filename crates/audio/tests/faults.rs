@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use earmark_audio::{AudioError, AudioReader, Missing, ReadOptions, Remarks};
+use earmark_audio::{AudioError, AudioReader, Missing, ReadOptions, Remarks, Waveform};
 
 const RATE: u32 = 16_000;
 
@@ -781,4 +781,15 @@ fn files_that_cost_more_than_they_weigh_are_refused() {
     let reader = AudioReader::from_bytes("slow", fixture("dog.flac"), &limits.into());
     let error = reader.err().unwrap();
     assert!(matches!(error, OverLimit { what: "decoding time", .. }), "{error}");
+}
+
+#[test]
+fn silence_and_ranges_without_sound_are_told_for_what_they_are() {
+    let heard = hear("silence", wav(1, 1, 16, 2, &[0; 32_000])).unwrap();
+    assert!(heard.remarks.silent && heard.remarks.to_string() == "all its samples are zero");
+    let reader =
+        AudioReader::from_bytes("short", wav(1, 1, 16, 2, &le16()), &ReadOptions::default()).unwrap();
+    let error = Waveform::read(reader.resampled(RATE).unwrap(), Some((10.0, f64::INFINITY))).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("0 to 2.000 s") && said.ends_with("received 10.000 s and later"), "{said}");
 }

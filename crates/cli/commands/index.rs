@@ -66,7 +66,8 @@ fn dry_run(global: &Global, walked: &Walked, options: &IngestOptions, json: bool
     let index = open::open_index_if_any(global)?;
     let stop = stop_on_ctrl_c()?;
     let index = index.as_ref().map(|index| index as &dyn IndexReader);
-    let found = preview(index, walked, options, &stop)?;
+    let has_ffmpeg = context::read_options(global)?.ffmpeg.is_some();
+    let found = preview(index, walked, options, has_ffmpeg, &stop)?;
     if json {
         output::json(&found)?;
     } else {

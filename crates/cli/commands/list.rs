@@ -18,6 +18,9 @@ struct Row<'a> {
     path: &'a str,
     duration_s: f64,
     format: &'a str,
+    /// The program that decoded it, if it was not earmark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoder: Option<&'a str>,
     sample_rate: u32,
     channels: u16,
     size: u64,
@@ -47,6 +50,7 @@ fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
         path: &meta.path,
         duration_s: meta.duration_s,
         format: &meta.format,
+        decoder: meta.decoder.as_deref(),
         sample_rate: meta.sample_rate,
         channels: meta.channels,
         size: meta.size,
@@ -95,7 +99,10 @@ fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
         .map(|c| {
             vec![
                 clock(c.meta.duration_s),
-                c.meta.format.clone(),
+                match &c.meta.decoder {
+                    Some(decoder) => format!("{} ({decoder})", c.meta.format),
+                    None => c.meta.format.clone(),
+                },
                 moment(c.meta.indexed_unix_s),
                 output::short(&c.meta.path),
                 c.meta.tags.join(", "),

@@ -13,6 +13,14 @@ pub enum EngineError {
     /// An audio file cannot be used.
     #[error(transparent)]
     Audio(#[from] AudioError),
+    /// A file is digital silence, of which the model makes nothing.
+    #[error("{file}: silent: all its samples are zero, and `{model}` gives no vector for silence")]
+    Silent {
+        /// The file.
+        file: String,
+        /// The model's id.
+        model: String,
+    },
     /// The model cannot be used, or refused an input.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
@@ -110,6 +118,9 @@ pub enum EngineError {
     },
 }
 
+/// The kind of failure that ends when ffmpeg is installed.
+pub(crate) const NO_DECODER: &str = "no-decoder";
+
 impl EngineError {
     /// Wraps an I/O error met at `path`.
     pub(crate) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
@@ -125,6 +136,8 @@ impl EngineError {
             Self::Audio(AudioError::OverLimit { .. }) => "limit",
             Self::Audio(AudioError::Empty { .. }) => "empty",
             Self::Audio(AudioError::NonFinite { .. }) => "non-finite",
+            Self::Audio(AudioError::NoDecoder { .. }) => NO_DECODER,
+            Self::Silent { .. } => "silent",
             Self::Audio(_) | Self::Path { .. } => "io",
             _ => "encoder",
         }

@@ -303,6 +303,8 @@ struct Progress<T> {
 }
 
 struct Decoded {
+    /// What the file is called in messages.
+    name: String,
     info: AudioInfo,
     duration_s: f64,
     remarks: Box<Remarks>,
@@ -323,6 +325,12 @@ impl<T> Progress<T> {
         let decoded = self.decoded.take()?;
         let key = self.key.take()?;
         let result = match (decoded, self.failed.take()) {
+            // What is wrong is not the model.
+            (Ok(d), Some(EngineError::Encoder(EncoderError::Degenerate { model, .. })))
+                if d.remarks.silent =>
+            {
+                Err(EngineError::Silent { file: d.name, model })
+            }
             (Err(e), _) | (_, Some(e)) => Err(e),
             (Ok(d), None) => Ok(Encoded {
                 info: d.info,
@@ -530,7 +538,12 @@ where
                 self.enqueue(file, &cut, segment, offset_s);
             }
         }
-        Ok(Some(Decoded { info, duration_s, remarks: Box::new(reader.remarks().clone()) }))
+        Ok(Some(Decoded {
+            name: file.name.clone(),
+            info,
+            duration_s,
+            remarks: Box::new(reader.remarks().clone()),
+        }))
     }
 
     /// Queues a run; encodes one here when the queue is full.

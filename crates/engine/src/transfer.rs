@@ -26,6 +26,8 @@ struct ClipLine {
     sample_rate: u32,
     channels: u16,
     format: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decoder: Option<String>,
     tags: Vec<String>,
     indexed_unix_s: i64,
     /// Start and end of each segment, seconds; one row each.
@@ -178,6 +180,7 @@ fn write_files(
             sample_rate: meta.sample_rate,
             channels: meta.channels,
             format: meta.format.clone(),
+            decoder: meta.decoder.clone(),
             tags: meta.tags.clone(),
             indexed_unix_s: meta.indexed_unix_s,
             segments: segments.iter().map(|s| (s.start_s, s.end_s)).collect(),
@@ -273,6 +276,7 @@ pub fn import<W: IndexWriter>(
             sample_rate: line.sample_rate,
             channels: line.channels,
             format: line.format,
+            decoder: line.decoder,
             tags: line.tags,
             indexed_unix_s: line.indexed_unix_s,
         };

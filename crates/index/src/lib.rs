@@ -20,7 +20,7 @@
 //! let writer = Writer::create_or_open(dir, &identity, &OpenOptions::default())?;
 //! # let meta = |path: &str| ClipMeta {
 //! #     path: path.into(), content_hash: [0; 32], mtime_ns: 0, size: 1, duration_s: 5.0, sample_rate: 48_000,
-//! #     channels: 1, format: "wav".into(), tags: vec![], indexed_unix_s: 0,
+//! #     channels: 1, format: "wav".into(), decoder: None, tags: vec![], indexed_unix_s: 0,
 //! # };
 //! let segments = vec![Segment { start_s: 0.0, end_s: 5.0, vector: vec![0.6, 0.8] }];
 //! writer.apply(vec![Change::Put { meta: meta("/sounds/rain.wav"), segments }])?;

@@ -13,6 +13,7 @@ pub(crate) fn meta(path: &str) -> ClipMeta {
         sample_rate: 16_000,
         channels: 1,
         format: "wav".to_string(),
+        decoder: None,
         tags: Vec::new(),
         indexed_unix_s: 0,
     }

@@ -46,6 +46,7 @@ pub type ClipId = u64;
 
 /// What is known of a sound file besides its vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "StoredMeta", from = "StoredMeta")]
 pub struct ClipMeta {
     /// Absolute path, in its stored form ([`crate::stored_path`]). The key: one clip a path.
     pub path: String,
@@ -63,10 +64,79 @@ pub struct ClipMeta {
     pub channels: u16,
     /// Container or codec, in lower case (`wav`, `mp3`).
     pub format: String,
+    /// The program that decoded it, with its version, if it was not earmark (`ffmpeg 5.1.9`).
+    pub decoder: Option<String>,
     /// Free labels.
     pub tags: Vec<String>,
     /// When it was indexed, seconds since 1970.
     pub indexed_unix_s: i64,
+}
+
+/// [`ClipMeta`] as stored: the decoder stands behind the format ([`stored_format`]).
+#[derive(Serialize, Deserialize)]
+struct StoredMeta {
+    path: String,
+    content_hash: [u8; 32],
+    mtime_ns: i64,
+    size: u64,
+    duration_s: f64,
+    sample_rate: u32,
+    channels: u16,
+    format: String,
+    tags: Vec<String>,
+    indexed_unix_s: i64,
+}
+
+/// Between a format and the decoder in what is stored. No format's name has one.
+const DECODED_BY: char = '/';
+
+/// Format and decoder in one text: `wav`, or `ac3/ffmpeg 5.1.9`.
+pub(crate) fn stored_format(format: &str, decoder: Option<&str>) -> String {
+    decoder.map_or_else(|| format.to_owned(), |decoder| format!("{format}{DECODED_BY}{decoder}"))
+}
+
+/// What [`stored_format`] joined.
+pub(crate) fn split_format(stored: &str) -> (&str, Option<&str>) {
+    match stored.split_once(DECODED_BY) {
+        Some((format, decoder)) => (format, Some(decoder)),
+        None => (stored, None),
+    }
+}
+
+impl From<ClipMeta> for StoredMeta {
+    fn from(meta: ClipMeta) -> Self {
+        Self {
+            format: stored_format(&meta.format, meta.decoder.as_deref()),
+            path: meta.path,
+            content_hash: meta.content_hash,
+            mtime_ns: meta.mtime_ns,
+            size: meta.size,
+            duration_s: meta.duration_s,
+            sample_rate: meta.sample_rate,
+            channels: meta.channels,
+            tags: meta.tags,
+            indexed_unix_s: meta.indexed_unix_s,
+        }
+    }
+}
+
+impl From<StoredMeta> for ClipMeta {
+    fn from(stored: StoredMeta) -> Self {
+        let (format, decoder) = split_format(&stored.format);
+        Self {
+            format: format.to_owned(),
+            decoder: decoder.map(str::to_owned),
+            path: stored.path,
+            content_hash: stored.content_hash,
+            mtime_ns: stored.mtime_ns,
+            size: stored.size,
+            duration_s: stored.duration_s,
+            sample_rate: stored.sample_rate,
+            channels: stored.channels,
+            tags: stored.tags,
+            indexed_unix_s: stored.indexed_unix_s,
+        }
+    }
 }
 
 /// A clip in the index.

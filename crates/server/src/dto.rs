@@ -46,6 +46,9 @@ pub(crate) struct ClipDto {
     pub(crate) channels: u16,
     /// Container: `wav`, `mp3`, …
     pub(crate) format: String,
+    /// The program that decoded it, with its version, if it was not earmark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) decoder: Option<String>,
     /// File size, bytes.
     pub(crate) size: u64,
     /// Free labels.
@@ -71,6 +74,7 @@ impl ClipDto {
             sample_rate: meta.sample_rate,
             channels: meta.channels,
             format: meta.format.clone(),
+            decoder: meta.decoder.clone(),
             size: meta.size,
             tags: meta.tags.clone(),
             indexed_at: moment(meta.indexed_unix_s),

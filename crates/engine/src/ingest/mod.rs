@@ -131,7 +131,7 @@ pub fn ingest(
     mut observe: impl FnMut(IngestEvent<'_>),
 ) -> Result<IngestReport, EngineError> {
     let started = Instant::now();
-    let known = Known::read(&*index.reader()?, options)?;
+    let known = Known::read(&*index.reader()?, options, engine.read_options().ffmpeg.is_some())?;
     let mut report =
         IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
     let Plan { mut jobs, retag, met } = plan(&walked, &known, options, &mut report);

@@ -12,6 +12,7 @@ use earmark_index::{ClipMeta, Failure, Filter, IndexReader, file_path, stored_pa
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
+use crate::error::NO_DECODER;
 use crate::pipeline::{Prepared, Source};
 use crate::walk::{FolderId, Walked};
 
@@ -39,7 +40,12 @@ pub(super) struct KnownClip {
 }
 
 impl Known {
-    pub(super) fn read(index: &dyn IndexReader, options: &IngestOptions) -> Result<Self, EngineError> {
+    /// `has_ffmpeg`: files that could not be decoded without it are not known to be bad.
+    pub(super) fn read(
+        index: &dyn IndexReader,
+        options: &IngestOptions,
+        has_ffmpeg: bool,
+    ) -> Result<Self, EngineError> {
         let mut clips = HashMap::new();
         for clip in index.clips(&Filter::default())? {
             let meta = clip.meta;
@@ -51,7 +57,8 @@ impl Known {
             };
             clips.insert(meta.path, known);
         }
-        let failures = if options.retry_failed { Vec::new() } else { index.failures()? };
+        let mut failures = if options.retry_failed { Vec::new() } else { index.failures()? };
+        failures.retain(|failure| !(has_ffmpeg && failure.kind == NO_DECODER));
         let hashes = clips.values().map(|c| c.hash).collect();
         Ok(Self { clips, failures: failures.into_iter().map(|f| (f.path.clone(), f)).collect(), hashes })
     }

@@ -51,7 +51,8 @@ pub struct Moved {
 }
 
 /// Says what [`super::ingest`] would do with an index, or without one. Nothing is decoded, and only files
-/// that may be those of known clips are read.
+/// that may be those of known clips are read. `has_ffmpeg`: files that could not be decoded without it would be
+/// tried again.
 ///
 /// # Errors
 /// [`EngineError::Index`], [`EngineError::Path`]. A file that cannot be read is in the preview, not an error.
@@ -59,9 +60,10 @@ pub fn preview(
     index: Option<&dyn IndexReader>,
     walked: &Walked,
     options: &IngestOptions,
+    has_ffmpeg: bool,
     stop: &AtomicBool,
 ) -> Result<Preview, EngineError> {
-    let known = index.map(|index| Known::read(index, options)).transpose()?.unwrap_or_default();
+    let known = index.map(|index| Known::read(index, options, has_ffmpeg)).transpose()?.unwrap_or_default();
     let mut report = IngestReport::default();
     let Plan { jobs, retag, met } = plan(walked, &known, options, &mut report);
     let mut preview = Preview {

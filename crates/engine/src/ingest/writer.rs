@@ -96,6 +96,7 @@ impl<'a> Writer<'a> {
             sample_rate: encoded.info.sample_rate,
             channels: encoded.info.channels,
             format: encoded.info.format,
+            decoder: encoded.info.decoder,
             tags: self.tags.to_vec(),
             indexed_unix_s: now_unix_s(),
         };

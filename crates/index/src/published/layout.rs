@@ -1,7 +1,7 @@
 //! The bytes of published files, as `FORMAT.md` describes them. All numbers are little-endian.
 
 use crate::codec::ClipRecord;
-use crate::types::{Clip, ClipId, ClipMeta};
+use crate::types::{Clip, ClipId, ClipMeta, split_format, stored_format};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 // Vectors are used where they lie.
@@ -61,6 +61,7 @@ pub(crate) struct ClipView<'a> {
 pub(crate) struct MetaView<'a> {
     pub(crate) path: &'a str,
     pub(crate) format: &'a str,
+    pub(crate) decoder: Option<&'a str>,
     pub(crate) tags: Tags<'a>,
     pub(crate) content_hash: [u8; 32],
     pub(crate) mtime_ns: i64,
@@ -106,6 +107,7 @@ impl<'a> MetaView<'a> {
         Self {
             path: &meta.path,
             format: &meta.format,
+            decoder: meta.decoder.as_deref(),
             tags: Tags::of(&meta.tags, buffer),
             content_hash: meta.content_hash,
             mtime_ns: meta.mtime_ns,
@@ -127,6 +129,7 @@ impl<'a> MetaView<'a> {
             sample_rate: self.sample_rate,
             channels: self.channels,
             format: self.format.to_owned(),
+            decoder: self.decoder.map(str::to_owned),
             tags: self.tags.iter().map(str::to_owned).collect(),
             indexed_unix_s: self.indexed_unix_s,
         }
@@ -162,12 +165,13 @@ impl<'a> ClipView<'a> {
             entries.extend_from_slice(&u32::from(meta.channels).to_le_bytes());
             entries.extend_from_slice(&meta.content_hash);
             entries.extend_from_slice(&(strings_at as u64).to_le_bytes());
-            for length in [meta.path.len(), meta.format.len(), meta.tags.bytes.len()] {
+            let format = stored_format(meta.format, meta.decoder);
+            for length in [meta.path.len(), format.len(), meta.tags.bytes.len()] {
                 entries.extend_from_slice(&(length as u32).to_le_bytes());
             }
             entries.extend_from_slice(&meta.tags.count.to_le_bytes());
             strings.extend_from_slice(meta.path.as_bytes());
-            strings.extend_from_slice(meta.format.as_bytes());
+            strings.extend_from_slice(format.as_bytes());
             strings.extend_from_slice(meta.tags.bytes);
         }
         entries.resize(start + ENTRY_BYTES - 8, 0);
@@ -192,9 +196,11 @@ impl<'a> ClipView<'a> {
         }
         let (path, rest) = own.split_at_checked(path)?;
         let (format, tags) = rest.split_at_checked(format)?;
+        let (format, decoder) = split_format(std::str::from_utf8(format).ok()?);
         let meta = MetaView {
             path: std::str::from_utf8(path).ok()?,
-            format: std::str::from_utf8(format).ok()?,
+            format,
+            decoder,
             tags: Tags { count: u32_at(entry, 116), bytes: tags },
             content_hash: entry.get(64..96)?.try_into().ok()?,
             mtime_ns: u64_at(entry, 24) as i64,

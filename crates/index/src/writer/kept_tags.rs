@@ -206,6 +206,7 @@ mod tests {
             sample_rate: 48_000,
             channels: 1,
             format: "wav".to_owned(),
+            decoder: None,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             indexed_unix_s: 0,
         };

@@ -19,6 +19,7 @@ pub(crate) fn meta(path: &str) -> ClipMeta {
         sample_rate: 16_000,
         channels: 1,
         format: "wav".into(),
+        decoder: None,
         tags: Vec::new(),
         indexed_unix_s: 4,
     }

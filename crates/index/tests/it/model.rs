@@ -119,6 +119,7 @@ fn meta(number: usize, tags: u8) -> ClipMeta {
         content_hash: [number as u8 % 3; 32],
         duration_s: 3.0 * number as f64,
         format: if number.is_multiple_of(3) { "mp3" } else { "wav" }.into(),
+        decoder: number.is_multiple_of(7).then(|| "ffmpeg 5.1.9".to_owned()),
         indexed_unix_s: number as i64,
         ..crate::common::meta(&path(number))
     }

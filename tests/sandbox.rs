@@ -148,9 +148,8 @@ impl Sandbox {
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env_remove("EARMARK_MODEL")
-            .env_remove("EARMARK_FFMPEG")
             // Without the ffmpeg that this machine may have.
-            .env("PATH", "/usr/bin/nothing")
+            .env("EARMARK_FFMPEG", "")
             .envs(HUB_VARIABLES.map(|name| (name, "")))
             .stdin(Stdio::null())
             .args(args);

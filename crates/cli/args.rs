@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and the help that people read.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,9 +54,10 @@ pub(crate) struct Global {
     /// The ONNX Runtime library to use [default: searched for beside the program]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) onnxruntime: Option<PathBuf>,
-    /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others [default: searched for in PATH]
-    #[arg(long, global = true, env = "EARMARK_FFMPEG", value_name = "FILE", conflicts_with = "no_ffmpeg")]
-    pub(crate) ffmpeg: Option<PathBuf>,
+    /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others; empty for none [default: searched
+    /// for in PATH]
+    #[arg(long, global = true, env = "EARMARK_FFMPEG", value_name = "FILE")]
+    pub(crate) ffmpeg: Option<OsString>,
     /// Do without ffmpeg, and refuse what only it decodes
     #[arg(long, global = true)]
     pub(crate) no_ffmpeg: bool,

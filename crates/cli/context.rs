@@ -84,8 +84,9 @@ fn engine_options(global: &Global) -> Result<EngineOptions> {
 pub(crate) fn read_options(global: &Global) -> Result<ReadOptions> {
     let ffmpeg = match &global.ffmpeg {
         _ if global.no_ffmpeg => None,
+        Some(program) if program.is_empty() => None,
         Some(program) => {
-            Some(Ffmpeg::at(program).with_context(|| format!("--ffmpeg {}", program.display()))?)
+            Some(Ffmpeg::at(Path::new(program)).with_context(|| format!("--ffmpeg {}", program.display()))?)
         }
         None => std::env::var_os("PATH").and_then(|path| Ffmpeg::find(&path)),
     };

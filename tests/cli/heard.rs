@@ -54,7 +54,7 @@ fn every_command_says_what_is_missing_from_a_file() {
 /// A program that answers like ffmpeg, and does `does` to decode.
 fn fake_ffmpeg(sandbox: &Sandbox, does: &str) -> PathBuf {
     let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = -version ]; then echo 'ffmpeg version 9.9 Copyright'; exit; fi\n{does}\n"
+        "#!/bin/sh\nPATH=/usr/bin:/bin\nif [ \"$1\" = -version ]; then echo 'ffmpeg version 9.9 Copyright'; exit; fi\n{does}\n"
     );
     let path = sandbox.write("ffmpeg", script);
     #[cfg(unix)]

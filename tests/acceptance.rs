@@ -95,9 +95,12 @@ fn a_long_file_needs_little_memory() {
     assert!(peak > 0 && peak < MOST_MEMORY, "the peak was {} MiB", peak >> 20);
 }
 
-/// The faulty files beside the checkout, each with where the dog of `ref_dog_2s.wav` is in it, and how like it must
-/// be. `None` stands for a file that only ffmpeg decodes.
-const FAULTS: &[(&str, Option<(f64, f64, f64)>)] = &[
+/// From where to where the dog is heard, in seconds, and how like it must be.
+type Dog = (f64, f64, f64);
+
+/// The faulty files beside the checkout, each with where the dog of `ref_dog_2s.wav` is in it. `None` stands for a
+/// file that only ffmpeg decodes.
+const FAULTS: &[(&str, Option<Dog>)] = &[
     ("mov_pcm_s24be.mov", Some((0.0, 1.0, 0.99))),
     ("mp3_joined_4s.mp3", Some((0.0, 2.0, 0.95))),
     ("mp3_mono_then_stereo_4s.mp3", Some((0.0, 2.0, 0.95))),

@@ -107,7 +107,13 @@ impl Tagger {
             scores: ranked(&span.vector),
         };
         let windows = encoded.spans.into_iter().map(window).collect();
-        Tags { info: encoded.info, duration_s: encoded.duration_s, remarks: *encoded.remarks, scores, windows }
+        Tags {
+            info: encoded.info,
+            duration_s: encoded.duration_s,
+            remarks: *encoded.remarks,
+            scores,
+            windows,
+        }
     }
 }
 

@@ -190,5 +190,14 @@ pub fn listen(
     };
     let name = source.name();
     let Encoded { duration_s, remarks, spans, contexts, .. } = engine.encode_one(source, &options)?;
-    Ok(Heard { duration_s, remarks: *remarks, name, windows: spans, contexts, are_cosines, labels, sets: places })
+    Ok(Heard {
+        duration_s,
+        remarks: *remarks,
+        name,
+        windows: spans,
+        contexts,
+        are_cosines,
+        labels,
+        sets: places,
+    })
 }

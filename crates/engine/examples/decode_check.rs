@@ -1,8 +1,8 @@
-//! Measures how sound files are read, beside references that another decoder made of them. `cargo xtask decode-check`
-//! runs it: `decode_check LIST [FFMPEG]`.
+//! Measures how sound files are read, against references that another decoder made of them.
+//! `cargo xtask decode-check` runs it: `decode_check LIST [FFMPEG]`.
 //!
-//! Each line of LIST is the name of a file, a tab, and the name of its reference (nothing if there is none). For each
-//! there is a line of output, fields with tabs between them: container, codec, decoder, seconds, seconds of the
+//! Each line of LIST is the name of a file, a tab, and the name of its reference (empty if none). Each
+//! gives a line of output, fields with tabs between them: container, codec, decoder, seconds, seconds of the
 //! reference, onset, onset of the reference, difference in dB, cosine of the model's vectors, remarks, error.
 //! What is not known is empty.
 

@@ -1,7 +1,7 @@
 //! `cargo xtask decode-check`: how earmark reads files, beside how ffmpeg reads them.
 //!
-//! ffmpeg decodes each file to a WAV file of floats, which is the reference. The measuring is done by an example of
-//! `earmark-engine`, so that this crate needs no decoder; here are the references, the verdicts and the table.
+//! ffmpeg decodes each file to a WAV file of floats, which is the reference. An example of `earmark-engine`
+//! measures, so that this crate needs no decoder; here are the references, the verdicts and the table.
 
 use std::fmt;
 use std::fs;

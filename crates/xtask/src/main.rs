@@ -96,10 +96,10 @@ that the OpenAPI document does not allow is a failure. An argument says how many
         name: "decode-check",
         about: "compare how files are read with how ffmpeg reads them",
         help: "\
-decode-check FOLDER [--no-ffmpeg] [--all]: for each file, the duration and the onset of the sound (10 ms apart at
-most) and the cosine of the model's vectors (0.99 at least), beside those of what ffmpeg decodes. With --no-ffmpeg,
-earmark itself does without ffmpeg, and a file that needs it must be refused with its codec and the remedy. Prints
-the rows that are not plainly good, or --all, and fails if any is wrong. Needs ffmpeg.
+decode-check FOLDER [--no-ffmpeg] [--all]: for each file, the duration and the onset of the sound (at most 10 ms
+apart) and the cosine of the model's vectors (at least 0.99), against what ffmpeg decodes. With --no-ffmpeg,
+earmark itself does without ffmpeg, and a file that needs it must be refused with its codec and the remedy.
+Prints the rows that are not plainly good, or with --all every row. Fails if any is wrong. Needs ffmpeg.
 `python3 tests/fixtures/decode/make.py FOLDER` makes about a thousand files.",
         run: decode_check::decode_check,
     },

@@ -68,8 +68,8 @@ fn parse(head: &[u8]) -> Option<Frame> {
     Some(Frame { len: len as usize, samples, sample_rate, key })
 }
 
-/// What a layer II frame is called whose bit rate the standard does not allow for its channels (ISO 11172-3 section
-/// 2.4.2.3). symphonia refuses these; ffmpeg writes them, for one channel even if nobody asks for it.
+/// Names a layer II frame whose bit rate the standard does not allow for its channels (ISO 11172-3 section
+/// 2.4.2.3). symphonia refuses these; ffmpeg writes them, by default for one channel.
 fn disallowed(head: &[u8]) -> Option<String> {
     let [_, b1, b2, b3, ..] = *head else { return None };
     if b1 & 0x1e != 0x1c {

@@ -201,11 +201,9 @@ fn describe<M: Read + Seek + ?Sized>(
     if &entry.kind == b"mp4a" {
         match object_type(bytes, entry) {
             // Layers I to III, and symphonia takes each for layer III.
-            Some(0x69 | 0x6b) => {
-                if starts_as_mp2(bytes, stbl) {
-                    track.codec = Some("MP2".to_owned());
-                    track.params = Some((CODEC_ID_MP2, Box::default()));
-                }
+            Some(0x69 | 0x6b) if starts_as_mp2(bytes, stbl) => {
+                track.codec = Some("MP2".to_owned());
+                track.params = Some((CODEC_ID_MP2, Box::default()));
             }
             Some(object) => track.codec = object_name(object).map(str::to_owned).or(track.codec.take()),
             None => {}
@@ -263,9 +261,10 @@ fn object_type<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: &Entry)
     config.get(inside(config, 4)?).copied()
 }
 
-/// Object types other than AAC and MPEG audio (the registration authority's list).
+/// Object types other than AAC (the registration authority's list).
 fn object_name(object: u8) -> Option<&'static str> {
     Some(match object {
+        0x69 | 0x6b => "MP3",
         0xa5 => "AC-3",
         0xa6 => "E-AC-3",
         0xa9..=0xac => "DTS",

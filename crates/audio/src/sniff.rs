@@ -59,6 +59,32 @@ pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
         (b"\x7f\xfe\x80\x01", Codec("DTS")),
         (b"Creative Voice File\x1a", Codec("Creative Voice")),
         (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Codec("Windows Media (ASF)")),
+        (b"FLV\x01", Codec("Flash video")),
+        (b"FWS", Codec("Flash")),
+        (b"nut/multimedia container\0", Codec("NUT")),
+        (b"\xb7\xd8\x00\x20\x37\x49\xda\x11", Codec("Windows TV recording")),
+        (b"\x06\x0e\x2b\x34", Codec("MXF")),
+        (b"\0\0\0\0\x01\xbc\0\0", Codec("GXF")),
+        (b"\x72\xf8\x1f\x4e", Codec("S/PDIF bursts")),
+        (b"\x64\xa3\x01\0", Codec("IRCAM")),
+        (b"\x64\xa3\x02\0", Codec("IRCAM")),
+        (b"\x64\xa3\x03\0", Codec("IRCAM")),
+        (b"\x64\xa3\x04\0", Codec("IRCAM")),
+        (b".SoX", Codec("SoX native")),
+        (b"XoS.", Codec("SoX native")),
+        (b"NIST_1A", Codec("NIST SPHERE")),
+        (b"PVF1\n", Codec("Portable Voice Format")),
+        (b"ALawSoundFile**", Codec("Psion A-law")),
+        (b"2BIT", Codec("Audio Visual Research")),
+        (b" paf", Codec("Ensoniq PARIS")),
+        (b"fap ", Codec("Ensoniq PARIS")),
+        (b"STRM", Codec("AST")),
+        (b"ASF\0", Codec("Argonaut ASF")),
+        (b"ALP ", Codec("High Voltage ALP")),
+        (b"MMMD", Codec("Yamaha SMAF")),
+        (b"\xc0\xde\xc2", Codec("Codec 2")),
+        (b"LM8953", Other("a sample of a Yamaha TX-16W")),
+        (b"SOUND SAMPLE DATA", Other("a SampleVision sample")),
         (b"OFR ", Codec("OptimFROG")),
         (b"ajkg", Codec("Shorten")),
     ];
@@ -68,12 +94,39 @@ pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
     if head.starts_with(b"RIFF") && head.len() >= 12 && &head[8..12] != b"WAVE" {
         return Some(Other("a RIFF file that is not WAVE"));
     }
-    // TrueHD's sync word comes behind four bytes.
+    if head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"8SVX" | b"16SV" | b"MAUD")) {
+        return Some(Codec("Amiga IFF"));
+    }
+    if head.get(65..69) == Some(b"FSSD") && head.get(128..132) == Some(b"HCOM") {
+        return Some(Codec("Macintosh HCOM"));
+    }
+    if head.get(20..24) == Some(b"vs12") {
+        return Some(Codec("Ubisoft APM"));
+    }
+    // The last bytes of ADX's header, whose length is in it, are a mark.
+    if let [0x80, 0, high, low, ..] = *head {
+        let end = usize::from(high) << 8 | usize::from(low);
+        if end >= 2 && head.get(end - 2..end + 4) == Some(b"(c)CRI") {
+            return Some(Codec("CRI ADX"));
+        }
+    }
+    // LOAS: 11 bits of sync word, and 13 for the length of what comes before the next.
+    if let [0x56, b1 @ 0xe0..=0xff, b2, ..] = *head {
+        let next = 3 + (usize::from(b1 & 0x1f) << 8 | usize::from(b2));
+        if head.get(next).is_none_or(|byte| *byte == 0x56) {
+            return Some(Codec("AAC in LATM"));
+        }
+    }
+    // The sync words of TrueHD and MLP come behind four bytes.
+    if head.get(4..8) == Some(b"\xf8\x72\x6f\xbb") {
+        return Some(Codec("MLP"));
+    }
     if head.get(4..8) == Some(b"\xf8\x72\x6f\xba") {
         return Some(Codec("TrueHD"));
     }
-    // A transport stream has a byte every 188.
-    if [0, 188, 376].iter().all(|at| head.get(*at) == Some(&0x47)) {
+    // A transport stream has a byte every 188, or every 192 with a time before each.
+    let is_packet = |at: &usize| head.get(*at) == Some(&0x47);
+    if [0, 188, 376].iter().all(is_packet) || [4, 196, 388].iter().all(is_packet) {
         return Some(Codec("MPEG transport stream"));
     }
     if head.starts_with(b"\0\0\x01\xba") {

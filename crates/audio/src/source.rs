@@ -135,6 +135,9 @@ impl Source {
         pcm: Pcm,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
+        if let Some(codec) = pcm.undecoded() {
+            return Err(no_decoder(file, codec));
+        }
         let codec = pcm.codec().map_err(|bad| malformed(file, bad.expected, bad.received))?;
         check_rate(file, pcm.sample_rate, limits)?;
         check_channels(file, pcm.channels.into(), limits)?;
@@ -330,7 +333,11 @@ fn choose(
     let is_preferred = |id: u32| of(id).map_or(default == Some(id), |facts| facts.is_preferred);
     // Stable: among equals, the file's order.
     tracks.sort_by_key(|(id, _)| !is_preferred(*id));
-    let mut refused: Option<(AudioError, String)> = None;
+    // The demuxer passes over tracks of codecs that it does not know.
+    let first = facts.iter().find(|facts| facts.is_preferred).or(facts.first());
+    let unknown = first.filter(|first| tracks.iter().all(|(id, _)| *id != first.id));
+    let mut refused: Option<(AudioError, String)> =
+        unknown.and_then(|facts| facts.codec.clone()).map(|codec| (no_decoder(file, codec.clone()), codec));
     for (track_id, mut params) in tracks {
         let facts = of(track_id);
         if let Some((codec, extra)) = facts.and_then(|facts| facts.params.clone()) {

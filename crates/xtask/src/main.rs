@@ -1,6 +1,7 @@
 //! `cargo xtask`: the chores of this repository, each one a module. Not part of the product.
 
 mod api;
+mod decode_check;
 mod demo;
 mod digest;
 mod lint;
@@ -92,6 +93,17 @@ that the OpenAPI document does not allow is a failure. An argument says how many
         run: api::api,
     },
     Chore {
+        name: "decode-check",
+        about: "compare how files are read with how ffmpeg reads them",
+        help: "\
+decode-check FOLDER [--no-ffmpeg] [--all]: for each file, the duration and the onset of the sound (at most 10 ms
+apart) and the cosine of the model's vectors (at least 0.99), against what ffmpeg decodes. With --no-ffmpeg,
+earmark itself does without ffmpeg, and a file that needs it must be refused with its codec and the remedy.
+Prints the rows that are not plainly good, or with --all every row. Fails if any is wrong. Needs ffmpeg.
+`python3 tests/fixtures/decode/make.py FOLDER` makes about a thousand files.",
+        run: decode_check::decode_check,
+    },
+    Chore {
         name: "lint",
         about: "formatting, clippy, rustdoc, licences, and our own rules",
         help: "\
@@ -164,7 +176,7 @@ fn dispatch(args: &[String]) -> Result<()> {
 
 fn usage() -> String {
     let list: Vec<String> =
-        CHORES.iter().map(|chore| format!("  {:10}{}", chore.name, chore.about)).collect();
+        CHORES.iter().map(|chore| format!("  {:14}{}", chore.name, chore.about)).collect();
     format!(
         "Usage: cargo xtask CHORE [ARGUMENTS]\n\n{}\n\n`cargo xtask CHORE --help` tells more.",
         list.join("\n")

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use super::bytes::Bytes;
-use super::{Found, TrackFacts};
+use super::{Found, TrackFacts, riff};
 
 /// How Matroska and WebM start (RFC 8794 section 11.2.1).
 pub(super) const EBML_MAGIC: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
@@ -20,6 +20,7 @@ const TRACK_TYPE: u32 = 0x83;
 const FLAG_ENABLED: u32 = 0xb9;
 const FLAG_DEFAULT: u32 = 0x88;
 const CODEC_ID: u32 = 0x86;
+const CODEC_PRIVATE: u32 = 0x63a2;
 
 /// `TrackType` of audio.
 const AUDIO: u64 = 2;
@@ -54,10 +55,14 @@ fn track<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: (u64, u64)) -
     let is_enabled = number(FLAG_ENABLED, Some(1))? != 0;
     let codec = find(CODEC_ID).map(|(start, end)| bytes.vec(start, (end - start).min(64) as usize));
     let codec = codec.and_then(|name| String::from_utf8(name).ok());
+    let codec = codec.map(|name| name.trim_end_matches('\0').to_owned());
+    // The header of a WAV file, which starts with the codec's number.
+    let private = find(CODEC_PRIVATE).filter(|_| codec.as_deref() == Some("A_MS/ACM"));
+    let tag = private.and_then(|(start, _)| bytes.array::<2>(start)).map(u16::from_le_bytes);
     (kind == AUDIO).then(|| TrackFacts {
         id: u32::try_from(id).unwrap_or(u32::MAX),
         is_preferred: is_default && is_enabled,
-        codec: codec.map(|name| codec_name(name.trim_end_matches('\0'))),
+        codec: tag.map(riff::codec_name).or(codec.map(|id| codec_name(&id))),
         ..TrackFacts::default()
     })
 }
@@ -74,6 +79,7 @@ fn codec_name(id: &str) -> String {
         "A_TTA1" => "TTA",
         "A_MS/ACM" => "a Windows codec (A_MS/ACM)",
         "A_REAL/COOK" | "A_REAL/28_8" | "A_REAL/14_4" | "A_REAL/SIPR" | "A_REAL/ATRC" => "RealAudio",
+        "A_PCM/INT/LIT" | "A_PCM/INT/BIG" | "A_PCM/FLOAT/IEEE" => "PCM in this form",
         "A_ATRAC/AT1" => "ATRAC",
         other => return other.to_owned(),
     };

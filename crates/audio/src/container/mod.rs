@@ -167,6 +167,8 @@ impl Found {
 fn four_cc_name(code: &[u8; 4]) -> String {
     let name = match code {
         b"mp4a" => "AAC",
+        b".mp2" => "MP2",
+        b".mp3" => "MP3",
         b"ac-3" | b"sac3" => "AC-3",
         b"ec-3" => "E-AC-3",
         b"ac-4" => "AC-4",
@@ -183,6 +185,7 @@ fn four_cc_name(code: &[u8; 4]) -> String {
         b"ilbc" => "iLBC",
         b"mha1" | b"mhm1" => "MPEG-H",
         b"alac" => "ALAC",
+        [b'm', b's', high, low] => return riff::codec_name(u16::from_be_bytes([*high, *low])),
         other => {
             let printable = other.iter().map(|byte| match byte {
                 b' '..=b'~' => char::from(*byte),

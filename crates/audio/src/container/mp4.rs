@@ -7,7 +7,7 @@
 use std::io::{Read, Seek};
 
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_ADPCM_IMA_QT, CODEC_ID_ADPCM_IMA_WAV, CODEC_ID_ADPCM_MS, CODEC_ID_ALAC,
+    CODEC_ID_ADPCM_IMA_QT, CODEC_ID_ADPCM_IMA_WAV, CODEC_ID_ADPCM_MS, CODEC_ID_ALAC, CODEC_ID_MP2,
 };
 
 use super::aiff::{IMA4_BYTES, IMA4_FRAMES};
@@ -198,6 +198,18 @@ fn describe<M: Read + Seek + ?Sized>(
     is_fragmented: bool,
 ) {
     track.codec = Some(four_cc_name(&entry.kind));
+    if &entry.kind == b"mp4a" {
+        match object_type(bytes, entry) {
+            // Layers I to III, and symphonia takes each for layer III.
+            Some(0x69 | 0x6b) if starts_as_mp2(bytes, stbl) => {
+                track.codec = Some("MP2".to_owned());
+                track.params = Some((CODEC_ID_MP2, Box::default()));
+            }
+            Some(object) => track.codec = object_name(object).map(str::to_owned).or(track.codec.take()),
+            None => {}
+        }
+        return;
+    }
     if &entry.kind == b"alac" {
         // In QuickTime, the decoder's settings are in a box of the same name inside `wave`, behind its version.
         let config = entry.boxes.iter().rev().find(|(kind, _)| kind == b"alac").map(|(_, span)| *span);
@@ -229,6 +241,49 @@ fn describe<M: Read + Seek + ?Sized>(
         };
         (pcm, parts)
     });
+}
+
+/// The object type of an `esds` box (ISO/IEC 14496-1 section 7.2.6).
+fn object_type<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: &Entry) -> Option<u8> {
+    let (start, end) = find(&entry.boxes, b"esds")?;
+    let esds = bytes.vec(start + 4, end.saturating_sub(start + 4).min(64) as usize);
+    // A descriptor is its tag, its length in one to four bytes, all but the last with the top bit, and itself.
+    let inside = |rest: &[u8], tag: u8| {
+        let long = rest.get(1..)?.iter().take(3).take_while(|byte| **byte & 0x80 != 0).count();
+        (rest.first() == Some(&tag)).then_some(long + 2)
+    };
+    let at = inside(&esds, 3)?;
+    // Its id, and flags for what comes before the next descriptor.
+    let flags = *esds.get(at + 2)?;
+    let named = if flags & 0x40 != 0 { usize::from(*esds.get(at + 3)?) + 1 } else { 0 };
+    let next = at + 3 + if flags & 0x80 != 0 { 2 } else { 0 } + named + if flags & 0x20 != 0 { 2 } else { 0 };
+    let config = esds.get(next..)?;
+    config.get(inside(config, 4)?).copied()
+}
+
+/// Object types other than AAC (the registration authority's list).
+fn object_name(object: u8) -> Option<&'static str> {
+    Some(match object {
+        0x69 | 0x6b => "MP3",
+        0xa5 => "AC-3",
+        0xa6 => "E-AC-3",
+        0xa9..=0xac => "DTS",
+        0xad => "Opus",
+        0xdd => "Vorbis",
+        0xe1 => "QCELP",
+        _ => return None,
+    })
+}
+
+/// Whether the first chunk starts with the header of a frame of MPEG audio, layer II.
+fn starts_as_mp2<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, stbl: &Boxes) -> bool {
+    let offset = match (find(stbl, b"stco"), find(stbl, b"co64")) {
+        (Some(stco), _) => bytes.u32_be(stco.0 + 8).map(u64::from),
+        (None, Some(co64)) => bytes.u64_be(co64.0 + 8),
+        (None, None) => None,
+    };
+    let head = offset.and_then(|offset| bytes.array::<2>(offset));
+    head.is_some_and(|head| head[0] == 0xff && head[1] & 0xe6 == 0xe4)
 }
 
 /// Coding, byte order, bits, bytes and frames of a block.

@@ -68,6 +68,20 @@ fn parse(head: &[u8]) -> Option<Frame> {
     Some(Frame { len: len as usize, samples, sample_rate, key })
 }
 
+/// Names a layer II frame whose bit rate the standard does not allow for its channels (ISO 11172-3 section
+/// 2.4.2.3). symphonia refuses these; ffmpeg writes them, by default for one channel.
+fn disallowed(head: &[u8]) -> Option<String> {
+    let [_, b1, b2, b3, ..] = *head else { return None };
+    if b1 & 0x1e != 0x1c {
+        return None;
+    }
+    let rate = *BIT_RATES[1].get(usize::from(b2 >> 4))?;
+    let (is_mono, count) = if b3 >> 6 == 3 { (true, "one channel") } else { (false, "two channels") };
+    let is_bad =
+        if is_mono { matches!(rate, 224 | 256 | 320 | 384) } else { matches!(rate, 32 | 48 | 56 | 80) };
+    is_bad.then(|| format!("MP2 of {count} at {rate} kbit/s"))
+}
+
 /// What the first frame says of the others.
 #[derive(Default)]
 struct Header {
@@ -124,11 +138,15 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     let mut scanner = Scanner::new(bytes, parse);
     let first = scanner.first()?;
     let frame = parse(scanner.peek(first, 8))?;
+    let unusual = disallowed(scanner.peek(first, 8));
     let header = header(scanner.peek(first, frame.len.min(MAX_HEADER_FRAME)));
     let start = first + if header.is_some() { frame.len as u64 } else { 0 };
     let mut walk = scanner.walk(start);
     if walk.samples == 0 {
         return None;
+    }
+    if let Some(codec) = unusual {
+        return Some(Found::Unknown { codec });
     }
     let ticks = |count| Ticks { count, per_second: frame.sample_rate };
     let header = header.unwrap_or_default();

@@ -80,6 +80,11 @@ impl Pcm {
         self.block_bytes / u32::from(self.channels.max(1))
     }
 
+    /// What people call samples that are well described, and that no decoder here reads.
+    pub(crate) fn undecoded(&self) -> Option<&'static str> {
+        (self.coding == Coding::Int && self.sample_bytes() == 8).then_some("PCM of 64-bit integers")
+    }
+
     /// The decoder that reads these samples.
     pub(crate) fn codec(&self) -> std::result::Result<AudioCodecId, BadPcm> {
         let bytes = self.sample_bytes();

@@ -284,10 +284,17 @@ fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -
     }
 }
 
-/// Names of other codecs in WAV, from Microsoft's `mmreg.h`.
-fn codec_name(tag: u16) -> String {
+/// Names of codecs by their number in WAV, from Microsoft's `mmreg.h`.
+pub(super) fn codec_name(tag: u16) -> String {
     let name = match tag {
+        0x0001 | 0x0003 => "PCM in this form",
+        0x0002 => "Microsoft ADPCM",
+        0x0006 => "A-law",
+        0x0007 => "µ-law",
+        0x0011 => "IMA ADPCM",
+        0x0020 => "Yamaha ADPCM",
         0x0031 => "GSM 6.10",
+        0x0042 => "G.723.1",
         0x0040 => "G.721 ADPCM",
         0x0045 => "G.726 ADPCM",
         0x0061 => "Duck DK4 ADPCM",
@@ -298,9 +305,12 @@ fn codec_name(tag: u16) -> String {
         0x0162 => "WMA Pro",
         0x0163 => "WMA Lossless",
         0x0200 => "Creative ADPCM",
+        0x028f | 0x0065 => "G.722 ADPCM",
         0x0270 => "ATRAC3",
         0x2000 => "AC-3",
         0x2001 => "DTS",
+        0x566f => "Vorbis",
+        0x5346 => "Flash ADPCM",
         0xa109 => "Speex",
         0xf1ac => "FLAC in WAV",
         _ => return format!("WAV codec 0x{tag:04x}"),

@@ -9,6 +9,9 @@ use symphonia::core::io::{BitReaderLtr, ReadBitsLtr};
 pub(crate) const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
+/// The last of them: neither decoder has its tables.
+pub(super) const UNDECODED_RATE: u32 = RATES[12];
+
 /// The start of an AudioSpecificConfig (section 1.6.2.1): what the core of a stream is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Config {

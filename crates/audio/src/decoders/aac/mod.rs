@@ -81,6 +81,9 @@ impl AacAdapter {
             (None, None) => return unsupported_error("AAC without a header"),
         };
         let config = Config::parse(&asc)?;
+        if config.rate == config::UNDECODED_RATE {
+            return unsupported_error("AAC at 7350 Hz");
+        }
         let limits = DecodeOptions::audio()
             .with_max_duration_secs(f64::INFINITY)
             .with_memory(MemoryBudgets::unbounded_collection());

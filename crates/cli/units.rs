@@ -1,6 +1,6 @@
 //! Times as people write them.
 
-use earmark_audio::{FORMATS, Format};
+use earmark_audio::Format;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -104,12 +104,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<(String, f64), String> {
 
 /// A container format, by its name or by a file extension.
 pub(crate) fn parse_format(text: &str) -> Result<String, String> {
-    let wanted = text.trim().trim_start_matches('.');
-    let found = Format::named(wanted).or_else(|| Format::of_extension(wanted));
-    let names = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
-    found
-        .map(|format| format.name.to_owned())
-        .ok_or_else(|| format!("expected one of {}, got `{text}`", names()))
+    Format::parse(text).map(|format| format.name.to_owned())
 }
 
 /// A probability, 0 to 1.

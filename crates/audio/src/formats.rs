@@ -71,6 +71,17 @@ pub const FORMATS: &[Format] = &[
 ];
 
 impl Format {
+    /// The kind that people mean by `text`: its name or an extension of its files, with a dot or without.
+    ///
+    /// # Errors
+    /// What was expected and what came.
+    pub fn parse(text: &str) -> Result<&'static Self, String> {
+        let wanted = text.trim().trim_start_matches('.');
+        let found = Self::named(wanted).or_else(|| Self::of_extension(wanted));
+        let names = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| format!("expected one of {}, got `{text}`", names()))
+    }
+
     /// The kind of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         FORMATS.iter().find(|format| format.name.eq_ignore_ascii_case(name))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use earmark_audio::Remarks;
+use earmark_audio::{Format, Remarks};
 use earmark_engine::KnownText;
 use earmark_index::{Clip, Filter};
 use serde::{Deserialize, Serialize};
@@ -172,6 +172,9 @@ impl From<FilterQuery> for FilterDto {
 impl FilterDto {
     pub(crate) fn into_filter(self) -> ApiResult<Filter> {
         let since = self.indexed_since.as_deref().map(parse_since).transpose()?;
+        let name = |text: &String| Format::parse(text).map(|format| format.name.to_owned());
+        let formats = self.formats.iter().map(name).collect::<Result<_, _>>();
+        let formats = formats.map_err(|why| ApiError::field("formats", why))?;
         Ok(Filter {
             // A glob that begins with a folder's name is meant anywhere.
             path_glob: self.path.filter(|p| !p.is_empty()).map(|glob| {
@@ -180,7 +183,7 @@ impl FilterDto {
             }),
             path_prefix: None,
             tags: self.tags,
-            formats: self.formats,
+            formats,
             min_duration_s: self.min_duration_s,
             max_duration_s: self.max_duration_s,
             indexed_since_unix_s: since,

@@ -107,7 +107,7 @@ fn host(repo: &Repo) -> Result<String> {
 
 fn build(repo: &Repo, places: &Places, triple: &str, names: &[&str]) -> Result<()> {
     let mut cargo = repo.cargo();
-    cargo.args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--locked"]);
+    cargo.args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
     // With a target named, build scripts and macros are built without counters.
     cargo.args(["--target", triple, "--no-default-features"]);
     for (name, feature) in TARGETS {
@@ -135,7 +135,12 @@ fn run_one(places: &Places, name: &str, seeds: &Path, seconds: u64, command: &mu
         stat("stat::peak_rss_mb:")
     );
     if !output.status.success() {
-        eprintln!("{}\nfuzz {name} failed: {}; its input is in {}", end(&log, 60), output.status, found.display());
+        eprintln!(
+            "{}\nfuzz {name} failed: {}; its input is in {}",
+            end(&log, 60),
+            output.status,
+            found.display()
+        );
     }
     Ok(output.status.success())
 }

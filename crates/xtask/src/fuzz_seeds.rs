@@ -66,7 +66,8 @@ pub(crate) fn write(repo: &Repo, target: &str, folder: &Path) -> Result<()> {
             for models in [repo.root.join("models"), fixtures.join("models")] {
                 for model in fs::read_dir(models)? {
                     let model = model?.path();
-                    if let (Ok(text), Some(name)) = (fs::read(model.join("manifest.toml")), model.file_name()) {
+                    if let (Ok(text), Some(name)) = (fs::read(model.join("manifest.toml")), model.file_name())
+                    {
                         put(&name.to_string_lossy(), &text)?;
                     }
                 }

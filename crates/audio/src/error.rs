@@ -41,7 +41,8 @@ pub enum AudioError {
     OverLimit {
         /// The file's name as given.
         file: String,
-        /// Which limit: "bytes", "duration", "channels", "sample rate", "samples a byte" or "decoding time".
+        /// Which limit: "bytes", "duration", "channels", "sample rate", "samples a byte", "bytes without
+        /// sound" or "decoding time".
         what: &'static str,
         /// The limit, with "at most" or "at least" and its unit.
         limit: String,

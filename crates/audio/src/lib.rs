@@ -44,6 +44,7 @@ mod front_end;
 mod guard;
 mod itunes;
 mod limits;
+mod meter;
 mod mix;
 mod reader;
 mod remarks;

@@ -34,7 +34,8 @@ pub struct Limits {
     pub min_sample_rate: u32,
     /// Highest sample rate, in Hz.
     pub max_sample_rate: u32,
-    /// Most decoded samples, of all channels together, for each byte of the file.
+    /// Most decoded samples, of all channels together, for each byte of the file. Silence that time stamps ask for
+    /// counts as one channel.
     pub max_samples_per_byte: u64,
     /// Longest time that decoding a file may take, in seconds; waiting for whoever takes the samples does not
     /// count.
@@ -45,8 +46,8 @@ impl Default for Limits {
     /// 64 GiB, 48 h, 64 channels, 1 to 768 kHz, 3000 samples a byte, an hour: generous to every real recording,
     /// bounded for memory (decoding streams, so only channels and sample rate cost memory).
     ///
-    /// Silence is what codecs store best: FLAC takes 292 samples a byte for it, Opus without transmission
-    /// up to 1440.
+    /// Silence is what codecs store best: in the blocks that encoders write, FLAC takes 292 samples a byte for
+    /// it, Opus without transmission up to 1440.
     fn default() -> Self {
         Self {
             max_bytes: 64 << 30,

@@ -77,7 +77,7 @@ pub struct AudioReader {
     queue: VecDeque<Piece>,
     declared_frames: Option<u64>,
     file_bytes: u64,
-    /// Decoded samples of all channels.
+    /// Decoded samples of all channels, and those of silence.
     samples_decoded: u64,
     frames_decoded: u64,
     frames_read: u64,
@@ -319,6 +319,7 @@ impl AudioReader {
     fn step(&mut self, source: &mut Source) -> Result<Step, AudioError> {
         let mut barren = 0;
         while barren < MAX_BARREN_PACKETS {
+            source.meter.reset();
             let packet = match source.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(Step::End),
@@ -331,8 +332,8 @@ impl AudioReader {
                     }
                     continue;
                 }
-                Err(Error::IoError(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
-                    return Err(io_error(&self.file, e));
+                Err(error @ Error::IoError(_)) if !is_end(&error) => {
+                    return Err(from_symphonia(&self.file, error));
                 }
                 Err(Error::IoError(_)) if source.declared.is_open_ended => return Ok(Step::End),
                 Err(error) => {
@@ -415,14 +416,15 @@ impl AudioReader {
         let full = if self.info.codec == "opus" {
             i64::try_from(opus::packet_samples(&packet.data)).unwrap_or(0)
         } else {
-            let full = [packet.dur, packet.trim_start, packet.trim_end].iter().map(|part| part.get()).sum();
+            let parts = [packet.dur, packet.trim_start, packet.trim_end];
+            let full = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.get()));
             stream.timeline.samples(as_stamp(full), base).unwrap_or(0)
         };
         let dropped = stream.dropped(full, block.len() as u64, rate);
         // Vorbis gives the sound of a packet with the next one; Ogg's time stamps know that, Matroska's do not.
         let is_late = source.format_name == "mkv" && self.info.codec == "vorbis";
         let stamp = self.previous_stamp.filter(|_| is_late).unwrap_or(packet.pts);
-        let start = stream.timeline.samples(stamp, base).map(|start| start + dropped);
+        let start = stream.timeline.samples(stamp, base).map(|start| start.saturating_add(dropped));
         let before = stream.timeline.before(start);
         stream.fill(before, &mut self.queue, &mut self.remarks);
         stream.push(block, rate, &self.file, &mut self.queue, &mut self.remarks)?;
@@ -463,7 +465,8 @@ impl AudioReader {
         let mut frame = before;
         for piece in &self.queue {
             let Piece::Samples(block) = piece else {
-                frame += piece.len();
+                frame = frame.saturating_add(piece.len());
+                self.samples_decoded = self.samples_decoded.saturating_add(piece.len());
                 continue;
             };
             if let Some(at) = block.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE) {
@@ -492,7 +495,11 @@ impl AudioReader {
         let allowed = bytes.saturating_mul(self.limits.max_samples_per_byte).max(FREE_SAMPLES);
         if self.samples_decoded > allowed {
             let limit = format!("at most {}", self.limits.max_samples_per_byte);
-            return over("samples a byte", limit, format!("{}", self.samples_decoded / bytes.max(1)));
+            return over(
+                "samples a byte",
+                limit,
+                format!("{} and more", self.samples_decoded / bytes.max(1)),
+            );
         }
         if self.spent.as_secs_f64() > self.limits.max_decode_s {
             let limit = format!("at most {} s", self.limits.max_decode_s);
@@ -618,17 +625,21 @@ impl Stream {
     fn cut(&mut self, piece: Piece, queue: &mut VecDeque<Piece>, remarks: &mut Remarks) {
         let from = self.queued;
         let added = self.cutter.push(piece, queue);
-        self.queued += added.samples;
+        self.queued = self.queued.saturating_add(added.samples);
         if added.silence > 0 {
             // An edit list that delays the track.
             let why = if from == 0 { Missing::LateStart } else { Missing::Gap };
-            remarks.add_missing(why, self.seconds(from), self.seconds(from + added.silence));
+            remarks.add_missing(why, self.seconds(from), self.seconds(from.saturating_add(added.silence)));
         }
     }
 
     fn seconds(&self, samples: u64) -> f64 {
         samples as f64 / f64::from(self.rate.max(1))
     }
+}
+
+fn is_end(error: &Error) -> bool {
+    matches!(error, Error::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// A duration as a time stamp; both have the same unit.

@@ -18,6 +18,7 @@ use crate::decoders::{CODECS, opus};
 use crate::error::AudioError;
 use crate::itunes;
 use crate::limits::Limits;
+use crate::meter::{MAX_BARREN_BYTES, Meter, Metered};
 use crate::sniff::{HEAD_LEN, describe, foreign_kind};
 use crate::trim::{Cut, Ticks};
 
@@ -56,6 +57,8 @@ pub(crate) struct Source {
     pub(crate) passed_over: Option<String>,
     /// The edit list is not carried out.
     pub(crate) edits_ignored: bool,
+    /// Counts what the demuxer reads.
+    pub(crate) meter: Meter,
     facts: Vec<TrackFacts>,
     cuts: Vec<Cut>,
     /// Samples that the Opus decoder itself drops from the start.
@@ -201,6 +204,8 @@ impl Source {
         clock: Clock,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
+        let meter = Meter::default();
+        let media = Box::new(Metered::new(media, meter.clone()));
         let stream = MediaSourceStream::new(media, Default::default());
         let format = symphonia::default::get_probe()
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
@@ -210,7 +215,8 @@ impl Source {
                 }
                 error => from_symphonia(file, error),
             })?;
-        Self::with_decoder(file, format, facts, clock, limits)
+        let source = Self::with_decoder(file, format, facts, clock, limits)?;
+        Ok(Self { meter, ..source })
     }
 
     fn with_decoder(
@@ -256,6 +262,7 @@ impl Source {
             is_cut: false,
             passed_over,
             edits_ignored,
+            meter: Meter::default(),
             facts,
             cuts,
             pre_skip,
@@ -473,12 +480,12 @@ fn with_cuts(declared: Declared, cuts: &[Cut], rate: u32, pre_skip: u64) -> Decl
             (Some(keep), Some(rest)) => Some(keep.min(rest)),
             (keep, rest) => keep.or(rest),
         };
-        Some(keep? + cut.silence.frames(rate))
+        Some(keep?.saturating_add(cut.silence.frames(rate)))
     };
     if cuts.is_empty() || rate == 0 {
         return declared;
     }
-    let frames = cuts.iter().map(heard).sum::<Option<u64>>();
+    let frames = cuts.iter().map(heard).try_fold(0, |sum: u64, heard| Some(sum.saturating_add(heard?)));
     let duration_s = frames.map(|frames| frames as f64 / f64::from(rate)).or(declared.duration_s);
     Declared { duration_s, frames, ..declared }
 }
@@ -513,6 +520,12 @@ pub(crate) fn from_symphonia(file: &str, error: Error) -> AudioError {
         Error::IoError(e) if e.kind() == io::ErrorKind::InvalidInput => {
             malformed(file, "lengths that fit the file", "a length that points outside of it")
         }
+        Error::IoError(e) if e.kind() == io::ErrorKind::FileTooLarge => AudioError::OverLimit {
+            file: file.to_owned(),
+            what: "bytes without sound",
+            limit: format!("at most {} MiB in one place", MAX_BARREN_BYTES >> 20),
+            received: "more".to_owned(),
+        },
         Error::IoError(source) => io_error(file, source),
         // An MP4 that was cut short, or is still being written, has no index.
         Error::Unsupported(what) if what.contains("missing moov") => malformed(

@@ -110,20 +110,20 @@ impl Timeline {
 
     /// Silence was put in for a gap.
     pub(crate) fn filled(&mut self, samples: u64) {
-        self.written += samples;
+        self.written = self.written.saturating_add(samples);
     }
 
     /// A packet was read, decoded or not.
     pub(crate) fn read(&mut self, samples: u64) {
-        self.written += samples;
-        self.counted += samples;
+        self.written = self.written.saturating_add(samples);
+        self.counted = self.counted.saturating_add(samples);
     }
 }
 
 fn take_gaps(gaps: &mut VecDeque<Gap>, counted: u64) -> u64 {
     let mut missing = 0;
     while let Some(gap) = gaps.pop_front_if(|gap| gap.at <= counted) {
-        missing += gap.len;
+        missing = gap.len.saturating_add(missing);
     }
     missing
 }

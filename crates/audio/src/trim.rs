@@ -106,9 +106,9 @@ impl Cutter {
                 let silence = std::mem::take(silence);
                 if silence > 0 {
                     out.push_back(Piece::Silence(silence));
-                    added.silence += silence;
+                    added.silence = added.silence.saturating_add(silence);
                 }
-                added.samples += silence + last - first;
+                added.samples = added.samples.saturating_add(silence).saturating_add(last - first);
                 if (first, last) == (from, to) {
                     out.push_back(piece);
                     if to == *end {

@@ -4,6 +4,8 @@ mod api;
 mod decode_check;
 mod demo;
 mod digest;
+mod fuzz;
+mod fuzz_seeds;
 mod lint;
 mod model;
 mod notices;
@@ -74,6 +76,15 @@ installed; the summary comes last. With arguments (a filter, -p PACKAGE, …) th
 Runs the index's crash tests for longer than `test` does: the writer is killed at random moments, and after each kill
 all that was acknowledged must be there, for the writer and for readers. An argument says how often (1000).",
         run: test::soak,
+    },
+    Chore {
+        name: "fuzz",
+        about: "run the fuzz targets: fuzz [--seconds N] [TARGET...]",
+        help: "\
+Builds the targets in fuzz/ for libFuzzer, which needs a C++ compiler and no nightly Rust, and runs each for N
+seconds (10) from the fixtures and from what earlier runs kept in target/fuzz/corpus. An input that fails is in
+target/fuzz/found/TARGET; the target's program, in target/fuzz/, takes it as its argument.",
+        run: fuzz::fuzz,
     },
     Chore {
         name: "page",

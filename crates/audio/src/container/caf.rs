@@ -62,13 +62,14 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
         b"lpcm" => {
             let coding = if flags & IS_FLOAT != 0 { Coding::Float } else { Coding::Int };
             let needed = bits.div_ceil(8).max(1);
+            let narrow = needed.saturating_mul(width);
             let given = packet_bytes / width;
             let is_sound = packet_bytes % width == 0 && (needed..=8).contains(&given);
-            (coding, bits, if is_sound { packet_bytes } else { needed * width }, 1)
+            (coding, bits, if is_sound { packet_bytes } else { narrow }, 1)
         }
         b"alaw" => (Coding::ALaw, 8, width, 1),
         b"ulaw" => (Coding::MuLaw, 8, width, 1),
-        b"ima4" => (Coding::Adpcm(CODEC_ID_ADPCM_IMA_QT), 4, IMA4_BYTES * width, IMA4_FRAMES),
+        b"ima4" => (Coding::Adpcm(CODEC_ID_ADPCM_IMA_QT), 4, IMA4_BYTES.saturating_mul(width), IMA4_FRAMES),
         b"aac " | b"alac" | b"opus" | b"flac" | b".mp3" | b".mp2" | b".mp1" => {
             if len.is_some() {
                 return Some(Found::Demux { parts: None, format: "caf" });

@@ -1,5 +1,6 @@
-//! Where the frames of a FLAC file end (RFC 9639). symphonia takes what follows the last frame (an ID3v1 tag,
-//! padding) for a part of it, finds its checksum wrong, and drops the frame.
+//! Where the frames of a FLAC file are (RFC 9639). symphonia takes what follows the last frame (an ID3v1 tag,
+//! padding) for a part of it, finds its checksum wrong, and drops the frame. And it keeps all pictures in
+//! memory, so of the metadata it sees the stream's properties alone.
 
 use std::io::{Read, Seek};
 
@@ -7,6 +8,12 @@ use super::Found;
 use super::bytes::Bytes;
 use super::frames::id3v2_len;
 use super::view::Part;
+
+/// Bytes of the magic number and of the block STREAMINFO, with its header.
+const INFO: usize = 4 + 4 + 34;
+
+/// Metadata blocks looked at before giving up: there are seven kinds, and pictures.
+const MAX_BLOCKS: u32 = 10_000;
 
 /// A frame is not longer, but for absurd ones: 65,535 samples of 8 channels in 32 bits take 2 MB.
 const SEARCHED_BYTES: u64 = 1 << 21;
@@ -19,21 +26,33 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
         return None;
     }
     // The first metadata block is STREAMINFO: block sizes (2 x 2 bytes), frame sizes (2 x 3 bytes).
-    let info: [u8; 10] = bytes.array(start + 8)?;
-    let min_frame = u32::from_be_bytes([0, info[4], info[5], info[6]]);
+    let mut info: [u8; INFO] = bytes.array(start)?;
+    let min_frame = u32::from_be_bytes([0, info[12], info[13], info[14]]);
     let mut first = start + 4;
+    let mut blocks = 0;
     loop {
         let [kind, a, b, c] = bytes.array(first)?;
         first += 4 + u64::from(u32::from_be_bytes([0, a, b, c]));
+        blocks += 1;
         if kind & 0x80 != 0 {
             break;
+        }
+        if blocks == MAX_BLOCKS {
+            let expected = format!("at most {MAX_BLOCKS} blocks of FLAC metadata");
+            return Some(Found::Bad { expected, received: "more".to_owned() });
         }
     }
     let len = bytes.len();
     let from = first.max(len.saturating_sub(SEARCHED_BYTES));
     let tail = bytes.vec(from, SEARCHED_BYTES as usize);
     let end = last_frame(&tail, min_frame as usize).map_or(len, |end| from + end as u64);
-    let parts = (end < len || start > 0).then(|| vec![Part::File { start, end }]);
+    let parts = if blocks > 1 && info[4] == 0 && info[5..8] == [0, 0, 34] {
+        // The last block.
+        info[4] = 0x80;
+        Some(vec![Part::Own(info.to_vec()), Part::File { start: first, end }])
+    } else {
+        (end < len || start > 0).then(|| vec![Part::File { start, end }])
+    };
     Some(Found::Demux { parts, format: "flac" })
 }
 

@@ -17,6 +17,10 @@ const CHAIN: usize = 3;
 /// How far into a file the first frame is looked for.
 const SEARCHED_BYTES: u64 = 1 << 20;
 
+/// How far behind frames of another stream those of the same are looked for. A file may have many places where
+/// that is in vain.
+const NEAR_BYTES: u64 = 1 << 16;
+
 /// Stretches between frames that are kept apart.
 const MAX_GAPS: usize = 10_000;
 
@@ -196,11 +200,11 @@ impl<'a, 'b, M: Read + Seek + ?Sized> Scanner<'a, 'b, M> {
         if self.is_chain(after, None) {
             return Some((after, true));
         }
-        // The same stream is more likely than another.
         let end = self.bytes.len();
-        let same = (after..end).find(|at| self.is_chain(*at, key));
-        let other = same.or_else(|| (after..end).find(|at| self.is_chain(*at, None)));
-        other.map(|at| (at, false))
+        let any = (after..end).find(|at| self.is_chain(*at, None))?;
+        // The same stream is more likely than another, so it may start somewhat later.
+        let same = (any..any.saturating_add(NEAR_BYTES).min(end)).find(|at| self.is_chain(*at, key));
+        Some((same.unwrap_or(any), false))
     }
 
     /// Mean length of the frames before a gap and of those from `at` on, and the samples of one.

@@ -23,8 +23,8 @@ const MAX_BOXES: usize = 4096;
 /// Entries of an edit list that are read.
 const MAX_EDITS: u32 = 1024;
 
-/// Entries of the tables that say where chunks are: a day in chunks of a hundredth of a second.
-const MAX_CHUNKS: usize = 10_000_000;
+/// Entries of the tables that say where chunks are: a day in chunks of a twentieth of a second.
+const MAX_CHUNKS: usize = 2_000_000;
 
 type Span = (u64, u64);
 type Boxes = Vec<([u8; 4], Span)>;
@@ -35,13 +35,13 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     if !matches!(&head[4..], b"ftyp" | b"moov" | b"wide" | b"mdat" | b"free" | b"skip" | b"pnot") {
         return None;
     }
-    let file = (0, bytes.len());
-    let tracks = read_movie(bytes, file).unwrap_or_default();
+    let boxes = children(bytes, (0, bytes.len()));
+    let tracks = read_movie(bytes, &boxes).unwrap_or_default();
     Some(Found::Tracks { format: "mp4", tracks })
 }
 
-fn read_movie<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, file: Span) -> Option<Vec<TrackFacts>> {
-    let moov = find(&children(bytes, file), b"moov")?;
+fn read_movie<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, file: &Boxes) -> Option<Vec<TrackFacts>> {
+    let moov = find(file, b"moov")?;
     let boxes = children(bytes, moov);
     let (movie_scale, _) = timing(bytes, find(&boxes, b"mvhd")?)?;
     let is_fragmented = find(&boxes, b"mvex").is_some();
@@ -298,8 +298,9 @@ fn layout<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: &Entry) -> O
         Some((coding, big, u16::try_from(bits).ok()?, bits.div_ceil(8).checked_mul(width)?, 1))
     };
     // Version 1 gives the bytes of a sample; QuickTime leaves 16 in the field for bits, whatever they are.
-    let coded =
-        entry.packet.map_or(entry.bits, |(_, bytes, _)| if bytes > 0 { bytes * 8 } else { entry.bits });
+    let coded = entry
+        .packet
+        .map_or(entry.bits, |(_, bytes, _)| if bytes > 0 { bytes.saturating_mul(8) } else { entry.bits });
     match &entry.kind {
         b"twos" => plain(Coding::Int, true, coded),
         b"sowt" => plain(Coding::Int, false, coded),
@@ -330,7 +331,13 @@ fn layout<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: &Entry) -> O
             let coding = if &entry.kind == b"fpcm" { Coding::Float } else { Coding::Int };
             plain(coding, flags & 1 == 0, bits.into())
         }
-        b"ima4" => Some((Coding::Adpcm(CODEC_ID_ADPCM_IMA_QT), true, 4, IMA4_BYTES * width, IMA4_FRAMES)),
+        b"ima4" => Some((
+            Coding::Adpcm(CODEC_ID_ADPCM_IMA_QT),
+            true,
+            4,
+            IMA4_BYTES.saturating_mul(width),
+            IMA4_FRAMES,
+        )),
         b"ms\0\x02" | b"ms\0\x11" if entry.version == 1 => {
             let (frames, _, block) = entry.packet?;
             let id = if entry.kind[3] == 2 { CODEC_ID_ADPCM_MS } else { CODEC_ID_ADPCM_IMA_WAV };
@@ -383,9 +390,9 @@ fn chunks<M: Read + Seek + ?Sized>(
             samples = field(run, 1);
         }
         let start = offset(chunk);
-        let size = u64::from(samples) * sample_bytes / block_frames;
+        let size = u64::from(samples).checked_mul(sample_bytes)? / block_frames;
         let end = start.checked_add(size)?;
-        len += size;
+        len = len.checked_add(size)?;
         match parts.last_mut() {
             Some(Part::File { end: last, .. }) if *last == start => *last = end,
             _ => parts.push(Part::File { start, end }),

@@ -18,6 +18,9 @@ const DECODER_DELAY: u64 = 529;
 /// Largest frame of layer 3 (320 kbit/s at 32 kHz with padding), and more.
 const MAX_HEADER_FRAME: usize = 2881;
 
+/// Headers inside a stream that are hidden, of as many files joined. Each takes some 200 bytes of memory.
+const MAX_HIDDEN: usize = 100_000;
+
 /// Bit rates in kbit/s by index, for MPEG-1 layers I, II, III and MPEG-2 layers I and II/III (ISO 11172-3
 /// section 2.4.2.3, ISO 13818-3 section 2.4.2.3).
 const BIT_RATES: [[u16; 15]; 5] = [
@@ -178,7 +181,7 @@ fn hide_headers<M: Read + Seek + ?Sized>(scanner: &mut Scanner<'_, '_, M>, parts
     for part in parts {
         let Part::File { start, end } = *part else { continue };
         let mut at = start;
-        while at < end {
+        while at < end && found.len() < MAX_HIDDEN {
             let Some(frame) = parse(scanner.peek(at, 8)) else { break };
             // Side information of a frame with sound is not all zeros; that of a header is.
             let bytes = scanner.peek(at, frame.len.min(MAX_HEADER_FRAME));

@@ -24,6 +24,9 @@ const WINDOW: usize = 1 << 20;
 /// Damaged places that are mended; what comes behind that many is not worth it.
 const MAX_DAMAGE: usize = 1000;
 
+/// Bytes of pages whose checksum may be wrong, all together. Each `OggS` can claim 64 KiB, and they can overlap.
+const MAX_WRONG: usize = 1 << 28;
+
 /// Header pages that are repeated, in bytes: those of Vorbis hold its codebooks, and at times a picture.
 const MAX_HEADERS: u64 = 1 << 24;
 
@@ -61,6 +64,8 @@ struct Pages<'a, 'b, M: ?Sized> {
     bytes: &'a mut Bytes<'b, M>,
     window: Vec<u8>,
     window_at: u64,
+    /// Bytes of pages whose checksum was wrong.
+    wrong: usize,
 }
 
 impl<M: Read + Seek + ?Sized> Pages<'_, '_, M> {
@@ -90,7 +95,8 @@ impl<M: Read + Seek + ?Sized> Pages<'_, '_, M> {
         let content = &page[HEADER + segments..];
         let known = content.len().min(8);
         magic[..known].copy_from_slice(&content[..known]);
-        (checksum(page) == u32_at(22)).then_some(Page {
+        let is_right = checksum(page) == u32_at(22);
+        let page = Page {
             at,
             len: len as u64,
             serial: u32_at(14),
@@ -98,12 +104,14 @@ impl<M: Read + Seek + ?Sized> Pages<'_, '_, M> {
             granule: i64::from_le_bytes(granule),
             is_first: page[5] & 2 != 0,
             magic,
-        })
+        };
+        self.wrong += if is_right { 0 } else { len };
+        is_right.then_some(page)
     }
 
     fn next_page(&mut self, from: u64) -> Option<Page> {
         let mut at = from;
-        while at + HEADER as u64 <= self.bytes.len() {
+        while at + HEADER as u64 <= self.bytes.len() && self.wrong <= MAX_WRONG {
             if let Some(page) = self.page(at) {
                 return Some(page);
             }
@@ -149,7 +157,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     if &bytes.array::<4>(start)? != b"OggS" {
         return None;
     }
-    let mut pages = Pages { bytes, window: Vec::new(), window_at: 0 };
+    let mut pages = Pages { bytes, window: Vec::new(), window_at: 0, wrong: 0 };
     let (mut parts, mut links) = (Vec::new(), Vec::new());
     let (mut named, mut decoded) = (None, false);
     let mut current = Current::default();

@@ -22,6 +22,9 @@ use super::bytes::Bytes;
 /// Frames in a packet, at least: MP3's number, a quarter of a millisecond of work.
 const FRAMES_PER_PACKET: u64 = 1152;
 
+/// Most bytes of an ADPCM block. WAV has 16 bits for their number; QuickTime has 32.
+const MAX_BLOCK_BYTES: u32 = 1 << 20;
+
 /// Places of a file at which samples are looked at before they are decoded, and how many frames at each.
 const PROBES: u64 = 64;
 const PROBED_FRAMES: u64 = 1024;
@@ -94,6 +97,15 @@ impl Pcm {
         }
         if self.block_bytes == 0 || self.block_frames == 0 {
             return bad("blocks of at least one byte", "blocks of 0 bytes".to_owned());
+        }
+        if matches!(self.coding, Coding::Adpcm(_)) {
+            // A byte holds two samples; the header of a block one or two more in several bytes.
+            let most = self.block_bytes.saturating_mul(2);
+            if self.block_bytes > MAX_BLOCK_BYTES || self.block_frames > most {
+                let Self { block_bytes, block_frames, .. } = self;
+                let received = format!("blocks of {block_bytes} bytes and {block_frames} frames");
+                return bad("ADPCM blocks of at most 1 MiB, and two frames a byte", received);
+            }
         }
         Ok(match (self.coding, bytes, self.big_endian) {
             (Coding::Adpcm(id), ..) => id,

@@ -101,7 +101,7 @@ impl Dialect {
                 return true;
             }
             let Some(chunk) = self.chunk(bytes, at) else { return false };
-            if chunk.start + chunk.len > bytes.len() {
+            if chunk.start.saturating_add(chunk.len) > bytes.len() {
                 return false;
             }
             let Some(next) = self.after(bytes, &chunk) else { return false };

@@ -119,6 +119,6 @@ fn library(folder: &Path, sounds: &Path) -> Result<Library, Box<dyn Error>> {
     let index = LiveIndex::open(&space.path, None, collection.options())?;
     let walked = walk(&[sounds.to_path_buf()], &WalkOptions::default())?;
     let never = AtomicBool::new(false);
-    ingest(&engine()?, &*index.write()?, walked, &IngestOptions::default(), &never, |_| {})?;
-    Ok(Library { engine: engine()?, job_engine: engine()?, tagger: None, index, catalogue, folder: db })
+    ingest(&engine(), &*index.write()?, walked, &IngestOptions::default(), &never, |_| {})?;
+    Ok(Library { engine: engine(), job_engine: engine(), tagger: None, index, catalogue, folder: db })
 }

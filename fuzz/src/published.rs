@@ -61,7 +61,7 @@ fn look(folder: &Path, how: u8) -> earmark_index::Result<()> {
     let mode = [SearchMode::Exact, SearchMode::Auto, SearchMode::Graph][usize::from(how >> 1) % 3];
     let kind = if how & 16 == 0 { QueryKind::Sound } else { QueryKind::Text };
     let request = SearchRequest { mode, kind, collapse: how & 32 == 0, ..SearchRequest::default() };
-    let dim = index.header().dim;
+    let dim = index.header().identity.dim;
     if dim <= 4096 {
         let mut query = vec![0.0; dim];
         query.iter_mut().take(1).for_each(|first| *first = 1.0);
@@ -169,6 +169,12 @@ fn seal(bytes: &mut [u8], at: usize) -> Option<u64> {
     Some(sum)
 }
 
+/// The same of a whole file.
+fn seal_end(bytes: &mut [u8]) -> Option<u64> {
+    let at = bytes.len().checked_sub(8)?;
+    seal(bytes, at)
+}
+
 /// Makes the checksums right that lead to others: see `crates/index/FORMAT.md`.
 fn mend(files: &mut [(String, Vec<u8>)]) {
     let mut headers: Vec<(u64, u64)> = Vec::new();
@@ -183,7 +189,7 @@ fn mend(files: &mut [(String, Vec<u8>)]) {
                 let name = u64::from_str_radix(stem, 16).unwrap_or(0);
                 headers.extend(seal(bytes, 256).map(|sum| (name, sum)));
             }
-            "dead" => drop(seal(bytes, bytes.len().saturating_sub(8))),
+            "dead" => drop(seal_end(bytes)),
             _ => {}
         }
     }
@@ -212,7 +218,7 @@ fn mend(files: &mut [(String, Vec<u8>)]) {
                     set(bytes, at + 8, *sum);
                 }
             }
-            seal(bytes, bytes.len().saturating_sub(8));
+            seal_end(bytes);
         }
     }
 }

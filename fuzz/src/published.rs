@@ -70,7 +70,11 @@ fn look(folder: &Path, how: u8) -> earmark_index::Result<()> {
             assert!(found.hits.len() <= MAX_HITS, "{} hits", found.hits.len());
         }
     }
-    let _ = (index.stats(), index.failures(), index.audit(), index.clip(3), index.segments(3));
+    let _ = (index.stats(), index.failures(), index.clip(3), index.segments(3));
+    // It codes every row again, which takes long.
+    if how & 64 == 0 {
+        let _ = index.audit();
+    }
     let _ = (index.clip_by_path("/3.wav"), index.clips_by_hash(&[7; 32]), index.failure("/bad.wav"));
     let _ = index.clips(&Filter { tags: vec!["one".to_owned()], ..Filter::default() });
     let _ = index.for_each_segment(&Filter::default(), &mut |_| true);
@@ -86,7 +90,7 @@ impl Index {
         let (model_id, manifest_hash) = ("fuzz".to_owned(), "0".repeat(64));
         let identity = Identity { model_id, manifest_hash, pipeline_version: 1, dim: DIM };
         let writer = Writer::create_or_open(made.path(), &identity, &OpenOptions::default())?;
-        writer.apply((0..40).map(put).collect())?;
+        writer.apply((0..12).map(put).collect())?;
         let failure = Failure {
             path: "/bad.wav".to_owned(),
             reason: "no sound".to_owned(),

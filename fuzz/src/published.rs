@@ -133,6 +133,7 @@ fn put(number: usize) -> Change {
         sample_rate: 16_000,
         channels: 1,
         format: "wav".to_owned(),
+        decoder: None,
         tags: vec!["one".to_owned(); number % 2],
         indexed_unix_s: 4,
     };

@@ -271,6 +271,10 @@ impl Segment {
     /// A plane of the codes of a block of rows, checked: `[CODE_BLOCK or fewer, plane_bytes]`.
     pub(crate) fn codes(&self, block: usize, plane: Plane) -> Result<&[u8]> {
         let rows = self.rows.saturating_sub(block * CODE_BLOCK).min(CODE_BLOCK);
+        if rows == 0 {
+            // Links of a graph that was made to harm lead anywhere.
+            return Err(self.damaged(format!("there is no block {block} of codes")));
+        }
         let from = (2 * block * CODE_BLOCK + plane as usize * rows) * self.plane_bytes;
         let codes = self.part(Part::Codes).get(from..from + rows * self.plane_bytes).unwrap_or_default();
         let number = 2 * block + plane as usize;

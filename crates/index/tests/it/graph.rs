@@ -340,3 +340,30 @@ fn texts_of_another_length_are_refused() {
     let small = BuildOptions { least_rows: SEGMENTS + 1, ..options() };
     assert_eq!(build(dir.path(), &small).graphs, 0, "so few need none");
 }
+
+/// Checksums are no signature: links may lead out of the segment all the same.
+#[test]
+fn a_graph_that_leads_to_rows_that_are_not_there_is_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    indexed(dir.path());
+    build(dir.path(), &options());
+    let path = graph_file(dir.path()).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The cover is the second part; lengths are at 56, checksums at 96, that of the header at 128.
+    let u64_at = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    let from = (136_usize.next_multiple_of(64) + u64_at(&bytes, 56)).next_multiple_of(64);
+    let cover = from..from + u64_at(&bytes, 64);
+    bytes[cover.clone()].fill(0xf0);
+    for (at, sum) in [(104, cover), (128, 0..128)] {
+        let sum = xxhash_rust::xxh3::xxh3_64(&bytes[sum]);
+        bytes[at..at + 8].copy_from_slice(&sum.to_le_bytes());
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let index = Snapshot::load_published(dir.path()).unwrap();
+    let query = &texts(1)[0];
+    let (truth, _) = find(&index, query, QueryKind::Text, SearchMode::Exact);
+    assert_eq!(find(&index, query, QueryKind::Text, SearchMode::Graph).0, truth);
+    assert!(index.take_events().iter().any(|event| matches!(event, IndexEvent::GraphUnusable { .. })));
+    assert!(!index.audit().unwrap().is_clean());
+}

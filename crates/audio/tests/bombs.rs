@@ -295,11 +295,11 @@ fn absurd_sizes_of_samples_are_refused_without_a_panic() {
         assert!(!error.contains("panics"), "{kind:?} {fields:?}: {error}");
     }
     // CAF: rate, format, flags, bytes and frames of a packet, channels, bits.
-    for kind in [b"lpcm", b"ima4", b"alaw"] {
+    for (kind, channels) in [(b"lpcm", many), (b"lpcm", 1), (b"ima4", many), (b"alaw", many)] {
         let mut file = b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x20".to_vec();
         file.extend(16_000_f64.to_be_bytes());
         file.extend(kind);
-        file.extend(numbers(&[0, 7, many, many, many]));
+        file.extend(numbers(&[0, 7, many, channels, many]));
         file.extend(b"data\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0");
         file.extend([1; 4000]);
         let error = read(file).unwrap_err().to_string();

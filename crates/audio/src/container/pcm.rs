@@ -124,9 +124,12 @@ impl Pcm {
             (Coding::Float, 8, false) => codec::CODEC_ID_PCM_F64LE,
             (Coding::Float, 8, true) => codec::CODEC_ID_PCM_F64BE,
             (Coding::Float, ..) => {
-                return bad("floating-point samples of 32 or 64 bits", format!("{} bits", bytes * 8));
+                return bad(
+                    "floating-point samples of 32 or 64 bits",
+                    format!("{} bits", u64::from(bytes) * 8),
+                );
             }
-            _ => return bad("samples of 1 to 32 bits", format!("{} bits", bytes * 8)),
+            _ => return bad("samples of 1 to 32 bits", format!("{} bits", u64::from(bytes) * 8)),
         })
     }
 

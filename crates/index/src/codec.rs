@@ -164,7 +164,11 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Result<Header, HeaderProblem> {
     if version != crate::FORMAT_VERSION {
         return Err(HeaderProblem::Version(version));
     }
-    decode(bytes).map_err(HeaderProblem::Damaged)
+    let header: Header = decode(bytes).map_err(HeaderProblem::Damaged)?;
+    if !header.identity.has_valid_dim() {
+        return Err(HeaderProblem::Damaged(format!("header: vectors of {} elements", header.identity.dim)));
+    }
+    Ok(header)
 }
 
 /// Segments in one chunk, for vectors of `dim` elements.

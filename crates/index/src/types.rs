@@ -18,6 +18,16 @@ pub struct Identity {
     pub dim: usize,
 }
 
+/// Elements of a vector at most.
+pub(crate) const MAX_DIM: usize = 1 << 16;
+
+impl Identity {
+    /// Whether vectors of [`Self::dim`] elements can be kept.
+    pub(crate) fn has_valid_dim(&self) -> bool {
+        (1..=MAX_DIM).contains(&self.dim)
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Twelve characters tell manifests apart as well as sixty-four do.

@@ -11,7 +11,7 @@ use super::segment::damaged;
 use crate::codec::Stamp;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::types::{Header, Identity};
+use crate::types::{Header, Identity, MAX_DIM};
 
 /// The folder of published files in an index's folder.
 const FOLDER: &str = "published";
@@ -106,7 +106,12 @@ impl List {
             return Err(Error::PublishedVersion { path, expected: VERSION, received: version });
         }
         let list = Self::decode(&mut input).filter(|_| input.0.is_empty());
-        list.map(Some).ok_or_else(|| damaged(&path, "its length is wrong"))
+        let list = list.ok_or_else(|| damaged(&path, "its length is wrong"))?;
+        if !list.header.identity.has_valid_dim() {
+            let what = format!("vectors have 1 to {MAX_DIM} elements, not {}", list.header.identity.dim);
+            return Err(damaged(&path, what));
+        }
+        Ok(Some(list))
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -237,6 +242,19 @@ mod tests {
             assert!(matches!(List::read(dir.path()), Err(Error::Published { .. })), "byte {at}");
             fs::write(path(dir.path()), &whole[..at]).unwrap();
             assert!(matches!(List::read(dir.path()), Err(Error::Published { .. })), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_vectors_that_cannot_be_is_refused() {
+        for dim in [0, MAX_DIM + 1, u32::MAX as usize] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(folder(dir.path())).unwrap();
+            let mut list = list();
+            list.header.identity.dim = dim;
+            list.write(dir.path()).unwrap();
+            let error = List::read(dir.path()).unwrap_err();
+            assert!(matches!(&error, Error::Published { what, .. } if what.contains("elements")), "{error}");
         }
     }
 

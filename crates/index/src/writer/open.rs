@@ -15,11 +15,8 @@ use crate::report::IndexEvent;
 use crate::scan::codes::Coder;
 use crate::snapshot::Snapshot;
 use crate::store::{Store, Writes};
-use crate::types::{Header, Identity, OpenOptions};
+use crate::types::{Header, Identity, MAX_DIM, OpenOptions};
 use crate::witness::{self, Witness};
-
-/// Elements of a vector at most.
-const MAX_DIM: usize = 1 << 16;
 
 /// How the published files of a state compare with the store.
 enum Published {
@@ -40,7 +37,7 @@ impl Writer {
     /// [`Error::Locked`], [`Error::ModelMismatch`] if it was made by another model, [`Error::FormatVersion`],
     /// [`Error::Corrupt`], [`Error::DiskFull`], [`Error::ReadOnly`], [`Error::Io`].
     pub fn create_or_open(dir: &Path, identity: &Identity, opts: &OpenOptions) -> Result<Self> {
-        if !(1..=MAX_DIM).contains(&identity.dim) {
+        if !identity.has_valid_dim() {
             return Err(Error::Limit {
                 what: format!("vectors have 1 to {MAX_DIM} elements, not {}", identity.dim),
             });

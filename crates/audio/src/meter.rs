@@ -37,10 +37,13 @@ impl Read for Metered {
     /// # Errors
     /// `FileTooLarge` beyond the limit.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.meter.0.load(Ordering::Relaxed) > MAX_BARREN_BYTES {
+        let left = MAX_BARREN_BYTES.saturating_sub(self.meter.0.load(Ordering::Relaxed));
+        if left == 0 {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let read = self.media.read(buffer)?;
+        // A buffer may be larger than what is left: symphonia doubles its own, and reads all of that at once.
+        let fitting = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = self.media.read(&mut buffer[..fitting])?;
         self.meter.0.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
@@ -59,5 +62,22 @@ impl MediaSource for Metered {
 
     fn byte_len(&self) -> Option<u64> {
         self.media.byte_len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_the_limit_says_however_large_the_buffer() {
+        let meter = Meter::default();
+        let zeros = io::Cursor::new(vec![0; MAX_BARREN_BYTES as usize + 10]);
+        let mut file = Metered::new(Box::new(zeros), meter.clone());
+        let mut buffer = vec![0; MAX_BARREN_BYTES as usize + 10];
+        assert_eq!(file.read(&mut buffer).unwrap(), MAX_BARREN_BYTES as usize);
+        assert_eq!(file.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        meter.reset();
+        assert_eq!(file.read(&mut buffer).unwrap(), 10);
     }
 }

@@ -7,6 +7,7 @@ mod args_fit;
 mod commands;
 mod context;
 mod familiarity;
+mod huge_pages;
 mod label_source;
 mod open;
 mod output;
@@ -40,6 +41,7 @@ fn forbid_telemetry() {
 fn main() -> ExitCode {
     forbid_telemetry();
     let Args { global, command } = Args::parse();
+    huge_pages::ask_for();
     let result = match command {
         Command::Index(args) => commands::index::run(&global, args),
         Command::Search(args) => commands::search::run(&global, args),

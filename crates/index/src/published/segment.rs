@@ -106,12 +106,16 @@ impl Segment {
         }
         let [clips, groups, rows] = [24, 32, 40].map(|at| u64_at(header, at) as usize);
         let length = |part: Part| parts[part as usize].1 - parts[part as usize].0;
-        let fits = length(Part::Entries) == clips * ENTRY_BYTES
-            && length(Part::Groups) == groups * GROUP_BYTES
-            && length(Part::Rows) == rows * ROW_BYTES
-            && length(Part::CodeSums) == rows.div_ceil(CODE_BLOCK) * 16
-            && length(Part::Codes) == rows * 2 * plane_bytes
-            && length(Part::Vectors) == rows * dim * 4
+        // The counts are the header's, so that products may overflow.
+        let holds = |part: Part, counts: &[usize]| {
+            counts.iter().try_fold(1_usize, |product, count| product.checked_mul(*count)) == Some(length(part))
+        };
+        let fits = holds(Part::Entries, &[clips, ENTRY_BYTES])
+            && holds(Part::Groups, &[groups, GROUP_BYTES])
+            && holds(Part::Rows, &[rows, ROW_BYTES])
+            && holds(Part::CodeSums, &[rows.div_ceil(CODE_BLOCK), 16])
+            && holds(Part::Codes, &[rows, 2, plane_bytes])
+            && holds(Part::Vectors, &[rows, dim, 4])
             && rows as u64 == listed.rows
             && [u32_at(header, 12) as usize, u32_at(header, 20) as usize] == [dim, 2 * plane_bytes];
         if !fits {

@@ -146,6 +146,45 @@ fn no_damaged_byte_of_a_segment_goes_unnoticed() {
     assert!(unused < 10 * 64, "{unused} bytes are not checked");
 }
 
+/// Checksums are no signature: a header may count whatever it likes, and its products may overflow.
+#[test]
+fn counts_that_no_file_could_hold_are_refused() {
+    /// Bytes of a segment's header, and of a list's last entry with the list's checksum (FORMAT.md).
+    const HEADER: usize = 264;
+    const ENTRY: usize = 48 + 8;
+    let put = |bytes: &mut [u8], at: usize, number: u64| {
+        bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+    };
+    let whole = tempfile::tempdir().unwrap();
+    drop(filled(whole.path(), DIM, 40, 4));
+    let files = published_files(whole.path());
+    let segment = files.iter().find(|p| p.extension().is_some_and(|e| e == "segment")).unwrap();
+    let list = whole.path().join("published/list");
+    let (sound, sound_list) = (fs::read(segment).unwrap(), fs::read(&list).unwrap());
+    // Nothing is kept at 48.
+    for at in (24..HEADER - 8).step_by(8).filter(|at| *at != 48) {
+        for number in [1 << 59, 1 << 61, (1 << 61) + 40, u64::MAX] {
+            let (mut bytes, mut listed) = (sound.clone(), sound_list.clone());
+            put(&mut bytes, at, number);
+            let check = xxhash_rust::xxh3::xxh3_64(&bytes[..HEADER - 8]);
+            put(&mut bytes, HEADER - 8, check);
+            let entry = listed.len() - ENTRY;
+            put(&mut listed, entry + 8, check);
+            if at == 40 {
+                put(&mut listed, entry + 24, number);
+            }
+            let end = listed.len() - 8;
+            let sum = xxhash_rust::xxh3::xxh3_64(&listed[..end]);
+            put(&mut listed, end, sum);
+            fs::remove_file(segment).unwrap();
+            fs::write(segment, bytes).unwrap();
+            fs::write(&list, listed).unwrap();
+            let opened = Snapshot::load_published(whole.path()).map(|_| ());
+            assert!(matches!(opened, Err(Error::Published { .. })), "{number:x} at {at}: {opened:?}");
+        }
+    }
+}
+
 fn failure(path: &str) -> earmark_index::Failure {
     earmark_index::Failure {
         path: path.into(),

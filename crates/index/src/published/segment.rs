@@ -108,7 +108,8 @@ impl Segment {
         let length = |part: Part| parts[part as usize].1 - parts[part as usize].0;
         // The counts are the header's, so that products may overflow.
         let holds = |part: Part, counts: &[usize]| {
-            counts.iter().try_fold(1_usize, |product, count| product.checked_mul(*count)) == Some(length(part))
+            counts.iter().try_fold(1_usize, |product, count| product.checked_mul(*count))
+                == Some(length(part))
         };
         let fits = holds(Part::Entries, &[clips, ENTRY_BYTES])
             && holds(Part::Groups, &[groups, GROUP_BYTES])

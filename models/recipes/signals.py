@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 SAMPLE_RATE = 16_000  # of all bundled models, in Hz
+# crates/audio/src/resample.rs
+REJECTION_DB = 120.41
+PASSBAND_END = 0.91365
 
 
 def l2(x: np.ndarray) -> np.ndarray:
@@ -40,18 +43,20 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, epsilon: flo
 
 
 def resample(x: np.ndarray, rate: int) -> np.ndarray:
-    """A Kaiser-windowed sinc of 256 zero crossings, evaluated directly: ceil(n * 16000 / rate) samples."""
+    """The low-pass of soxr's HQ (crates/audio/src/resample.rs), evaluated directly: ceil(n * 16000 / rate) samples."""
     if rate == SAMPLE_RATE:
         return x
-    cutoff = 0.97 * min(1.0, SAMPLE_RATE / rate)
-    reach = 256 / cutoff
+    nyquist = min(1.0, SAMPLE_RATE / rate)
+    cutoff = nyquist * (1 + PASSBAND_END) / 2
+    reach = math.ceil((REJECTION_DB - 7.95) / (2.285 * math.pi * nyquist * (1 - PASSBAND_END)) / 2)
+    beta = 0.1102 * (REJECTION_DB - 8.7)
     taps = np.arange(-math.ceil(reach), math.ceil(reach) + 1)
     common = math.gcd(rate, SAMPLE_RATE)
     step, phases = rate // common, SAMPLE_RATE // common
 
     def kernel(phase: int) -> np.ndarray:
         t = phase / phases - taps
-        window = np.i0(14.0 * np.sqrt(np.maximum(1.0 - (t / reach) ** 2, 0.0))) / np.i0(14.0)
+        window = np.i0(beta * np.sqrt(np.maximum(1.0 - (t / reach) ** 2, 0.0))) / np.i0(beta)
         return np.where(np.abs(t) <= reach, cutoff * np.sinc(cutoff * t) * window, 0.0)
 
     kernels = [kernel(phase) for phase in range(phases)]

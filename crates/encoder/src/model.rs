@@ -16,7 +16,7 @@ use crate::{
 
 /// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling, framing,
 /// segmenting). Raised whenever the same file would get other vectors, so that an index never mixes the two.
-pub const PIPELINE_VERSION: u32 = 1;
+pub const PIPELINE_VERSION: u32 = 2;
 
 /// A manifest with its files. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -63,8 +63,12 @@ fn stored(db: &Path) -> Result<()> {
     let index = Snapshot::open(&collection.current()?.path, None, &OpenOptions::default())?;
     let model = Catalogue::default().open(&index.header().identity.model_id)?;
     let engine = Engine::new(model, Runtime::load(None)?, EngineOptions::default());
-    let texts =
-        engine.encode_descriptions(&PHRASES)?.into_iter().map(|text| text.vector.into_vec()).collect();
+    let mut texts = Vec::new();
+    for phrase in PHRASES {
+        let prompts = engine.prompts(phrase, &[])?;
+        let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        texts.extend(encoded.into_iter().map(|text| text.vector.into_vec()));
+    }
     compare(&index, texts)
 }
 

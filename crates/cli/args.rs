@@ -216,6 +216,13 @@ pub(crate) struct SearchArgs {
     /// How strongly to keep away from each --not
     #[arg(long, value_name = "W", default_value_t = 0.7, value_parser = parse_weight)]
     pub(crate) not_weight: f32,
+    /// Put words into this text, `{}` standing for them, in place of the model's own (may be repeated: their vectors are
+    /// averaged)
+    #[arg(long = "template", value_name = "TEXT")]
+    pub(crate) templates: Vec<String>,
+    /// Take words as they are, without the text that the model puts them into (as --template '{}')
+    #[arg(long, conflicts_with = "templates")]
+    pub(crate) no_prompt: bool,
     /// How many clips to list
     #[arg(short = 'k', long = "top", value_name = "N", default_value_t = 10, value_parser = parse_count)]
     pub(crate) k: usize,

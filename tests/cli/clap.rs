@@ -141,3 +141,32 @@ fn tag_gives_the_reference_classes_of_a_tagger() {
         }
     }
 }
+
+/// tiny-clap has no prompt of its own, so that a template shows.
+#[test]
+fn words_are_searched_in_templates_or_as_they_are() {
+    let sandbox = sandbox("tiny-clap");
+    sandbox.ok(["--model", "tiny-clap", "index", "sounds"]);
+    let search = |args: &[&str]| {
+        let all = [&["search"], args, &["--top", "20", "--min-score=-1", "--json"]].concat();
+        sandbox.json(all)["results"].clone()
+    };
+    let plain = search(&["rain"]);
+    assert_eq!(search(&["rain", "--no-prompt"]), plain);
+    assert_eq!(search(&["rain", "--template", "{}"]), plain);
+    let sentence = search(&["This is a sound of rain."]);
+    assert_ne!(sentence, plain);
+    let template = "This is a sound of {}.";
+    assert_eq!(search(&["rain", "--template", template]), sentence);
+    // Typed with the template, words are not put into it again.
+    assert_eq!(search(&["This is a sound of rain.", "--template", template]), sentence);
+    let both = search(&["rain", "--template", template, "--template", "{}"]);
+    assert!(both != sentence && both != plain);
+    let refused = sandbox.fails(1, ["search", "rain", "--template", "a sound"]);
+    assert!(refused.contains("`a sound` has no `{}`"), "{refused}");
+
+    let long = "a dog barks and ".repeat(40);
+    let document = sandbox.json(["search", &long, "--min-score=-1", "--json"]);
+    assert_eq!(document["texts"][0]["cut"], true, "{document}");
+    assert_eq!(sandbox.json(["search", "rain", "--json"]).get("texts"), None);
+}

@@ -62,6 +62,7 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let (index, model) = context::open_index_and_model(global)?;
     let engine = context::engine(global, model)?;
     let parts = parts(&args);
+    let templates = if args.no_prompt { vec!["{}".to_owned()] } else { args.templates.clone() };
     let min_score = args.min_score.unwrap_or(engine.model().manifest().scores.min_similarity);
     let request = SearchRequest {
         k: args.k,
@@ -76,7 +77,7 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
         collapse: !args.segments,
         ef: None,
     };
-    let (query, response) = search(&engine, &index, &parts, &request)?;
+    let (query, response) = search(&engine, &index, &parts, &templates, &request)?;
     context::tell_events(index.take_events(), global);
     let hits = &response.hits;
     let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;

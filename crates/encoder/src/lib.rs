@@ -33,4 +33,4 @@ pub use manifest::{
 pub use model::{Model, PIPELINE_VERSION};
 pub use runtime::Runtime;
 pub use self_test::{Check, SelfTestReport};
-pub use text::{EncodedText, TextEncoder};
+pub use text::{EncodedText, TextEncoder, in_template};

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use earmark_audio::{ReadOptions, Remarks};
-use earmark_encoder::{Embedding, EncodedText, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder};
+use earmark_encoder::{
+    Embedding, EncodedText, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder, in_template,
+};
 use earmark_index::Identity;
 
 use crate::encoders::Encoders;
@@ -101,24 +103,39 @@ impl Engine {
         }
     }
 
-    /// Encodes descriptions, each put into the model's prompt; several in one go cost less than one by one.
+    /// A description in each of `templates`, `{}` standing for it, or in the model's own prompt where there are
+    /// none; nothing where there is none, so that it can be refused. `{}` alone leaves it as it is.
     ///
     /// # Errors
-    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
-    pub fn encode_descriptions(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EngineError> {
-        self.with_text(|encoder| {
-            let prompts: Vec<String> = texts.iter().map(|text| prompted(encoder, text)).collect();
-            let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-            Ok(encoder.encode(&prompts)?)
+    /// [`EngineError::Template`].
+    pub fn prompts(&self, text: &str, templates: &[String]) -> Result<Vec<String>, EngineError> {
+        if let Some(bad) = templates.iter().find(|template| !template.contains("{}")) {
+            return Err(EngineError::Template(bad.clone()));
+        }
+        if text.trim().is_empty() {
+            return Ok(vec![String::new(); templates.len().max(1)]);
+        }
+        let own = self.model().manifest().text.as_ref().map_or("{}", |side| &side.prompt);
+        Ok(match templates {
+            [] => vec![in_template(own, text)],
+            _ => templates.iter().map(|template| in_template(template, text)).collect(),
         })
     }
 
-    /// How many tokens a description is, in the model's prompt and with special tokens.
+    /// Encodes texts as they are; several in one go cost less than one by one.
     ///
     /// # Errors
-    /// As [`Engine::encode_descriptions`].
+    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
+    pub fn encode_texts(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EngineError> {
+        self.with_text(|encoder| Ok(encoder.encode(texts)?))
+    }
+
+    /// How many tokens a text is as it is, with special tokens.
+    ///
+    /// # Errors
+    /// As [`Engine::encode_texts`].
     pub fn count_tokens(&self, text: &str) -> Result<usize, EngineError> {
-        self.with_text(|encoder| Ok(encoder.tokens(&prompted(encoder, text))?.len()))
+        self.with_text(|encoder| Ok(encoder.tokens(text)?.len()))
     }
 
     /// Encodes sounds on all cores; results are in the order of `sources`.
@@ -195,11 +212,6 @@ impl Engine {
         let segments = segments.into_iter().map(segment).collect::<Result<Vec<_>, EngineError>>()?;
         search::mean_of_spans(self, &segments, name)
     }
-}
-
-/// A description in the model's prompt; nothing stays nothing, so that it can be refused.
-fn prompted(encoder: &TextEncoder, text: &str) -> String {
-    if text.trim().is_empty() { String::new() } else { encoder.prompt(text) }
 }
 
 /// What an index made with `model` says of its vectors.

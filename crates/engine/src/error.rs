@@ -35,9 +35,12 @@ pub enum EngineError {
         /// Why, and what to do.
         reason: String,
     },
-    /// Labels or templates are unusable.
+    /// Labels are unusable.
     #[error("labels: {0}")]
     Labels(String),
+    /// A template without a place for what is described.
+    #[error("the template `{0}` has no `{{}}` where the text goes")]
+    Template(String),
     /// A query has nothing to search for.
     #[error("query: {0}")]
     Query(String),

@@ -22,7 +22,10 @@ pub fn build_graphs(
 ) -> Result<BuildReport, EngineError> {
     let phrases: Vec<&str> = PHRASES.lines().collect();
     let texts = if engine.model().manifest().text.is_some() {
-        engine.encode_descriptions(&phrases)?.into_iter().map(|text| text.vector.into_vec()).collect()
+        let prompts = phrases.iter().map(|phrase| engine.prompts(phrase, &[]));
+        let prompts: Vec<String> = prompts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+        engine.encode_texts(&prompts)?.into_iter().map(|text| text.vector.into_vec()).collect()
     } else {
         Vec::new()
     };

@@ -113,37 +113,25 @@ impl LabelSet {
     /// # Errors
     /// A template without `{}`; those of the text encoder.
     pub fn encode(&self, engine: &Engine, templates: &[String]) -> Result<EncodedLabels, EngineError> {
-        if let Some(bad) = templates.iter().find(|t| !t.contains("{}")) {
-            return Err(EngineError::Labels(format!(
-                "the template `{bad}` has no `{{}}` where the label goes"
-            )));
-        }
         let model = &engine.model().manifest().id;
         let (mut vectors, mut known) = (Vec::new(), Vec::new());
-        engine.with_text(|encoder| {
-            for label in &self.0 {
-                let in_templates = |prompt: &String| -> Vec<String> {
-                    match templates {
-                        [] => vec![encoder.prompt(prompt)],
-                        _ => templates.iter().map(|t| t.replace("{}", prompt)).collect(),
-                    }
-                };
-                let texts: Vec<String> = label.prompts.iter().flat_map(in_templates).collect();
-                let encoded = encoder.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
-                let of_prompts = encoded.chunks(templates.len().max(1)).zip(&label.prompts);
-                known.extend(of_prompts.filter_map(|(encoded, prompt)| KnownText::of(prompt, encoded)));
-                let encoded: Vec<Embedding> = encoded.into_iter().map(|one| one.vector).collect();
-                vectors.push(mean(&encoded, model, &label.name)?);
-            }
-            Ok(())
-        })?;
+        for label in &self.0 {
+            let prompts = label.prompts.iter().map(|prompt| engine.prompts(prompt, templates));
+            let texts: Vec<String> = prompts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+            let encoded = engine.encode_texts(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+            let of_prompts = encoded.chunks(templates.len().max(1)).zip(&label.prompts);
+            known.extend(of_prompts.filter_map(|(encoded, prompt)| KnownText::of(prompt, encoded)));
+            let encoded: Vec<Embedding> = encoded.into_iter().map(|one| one.vector).collect();
+            vectors.push(mean(&encoded, model, &format!("the label `{}`", label.name))?);
+        }
         let names: Vec<String> = self.0.iter().map(|l| l.name.clone()).collect();
         let readout = Readout::of_model(&engine.model().manifest().scores, names.len());
         Ok(EncodedLabels { names, vectors, readout, texts: known })
     }
 }
 
-fn mean(vectors: &[Embedding], model: &str, label: &str) -> Result<Embedding, EngineError> {
+/// The direction of the sum of `vectors`; `name` is what has it, for errors.
+pub(crate) fn mean(vectors: &[Embedding], model: &str, name: &str) -> Result<Embedding, EngineError> {
     if let [only] = vectors {
         return Ok(only.clone());
     }
@@ -151,7 +139,7 @@ fn mean(vectors: &[Embedding], model: &str, label: &str) -> Result<Embedding, En
     for vector in vectors {
         sum.iter_mut().zip(vector.as_slice()).for_each(|(s, v)| *s += v);
     }
-    Ok(Embedding::from_values(sum, model, &format!("the label `{label}`"))?)
+    Ok(Embedding::from_values(sum, model, name)?)
 }
 
 fn plain(name: &str) -> Label {

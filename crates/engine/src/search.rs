@@ -7,6 +7,7 @@ use earmark_audio::Remarks;
 use earmark_encoder::Embedding;
 use earmark_index::{ClipId, Hit, IndexReader, QueryKind, SearchRequest, SearchResponse};
 
+use crate::labels::mean;
 use crate::segment::new_parts;
 use crate::{Engine, EngineError, KnownText, Span};
 
@@ -44,20 +45,25 @@ pub struct Query {
     pub remarks: Vec<(String, Remarks)>,
 }
 
-/// Encodes the parts of a query.
+/// Encodes the parts of a query. Texts are put into `templates`, whose vectors are averaged, or into the model's own
+/// prompt where there are none.
 ///
 /// # Errors
-/// [`EngineError::Query`] without a positive part or when the parts cancel out; those of encoding a part.
-pub fn query(engine: &Engine, parts: &[QueryPart]) -> Result<Query, EngineError> {
+/// [`EngineError::Query`] without a positive part or when the parts cancel out; [`EngineError::Template`]; those of
+/// encoding a part.
+pub fn query(engine: &Engine, parts: &[QueryPart], templates: &[String]) -> Result<Query, EngineError> {
     check_weights(parts.iter().map(|part| part.weight))?;
     let mut vectors = Vec::with_capacity(parts.len());
     let (mut texts, mut remarks) = (Vec::new(), Vec::new());
     for part in parts {
         match &part.what {
             Like::Text(text) => {
-                let encoded = engine.encode_descriptions(&[text])?;
+                let prompts = engine.prompts(text, templates)?;
+                let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
                 texts.extend(KnownText::of(text, &encoded));
-                vectors.extend(encoded.into_iter().map(|one| (one.vector, part.weight)));
+                let encoded: Vec<Embedding> = encoded.into_iter().map(|one| one.vector).collect();
+                let name = format!("the text `{text}`");
+                vectors.push((mean(&encoded, &engine.model().manifest().id, &name)?, part.weight));
             }
             Like::File { path, range } => {
                 let (vector, remark) = engine.embed_file(path, *range)?;
@@ -149,7 +155,7 @@ fn mean_of_segments<'a>(
     Ok(Some(Embedding::from_values(sum, &manifest.id, name)?))
 }
 
-/// Searches `index` for the parts.
+/// Searches `index` for the parts, as [`query`] makes a query of them.
 ///
 /// # Errors
 /// Errors from [`query`] and from the index.
@@ -157,9 +163,10 @@ pub fn search(
     engine: &Engine,
     index: &dyn IndexReader,
     parts: &[QueryPart],
+    templates: &[String],
     request: &SearchRequest,
 ) -> Result<(Query, SearchResponse), EngineError> {
-    let query = query(engine, parts)?;
+    let query = query(engine, parts, templates)?;
     let has_text = parts.iter().any(|part| matches!(part.what, Like::Text(_)));
     let kind = if has_text { QueryKind::Text } else { QueryKind::Sound };
     let request = SearchRequest { kind, ..request.clone() };

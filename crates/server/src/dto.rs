@@ -16,12 +16,16 @@ use crate::error::{ApiError, ApiResult};
 pub(crate) struct KnownTextDto {
     pub(crate) text: String,
     /// Probability that it describes a sound in words that the model knows; below 0.5 the answer may mean little.
-    pub(crate) familiarity: f32,
+    /// Absent for models that cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) familiarity: Option<f32>,
+    /// Whether it has more tokens than the model reads, so that its end was left out.
+    pub(crate) cut: bool,
 }
 
 impl From<&KnownText> for KnownTextDto {
     fn from(known: &KnownText) -> Self {
-        Self { text: known.text.clone(), familiarity: known.familiarity }
+        Self { text: known.text.clone(), familiarity: known.familiarity, cut: known.cut }
     }
 }
 

@@ -215,6 +215,7 @@ impl From<EngineError> for ApiError {
             | EngineError::TooManyLabelSets { .. }
             | EngineError::LabelSetsTooLarge { .. } => Self::new(Kind::Conflict, e.to_string()),
             EngineError::Labels(_) => Self::field("labels", e.to_string()),
+            EngineError::Template(_) => Self::field("templates", e.to_string()),
             EngineError::Query(_) => Self::field("query", e.to_string()),
             EngineError::Setting { setting, expected, received } => {
                 let (field, reason) = (field_of(setting), format!("expected {expected}, got {received}"));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use earmark_encoder::{Embedding, EncodedText};
-use earmark_engine::{Engine, EngineError};
+use earmark_engine::search::combine;
+use earmark_engine::{Engine, EngineError, KnownText};
 use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
 
@@ -13,12 +14,18 @@ use crate::error::{ApiError, ApiResult};
 /// Texts encoded in one go at most.
 pub(crate) const BATCH: usize = 32;
 
-/// A description as the model has it, and how many tokens it took.
-pub(crate) struct Encoded {
+/// A text as the model has it, and how many tokens it took.
+struct Encoded {
+    text: EncodedText,
+    tokens: usize,
+}
+
+/// A description as the model has it, in all its templates.
+pub(crate) struct Described {
     pub(crate) vector: Embedding,
     pub(crate) tokens: usize,
-    /// How well the model knows it, where it can tell.
-    pub(crate) familiarity: Option<f32>,
+    /// What there is to tell of it.
+    pub(crate) known: Option<KnownText>,
 }
 
 type Answer = ApiResult<Arc<Encoded>>;
@@ -44,8 +51,33 @@ impl Texts {
         Ok(Self { questions, cache })
     }
 
-    /// The vector of a description, and its tokens.
-    pub(crate) async fn embed(&self, text: &str) -> Answer {
+    /// A description in each of `templates`, whose vectors are averaged, or in the model's own prompt where there
+    /// are none.
+    pub(crate) async fn describe(
+        &self,
+        engine: &Engine,
+        text: &str,
+        templates: &[String],
+    ) -> ApiResult<Described> {
+        let (mut encoded, mut tokens) = (Vec::new(), 0);
+        for prompt in engine.prompts(text.trim(), templates)? {
+            let one = self.embed(&prompt).await?;
+            tokens += one.tokens;
+            encoded.push(one.text.clone());
+        }
+        let known = KnownText::of(text, &encoded);
+        let vector = match encoded.as_slice() {
+            [only] => only.vector.clone(),
+            several => {
+                let parts: Vec<_> = several.iter().map(|one| (one.vector.clone(), 1.0)).collect();
+                combine(engine, &parts)?
+            }
+        };
+        Ok(Described { vector, tokens, known })
+    }
+
+    /// A text as it is.
+    async fn embed(&self, text: &str) -> Answer {
         if let Some(known) = self.cache.get(text) {
             return Ok(known);
         }
@@ -88,7 +120,7 @@ fn work(engine: &Engine, desk: &Receiver<Question>, cache: &Cache<String, Arc<En
 }
 
 fn embed(engine: &Engine, texts: &[&str]) -> Vec<Answer> {
-    match engine.encode_descriptions(texts) {
+    match engine.encode_texts(texts) {
         Ok(encoded) => encoded.into_iter().zip(texts).map(|(one, text)| counted(engine, text, one)).collect(),
         // One text that is refused must not take the others with it.
         Err(_) => texts.iter().map(|text| embed_one(engine, text)).collect(),
@@ -96,12 +128,11 @@ fn embed(engine: &Engine, texts: &[&str]) -> Vec<Answer> {
 }
 
 fn embed_one(engine: &Engine, text: &str) -> Answer {
-    let encoded = engine.encode_descriptions(&[text])?.pop();
+    let encoded = engine.encode_texts(&[text])?.pop();
     let none = || EngineError::Query("the text gave no vector".to_owned());
     counted(engine, text, encoded.ok_or_else(none)?)
 }
 
 fn counted(engine: &Engine, text: &str, encoded: EncodedText) -> Answer {
-    let EncodedText { vector, familiarity } = encoded;
-    Ok(Arc::new(Encoded { vector, tokens: engine.count_tokens(text)?, familiarity }))
+    Ok(Arc::new(Encoded { text: encoded, tokens: engine.count_tokens(text)? }))
 }

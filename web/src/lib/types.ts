@@ -57,10 +57,14 @@ export interface SearchRequest {
   cursor?: string;
 }
 
-/** A text, and the probability that the model knows what it is about; below 0.5 an answer may mean little. */
+/**
+ * A text, the probability that the model knows what it is about (below 0.5 an answer may mean little; absent where it
+ * cannot tell), and whether its end was left out, since the model does not read so much.
+ */
 export interface KnownText {
   text: string;
-  familiarity: number;
+  familiarity?: number;
+  cut: boolean;
 }
 
 export interface SearchResponse {

@@ -22,6 +22,16 @@ pub(super) struct Graph {
 struct Tokens {
     ids: Vec<i64>,
     real: usize,
+    /// Whether the text has more, which are left out.
+    cut: bool,
+}
+
+/// What the graph makes of a text.
+pub(super) struct Rows {
+    /// A row of each output, in the order in which the outputs were named.
+    pub(super) outputs: Vec<Vec<f32>>,
+    /// Whether the text has more tokens than the graph reads.
+    pub(super) cut: bool,
 }
 
 impl Graph {
@@ -62,23 +72,24 @@ impl Graph {
             .encode(format!("{text}{}", self.spec.suffix), true)
             .map_err(|e| EncoderError::Tokenizer { model: self.model.clone(), reason: e.to_string() })?;
         let mut ids: Vec<i64> = encoding.get_ids().iter().map(|&id| i64::from(id)).collect();
-        let real = ids.len();
+        let (real, cut) = (ids.len(), !encoding.get_overflowing().is_empty());
         if let (Some(pad_id), Some(pad_to)) = (self.spec.pad_id, self.spec.pad_to) {
             ids.resize(pad_to.max(real), i64::from(pad_id));
         }
-        Ok(Tokens { ids, real })
+        Ok(Tokens { ids, real, cut })
     }
 
-    /// For each text, one row of each output, in the order in which the outputs were named.
-    pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, EncoderError> {
+    /// What the graph makes of each text.
+    pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Rows>, EncoderError> {
         let tokens = texts.iter().map(|t| self.tokens(t)).collect::<Result<Vec<_>, _>>()?;
-        let mut rows = vec![Vec::new(); texts.len()];
+        let mut rows: Vec<Rows> =
+            tokens.iter().map(|tokens| Rows { outputs: Vec::new(), cut: tokens.cut }).collect();
         for group in self.groups(&tokens) {
             let batch: Vec<&Tokens> = group.iter().map(|&i| &tokens[i]).collect();
             for values in self.run(&batch)? {
                 let width = values.len() / batch.len();
                 for (&i, row) in group.iter().zip(values.chunks_exact(width.max(1))) {
-                    rows[i].push(row.to_vec());
+                    rows[i].outputs.push(row.to_vec());
                 }
             }
         }

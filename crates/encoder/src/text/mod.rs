@@ -2,12 +2,15 @@
 
 mod clauses;
 mod graph;
+mod template;
 
 use crate::audio::{apply, softmax};
 use crate::manifest::{Familiarity, Op};
 use crate::{Embedding, EncoderError, Model, ModelFiles, Runtime, dot, normalise};
 use clauses::{Clauses, NOT_WEIGHT};
-use graph::Graph;
+use graph::{Graph, Rows};
+
+pub use template::in_template;
 
 /// What the encoder makes of a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,13 +20,14 @@ pub struct EncodedText {
     /// Probability that the model knows what the text is about; `None` for models that cannot tell. Of a text
     /// of several sounds, that of the least known.
     pub familiarity: Option<f32>,
+    /// Whether the text has more tokens than the model reads (`max_tokens` of its manifest); the rest was left out.
+    pub cut: bool,
 }
 
 /// Texts into a model's space, ready to run on one thread.
 pub struct TextEncoder {
     graph: Graph,
     head: TextHead,
-    prompt: String,
     /// Whether several sounds in one text are embedded one by one.
     clauses: bool,
     /// How to read the graph's second output, which says how well a text is known; `None`: it has none.
@@ -50,27 +54,20 @@ impl TextEncoder {
             let outputs: Vec<&str> = std::iter::once(text.output.as_str()).chain(known).collect();
             let graph = Graph::open(model, runtime, text, &outputs)?;
             let head = TextHead::Steps(text.post.clone());
-            let (prompt, clauses) = (text.prompt.clone(), text.clauses);
-            return Ok(Self { graph, head, prompt, clauses, familiarity, model: id, dim });
+            let clauses = text.clauses;
+            return Ok(Self { graph, head, clauses, familiarity, model: id, dim });
         }
         if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
             let mut graph = open_sentences(&anchors.sentences, runtime, &id)?;
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let mut directions: Vec<Vec<f32>> = graph.rows(&names)?.into_iter().flatten().collect();
+            let rows = graph.rows(&names)?.into_iter();
+            let mut directions: Vec<Vec<f32>> = rows.flat_map(|rows| rows.outputs).collect();
             for (direction, name) in directions.iter_mut().zip(names) {
                 normalise(direction).map_err(|what| degenerate(&id, what, name))?;
             }
             let head = TextHead::Anchors { anchors: directions, temperature: anchors.temperature };
             // Their texts go through the bundled sentence encoder, which needs it.
-            return Ok(Self {
-                graph,
-                head,
-                prompt: "{}".to_owned(),
-                clauses: true,
-                familiarity: None,
-                model: id,
-                dim,
-            });
+            return Ok(Self { graph, head, clauses: true, familiarity: None, model: id, dim });
         }
         Err(EncoderError::NoSuchSide {
             model: id,
@@ -121,7 +118,7 @@ impl TextEncoder {
             let axis = |i: usize| parts.iter().filter_map(|part| part.vector.as_slice().get(i)).sum();
             let values = (0..dim).map(axis).collect();
             let vector = Embedding::from_values(values, &model, &format!("the text `{text}`"))?;
-            Ok(EncodedText { vector, familiarity })
+            Ok(EncodedText { vector, familiarity, cut: parts.iter().any(|part| part.cut) })
         };
         let mut encoded = Vec::with_capacity(texts.len());
         for (clauses, text) in cut.iter().zip(texts) {
@@ -136,6 +133,7 @@ impl TextEncoder {
             encoded.push(EncodedText {
                 vector: Embedding::from_values(less, &self.model, &format!("the text `{text}`"))?,
                 familiarity: heard.familiarity.into_iter().chain(not.familiarity).reduce(f32::min),
+                cut: heard.cut || not.cut,
             });
         }
         Ok(encoded)
@@ -143,20 +141,14 @@ impl TextEncoder {
 
     fn encode_whole(&mut self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
         let rows = self.graph.rows(texts)?;
-        let encode = |(rows, text): (Vec<Vec<f32>>, &&str)| {
-            let mut rows = rows.into_iter();
+        let encode = |(Rows { outputs, cut }, text): (Rows, &&str)| {
+            let mut rows = outputs.into_iter();
             let vector = self.finish(rows.next().unwrap_or_default(), text)?;
             let nearness = rows.next().and_then(|row| row.first().copied());
             let familiarity = self.familiarity.zip(nearness).map(|(read, value)| read.probability(value));
-            Ok(EncodedText { vector, familiarity })
+            Ok(EncodedText { vector, familiarity, cut })
         };
         rows.into_iter().zip(texts).map(encode).collect()
-    }
-
-    /// Puts `label` into the manifest's prompt.
-    #[must_use]
-    pub fn prompt(&self, label: &str) -> String {
-        self.prompt.replace("{}", label)
     }
 
     fn finish(&self, mut row: Vec<f32>, text: &str) -> Result<Embedding, EncoderError> {

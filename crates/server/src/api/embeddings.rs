@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::search::check_text;
+use crate::api::search::{check_templates, check_text};
 use crate::dto::bounded;
 use crate::error::{ApiError, ApiResult, Problem};
 use crate::state::App;
@@ -31,6 +31,11 @@ pub(crate) struct EmbeddingsBody {
     /// The server's own model, the only one.
     #[serde(default)]
     model: Option<String>,
+    /// Sentences with `{}` where a text goes, whose vectors are averaged; `{}` alone leaves texts as they are. The
+    /// model's own where none is given.
+    #[serde(default)]
+    #[schema(max_items = 16)]
+    templates: Vec<String>,
     #[serde(default)]
     encoding_format: Option<FormatDto>,
     /// Numbers a vector; only the model's own length can be had.
@@ -137,15 +142,16 @@ pub(crate) async fn embeddings(
             };
             bounded("input", texts.len(), 1, INPUTS)?;
             texts.iter().try_for_each(|text| check_text(&app, "input", text))?;
+            check_templates(&app, &request.templates)?;
             // As many at a time as go through the encoder together.
             let embed = |text: String| {
-                let open = Arc::clone(&open);
-                async move { open.texts.embed(text.trim()).await }
+                let (open, templates) = (Arc::clone(&open), request.templates.clone());
+                async move { open.texts.describe(&open.engine, &text, &templates).await }
             };
             let mut encoded = stream::iter(texts).map(embed).buffered(texts::BATCH);
             while let Some(text) = encoded.try_next().await? {
                 tokens += text.tokens;
-                vectors.push(text.vector.clone());
+                vectors.push(text.vector);
             }
         }
         (None, false) => {

@@ -29,6 +29,9 @@ const DEEPEST: usize = 10_000;
 /// Parts of one query.
 const PARTS: usize = 32;
 
+/// Templates of a request.
+const TEMPLATES: usize = 16;
+
 /// What to look for: the weighted sum of parts.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,11 @@ pub(crate) struct SearchBody {
     /// At least one part with a positive weight.
     #[schema(min_items = 1, max_items = 32)]
     query: Vec<PartDto>,
+    /// Sentences with `{}` where a text goes, whose vectors are averaged; `{}` alone leaves texts as they are. The
+    /// model's own where none is given.
+    #[serde(default)]
+    #[schema(max_items = 16)]
+    templates: Vec<String>,
     #[serde(default)]
     filter: FilterDto,
     /// Hits a page.
@@ -162,11 +170,13 @@ pub(crate) async fn search(
     let open = app.library()?;
     let bounds = &app.inner.config.limits;
     bounded("query", request.query.len(), 1, PARTS)?;
+    check_templates(&app, &request.templates)?;
     let k = bounded("k", request.k, 1, bounds.results)?;
     let offset = offset(request.cursor.as_deref())?;
     let min_score = request.min_score.unwrap_or(Some(open.engine.model().manifest().scores.min_similarity));
     let has_text = request.query.iter().any(|part| part.text.is_some());
-    let Parts { vectors: parts, texts, remarks } = vectors(&app, &open, request.query, files).await?;
+    let Parts { vectors: parts, texts, remarks } =
+        vectors(&app, &open, request.query, &request.templates, files).await?;
     let plan = Plan {
         k,
         offset,
@@ -285,6 +295,7 @@ async fn vectors(
     app: &App,
     open: &Arc<Open>,
     parts: Vec<PartDto>,
+    templates: &[String],
     mut files: Vec<Upload>,
 ) -> ApiResult<Parts> {
     let mut vectors = Vec::with_capacity(parts.len());
@@ -298,10 +309,9 @@ async fn vectors(
                     return Err(ApiError::field(field, "a text has no `start_s` and `end_s`"));
                 }
                 check_text(app, &format!("{field}.text"), &text)?;
-                let encoded = open.texts.embed(text.trim()).await?;
-                let known = encoded.familiarity.map(|familiarity| KnownTextDto { text, familiarity });
-                texts.extend(known);
-                encoded.vector.clone()
+                let described = open.texts.describe(&open.engine, &text, templates).await?;
+                texts.extend(described.known.as_ref().map(KnownTextDto::from));
+                described.vector
             }
             (None, Some(id), None) => {
                 let id = clip_id(&format!("{field}.clip_id"), &id)?;
@@ -338,6 +348,12 @@ async fn vectors(
         vectors.push((vector, part.weight));
     }
     Ok(Parts { vectors, texts, remarks })
+}
+
+/// Refuses too many templates, and those that are too long.
+pub(crate) fn check_templates(app: &App, templates: &[String]) -> ApiResult<()> {
+    bounded("templates", templates.len(), 0, TEMPLATES)?;
+    templates.iter().try_for_each(|template| check_text(app, "templates", template))
 }
 
 /// Refuses texts that are empty or too long.

@@ -179,7 +179,7 @@ impl Bench {
             Ok(())
         })?;
 
-        let mut encoder = self.model.audio_encoder(&self.runtime, Head::Embedding)?;
+        let encoder = self.model.audio_encoder(&self.runtime, Head::Embedding)?;
         let run = encoder.features_per_window() * self.model.manifest().segment.windows;
         let all: Vec<Vec<f32>> = waveforms.iter().map(features_of).collect();
         let mut rows = Vec::new();

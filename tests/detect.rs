@@ -85,7 +85,7 @@ fn cut(mut stream: WindowStream, tones: &[Tone]) -> Vec<FeatureWindow> {
 }
 
 /// Rows of windows that are encoded in one call.
-fn rows(encoder: &mut AudioEncoder, stream: &WindowStream, windows: &[FeatureWindow]) -> Vec<f32> {
+fn rows(encoder: &AudioEncoder, stream: &WindowStream, windows: &[FeatureWindow]) -> Vec<f32> {
     let features: Vec<f32> = windows.iter().flat_map(|w| w.features.iter().copied()).collect();
     let mut rows = Vec::new();
     encoder.encode_shaped(stream.shape(), &features, &mut rows).unwrap();
@@ -96,19 +96,19 @@ fn rows(encoder: &mut AudioEncoder, stream: &WindowStream, windows: &[FeatureWin
 fn a_row_is_the_same_bits_in_any_company_and_at_both_lengths_of_window() {
     let runtime = Runtime::load(None).unwrap();
     let model = open(&folder());
-    let mut encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     let tones = [(0.0, 1.0, HUM), (3.0, 3.2, WHISTLE), (6.0, 11.0, BEEP)];
     let (short, long) = (model.detection_stream(None).unwrap().unwrap(), model.window_stream(None).unwrap());
     let (short_windows, long_windows) = (cut(short.clone(), &tones), cut(long.clone(), &tones));
     assert_eq!((short_windows.len(), long_windows.len()), (23, 3));
-    let together = rows(&mut encoder, &short, &short_windows);
-    let long_first = rows(&mut encoder, &long, &long_windows);
+    let together = rows(&encoder, &short, &short_windows);
+    let long_first = rows(&encoder, &long, &long_windows);
     let alone: Vec<f32> =
-        short_windows.iter().flat_map(|w| rows(&mut encoder, &short, std::slice::from_ref(w))).collect();
+        short_windows.iter().flat_map(|w| rows(&encoder, &short, std::slice::from_ref(w))).collect();
     assert_eq!(together, alone);
-    let in_pairs: Vec<f32> = short_windows.chunks(2).flat_map(|w| rows(&mut encoder, &short, w)).collect();
+    let in_pairs: Vec<f32> = short_windows.chunks(2).flat_map(|w| rows(&encoder, &short, w)).collect();
     assert_eq!(together, in_pairs);
-    assert_eq!(long_first, rows(&mut encoder, &long, &long_windows));
+    assert_eq!(long_first, rows(&encoder, &long, &long_windows));
 
     // The graph quantises on the fly: without `batch = false` the company would matter.
     let sandbox = Sandbox::new();
@@ -118,8 +118,8 @@ fn a_row_is_the_same_bits_in_any_company_and_at_both_lengths_of_window() {
     sandbox.write("batched/manifest.toml", manifest.replace("batch = false", "batch = true"));
     let batched = open(&sandbox.path("batched"));
     assert_ne!(model.vector_hash(), batched.vector_hash());
-    let mut encoder = batched.audio_encoder(&runtime, Head::Embedding).unwrap();
-    assert_ne!(rows(&mut encoder, &short, &short_windows), together);
+    let encoder = batched.audio_encoder(&runtime, Head::Embedding).unwrap();
+    assert_ne!(rows(&encoder, &short, &short_windows), together);
 }
 
 #[test]

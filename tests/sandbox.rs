@@ -147,6 +147,9 @@ impl Sandbox {
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_CACHE_HOME", self.path("cache"))
+            // One for all, as on a user's machine.
+            .env("EARMARK_GRAPH_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("graphs"))
+            .env_remove("EARMARK_DEVICE")
             .env_remove("EARMARK_MODEL")
             // Without the ffmpeg that this machine may have.
             .env("EARMARK_FFMPEG", "")

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use earmark_encoder::{DeviceChoice, Precision};
 use earmark_engine::ingest::Prune;
 use earmark_eval::datasets::{GroupBy, Layout, Task};
 use earmark_eval::run::folds::FoldChoice;
@@ -54,6 +55,18 @@ pub(crate) struct Global {
     /// The ONNX Runtime library to use [default: searched for beside the program]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) onnxruntime: Option<PathBuf>,
+    /// What runs audio graphs: auto, cpu, cuda, migraphx, directml, coreml or openvino, where ONNX Runtime offers it. Others than
+    /// cpu are used only if they give the processor's vectors [default: cpu]
+    #[arg(long, global = true, env = "EARMARK_DEVICE", value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
+    /// Segments that the audio graph takes at once. More than one use a GPU better; vectors then depend in their seventh digit
+    /// on what they were made beside [default: 1]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) batch: Option<u16>,
+    /// Where optimised graphs are kept, so that models open faster; empty for nowhere [default: earmark/graphs in your cache
+    /// folder]
+    #[arg(long, global = true, env = "EARMARK_GRAPH_CACHE", value_name = "DIR")]
+    pub(crate) graph_cache: Option<OsString>,
     /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others; empty for none [default: searched
     /// for in PATH]
     #[arg(long, global = true, env = "EARMARK_FFMPEG", value_name = "FILE")]
@@ -760,6 +773,9 @@ pub(crate) enum ModelsCommand {
         /// Their names
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
+        /// In this precision: fp32, fp16 or int8. `models list` names those that there are
+        #[arg(long, value_name = "PRECISION")]
+        precision: Option<Precision>,
     },
     /// Install models from a disk, for machines without a network
     ///
@@ -772,6 +788,12 @@ pub(crate) enum ModelsCommand {
         /// They are the files of this known model, by their names; checksums that are not known are filled in
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
+        /// Give the model another name, and take its files as they are: for a model that you made of a known one
+        #[arg(long = "as-new", value_name = "NAME")]
+        as_new: Option<String>,
+        /// Of a folder that holds several precisions, as the hub's do: fp32, fp16 or int8 (with --as)
+        #[arg(long, value_name = "PRECISION")]
+        precision: Option<Precision>,
     },
     /// Try the models that can be used: files, tensors, known vectors
     Verify {
@@ -785,15 +807,25 @@ pub(crate) enum ModelsCommand {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Delete what is only kept to save time: optimised graphs, and what exports left behind
+    ///
+    /// Never models, nor the hub's cache, which other programs use too.
+    Clean,
     /// Tell how to make a model from its original checkpoint, or do it
     ///
     /// Writes the recipe into a folder and prints its steps: Python, with pinned packages in an environment of its own.
     Export {
         /// Its name
         name: String,
-        /// Run the steps with python3, and install what comes of it
+        /// Run the steps with python3, install what comes of it, and delete the Python environment
         #[arg(long)]
         run: bool,
+        /// Keep the Python environment, some 5.6 GB, for another export
+        #[arg(long, requires = "run")]
+        keep: bool,
+        /// Give the model another name, so that it stands beside the published one
+        #[arg(long = "as-new", value_name = "NAME")]
+        as_new: Option<String>,
         /// The folder for the recipe, its packages and the model [default: in earmark's cache folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
@@ -808,6 +840,9 @@ pub(crate) enum ModelsCommand {
         /// Folders with a manifest.toml, or names [default: all that are known]
         #[arg(value_name = "DIR|NAME")]
         models: Vec<String>,
+        /// Write sizes and checksums that manifests lack into them first
+        #[arg(long)]
+        write: bool,
     },
 }
 

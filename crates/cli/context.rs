@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use earmark_audio::{Ffmpeg, ReadOptions};
-use earmark_encoder::{Catalogue, Model, Runtime};
+use earmark_encoder::{Catalogue, GraphCache, Model, Runtime};
 use earmark_engine::label_sets::LabelSets;
 use earmark_engine::labels::LabelSet;
 use earmark_engine::tag::Tagger;
@@ -36,21 +36,21 @@ pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
 
 /// The models that can be used, and those that can be had.
 pub(crate) fn catalogue() -> Catalogue {
-    let (own, installed) = model_folders();
+    let [own, installed] = model_folders();
     Catalogue::new(own, installed)
 }
 
 /// What installs models into the data folder.
 pub(crate) fn installer() -> Result<Installer> {
-    let (own, installed) = model_folders();
+    let [own, installed] = model_folders();
     Ok(Installer::new(installed.context("no home folder to keep models in; set XDG_DATA_HOME")?, own))
 }
 
 /// The folders of the user's own models, and of installed ones.
-fn model_folders() -> (Option<PathBuf>, Option<PathBuf>) {
+pub(crate) fn model_folders() -> [Option<PathBuf>; 2] {
     let base = etcetera::choose_base_strategy().ok();
     let models = |folder: PathBuf| folder.join("earmark").join("models");
-    (base.as_ref().map(|base| models(base.config_dir())), base.as_ref().map(|base| models(base.data_dir())))
+    [base.as_ref().map(|base| models(base.config_dir())), base.as_ref().map(|base| models(base.data_dir()))]
 }
 
 /// A model by name, or the bundled one.
@@ -66,18 +66,37 @@ pub(crate) fn tagger(global: &Global) -> Result<Tagger> {
         None => catalogue
             .open(Catalogue::default_tagger().context("no tagger is bundled; name one with --model")?)?,
     };
-    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    Ok(Tagger::new(model, runtime, engine_options(global)?)?)
+    Ok(Tagger::new(model, runtime(global)?, engine_options(global)?)?)
 }
 
 /// An engine for a model.
 pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
-    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    Ok(Engine::new(model, runtime, engine_options(global)?))
+    Ok(Engine::new(model, runtime(global)?, engine_options(global)?))
 }
 
-fn engine_options(global: &Global) -> Result<EngineOptions> {
-    Ok(EngineOptions { threads: global.threads.map_or(0, usize::from), read: read_options(global)? })
+/// ONNX Runtime, with the device that is wanted and the cache of optimised graphs.
+pub(crate) fn runtime(global: &Global) -> Result<Runtime> {
+    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
+    Ok(runtime.on(global.device.unwrap_or_default())?.with_graphs(graph_cache(global)))
+}
+
+/// Where optimised graphs are kept.
+pub(crate) fn graph_cache(global: &Global) -> Option<GraphCache> {
+    let folder = match &global.graph_cache {
+        Some(folder) => PathBuf::from(folder),
+        None => etcetera::choose_base_strategy().ok()?.cache_dir().join("earmark").join("graphs"),
+    };
+    (!folder.as_os_str().is_empty()).then(|| GraphCache::at(folder))
+}
+
+/// How an engine works, as the options say.
+pub(crate) fn engine_options(global: &Global) -> Result<EngineOptions> {
+    Ok(EngineOptions {
+        threads: global.threads.map_or(0, usize::from),
+        batch: global.batch.map_or(0, usize::from),
+        read: read_options(global)?,
+        notice: (!global.quiet).then_some(|text| note!("{text}")),
+    })
 }
 
 /// How sound files are read: what is not decoded here, by the ffmpeg that is named or the first in `PATH`.

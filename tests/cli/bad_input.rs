@@ -290,3 +290,24 @@ fn a_missing_or_wrong_runtime_is_a_clear_error() {
     let error = sandbox.fails(1, ["search", "bell", "--onnxruntime", "wrong.so"]);
     assert!(error.contains("wrong.so") && error.contains("1.20"), "{error}");
 }
+
+#[test]
+fn a_device_that_this_onnx_runtime_does_not_offer_is_refused_with_those_there_are() {
+    let sandbox = Sandbox::indexed(&[BELL]);
+    let bell = sandbox.path("sounds").join("church-bell.flac");
+    let classify = |device: &str| {
+        let bell = bell.display().to_string();
+        ["classify", bell.as_str(), "--labels", "bell, dog", "--device", device].map(str::to_owned)
+    };
+    let error = sandbox.fails(1, classify("cuda"));
+    for part in ["does not offer `cuda`, only cpu", "setup --gpu", "--device auto"] {
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+    let error = sandbox.fails(2, classify("gpu"));
+    assert!(error.contains("auto, cpu, cuda"), "{error}");
+    // For `auto` the processor does, and that is said.
+    let run = sandbox.run(classify("auto"));
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stdout.contains("bell"), "{run:#?}");
+    assert!(run.stderr.contains("audio runs on `cpu`") && run.stderr.contains("offers no other"), "{run:#?}");
+}

@@ -11,6 +11,7 @@ mod heard;
 mod index;
 mod kinds;
 mod leaving;
+mod manifest_mistakes;
 mod models;
 mod names;
 mod recovery;

@@ -69,7 +69,7 @@ fn log_mel_patches_match_the_reference() {
 #[test]
 fn audio_embeddings_match_the_reference() {
     let (model, runtime) = mini();
-    let mut encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     let golden = golden();
     let reference = read_npy(&fixtures().join(golden["clip_embeddings"].as_str().unwrap()));
     let rates: Vec<u64> =
@@ -106,7 +106,7 @@ fn scores_of_yamnet_match_the_reference() {
 fn assert_scores_match(model: &str, reference: &[f32], classes: usize) {
     let (_, runtime) = mini();
     let model = Catalogue::default().open(model).unwrap();
-    let mut encoder = model.audio_encoder(&runtime, Head::Classes).unwrap();
+    let encoder = model.audio_encoder(&runtime, Head::Classes).unwrap();
     let golden = golden();
     for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(classes)) {
         if clip["sample_rate"] != 16_000 {
@@ -138,7 +138,7 @@ fn texts_meet_the_names_of_classes_as_in_the_reference() {
 fn familiarity_is_what_the_reference_says_of_the_nearest_concept() {
     let (model, runtime) = mini();
     let read = model.manifest().scores.familiarity.unwrap();
-    let mut encoder = model.text_encoder(&runtime).unwrap();
+    let encoder = model.text_encoder(&runtime).unwrap();
     let golden = golden();
     for text in golden["texts"].as_array().unwrap() {
         let words = text["text"].as_str().unwrap();
@@ -161,7 +161,7 @@ fn a_second_for_detection_has_the_reference_vector() {
     let (model, runtime) = mini();
     let golden = golden();
     let reference = read_npy(&fixtures().join(golden["clip_detected"].as_str().unwrap()));
-    let mut encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(DIM)) {
         if clip["sample_rate"] != 16_000 {
             continue;
@@ -182,7 +182,7 @@ fn a_second_for_detection_has_the_reference_vector() {
 fn assert_texts_match(model: &str, reference: &Path) {
     let (_, runtime) = mini();
     let opened = Catalogue::default().open(model).unwrap();
-    let (mut encoder, dim) = (opened.text_encoder(&runtime).unwrap(), opened.manifest().dim);
+    let (encoder, dim) = (opened.text_encoder(&runtime).unwrap(), opened.manifest().dim);
     let golden = golden();
     let reference = read_npy(reference);
     for (text, reference) in golden["texts"].as_array().unwrap().iter().zip(reference.chunks_exact(dim)) {
@@ -199,7 +199,7 @@ fn assert_texts_match(model: &str, reference: &Path) {
 #[test]
 fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
     let (model, runtime) = mini();
-    let mut audio = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let audio = model.audio_encoder(&runtime, Head::Embedding).unwrap();
     let features: Vec<Vec<f32>> =
         windows(&model, &fixtures().join("bursts-3s3.wav")).into_iter().map(|w| w.features).collect();
     let mut together = Vec::new();
@@ -209,7 +209,7 @@ fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
         audio.encode(window, &mut alone).unwrap();
         assert_eq!(alone, row, "a window's row changed with its batch");
     }
-    let mut text = model.text_encoder(&runtime).unwrap();
+    let text = model.text_encoder(&runtime).unwrap();
     let texts = ["rain", "a dog barking far away at night", "car"];
     let together = text.embed(&texts).unwrap();
     for (t, embedding) in texts.iter().zip(&together) {
@@ -220,7 +220,7 @@ fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
 #[test]
 fn several_sounds_in_one_text_are_all_asked_for_and_what_is_not_there_is_kept_away() {
     let (model, runtime) = mini();
-    let mut encoder = model.text_encoder(&runtime).unwrap();
+    let encoder = model.text_encoder(&runtime).unwrap();
     let [both, speech, bark, car, music, talk] = [
         "a dog barking while a car passes",
         "speech without music",

@@ -36,8 +36,13 @@ pub(super) fn golden_json(name: &str) -> Value {
 
 impl Tiny {
     pub(super) fn open(name: &str) -> Self {
+        Self::open_as(name, name)
+    }
+
+    /// A model that the reference knows under another name.
+    pub(super) fn open_as(name: &str, golden: &str) -> Self {
         let model = Model::open(ModelFiles::Folder(folder().join(name))).unwrap();
-        Self { model, golden: golden_json(&format!("{name}.json")) }
+        Self { model, golden: golden_json(&format!("{golden}.json")) }
     }
 
     pub(super) fn clips(&self) -> impl Iterator<Item = Clip<'_>> {
@@ -50,7 +55,7 @@ impl Tiny {
 
     /// One row a window of a clip, `[windows][dim]`.
     pub(super) fn rows(&self, runtime: &Runtime, clip: &Clip<'_>) -> Vec<Vec<f32>> {
-        let mut encoder = self.model.audio_encoder(runtime, earmark_encoder::Head::Embedding).unwrap();
+        let encoder = self.model.audio_encoder(runtime, earmark_encoder::Head::Embedding).unwrap();
         let windows = windows(&self.model, &clip.path);
         windows
             .iter()

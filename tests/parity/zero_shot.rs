@@ -14,7 +14,7 @@ fn probabilities_are_those_of_the_pipeline() {
     for name in ["tiny-clap", "tiny-clap-fused"] {
         let tiny = Tiny::open(name);
         let scores = &tiny.model.manifest().scores;
-        let mut encoder = tiny.model.text_encoder(&runtime).unwrap();
+        let encoder = tiny.model.text_encoder(&runtime).unwrap();
         let labels: Vec<&str> =
             tiny.golden["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
         let (mut compared, mut worst_exact, mut worst_resampled) = (0, 0.0_f32, 0.0_f32);

@@ -114,6 +114,7 @@ impl Server {
         let options = || EngineOptions {
             threads: 1,
             read: Limits { max_duration_s: 60.0, ..Limits::default() }.into(),
+            ..EngineOptions::default()
         };
         let engine = || Engine::new(model.clone(), runtime.clone(), options());
         let db = self.dir.path().join("test.earmark");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use earmark_audio::ReadOptions;
-use earmark_encoder::{Catalogue, Runtime};
+use earmark_encoder::Catalogue;
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineOptions, identity};
 use earmark_index::LiveIndex;
@@ -105,27 +105,23 @@ fn library(global: &Global, config: &Config) -> Result<Library> {
     let (collection, space, model, _hold) = open::space_and_model(global)?;
     let index = LiveIndex::open(&space.path, Some(&identity(&model)), collection.options())?;
     context::tell_events(index.take_events(), global);
-    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    let threads = global.threads.map_or(0, usize::from);
-    let job_read = context::read_options(global)?;
-    let read = ReadOptions { limits: config.audio_limits(), ..job_read.clone() };
+    let runtime = context::runtime(global)?;
+    let job_options = context::engine_options(global)?;
+    let threads = global.threads.map_or_else(|| config.job_threads(), usize::from);
+    let read = ReadOptions { limits: config.audio_limits(), ..job_options.read.clone() };
+    // Requests share the cores: each gets one.
+    let options = EngineOptions { threads: 1, read, ..job_options.clone() };
     let catalogue = context::catalogue();
     let tagger = Catalogue::default_tagger().map(|name| -> Result<Tagger> {
-        let options = EngineOptions { threads: 1, read: read.clone() };
-        Ok(Tagger::new(catalogue.open(name)?, runtime.clone(), options)?)
+        Ok(Tagger::new(catalogue.open(name)?, runtime.clone(), options.clone())?)
     });
     let folder = context::db_dir(global)?;
+    let engine = Engine::new(model, runtime, options);
+    // The first to search does not wait for it.
+    engine.open_text()?;
     Ok(Library {
-        // Requests share the cores: each gets one.
-        engine: Engine::new(model.clone(), runtime.clone(), EngineOptions { threads: 1, read }),
-        job_engine: Engine::new(
-            model,
-            runtime,
-            EngineOptions {
-                threads: if threads == 0 { config.job_threads() } else { threads },
-                read: job_read,
-            },
-        ),
+        job_engine: engine.beside(EngineOptions { threads, ..job_options }),
+        engine,
         tagger: tagger.transpose()?,
         index,
         catalogue,

@@ -1,12 +1,15 @@
 //! The audio side: features of windows in, vectors out.
 
-use earmark_audio::FeatureShape;
-use ort::session::{Session, SessionInputValue};
-use ort::value::{Tensor, TensorRef};
+use std::sync::Arc;
 
+use earmark_audio::FeatureShape;
+use ort::session::SessionInputValue;
+use ort::value::Tensor;
+
+use crate::device::TOLERANCE;
 use crate::manifest::{InputAxis, Manifest, Op, Pooling};
-use crate::model::{check_tensors, open_session};
-use crate::{Embedding, EncoderError, Model, Runtime, normalise};
+use crate::session::{self, GraphSession};
+use crate::{Device, Embedding, EncoderError, Model, Runtime, normalise};
 
 /// Which output of the audio graph is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +20,45 @@ pub enum Head {
     Classes,
 }
 
-/// An audio graph, ready to run on one thread. Open one for each worker thread.
-#[derive(Debug)]
+/// An audio graph, ready to run on any number of threads at once. Clones share it.
+#[derive(Debug, Clone)]
 pub struct AudioEncoder {
-    session: Session,
-    manifest: Manifest,
+    session: GraphSession,
+    device: Device,
+    passed_over: Arc<[String]>,
+    manifest: Arc<Manifest>,
     /// Of a `[window]`.
     shape: FeatureShape,
-    /// Name of the output tensor, its width, and the steps on each row.
-    output: String,
+    /// Width of the output, and the steps on each row.
     width: usize,
     window_post: Vec<Op>,
 }
 
 impl AudioEncoder {
-    /// Opens the model's audio graph; `shape` is that of the manifest's `[window]`.
+    /// Opens the model's audio graph on the first of the runtime's devices that can run it and gives the processor's
+    /// vectors; `shape` is that of the manifest's `[window]`.
     pub(crate) fn open(
         model: &Model,
         runtime: &Runtime,
+        head: Head,
+        shape: FeatureShape,
+    ) -> Result<Self, EncoderError> {
+        let mut passed_over: Vec<String> = runtime.shortfall().into_iter().collect();
+        let (last, before) = runtime.devices().split_last().unwrap_or((&Device::Cpu, &[]));
+        for device in before {
+            match Self::open_on(model, runtime, *device, head, shape) {
+                Ok(encoder) => return Ok(Self { passed_over: passed_over.into(), ..encoder }),
+                Err(e) => passed_over.push(e.to_string()),
+            }
+        }
+        let encoder = Self::open_on(model, runtime, *last, head, shape)?;
+        Ok(Self { passed_over: passed_over.into(), ..encoder })
+    }
+
+    fn open_on(
+        model: &Model,
+        runtime: &Runtime,
+        device: Device,
         head: Head,
         shape: FeatureShape,
     ) -> Result<Self, EncoderError> {
@@ -55,14 +79,45 @@ impl AudioEncoder {
                 });
             }
         };
-        let graph = &manifest.audio.graph;
-        let session = open_session(model, runtime, graph)?;
-        let inputs: Vec<&str> = std::iter::once(&manifest.audio.input)
-            .chain(&manifest.audio.longer_input)
-            .map(String::as_str)
-            .collect();
-        check_tensors(&manifest.id, graph, &session, &inputs, &output)?;
-        Ok(Self { session, shape, output, width, window_post, manifest })
+        let axes = input_shape(&manifest, shape, -1);
+        let input = session::Tensor { field: "audio.input", name: &manifest.audio.input, axes: &axes };
+        let longer = manifest.audio.longer_input.as_deref();
+        let longer = longer.map(|name| session::Tensor { field: "audio.longer_input", name, axes: &[] });
+        let inputs: Vec<_> = std::iter::once(input).chain(longer).collect();
+        let field = if head == Head::Classes { "tagger.output" } else { "audio.output" };
+        let output = session::Tensor { field, name: &output, axes: &[] };
+        let open = |device| {
+            let graph = &manifest.audio.graph;
+            let session = GraphSession::open(model, runtime, device, graph, &inputs, &[output])?;
+            let (manifest, window_post) = (Arc::new(manifest.clone()), window_post.clone());
+            Ok(Self { session, device, shape, width, window_post, manifest, passed_over: Arc::default() })
+        };
+        let encoder: Self = open(device)?;
+        if device != Device::Cpu {
+            let difference = model.largest_difference(&encoder, &open(Device::Cpu)?)?;
+            if difference.is_nan() || difference > TOLERANCE {
+                let (model, tolerance) = (manifest.id, TOLERANCE);
+                return Err(EncoderError::DeviceDiffers { model, device, difference, tolerance });
+            }
+        }
+        Ok(encoder)
+    }
+
+    /// What runs the graph.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Why each device that was tried before [`AudioEncoder::device`] is not used.
+    #[must_use]
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
+    }
+
+    /// Of the features of a `[window]`.
+    pub(crate) fn shape(&self) -> FeatureShape {
+        self.shape
     }
 
     /// Numbers of features in a `[window]`.
@@ -84,7 +139,7 @@ impl AudioEncoder {
     /// # Errors
     /// [`EncoderError::Graph`] when `features` is no whole number of windows or the output has another shape,
     /// [`EncoderError::Ort`] when the run fails, [`EncoderError::Degenerate`] when the output is not finite.
-    pub fn encode(&mut self, features: &[f32], rows: &mut Vec<f32>) -> Result<(), EncoderError> {
+    pub fn encode(&self, features: &[f32], rows: &mut Vec<f32>) -> Result<(), EncoderError> {
         self.encode_shaped(self.shape, features, rows)
     }
 
@@ -94,7 +149,7 @@ impl AudioEncoder {
     /// # Errors
     /// See [`AudioEncoder::encode`].
     pub fn encode_shaped(
-        &mut self,
+        &self,
         shape: FeatureShape,
         features: &[f32],
         rows: &mut Vec<f32>,
@@ -103,7 +158,7 @@ impl AudioEncoder {
         let per_window = channels * frames * bands;
         if features.is_empty() || !features.len().is_multiple_of(per_window) {
             let expected = format!("windows of {channels} x {frames} x {bands}");
-            return Err(self.graph_error("features", expected, format!("{} numbers", features.len())));
+            return Err(self.session.mismatch("features", expected, format!("{} numbers", features.len())));
         }
         let together = if self.manifest.audio.batch { features.len() } else { per_window };
         features.chunks(together).try_for_each(|run| self.run(shape, run, rows))
@@ -111,57 +166,39 @@ impl AudioEncoder {
 
     /// One run of the graph, on a whole number of windows.
     fn run(
-        &mut self,
+        &self,
         of_window: FeatureShape,
         features: &[f32],
         rows: &mut Vec<f32>,
     ) -> Result<(), EncoderError> {
         let windows = features.len() / (of_window.channels * of_window.frames * of_window.bands);
-        let shape = self.input_shape(of_window, windows);
+        let shape = input_shape(&self.manifest, of_window, windows as i64);
         let wanted = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
         if wanted != Some(features.len() as i64) {
             let expected = format!("as many numbers as audio.input_shape says, {shape:?}");
-            return Err(self.graph_error("input", expected, format!("{} features", features.len())));
+            return Err(self.session.mismatch("input", expected, format!("{} features", features.len())));
         }
         let transposed = self.mels_first().then(|| transpose(features, of_window));
         let m = &self.manifest;
-        let ort_error = |e: ort::Error| EncoderError::Ort { model: m.id.clone(), reason: e.to_string() };
-        let input = TensorRef::from_array_view((shape, transposed.as_deref().unwrap_or(features)))
-            .map_err(ort_error)?;
-        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![(&m.audio.input, input.into())];
-        if let Some(longer) = &m.audio.longer_input {
+        let ort_error = |e: ort::Error| self.session.failed(e.to_string());
+        let features = transposed.as_deref().unwrap_or(features);
+        let mut inputs: Vec<SessionInputValue<'_>> = vec![self.session.floats(0, shape, features)?];
+        if m.audio.longer_input.is_some() {
             let all_true =
                 Tensor::from_array(([windows as i64, 1], vec![true; windows])).map_err(ort_error)?;
-            inputs.push((longer, all_true.into()));
+            inputs.push(all_true.into());
         }
-        let outputs = self.session.run(inputs).map_err(ort_error)?;
-        let (shape, values) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+        let (shape, values) = self.session.run(&inputs)?.pop().unwrap_or_default();
         if values.len() != windows * self.width {
             let expected = format!("[{windows}, {}]", self.width);
-            let received = format!("{shape:?}");
-            drop(outputs);
-            return Err(self.graph_error("output", expected, received));
+            return Err(self.session.mismatch("output", expected, format!("{shape:?}")));
         }
         let start = rows.len();
-        rows.extend_from_slice(values);
+        rows.extend_from_slice(&values);
         for row in rows[start..].chunks_exact_mut(self.width) {
             apply(&self.window_post, row).map_err(|what| degenerate(m, what, "a window of audio"))?;
         }
         Ok(())
-    }
-
-    fn input_shape(&self, of_window: FeatureShape, windows: usize) -> Vec<i64> {
-        let FeatureShape { channels, frames, bands } = of_window;
-        let size = |axis: &InputAxis| match axis {
-            InputAxis::Fixed(n) => *n,
-            InputAxis::Named(name) => match name.as_str() {
-                "batch" => windows as i64,
-                "channels" => channels as i64,
-                "mels" => bands as i64,
-                _ => frames as i64,
-            },
-        };
-        self.manifest.audio.input_shape.iter().map(size).collect()
     }
 
     /// Whether the graph wants `[…, mels, frames]`.
@@ -172,16 +209,21 @@ impl AudioEncoder {
         };
         matches!((place("mels"), place("frames")), (Some(mels), Some(frames)) if mels < frames)
     }
+}
 
-    fn graph_error(&self, what: &str, expected: String, received: String) -> EncoderError {
-        EncoderError::Graph {
-            model: self.manifest.id.clone(),
-            graph: self.manifest.audio.graph.clone(),
-            what: what.to_owned(),
-            expected,
-            received,
-        }
-    }
+/// The shape of the graph's input for so many windows.
+fn input_shape(manifest: &Manifest, of_window: FeatureShape, windows: i64) -> Vec<i64> {
+    let FeatureShape { channels, frames, bands } = of_window;
+    let size = |axis: &InputAxis| match axis {
+        InputAxis::Fixed(n) => *n,
+        InputAxis::Named(name) => match name.as_str() {
+            "batch" => windows,
+            "channels" => channels as i64,
+            "mels" => bands as i64,
+            _ => frames as i64,
+        },
+    };
+    manifest.audio.input_shape.iter().map(size).collect()
 }
 
 /// `[…, frames, bands]` to `[…, bands, frames]`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{EncoderError, Kind, Manifest, Model, ModelFiles, bundled};
+use crate::{EncoderError, Kind, Manifest, Model, ModelFiles, bundled, recognise};
 
 /// Known models, installed ones, and the user's own.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +96,8 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`EncoderError::UnknownModel`] with the names there are, [`EncoderError::NotInstalled`] with how to get it,
-    /// [`EncoderError::Unpinned`] for a manifest that is not finished; those of [`Model::open`].
+    /// [`EncoderError::Unpinned`] for a manifest that is not finished, [`EncoderError::Foreign`] for a model of another
+    /// program; those of [`Model::open`].
     pub fn open(&self, name: &str) -> Result<Model, EncoderError> {
         let places = self.places();
         let usable = |place: &&Place| !matches!(place.state, State::Downloadable | State::Exportable);
@@ -119,6 +120,9 @@ impl Catalogue {
         if folder.join("manifest.toml").is_file() {
             let files = ModelFiles::Folder(folder.to_path_buf());
             return Place { name: name.to_owned(), files, state: State::Own }.open();
+        }
+        if let Some(foreign) = recognise(folder) {
+            return Err(foreign);
         }
         let known = places.into_iter().map(|place| place.name).collect();
         Err(EncoderError::UnknownModel { name: name.to_owned(), known })
@@ -198,11 +202,10 @@ fn is_whole(name: &str, manifest: &Manifest) -> bool {
     manifest.files.iter().all(|file| bundled::read(name, &file.path).is_some())
 }
 
-/// Whether all files of a known model are compiled in or on the hub, with known checksums.
+/// Whether all files of a known model are compiled in or on the hub, which knows the checksums that we do not.
 fn is_downloadable(name: &str, manifest: &Manifest) -> bool {
     let on_hub = |file: &crate::FileEntry| manifest.hub.is_some() && file.hub_path.is_some();
-    manifest.unpinned().next().is_none()
-        && manifest.files.iter().all(|file| on_hub(file) || bundled::read(name, &file.path).is_some())
+    manifest.files.iter().all(|file| on_hub(file) || bundled::read(name, &file.path).is_some())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::FieldProblem;
+use crate::{Device, FieldProblem};
 
 /// Everything the encoder can refuse, with what was expected and what came.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,50 @@ pub enum EncoderError {
         /// What the loader said.
         reason: String,
     },
+    /// This ONNX Runtime was not built for the device.
+    #[error(
+        "{} does not offer `{device}`, only {}; another build of ONNX Runtime may, named with --onnxruntime (for `cuda`, \
+         `cargo xtask setup --gpu` fetches one), or use --device auto", .library.display(),
+        .offered.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    DeviceNotOffered {
+        /// The device asked for.
+        device: Device,
+        /// Those that there are.
+        offered: Vec<Device>,
+        /// The library.
+        library: PathBuf,
+    },
+    /// The device cannot run the graph, as where the machine has none or its driver is missing.
+    #[error(
+        "model `{model}`: `{device}` cannot run {graph}: this machine has no such device, or its driver or libraries are \
+         missing; ONNX Runtime says: {}", .reason.trim()
+    )]
+    Device {
+        /// The model's id.
+        model: String,
+        /// The device.
+        device: Device,
+        /// The graph's file.
+        graph: String,
+        /// What ONNX Runtime said.
+        reason: String,
+    },
+    /// The device gives other vectors than the processor.
+    #[error(
+        "model `{model}`: the vectors of `{device}` differ from the processor's by {difference:.1e} (one minus the \
+         cosine; at most {tolerance:.0e} is allowed), and would not fit into one index with them; use --device cpu"
+    )]
+    DeviceDiffers {
+        /// The model's id.
+        model: String,
+        /// The device.
+        device: Device,
+        /// The largest difference that was found.
+        difference: f32,
+        /// The largest that is allowed.
+        tolerance: f32,
+    },
     /// No model of that name.
     #[error("unknown model `{name}`; there are: {}", .known.join(", "))]
     UnknownModel {
@@ -52,6 +96,16 @@ pub enum EncoderError {
         manifest: String,
         /// All of them.
         problems: Vec<FieldProblem>,
+    },
+    /// A model of another program.
+    #[error("{} is {what}; {remedy}", .path.display())]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// The command that makes it usable.
+        remedy: String,
     },
     /// The model is known, but its files are not here.
     #[error("model `{model}` is not installed; {remedy}")]
@@ -123,10 +177,12 @@ pub enum EncoderError {
         received: String,
     },
     /// ONNX Runtime failed.
-    #[error("model `{model}`: ONNX Runtime: {reason}")]
+    #[error("model `{model}`: {what}; ONNX Runtime says: {reason}")]
     Ort {
         /// The model's id.
         model: String,
+        /// What could not be done, and what may help.
+        what: String,
         /// Its message.
         reason: String,
     },

@@ -1,6 +1,8 @@
 //! Where a model's files are: in a folder, or in the program itself.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
@@ -41,32 +43,70 @@ impl ModelFiles {
         }
     }
 
-    /// Reads a file whole and checks its size and, for files on disk, its SHA-256 against the manifest's entry. Bundled
-    /// bytes were checked when the program was built and tested; hashing them at each start would only cost time.
+    /// Reads a file whole and holds it against the manifest's entry, as [`ModelFiles::verify`].
     pub(crate) fn read_verified(
         &self,
         model: &str,
         entry: &FileEntry,
     ) -> Result<Cow<'static, [u8]>, EncoderError> {
         let bytes = self.read(model, &entry.path)?;
+        self.check(model, entry, &mut bytes.as_ref())?;
+        Ok(bytes)
+    }
+
+    /// Checks a file's size and, for files on disk, its SHA-256 against the manifest's entry, without holding it in memory.
+    /// Bundled bytes were checked when the program was built and tested; hashing them at each start would only cost
+    /// time.
+    pub(crate) fn verify(&self, model: &str, entry: &FileEntry) -> Result<(), EncoderError> {
+        let Self::Folder(dir) = self else { return self.read_verified(model, entry).map(drop) };
+        let error = |e: io::Error| EncoderError::File {
+            model: model.to_owned(),
+            path: entry.path.clone(),
+            reason: e.to_string(),
+        };
+        let mut file = File::open(dir.join(&entry.path)).map_err(error)?;
+        self.check(model, entry, &mut file)
+    }
+
+    fn check(&self, model: &str, entry: &FileEntry, bytes: &mut dyn Read) -> Result<(), EncoderError> {
+        let (Some(expected_bytes), Some(expected_sha256)) = (entry.bytes, &entry.sha256) else {
+            return Err(EncoderError::Unpinned { model: model.to_owned(), path: entry.path.clone() });
+        };
+        if matches!(self, Self::Bundled(_)) {
+            return Ok(());
+        }
         let mismatch = |expected: String, received: String| EncoderError::FileMismatch {
             model: model.to_owned(),
             path: entry.path.clone(),
             expected,
             received,
         };
-        let (Some(expected_bytes), Some(expected_sha256)) = (entry.bytes, &entry.sha256) else {
-            return Err(EncoderError::Unpinned { model: model.to_owned(), path: entry.path.clone() });
-        };
-        if bytes.len() as u64 != expected_bytes {
-            return Err(mismatch(format!("{expected_bytes} bytes"), format!("{} bytes", bytes.len())));
+        let (length, sha256) = sha256_of(bytes).map_err(|e| EncoderError::File {
+            model: model.to_owned(),
+            path: entry.path.clone(),
+            reason: e.to_string(),
+        })?;
+        if length != expected_bytes {
+            return Err(mismatch(format!("{expected_bytes} bytes"), format!("{length} bytes")));
         }
-        if matches!(self, Self::Folder(_)) {
-            let sha256 = hex(&Sha256::digest(&bytes));
-            if !sha256.eq_ignore_ascii_case(expected_sha256) {
-                return Err(mismatch(format!("sha256 {expected_sha256}"), format!("sha256 {sha256}")));
+        if !sha256.eq_ignore_ascii_case(expected_sha256) {
+            return Err(mismatch(format!("sha256 {expected_sha256}"), format!("sha256 {sha256}")));
+        }
+        Ok(())
+    }
+}
+
+/// Length and SHA-256, in hexadecimal, of all that is left to read.
+fn sha256_of(bytes: &mut dyn Read) -> io::Result<(u64, String)> {
+    let mut sha256 = Sha256::new();
+    let (mut block, mut length) = (vec![0_u8; 256 << 10], 0);
+    loop {
+        match bytes.read(&mut block)? {
+            0 => return Ok((length, hex(&sha256.finalize()))),
+            n => {
+                sha256.update(&block[..n]);
+                length += n as u64;
             }
         }
-        Ok(bytes)
     }
 }

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use earmark_audio::{FrontEnd, SpecError, WindowSpec, WindowStream};
-use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
 
 use crate::audio::pool;
 use crate::{
-    AudioEncoder, Embedding, EncoderError, FieldProblem, Head, Manifest, ModelFiles, Runtime, TextEncoder,
+    AudioEncoder, CachedGraph, Embedding, EncoderError, FieldProblem, GraphCache, Head, Manifest, ModelFiles,
+    Runtime, TextEncoder,
 };
 
 /// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling, framing,
@@ -31,8 +30,7 @@ struct Inner {
     axes: Option<Vec<String>>,
     classes: Option<Vec<String>>,
     hash: String,
-    /// Whether the files were held against the manifest. Once a process: hashing takes a second for a large model,
-    /// and every worker opens the graph.
+    /// Whether the files were held against the manifest: hashing takes a second for a large model.
     verified: OnceLock<()>,
 }
 
@@ -133,7 +131,7 @@ impl Model {
         })
     }
 
-    /// Opens the audio graph; one for each thread that encodes.
+    /// Opens the audio graph.
     ///
     /// # Errors
     /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`];
@@ -160,22 +158,50 @@ impl Model {
         pool(self.manifest(), rows, input)
     }
 
+    /// The graphs of this model that `runtime` keeps optimised.
+    #[must_use]
+    pub fn cached_graphs(&self, runtime: &Runtime) -> Vec<CachedGraph> {
+        let m = self.manifest();
+        let graphs = std::iter::once(&m.audio.graph).chain(m.text.as_ref().map(|text| &text.graph));
+        let cache = runtime.graphs();
+        let look = |graph: &String| cache?.look(graph, &GraphCache::name_of(m, graph, runtime)?);
+        graphs.filter_map(look).collect()
+    }
+
     /// Checks every file's size and SHA-256 against the manifest.
     ///
     /// # Errors
     /// [`EncoderError::File`], [`EncoderError::FileMismatch`] for the first file that is wrong.
     pub fn verify_files(&self) -> Result<(), EncoderError> {
         let m = self.manifest();
-        m.files.iter().try_for_each(|entry| self.inner.files.read_verified(&m.id, entry).map(|_| ()))
+        m.files.iter().try_for_each(|entry| self.inner.files.verify(&m.id, entry))
     }
 
-    /// A file of the model, after all its files were verified: a graph may have weights in files of their own.
+    /// A file of the model, held against the manifest.
     pub(crate) fn read(&self, path: &str) -> Result<Cow<'static, [u8]>, EncoderError> {
-        self.verify_once()?;
-        self.inner.files.read(&self.manifest().id, path)
+        let id = &self.manifest().id;
+        match self.manifest().file(path).filter(|_| self.inner.verified.get().is_none()) {
+            Some(entry) => self.inner.files.read_verified(id, entry),
+            None => self.inner.files.read(id, path),
+        }
     }
 
-    fn verify_once(&self) -> Result<(), EncoderError> {
+    /// This model, whose files are used whatever their checksums: to find out what is wrong with them.
+    pub(crate) fn unverified(&self) -> Self {
+        let Inner { manifest, files, axes, classes, hash, .. } = &*self.inner;
+        let inner = Inner {
+            manifest: manifest.clone(),
+            files: files.clone(),
+            axes: axes.clone(),
+            classes: classes.clone(),
+            hash: hash.clone(),
+            verified: OnceLock::from(()),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Verifies all files, once a process: a graph may have weights in files of their own.
+    pub(crate) fn verify_once(&self) -> Result<(), EncoderError> {
         if self.inner.verified.get().is_none() {
             self.verify_files()?;
             let _ = self.inner.verified.set(());
@@ -226,57 +252,4 @@ fn read_classes(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<V
         expected: "the name of a class on each line".to_owned(),
         received: "nothing".to_owned(),
     })
-}
-
-/// Opens a graph on one thread: work is spread over files and windows, which scales better than splitting one
-/// operator, and keeps results the same on any number of cores.
-pub(crate) fn open_session(model: &Model, runtime: &Runtime, graph: &str) -> Result<Session, EncoderError> {
-    let ort_error =
-        |e: String| EncoderError::Ort { model: model.manifest().id.clone(), reason: format!("{graph}: {e}") };
-    let mut builder = Session::builder(&runtime.environment).map_err(|e| ort_error(e.to_string()))?;
-    builder =
-        builder.with_optimization_level(GraphOptimizationLevel::All).map_err(|e| ort_error(e.to_string()))?;
-    builder = builder.with_intra_threads(1).map_err(|e| ort_error(e.to_string()))?;
-    builder = builder.with_intra_op_spinning(false).map_err(|e| ort_error(e.to_string()))?;
-    // From a file, so that graphs with weights in files beside them find those.
-    let session = match model.folder() {
-        Some(dir) => {
-            model.verify_once()?;
-            builder.commit_from_file(dir.join(graph))
-        }
-        None => builder.commit_from_memory(&model.read(graph)?),
-    };
-    session.map_err(|e| ort_error(e.to_string()))
-}
-
-/// Holds a graph's tensor names against the manifest's.
-pub(crate) fn check_tensors(
-    model: &str,
-    graph: &str,
-    session: &Session,
-    inputs: &[&str],
-    output: &str,
-) -> Result<(), EncoderError> {
-    let names =
-        |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
-    let (have_inputs, have_outputs) = (names(session.inputs()), names(session.outputs()));
-    let error = |what: &str, expected: &str, received: &[String]| EncoderError::Graph {
-        model: model.to_owned(),
-        graph: graph.to_owned(),
-        what: what.to_owned(),
-        expected: expected.to_owned(),
-        received: received.join(", "),
-    };
-    for input in inputs {
-        if !have_inputs.iter().any(|n| n == input) {
-            return Err(error("input", input, &have_inputs));
-        }
-    }
-    if have_inputs.len() != inputs.len() {
-        return Err(error("inputs", &inputs.join(", "), &have_inputs));
-    }
-    if !have_outputs.iter().any(|n| n == output) {
-        return Err(error("output", output, &have_outputs));
-    }
-    Ok(())
 }

@@ -4,11 +4,12 @@
 //! panic.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 
-use crate::EncoderError;
+use crate::device::candidates;
+use crate::{Device, DeviceChoice, EncoderError, GraphCache};
 
 /// The version that `cargo xtask setup` fetches and that results are tested with.
 const PINNED_VERSION: &str = "1.32.0";
@@ -18,6 +19,10 @@ const PINNED_VERSION: &str = "1.32.0";
 pub struct Runtime {
     pub(crate) environment: Environment,
     library: PathBuf,
+    /// What may run audio graphs, in order.
+    devices: Vec<Device>,
+    choice: DeviceChoice,
+    graphs: Option<Arc<GraphCache>>,
 }
 
 impl Runtime {
@@ -42,7 +47,49 @@ impl Runtime {
             .build()
             .map_err(|e| unusable(e.to_string()))?;
         environment.set_log_level(ort::logging::LogLevel::Error);
-        Ok(started.insert(Self { environment, library }).clone())
+        let (devices, choice) = (vec![Device::Cpu], DeviceChoice::Processor);
+        Ok(started.insert(Self { environment, library, devices, choice, graphs: None }).clone())
+    }
+
+    /// The same, with audio graphs on the device that is wanted.
+    ///
+    /// # Errors
+    /// [`EncoderError::DeviceNotOffered`] when this ONNX Runtime was not built for it.
+    pub fn on(self, choice: DeviceChoice) -> Result<Self, EncoderError> {
+        match candidates(choice) {
+            Ok(devices) => Ok(Self { devices, choice, ..self }),
+            Err((device, offered)) => {
+                Err(EncoderError::DeviceNotOffered { device, offered, library: self.library })
+            }
+        }
+    }
+
+    /// The same, with optimised graphs kept in `cache`; `None` keeps none.
+    #[must_use]
+    pub fn with_graphs(self, cache: Option<GraphCache>) -> Self {
+        Self { graphs: cache.map(Arc::new), ..self }
+    }
+
+    /// Where optimised graphs are kept.
+    #[must_use]
+    pub fn graphs(&self) -> Option<&GraphCache> {
+        self.graphs.as_deref()
+    }
+
+    /// What may run audio graphs, in order.
+    pub(crate) fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// Why the first device is not what was wanted, if it is not.
+    pub(crate) fn shortfall(&self) -> Option<String> {
+        let none = self.choice == DeviceChoice::Auto && self.devices == [Device::Cpu];
+        none.then(|| format!("{} offers no other device", self.library.display()))
+    }
+
+    /// What says which build of ONNX Runtime it is.
+    pub(crate) fn build(&self) -> &'static str {
+        ort::info()
     }
 
     /// The library in use.

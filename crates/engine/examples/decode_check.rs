@@ -129,7 +129,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     let model = Catalogue::new(None, None).open(Catalogue::default_name())?;
     let read = ReadOptions { ffmpeg, ..ReadOptions::default() };
-    let engine = Engine::new(model, Runtime::load(None)?, EngineOptions { threads: 1, read });
+    let engine = Engine::new(
+        model,
+        Runtime::load(None)?,
+        EngineOptions { threads: 1, read, ..EngineOptions::default() },
+    );
     for pair in std::fs::read_to_string(list)?.lines() {
         let (file, reference) = pair.split_once('\t').ok_or("expected a tab in each line of the list")?;
         let reference = Some(Path::new(reference)).filter(|path| !path.as_os_str().is_empty());

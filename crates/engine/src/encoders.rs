@@ -1,4 +1,4 @@
-//! Audio encoders that are open already: opening one takes some hundredths of a second, and memory.
+//! An audio encoder that is opened when first needed, and kept: opening takes up to a second, and memory.
 
 use std::convert::Infallible;
 use std::sync::atomic::AtomicBool;
@@ -9,17 +9,18 @@ use earmark_encoder::{AudioEncoder, Head, Model, Runtime};
 use crate::EngineError;
 use crate::pipeline::{self, Encoded, Outcome, PipelineOptions, Prepared, Source, Step};
 
-/// Opens encoders of one model when they are needed, and keeps them.
+/// The audio encoder of one model, for all threads.
 pub(crate) struct Encoders {
     model: Model,
     runtime: Runtime,
     head: Head,
-    idle: Mutex<Vec<AudioEncoder>>,
+    notice: Option<fn(&str)>,
+    open: Mutex<Option<AudioEncoder>>,
 }
 
 impl Encoders {
-    pub(crate) fn new(model: Model, runtime: Runtime, head: Head) -> Self {
-        Self { model, runtime, head, idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(model: Model, runtime: Runtime, head: Head, notice: Option<fn(&str)>) -> Self {
+        Self { model, runtime, head, notice, open: Mutex::new(None) }
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -30,18 +31,17 @@ impl Encoders {
         &self.runtime
     }
 
-    /// An idle encoder, or a new one.
-    pub(crate) fn take(&self) -> Result<AudioEncoder, EngineError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(encoder) => Ok(encoder),
-            None => Ok(self.model.audio_encoder(&self.runtime, self.head)?),
+    /// The encoder, opened if need be.
+    pub(crate) fn get(&self) -> Result<AudioEncoder, EngineError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = &*open {
+            return Ok(encoder.clone());
         }
-    }
-
-    /// Keeps an encoder for the next who needs one.
-    pub(crate) fn give_back(&self, encoder: AudioEncoder) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
+        let encoder = self.model.audio_encoder(&self.runtime, self.head)?;
+        if let (Some(tell), false) = (self.notice, encoder.passed_over().is_empty()) {
+            tell(&format!("audio runs on `{}`: {}", encoder.device(), encoder.passed_over().join("; ")));
+        }
+        Ok(open.insert(encoder).clone())
     }
 
     /// Encodes sounds on all cores; results are in the order of `sources`.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use earmark_audio::{ReadOptions, Remarks};
 use earmark_encoder::{
@@ -20,8 +20,13 @@ use crate::{EngineError, search};
 pub struct EngineOptions {
     /// Worker threads; 0 for one a core.
     pub threads: usize,
+    /// How many segments the audio graph takes at once; 0 for one. More use a GPU better. On a processor they gain
+    /// nothing, and a vector then depends in its seventh digit on what it was encoded with.
+    pub batch: usize,
     /// How sound files are read.
     pub read: ReadOptions,
+    /// Is told, once, where audio does not run on the device that was wanted first, and why.
+    pub notice: Option<fn(&str)>,
 }
 
 impl EngineOptions {
@@ -34,18 +39,45 @@ impl EngineOptions {
 
 /// A model made ready: embeds text and audio. Share it between threads by reference.
 pub struct Engine {
-    encoders: Encoders,
+    encoders: Arc<Encoders>,
     threads: usize,
+    batch: usize,
     read: ReadOptions,
-    text: Mutex<Option<TextEncoder>>,
+    text: Arc<Mutex<Option<Arc<TextEncoder>>>>,
 }
 
 impl Engine {
     /// Makes `model` ready. Its graphs are opened when first needed.
     #[must_use]
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
-        let encoders = Encoders::new(model, runtime, Head::Embedding);
-        Self { encoders, threads: options.threads(), read: options.read, text: Mutex::new(None) }
+        let encoders = Encoders::new(model, runtime, Head::Embedding, options.notice);
+        Self {
+            encoders: Arc::new(encoders),
+            threads: options.threads(),
+            batch: options.batch,
+            read: options.read,
+            text: Arc::default(),
+        }
+    }
+
+    /// An engine that works otherwise with the same model, and shares its graphs.
+    #[must_use]
+    pub fn beside(&self, options: EngineOptions) -> Self {
+        Self {
+            encoders: Arc::clone(&self.encoders),
+            threads: options.threads(),
+            batch: options.batch,
+            read: options.read,
+            text: Arc::clone(&self.text),
+        }
+    }
+
+    /// Opens the text graph, so that the first text does not wait for it; nothing for a model without one.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    pub fn open_text(&self) -> Result<(), EngineError> {
+        if self.model().manifest().has_text() { self.text().map(drop) } else { Ok(()) }
     }
 
     /// The model.
@@ -75,6 +107,7 @@ impl Engine {
     pub fn pipeline_options(&self, keep: Keep) -> PipelineOptions {
         PipelineOptions {
             threads: self.threads,
+            batch: self.batch,
             keep,
             hop_samples: None,
             compare: None,
@@ -88,18 +121,15 @@ impl Engine {
         *self.text.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Runs `work` with the text encoder, opening it first if need be.
-    pub(crate) fn with_text<R>(
-        &self,
-        work: impl FnOnce(&mut TextEncoder) -> Result<R, EngineError>,
-    ) -> Result<R, EngineError> {
+    /// The text encoder, opened first if need be.
+    fn text(&self) -> Result<Arc<TextEncoder>, EngineError> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        if text.is_none() {
-            *text = Some(self.model().text_encoder(self.encoders.runtime())?);
-        }
-        match text.as_mut() {
-            Some(encoder) => work(encoder),
-            None => Err(EngineError::Query("the text encoder did not open".to_owned())),
+        match &*text {
+            Some(encoder) => Ok(Arc::clone(encoder)),
+            None => {
+                let encoder = Arc::new(self.model().text_encoder(self.encoders.runtime())?);
+                Ok(Arc::clone(text.insert(encoder)))
+            }
         }
     }
 
@@ -127,7 +157,7 @@ impl Engine {
     /// # Errors
     /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
     pub fn encode_texts(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EngineError> {
-        self.with_text(|encoder| Ok(encoder.encode(texts)?))
+        Ok(self.text()?.encode(texts)?)
     }
 
     /// How many tokens a text is as it is, with special tokens.
@@ -135,7 +165,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::encode_texts`].
     pub fn count_tokens(&self, text: &str) -> Result<usize, EngineError> {
-        self.with_text(|encoder| Ok(encoder.tokens(text)?.len()))
+        Ok(self.text()?.tokens(text)?.len())
     }
 
     /// Encodes sounds on all cores; results are in the order of `sources`.

@@ -5,7 +5,8 @@
 //! itself. So one long file keeps all cores busy, thousands of short ones do too, and memory stays bounded: a file is
 //! never held as samples, only as the runs of features in the queue and the vectors already made.
 //!
-//! Results do not depend on the number of threads: a run is always encoded by itself, in one call.
+//! Results do not depend on the number of threads: a run is always encoded by itself, in one call, unless a larger
+//! batch is asked for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,6 +67,8 @@ pub enum Keep {
 pub struct PipelineOptions {
     /// Worker threads.
     pub threads: usize,
+    /// See [`crate::EngineOptions::batch`].
+    pub batch: usize,
     /// What becomes of windows.
     pub keep: Keep,
     /// Hop between windows (detection windows for [`Keep::Detection`]) in samples at the model's rate, where
@@ -157,28 +160,26 @@ where
     D: Send,
 {
     let threads = options.threads.max(1);
-    // One encoder tells at once whether the model works; the other threads take theirs when they have something to
-    // encode, so that a short clip does not pay for all of them.
-    let mut first = Some(encoders.take()?);
+    let encoder = encoders.get()?;
     let model = encoders.model();
     let cuts = Cut::plan(model, options)?;
     let (sender, receiver) = sync_channel(RESULTS_AHEAD);
     let shared = Shared {
-        encoders,
+        encoder,
         model,
         options,
         prepare: &prepare,
         stop,
         abandoned: AtomicBool::new(false),
         decoded_samples: AtomicU64::new(0),
-        queue_limit: 2 * threads,
+        batch: options.batch.max(1),
+        queue_limit: 2 * threads * options.batch.max(1),
         state: Mutex::new(State { items, queue: VecDeque::new(), decoding: 0 }),
         changed: Condvar::new(),
     };
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let encoder = first.take();
-            let worker = Worker { shared: &shared, encoder, results: sender.clone(), cuts: cuts.clone() };
+            let worker = Worker { shared: &shared, results: sender.clone(), cuts: cuts.clone() };
             scope.spawn(move || worker.work());
         }
         drop(sender);
@@ -207,7 +208,7 @@ const TICK: Duration = Duration::from_millis(250);
 const RESULTS_AHEAD: usize = 64;
 
 struct Shared<'a, I, T, P> {
-    encoders: &'a Encoders,
+    encoder: AudioEncoder,
     model: &'a Model,
     options: &'a PipelineOptions,
     prepare: &'a P,
@@ -216,6 +217,8 @@ struct Shared<'a, I, T, P> {
     abandoned: AtomicBool,
     /// At the model's rate.
     decoded_samples: AtomicU64,
+    /// Runs that are encoded in one call.
+    batch: usize,
     queue_limit: usize,
     state: Mutex<State<I, T>>,
     changed: Condvar,
@@ -236,6 +239,15 @@ struct State<I, T> {
     queue: VecDeque<Run<T>>,
     /// Workers that may still add to the queue.
     decoding: usize,
+}
+
+impl<I, T> State<I, T> {
+    /// The first runs of the queue, as many as are of one shape, and no more than `most`.
+    fn take_runs(&mut self, most: usize) -> Vec<Run<T>> {
+        let Some(shape) = self.queue.front().map(|run| run.shape) else { return Vec::new() };
+        let alike = self.queue.iter().take(most).take_while(|run| run.shape == shape).count();
+        self.queue.drain(..alike).collect()
+    }
 }
 
 /// Which windows a run is of.
@@ -352,7 +364,6 @@ impl<T> Progress<T> {
 
 struct Worker<'a, I, T, P, D> {
     shared: &'a Shared<'a, I, T, P>,
-    encoder: Option<AudioEncoder>,
     results: SyncSender<(T, Outcome<D>)>,
     cuts: Vec<Cut>,
 }
@@ -392,7 +403,7 @@ pub(crate) fn cosines(vector: &[f32], others: &[Vec<f32>]) -> Vec<f32> {
 }
 
 enum Task<I, T> {
-    Encode(Run<T>),
+    Encode(Vec<Run<T>>),
     TakeUp(I),
     Leave,
 }
@@ -402,10 +413,10 @@ where
     I: Iterator,
     P: Fn(I::Item) -> (T, Prepared<D>) + Sync,
 {
-    fn work(mut self) {
+    fn work(self) {
         loop {
             match self.next_task() {
-                Task::Encode(run) => self.encode(run),
+                Task::Encode(runs) => self.encode(runs),
                 Task::TakeUp(item) => {
                     let shared = self.shared;
                     let _decoding = Decoding(|| {
@@ -414,12 +425,7 @@ where
                     });
                     self.take_up(item);
                 }
-                Task::Leave => {
-                    if let Some(encoder) = self.encoder.take() {
-                        self.shared.encoders.give_back(encoder);
-                    }
-                    return;
-                }
+                Task::Leave => return,
             }
         }
     }
@@ -428,8 +434,8 @@ where
     fn next_task(&self) -> Task<I::Item, T> {
         let mut state = self.shared.lock();
         loop {
-            if let Some(run) = state.queue.pop_front() {
-                return Task::Encode(run);
+            if !state.queue.is_empty() {
+                return Task::Encode(state.take_runs(self.shared.batch));
             }
             if !self.shared.stopped()
                 && let Some(item) = state.items.next()
@@ -444,14 +450,14 @@ where
         }
     }
 
-    fn take_up(&mut self, item: I::Item) {
+    fn take_up(&self, item: I::Item) {
         match (self.shared.prepare)(item) {
             (key, Prepared::Done(done)) => self.send(key, Outcome::Done(done)),
             (key, Prepared::Encode(source)) => self.decode(key, source),
         }
     }
 
-    fn decode(&mut self, key: T, source: Source) {
+    fn decode(&self, key: T, source: Source) {
         let file = Arc::new(FileInProgress {
             name: source.name(),
             progress: Mutex::new(Progress {
@@ -482,7 +488,7 @@ where
 
     /// Decodes a file and queues its runs. `None` when stopped.
     fn stream_file(
-        &mut self,
+        &self,
         file: &Arc<FileInProgress<T>>,
         source: Source,
     ) -> Result<Option<Decoded>, EngineError> {
@@ -547,13 +553,7 @@ where
     }
 
     /// Queues a run; encodes one here when the queue is full.
-    fn enqueue(
-        &mut self,
-        file: &Arc<FileInProgress<T>>,
-        cut: &Cut,
-        mut segment: SegmentFeatures,
-        offset_s: f64,
-    ) {
+    fn enqueue(&self, file: &Arc<FileInProgress<T>>, cut: &Cut, mut segment: SegmentFeatures, offset_s: f64) {
         for (start_s, end_s) in &mut segment.times {
             *start_s += offset_s;
             *end_s += offset_s;
@@ -568,19 +568,49 @@ where
             let mut state = self.shared.lock();
             let shape = cut.stream.shape();
             state.queue.push_back(Run { file: Arc::clone(file), position, shape, segment });
-            if state.queue.len() > self.shared.queue_limit { state.queue.pop_front() } else { None }
+            let full = state.queue.len() > self.shared.queue_limit;
+            if full { state.take_runs(self.shared.batch) } else { Vec::new() }
         };
-        match overflow {
-            Some(run) => self.encode(run),
-            None => self.shared.changed.notify_one(),
+        if overflow.is_empty() {
+            self.shared.changed.notify_one();
+        } else {
+            self.encode(overflow);
         }
     }
 
-    fn encode(&mut self, run: Run<T>) {
-        let spans = contain(&run.file.name, || self.encode_run(&run));
-        if matches!(spans, Err(EngineError::Panic { .. })) {
-            self.encoder = None;
+    /// Encodes runs in one call, or, where that fails, one by one, so that each file has its own error.
+    fn encode(&self, runs: Vec<Run<T>>) {
+        if let [run] = runs.as_slice() {
+            let rows = contain(&run.file.name, || self.rows_of(&runs));
+            return self.finish_run(run, rows.map(|mut rows| rows.pop().unwrap_or_default()));
         }
+        match contain("a batch", || self.rows_of(&runs)) {
+            Ok(rows) => runs.iter().zip(rows).for_each(|(run, rows)| self.finish_run(run, Ok(rows))),
+            Err(_) => runs.into_iter().for_each(|run| self.encode(vec![run])),
+        }
+    }
+
+    /// The encoder's rows `[windows, width]` of each run; all are of one shape.
+    fn rows_of(&self, runs: &[Run<T>]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let encoder = &self.shared.encoder;
+        let Some(first) = runs.first() else { return Ok(Vec::new()) };
+        let together: Vec<f32>;
+        let features = match runs {
+            [run] => &run.segment.features,
+            _ => {
+                together = runs.iter().flat_map(|run| run.segment.features.iter().copied()).collect();
+                &together
+            }
+        };
+        let mut rows = Vec::new();
+        encoder.encode_shaped(first.shape, features, &mut rows)?;
+        let mut rows = rows.into_iter();
+        let of_run = |run: &Run<T>| rows.by_ref().take(run.segment.times.len() * encoder.width()).collect();
+        Ok(runs.iter().map(of_run).collect())
+    }
+
+    fn finish_run(&self, run: &Run<T>, rows: Result<Vec<f32>, EngineError>) {
+        let spans = contain(&run.file.name, || self.spans_of(run, &rows?));
         self.advance(&run.file, |progress| {
             progress.missing -= 1;
             match spans {
@@ -590,20 +620,14 @@ where
         });
     }
 
-    fn encode_run(&mut self, run: &Run<T>) -> Result<Vec<Span>, EngineError> {
-        let (model, segment) = (self.shared.model, &run.segment);
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            none => none.insert(self.shared.encoders.take()?),
-        };
-        let mut rows = Vec::with_capacity(segment.times.len() * encoder.width());
-        encoder.encode_shaped(run.shape, &segment.features, &mut rows)?;
+    fn spans_of(&self, run: &Run<T>, rows: &[f32]) -> Result<Vec<Span>, EngineError> {
+        let (model, width, segment) = (self.shared.model, self.shared.encoder.width(), &run.segment);
         let span = |(start_s, end_s): (f64, f64), vector: Vec<f32>| Span { start_s, end_s, vector };
         match self.shared.options.keep {
             Keep::Windows | Keep::Detection => segment
                 .times
                 .iter()
-                .zip(rows.chunks_exact(encoder.width()))
+                .zip(rows.chunks_exact(width))
                 .map(|(&times, row)| match &self.shared.options.compare {
                     None => Ok(span(times, row.to_vec())),
                     Some(others) => {
@@ -613,7 +637,7 @@ where
                 .collect(),
             Keep::Segments => {
                 let times = (segment.times[0].0, segment.times[segment.times.len() - 1].1);
-                Ok(vec![span(times, model.pool(&rows, &run.file.name)?.into_vec())])
+                Ok(vec![span(times, model.pool(rows, &run.file.name)?.into_vec())])
             }
         }
     }
@@ -637,6 +661,7 @@ mod tests {
     fn options() -> PipelineOptions {
         PipelineOptions {
             threads: 2,
+            batch: 0,
             keep: Keep::Segments,
             hop_samples: None,
             compare: None,
@@ -670,7 +695,7 @@ mod tests {
         mut sink: impl FnMut(usize, Outcome<()>),
     ) -> Result<(), EngineError> {
         let model = Catalogue::default().open(Catalogue::default_name())?;
-        let encoders = Encoders::new(model, Runtime::load(None)?, Head::Embedding);
+        let encoders = Encoders::new(model, Runtime::load(None)?, Head::Embedding, None);
         run(&encoders, &options(), 0..50, prepare, &AtomicBool::new(false), |step| {
             if let Step::Finished(i, outcome) = step {
                 sink(i, outcome);

@@ -56,8 +56,8 @@ impl Tagger {
     /// [`earmark_encoder::EncoderError::NoSuchSide`] for a model that has no classes of its own; those of opening its
     /// graph.
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Result<Self, EngineError> {
-        let encoders = Encoders::new(model, runtime, Head::Classes);
-        encoders.give_back(encoders.take()?);
+        let encoders = Encoders::new(model, runtime, Head::Classes, options.notice);
+        encoders.get()?;
         Ok(Self { encoders, threads: options.threads(), read: options.read })
     }
 
@@ -86,6 +86,7 @@ impl Tagger {
     pub fn tag(&self, sources: Vec<Source>) -> Result<Vec<Result<Tags, EngineError>>, EngineError> {
         let options = PipelineOptions {
             threads: self.threads,
+            batch: 0,
             keep: Keep::Windows,
             hop_samples: None,
             compare: None,

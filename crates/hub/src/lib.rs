@@ -26,5 +26,6 @@ pub use error::{HubError, Missing};
 pub use fetch::{Event, Fetched, Hub, RemoteFile};
 pub use install::{
     Imported, InstallError, Installed, Installer, Partial, Progress, Pulled, Recipe, Removed, Step, disk_use,
+    fill_in_checksums,
 };
 pub use settings::{Proxies, Settings, Token};

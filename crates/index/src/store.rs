@@ -96,6 +96,9 @@ impl Store {
         }
         contain(&self.dir, || target.apply_batch(batch))?;
         contain(&self.dir, || target.flush().map(drop))?;
+        // Opened anew, it is read from the disk, and what sled kept of it in memory is gone.
+        drop(copy);
+        let copy = Self::open(&self.dir, folder, opts)?;
         let mut read = Xxh3::new();
         for pair in copy.scan(b"")? {
             let (key, value) = pair?;

@@ -44,10 +44,14 @@ const CHORES: &[Chore] = &[
         help: "\
 Downloads the onnxruntime wheel with pip, checks its pinned sha256, and keeps the library and its licence
 notices in .onnxruntime/, where the earmark binary looks. Quick when that is done. ORT_DYLIB_PATH, if set, is
-used instead; a library that is installed on the system is used if pip cannot get the pinned one.",
-        run: |repo, args| {
-            no_arguments(args)?;
-            setup::ensure(repo).map(drop)
+used instead; a library that is installed on the system is used if pip cannot get the pinned one.
+setup --gpu fetches the one for NVIDIA's GPUs into .onnxruntime/gpu/ besides (CUDA 13; Linux on x86_64).",
+        run: |repo, args| match args {
+            [gpu] if gpu == "--gpu" => setup::ensure(repo).and_then(|_| setup::ensure_gpu(repo)),
+            _ => {
+                no_arguments(args)?;
+                setup::ensure(repo).map(drop)
+            }
         },
     },
     Chore {

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::digest;
-use crate::platform::{OLDEST_MINOR, Platform, VERSION};
+use crate::platform::{GPU, OLDEST_MINOR, Platform, VERSION};
 use crate::python::Python;
 use crate::shell::{self, Repo};
 
@@ -60,6 +60,30 @@ pub(crate) fn ensure(repo: &Repo) -> Result<OnnxRuntime> {
         }
     }
     Ok(found)
+}
+
+/// Makes sure that there is an ONNX Runtime for NVIDIA's GPUs, beside the other, and says how it is used.
+pub(crate) fn ensure_gpu(repo: &Repo) -> Result<()> {
+    let setup = Setup { folder: repo.root.join(".onnxruntime/gpu"), ..Setup::of(repo) };
+    if (env::consts::OS, env::consts::ARCH) != (GPU.os, GPU.arch) {
+        bail!(
+            "ONNX Runtime for GPUs is fetched for {} on {} only; elsewhere install one, and name it with --onnxruntime",
+            GPU.os,
+            GPU.arch
+        );
+    }
+    let setup = Setup { platform: Some(&GPU), ..setup };
+    let path = match setup.pinned() {
+        Some(path) => path,
+        None => setup.fetch()?,
+    };
+    eprintln!(
+        "ONNX Runtime {} for CUDA 13, which must be installed with cuDNN 9. Use it so:\n\
+         earmark --onnxruntime {} --device cuda --batch 16 …",
+        GPU.version,
+        repo.relative(&path).display()
+    );
+    Ok(())
 }
 
 /// The pinned library and no other: what a package is made with. Its notices are beside it.
@@ -120,8 +144,12 @@ impl Setup {
     fn pinned(&self) -> Option<PathBuf> {
         let platform = self.platform?;
         let path = self.folder.join(platform.library);
+        let is = |name: &str, sha256: &str| {
+            digest::sha256(&self.folder.join(name)).is_ok_and(|found| found == sha256)
+        };
         let whole = NOTICES.iter().all(|name| self.folder.join(name).is_file())
-            && digest::sha256(&path).is_ok_and(|found| found == platform.library_sha256);
+            && platform.providers.iter().all(|(name, sha256)| is(name, sha256))
+            && is(platform.library, platform.library_sha256);
         whole.then_some(path)
     }
 
@@ -130,10 +158,11 @@ impl Setup {
         let Some(platform) = self.platform else {
             bail!("there is no wheel for {} on {}", env::consts::OS, env::consts::ARCH);
         };
-        eprintln!("fetching ONNX Runtime {VERSION} with pip (once, about 25 MB)");
+        let size = if platform.providers.is_empty() { "25 MB" } else { "250 MB" };
+        eprintln!("fetching {} {} with pip (once, about {size})", platform.package, platform.version);
         let scratch = Scratch::new(&self.folder)?;
         let destination = scratch.path.to_string_lossy();
-        let requirement = format!("onnxruntime=={VERSION}");
+        let requirement = format!("{}=={}", platform.package, platform.version);
         self.python.pip(&[
             "download",
             "--no-deps",
@@ -159,11 +188,16 @@ impl Setup {
     fn unpack(&self, platform: &Platform, scratch: &Path) -> Result<PathBuf> {
         let wheel = scratch.join(platform.wheel);
         digest::check_sha256(&wheel, platform.wheel_sha256)?;
-        let library = format!("onnxruntime/capi/{}", platform.library);
-        let notices = NOTICES.map(|name| format!("onnxruntime/{name}"));
-        self.python.unzip(&wheel, &[&library, &notices[0], &notices[1]], scratch)?;
-        digest::check_sha256(&scratch.join(platform.library), platform.library_sha256)?;
-        for name in NOTICES.into_iter().chain([platform.library]) {
+        let libraries = platform.providers.iter().copied();
+        let libraries: Vec<_> = libraries.chain([(platform.library, platform.library_sha256)]).collect();
+        let of_capi = libraries.iter().map(|(name, _)| format!("onnxruntime/capi/{name}"));
+        let members: Vec<String> =
+            NOTICES.iter().map(|name| format!("onnxruntime/{name}")).chain(of_capi).collect();
+        self.python.unzip(&wheel, &members.iter().map(String::as_str).collect::<Vec<_>>(), scratch)?;
+        for (name, sha256) in &libraries {
+            digest::check_sha256(&scratch.join(name), sha256)?;
+        }
+        for name in NOTICES.into_iter().chain(libraries.iter().map(|(name, _)| *name)) {
             let to = self.folder.join(name);
             fs::rename(scratch.join(name), &to).with_context(|| format!("cannot write {}", to.display()))?;
         }
@@ -266,6 +300,9 @@ mod tests {
         wheel_sha256: "none",
         library: "libonnxruntime.so.1.32.0",
         library_sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", // of "abc"
+        package: "onnxruntime",
+        version: "1.32.0",
+        providers: &[],
     };
 
     fn setup(dir: &Path, python_body: &str) -> Setup {

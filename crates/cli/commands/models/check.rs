@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use earmark_encoder::{
-    Catalogue, EncoderError, FileEntry, Manifest, Model, ModelFiles, Runtime, SelfTestReport, State,
+    CachedGraph, Catalogue, EncoderError, FileEntry, Manifest, Model, ModelFiles, SelfTestReport, State,
 };
 
 use super::line;
 use crate::args::Global;
+use crate::output::note;
+use crate::units::bytes;
 use crate::{context, output};
 
 /// Something to be checked.
@@ -18,6 +20,18 @@ struct Subject {
     files: ModelFiles,
     /// Whether all files must be there.
     installed: bool,
+}
+
+impl Subject {
+    /// The name of its folder, where the folder is among models that are found by name.
+    fn folder_name(&self) -> Option<&str> {
+        let ModelFiles::Folder(folder) = &self.files else { return None };
+        let among = context::model_folders().into_iter().flatten();
+        let real = |path: &Path| path.canonicalize().ok();
+        let parent = real(folder).and_then(|folder| folder.parent().map(Path::to_path_buf));
+        let found = among.into_iter().any(|models| parent.is_some() && real(&models) == parent);
+        if found { folder.file_name()?.to_str() } else { None }
+    }
 }
 
 /// Lines, and whether any of them is bad.
@@ -41,20 +55,43 @@ impl Findings {
         self.lines.push(format!("  wrong  {text}"));
     }
 
+    fn cached(&mut self, cached: &CachedGraph) {
+        let what = format!("{}, optimised and kept, {}", cached.graph, bytes(cached.bytes));
+        if cached.sound {
+            self.ok(&what);
+        } else {
+            self.note(&format!("{what}: it is damaged, and is made anew when it is needed"));
+        }
+    }
+
     fn report(&mut self, report: &SelfTestReport) {
         self.wrong |= !report.passed();
         self.lines.extend(report.checks.iter().map(line));
     }
 }
 
-pub(super) fn check(global: &Global, models: &[String]) -> Result<ExitCode> {
+pub(super) fn check(global: &Global, models: &[String], write: bool) -> Result<ExitCode> {
     let catalogue = context::catalogue();
     let subjects = if models.is_empty() {
         all(&catalogue, |_| true)
     } else {
         models.iter().map(|model| subject(&catalogue, model)).collect::<Result<_>>()?
     };
+    if write {
+        for subject in &subjects {
+            write_checksums(global, subject);
+        }
+    }
     run(global, &subjects)
+}
+
+/// Fills in the checksums that a manifest lacks; why that cannot be done is what the check finds.
+fn write_checksums(global: &Global, subject: &Subject) {
+    let ModelFiles::Folder(folder) = &subject.files else { return };
+    let written = earmark_hub::fill_in_checksums(folder).unwrap_or_default();
+    if !written.is_empty() && !global.quiet {
+        note!("{}: wrote the checksums of {}", subject.name, written.join(", "));
+    }
 }
 
 pub(super) fn verify(global: &Global, names: &[String]) -> Result<ExitCode> {
@@ -138,20 +175,24 @@ fn find(global: &Global, subject: &Subject) -> Result<Findings> {
         }
     };
     findings.ok(&format!("manifest: kind {}, {} numbers", manifest.kind.as_str(), manifest.dim));
-    if subject.installed && subject.name != manifest.id {
-        findings.note(&format!(
-            "its folder is called `{}` and its id is `{}`, by which an index looks for it; give both one name",
-            subject.name, manifest.id
+    if let Some(name) = subject.folder_name().filter(|name| *name != manifest.id) {
+        findings.wrong(&format!(
+            "its folder is called `{name}` and its id is `{}`, by which an index looks for it; give both one name",
+            manifest.id
         ));
     }
-    let mut usable = true;
+    let mut here = true;
     for file in &manifest.files {
-        usable &= check_file(&mut findings, &manifest, file, subject);
+        here &= check_file(&mut findings, &manifest, file, subject);
     }
-    if usable {
-        let runtime = Runtime::load(global.onnxruntime.as_deref())?;
+    // Of a model that is still to be got there is nothing to try.
+    if here || findings.wrong {
+        let runtime = context::runtime(global)?;
         match Model::open(subject.files.clone()) {
-            Ok(model) => findings.report(&model.self_test(&runtime)),
+            Ok(model) => {
+                findings.report(&model.self_test(&runtime));
+                model.cached_graphs(&runtime).iter().for_each(|cached| findings.cached(cached));
+            }
             Err(e) => findings.wrong(&e.to_string()),
         }
     }
@@ -195,16 +236,20 @@ fn check_file(findings: &mut Findings, manifest: &Manifest, file: &FileEntry, su
             findings.note(&format!("{} is not here; it {origin}", file.path));
         }
         (false, _) => findings.wrong(&format!("{} is missing", file.path)),
-        (true, _) if file.bytes.is_none() || file.sha256.is_none() => {
-            // What travels with a manifest of the program's needs none before it is installed.
-            if matches!(subject.files, ModelFiles::Folder(_)) {
-                let remedy = "`earmark models import` fills them in";
-                findings.note(&format!("{} has no bytes and sha256 in the manifest; {remedy}", file.path));
-            }
+        // What travels with a manifest of the program's needs none before it is installed.
+        (true, _)
+            if (file.bytes.is_none() || file.sha256.is_none())
+                && matches!(subject.files, ModelFiles::Folder(_)) =>
+        {
+            findings.wrong(&format!(
+                "{} has no bytes and sha256 in the manifest, without which no model is used; `earmark models check \
+                 --write {}` writes them",
+                file.path, subject.name
+            ));
         }
-        (true, _) => return true,
+        (true, _) => {}
     }
-    false
+    here
 }
 
 fn is_compiled_in(model: &str, file: &FileEntry) -> bool {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use earmark_encoder::Runtime;
+use earmark_encoder::Precision;
 use earmark_hub::{Hub, Installed, Pulled, Settings};
 
 use super::line;
@@ -14,14 +14,14 @@ use crate::context;
 use crate::output::note;
 use crate::units::bytes;
 
-pub(super) fn pull(global: &Global, names: &[String]) -> Result<ExitCode> {
+pub(super) fn pull(global: &Global, names: &[String], precision: Option<Precision>) -> Result<ExitCode> {
     // What a model is tried with, before hundreds of megabytes come.
-    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
+    let runtime = context::runtime(global)?;
     let installer = context::installer()?;
     let hub = Hub::new(Settings::from_env()?)?;
     let mut display = Display::new(global.quiet);
     for name in names {
-        let pulled = installer.pull(&hub, name, &runtime, &mut |progress| display.tell(progress));
+        let pulled = installer.pull(&hub, name, precision, &runtime, &mut |progress| display.tell(progress));
         display.end();
         match pulled? {
             Pulled::Already { name } => note!("{name} is installed, and its files are as they should be"),
@@ -31,11 +31,17 @@ pub(super) fn pull(global: &Global, names: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn import(global: &Global, path: &Path, name: Option<&str>) -> Result<ExitCode> {
-    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
+pub(super) fn import(
+    global: &Global,
+    path: &Path,
+    name: Option<&str>,
+    as_new: Option<&str>,
+    precision: Option<Precision>,
+) -> Result<ExitCode> {
+    let runtime = context::runtime(global)?;
     let mut display = Display::new(global.quiet);
     let tell_progress = &mut |progress: earmark_hub::Progress<'_>| display.tell(progress);
-    let imported = context::installer()?.import(path, name, &runtime, tell_progress)?;
+    let imported = context::installer()?.import(path, name, as_new, precision, &runtime, tell_progress)?;
     imported.installed.iter().for_each(|installed| tell(global, installed));
     for partial in &imported.partial {
         note!(

@@ -7,7 +7,8 @@ use anyhow::Result;
 use earmark_encoder::{Catalogue, CatalogueEntry, ModelFiles, State};
 use serde::Serialize;
 
-use super::size;
+use super::{clean, size};
+use crate::args::Global;
 use crate::units::bytes;
 use crate::{context, output};
 
@@ -66,7 +67,7 @@ fn row(entry: CatalogueEntry) -> Row {
     }
 }
 
-pub(super) fn run(json: bool) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, json: bool) -> Result<ExitCode> {
     let rows: Vec<Row> = context::catalogue().entries().into_iter().map(row).collect();
     if json {
         output::json(&rows)?;
@@ -80,6 +81,13 @@ pub(super) fn run(json: bool) -> Result<ExitCode> {
         if rows.iter().any(|row| row.state == word) {
             writeln!(out, "{word}: {how}")?;
         }
+    }
+    let caches = clean::caches(global);
+    for (what, folder, size) in &caches {
+        writeln!(out, "{what}: {} in {}", bytes(*size), folder.display())?;
+    }
+    if !caches.is_empty() {
+        writeln!(out, "`earmark models clean` removes them")?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

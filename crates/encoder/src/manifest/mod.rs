@@ -48,6 +48,9 @@ pub struct Manifest {
     pub licence: String,
     /// Where the weights come from.
     pub source: String,
+    /// What the weights are stored as, for models that come in several precisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// Length of an embedding.
     pub dim: usize,
     /// From waveform to features.
@@ -89,6 +92,41 @@ pub struct Manifest {
     pub self_test: Option<SelfTestSpec>,
     /// Every file of the model but the manifest itself.
     pub files: Vec<FileEntry>,
+}
+
+/// What weights are stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats: as trained.
+    Fp32,
+    /// 16-bit floats.
+    Fp16,
+    /// 8-bit integers.
+    Int8,
+}
+
+impl Precision {
+    /// The word that manifests and options use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Fp32, Self::Fp16, Self::Int8];
+        all.into_iter()
+            .find(|precision| precision.as_str() == text)
+            .ok_or_else(|| "expected fp32, fp16 or int8".to_owned())
+    }
 }
 
 /// What a model can do.
@@ -153,6 +191,14 @@ impl Manifest {
         // Serialising plain structs of numbers and strings to memory cannot fail.
         let json = serde_json::to_vec(&deciding).unwrap_or_default();
         hex(&Sha256::digest(json))
+    }
+
+    /// The name that all precisions of a model share: the id without `-fp32`, `-fp16` or `-int8`.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        let suffix =
+            self.precision.and_then(|precision| self.id.strip_suffix(precision.as_str())?.strip_suffix('-'));
+        suffix.unwrap_or(&self.id)
     }
 
     /// Length of a window, seconds.

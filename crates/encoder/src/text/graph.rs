@@ -1,20 +1,18 @@
 //! A text graph with its tokenizer: texts in, raw rows out.
 
-use ort::session::{Session, SessionInputValue};
+use ort::session::SessionInputValue;
 use ort::value::Tensor;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::manifest::TextGraph;
-use crate::model::{check_tensors, open_session};
-use crate::{EncoderError, Model, Runtime};
+use crate::session::{self, GraphSession};
+use crate::{Device, EncoderError, Model, Runtime};
 
-/// A text graph, ready to run on one thread.
+/// A text graph, ready to run on any number of threads at once.
 pub(super) struct Graph {
-    session: Session,
+    session: GraphSession,
     tokenizer: Tokenizer,
     model: String,
-    /// Names of the outputs that are read.
-    outputs: Vec<String>,
     spec: TextGraph,
 }
 
@@ -51,14 +49,17 @@ impl Graph {
         tokenizer
             .with_truncation(Some(TruncationParams { max_length: spec.max_tokens, ..Default::default() }))
             .map_err(tokenizer_error)?;
-        let session = open_session(model, runtime, &spec.graph)?;
-        let inputs: Vec<&str> =
-            std::iter::once(spec.input_ids.as_str()).chain(spec.attention_mask.as_deref()).collect();
-        for output in outputs {
-            check_tensors(id, &spec.graph, &session, &inputs, output)?;
-        }
-        let outputs = outputs.iter().map(|&output| output.to_owned()).collect();
-        Ok(Self { session, tokenizer, model: id.clone(), outputs, spec: spec.clone() })
+        // Both are `[texts, tokens]`.
+        let input = |(field, name)| session::Tensor { field, name, axes: &[-1, -1] };
+        let mask = spec.attention_mask.as_deref().map(|name| ("text.attention_mask", name));
+        let inputs = std::iter::once(("text.input_ids", spec.input_ids.as_str())).chain(mask);
+        let inputs: Vec<_> = inputs.map(input).collect();
+        let fields = ["text.output", "text.familiarity_output"];
+        let outputs = fields.into_iter().zip(outputs);
+        let outputs: Vec<_> =
+            outputs.map(|(field, name)| session::Tensor { field, name, axes: &[] }).collect();
+        let session = GraphSession::open(model, runtime, Device::Cpu, &spec.graph, &inputs, &outputs)?;
+        Ok(Self { session, tokenizer, model: id.clone(), spec: spec.clone() })
     }
 
     /// Token ids of `text` as the graph gets them: special tokens, suffix and padding included.
@@ -80,7 +81,7 @@ impl Graph {
     }
 
     /// What the graph makes of each text.
-    pub(super) fn rows(&mut self, texts: &[&str]) -> Result<Vec<Rows>, EncoderError> {
+    pub(super) fn rows(&self, texts: &[&str]) -> Result<Vec<Rows>, EncoderError> {
         let tokens = texts.iter().map(|t| self.tokens(t)).collect::<Result<Vec<_>, _>>()?;
         let mut rows: Vec<Rows> =
             tokens.iter().map(|tokens| Rows { outputs: Vec::new(), cut: tokens.cut }).collect();
@@ -113,33 +114,25 @@ impl Graph {
     }
 
     /// Runs texts of equal length; gives `[batch, width]` for each output.
-    fn run(&mut self, batch: &[&Tokens]) -> Result<Vec<Vec<f32>>, EncoderError> {
-        let model = &self.model;
-        let ort_error = |e: ort::Error| EncoderError::Ort { model: model.clone(), reason: e.to_string() };
+    fn run(&self, batch: &[&Tokens]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let ort_error = |e: ort::Error| self.session.failed(e.to_string());
         let length = batch.first().map_or(0, |t| t.ids.len());
         let shape = [batch.len() as i64, length as i64];
         let ids: Vec<i64> = batch.iter().flat_map(|t| t.ids.iter().copied()).collect();
-        let mut inputs: Vec<(&str, SessionInputValue<'_>)> =
-            vec![(&self.spec.input_ids, Tensor::from_array((shape, ids)).map_err(ort_error)?.into())];
-        if let Some(mask) = &self.spec.attention_mask {
+        let mut inputs: Vec<SessionInputValue<'_>> =
+            vec![Tensor::from_array((shape, ids)).map_err(ort_error)?.into()];
+        if self.spec.attention_mask.is_some() {
             let attended = batch.iter().flat_map(|t| (0..length).map(|i| i64::from(i < t.real))).collect();
             let attended: Vec<i64> = attended;
-            inputs.push((mask, Tensor::from_array((shape, attended)).map_err(ort_error)?.into()));
+            inputs.push(Tensor::from_array((shape, attended)).map_err(ort_error)?.into());
         }
-        let outputs = self.session.run(inputs).map_err(ort_error)?;
-        let rows_of = |output: &String| {
-            let (shape, values) = outputs[output.as_str()].try_extract_tensor::<f32>().map_err(ort_error)?;
+        let values_of = |(shape, values): session::Output| {
             if values.is_empty() || !values.len().is_multiple_of(batch.len()) {
-                return Err(EncoderError::Graph {
-                    model: model.clone(),
-                    graph: self.spec.graph.clone(),
-                    what: "output".to_owned(),
-                    expected: format!("one row for each of {} texts", batch.len()),
-                    received: format!("{shape:?}"),
-                });
+                let expected = format!("one row for each of {} texts", batch.len());
+                return Err(self.session.mismatch("output", expected, format!("{shape:?}")));
             }
-            Ok(values.to_vec())
+            Ok(values)
         };
-        self.outputs.iter().map(rows_of).collect()
+        self.session.run(&inputs)?.into_iter().map(values_of).collect()
     }
 }

@@ -24,7 +24,7 @@ pub struct EncodedText {
     pub cut: bool,
 }
 
-/// Texts into a model's space, ready to run on one thread.
+/// Texts into a model's space, on any number of threads at once.
 pub struct TextEncoder {
     graph: Graph,
     head: TextHead,
@@ -58,7 +58,7 @@ impl TextEncoder {
             return Ok(Self { graph, head, clauses, familiarity, model: id, dim });
         }
         if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
-            let mut graph = open_sentences(&anchors.sentences, runtime, &id)?;
+            let graph = open_sentences(&anchors.sentences, runtime, &id)?;
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let rows = graph.rows(&names)?.into_iter();
             let mut directions: Vec<Vec<f32>> = rows.flat_map(|rows| rows.outputs).collect();
@@ -90,7 +90,7 @@ impl TextEncoder {
     ///
     /// # Errors
     /// As [`TextEncoder::encode`].
-    pub fn embed(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
+    pub fn embed(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
         Ok(self.encode(texts)?.into_iter().map(|text| text.vector).collect())
     }
 
@@ -99,7 +99,7 @@ impl TextEncoder {
     /// # Errors
     /// [`EncoderError::EmptyText`], [`EncoderError::Tokenizer`], [`EncoderError::Ort`],
     /// [`EncoderError::Graph`], [`EncoderError::Degenerate`].
-    pub fn encode(&mut self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
+    pub fn encode(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
         texts.iter().try_for_each(|text| not_empty(text))?;
         if !self.clauses {
             return self.encode_whole(texts);
@@ -139,7 +139,7 @@ impl TextEncoder {
         Ok(encoded)
     }
 
-    fn encode_whole(&mut self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
+    fn encode_whole(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
         let rows = self.graph.rows(texts)?;
         let encode = |(Rows { outputs, cut }, text): (Rows, &&str)| {
             let mut rows = outputs.into_iter();

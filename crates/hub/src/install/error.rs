@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use earmark_encoder::{EncoderError, SelfTestReport};
+use earmark_encoder::{EncoderError, SelfTestReport, Verdict};
 
 use crate::HubError;
 
@@ -54,6 +54,21 @@ pub enum InstallError {
         /// What to do instead.
         remedy: String,
     },
+    /// The model does not come in that precision.
+    #[error(
+        "model `{model}` does not come in {precision}; there {}", match .there.as_slice() {
+            [] => "is one precision of it only".to_owned(),
+            there => format!("are: {}", there.join(", ")),
+        }
+    )]
+    NoSuchPrecision {
+        /// The model.
+        model: String,
+        /// What was asked for.
+        precision: &'static str,
+        /// What there is.
+        there: Vec<String>,
+    },
     /// The model has no recipe.
     #[error("model `{model}` has no export recipe; {remedy}")]
     NoRecipe {
@@ -70,6 +85,21 @@ pub enum InstallError {
         /// The files.
         files: Vec<String>,
         /// Where they were looked for.
+        place: PathBuf,
+    },
+    /// A new name for what says nothing of how it is used.
+    #[error(
+        "{}: there is no manifest.toml in it; --as NAME --as-new NEW takes files of the known model NAME by their names, \
+         and gives the result the name NEW", .place.display()
+    )]
+    NoManifest {
+        /// What was to be imported.
+        place: PathBuf,
+    },
+    /// A precision without the model that it is of.
+    #[error("{}: --precision needs the model's name: --as NAME, such as --as clap-htsat-unfused", .place.display())]
+    PrecisionOfWhat {
+        /// What was to be imported.
         place: PathBuf,
     },
     /// Files of no known model.
@@ -100,7 +130,7 @@ pub enum InstallError {
         reason: String,
     },
     /// The model failed its self-test.
-    #[error("model `{model}` failed its self-test and was not installed: {}", failures(.report))]
+    #[error("model `{model}` failed its self-test and was not installed: {}{}", failures(.report), remedy(.report))]
     SelfTest {
         /// The model.
         model: String,
@@ -109,8 +139,14 @@ pub enum InstallError {
     },
 }
 
+/// What to do about files that are not those that the manifest means.
+fn remedy(report: &SelfTestReport) -> &'static str {
+    let files = report.checks.iter().any(|check| check.name == "files" && check.verdict == Verdict::Failed);
+    if files { "; made by yourself? give it another name: --as-new NAME" } else { "" }
+}
+
 fn failures(report: &SelfTestReport) -> String {
-    let failed = report.checks.iter().filter(|check| !check.passed);
+    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Failed);
     failed.map(|check| format!("{}: {}", check.name, check.found)).collect::<Vec<_>>().join("; ")
 }
 

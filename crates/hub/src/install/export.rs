@@ -25,6 +25,10 @@ pub struct Recipe {
     pub folder: PathBuf,
     /// Where it puts the model.
     pub out: PathBuf,
+    /// Its Python environment.
+    pub environment: PathBuf,
+    /// About how large the model becomes, bytes.
+    pub about_bytes: Option<u64>,
     /// Where the checkpoint comes from, for people.
     pub checkpoint: String,
     /// What to run, in order; importing `out` comes after.
@@ -46,7 +50,13 @@ impl Installer {
     ) -> Result<Recipe, InstallError> {
         let known = Known::find(name, self.own.as_deref())?;
         let Some(export) = &known.manifest.export else {
-            let remedy = if known.manifest.hub.is_some() {
+            let family = |other: &Known| {
+                other.manifest.family() == known.manifest.family() && other.manifest.export.is_some()
+            };
+            let other = Known::all(self.own.as_deref()).into_iter().find(family);
+            let remedy = if let Some(other) = other {
+                format!("`earmark models export {}` makes it in another precision", other.name)
+            } else if known.manifest.hub.is_some() {
                 format!("`earmark models pull {name}` downloads it")
             } else {
                 format!("it comes from {}", known.manifest.source)
@@ -84,13 +94,17 @@ impl Installer {
         };
         let mut steps = vec![
             step("a Python environment of its own", &[python, "-m", "venv", &text(venv.clone())]),
-            step("the packages, pinned", &[&own_python, "-m", "pip", "install", "-r", &requirements]),
+            step(
+                "the packages, pinned",
+                &[&own_python, "-m", "pip", "install", "--no-cache-dir", "-r", &requirements],
+            ),
             step("the export", &[&own_python, &recipe, "--out", &text(out.clone())]),
         ];
         if let Some(export) = steps.last_mut() {
             export.command.extend_from_slice(words);
         }
-        let checkpoint = export.checkpoint.clone();
-        Ok(Recipe { name: name.to_owned(), folder, out, checkpoint, steps })
+        let (checkpoint, about_bytes) = (export.checkpoint.clone(), export.about_bytes);
+        let name = name.to_owned();
+        Ok(Recipe { name, folder, out, environment: venv, about_bytes, checkpoint, steps })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use earmark_encoder::{Manifest, Runtime, State};
+use earmark_encoder::{Manifest, Precision, Runtime, State};
 
 use super::archive::{is_archive, unpack};
 use super::recognise::files_in;
@@ -11,7 +11,10 @@ use super::{Imported, InstallError, Installed, Installer, Known, Progress, Sessi
 impl Installer {
     /// Installs what is at `from`: a folder that has a `manifest.toml`, as it is; a folder, a file or a tar archive with
     /// files of known models, recognised by their checksums, whatever their names; with `name`, files of that known
-    /// model by their names, whose checksums are filled in where the manifest does not know them.
+    /// model by their names, whose checksums are filled in where the manifest does not know them. With `as_new` the model
+    /// gets that name, and its files are taken as they are, whatever the manifest says of their checksums.
+    ///
+    /// A folder with a manifest among the user's own models stays where it is: its checksums are filled in.
     ///
     /// # Errors
     /// Any [`InstallError`]; then the model is not installed, or the one installed before is still there.
@@ -19,13 +22,15 @@ impl Installer {
         &self,
         from: &Path,
         name: Option<&str>,
+        as_new: Option<&str>,
+        precision: Option<Precision>,
         runtime: &Runtime,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Imported, InstallError> {
         let metadata = from.metadata().map_err(InstallError::io(from))?;
         tell(Progress::Reading { path: from });
         let session = Session::begin(&self.root, &mut || tell(Progress::Waiting))?;
-        let import = Import { installer: self, session: &session, from, runtime };
+        let import = Import { installer: self, session: &session, from, as_new, precision, runtime };
         if metadata.is_file() && is_archive(from).map_err(InstallError::io(from))? {
             let scratch = session.stage(".unpacked")?;
             unpack(from, scratch.folder())?;
@@ -41,6 +46,10 @@ pub(super) struct Import<'a> {
     pub(super) session: &'a Session,
     /// What people called it.
     pub(super) from: &'a Path,
+    /// Another name for the model.
+    pub(super) as_new: Option<&'a str>,
+    /// Which of a family's files are meant.
+    pub(super) precision: Option<Precision>,
     pub(super) runtime: &'a Runtime,
 }
 
@@ -67,6 +76,12 @@ impl Import<'_> {
         let installed = match (name, folder_of_manifest(source.path)) {
             (Some(name), _) => self.by_name(source, name, tell)?,
             (None, Some(path)) => self.with_manifest(&Source { path: &path, ours: source.ours }, tell)?,
+            (None, None) if self.as_new.is_some() => {
+                return Err(InstallError::NoManifest { place: self.from.to_path_buf() });
+            }
+            (None, None) if self.precision.is_some() => {
+                return Err(InstallError::PrecisionOfWhat { place: self.from.to_path_buf() });
+            }
             (None, None) => return self.by_checksum(source, tell),
         };
         Ok(Imported { installed: vec![installed], partial: Vec::new() })
@@ -80,8 +95,11 @@ impl Import<'_> {
     ) -> Result<Installed, InstallError> {
         let path = source.path.join("manifest.toml");
         let text = std::fs::read_to_string(&path).map_err(InstallError::io(&path))?;
-        let manifest = Manifest::parse(&text, &path.display().to_string())?;
+        let (manifest, text) = self.renamed(Manifest::parse(&text, &path.display().to_string())?, text)?;
         self.check_free(&manifest.id)?;
+        if self.as_new.is_none() && !source.ours && self.installer.is_own(source.path) {
+            return self.installer.complete_in_place(source.path, &manifest, &text, self.runtime, tell);
+        }
         let stage = self.session.stage(&manifest.id)?;
         let mut missing = Vec::new();
         for file in &manifest.files {
@@ -103,8 +121,14 @@ impl Import<'_> {
         name: &str,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Installed, InstallError> {
-        self.check_free(name)?;
-        let known = Known::find(name, self.installer.own.as_deref())?;
+        let own = self.installer.own.as_deref();
+        let known = match self.precision {
+            Some(precision) => Known::in_precision(name, precision, own)?,
+            None => Known::find(name, own)?,
+        };
+        let name = known.name.as_str();
+        let (manifest, text) = self.renamed(known.manifest.clone(), known.text())?;
+        self.check_free(&manifest.id)?;
         let files = files_in(source.path)?;
         let find = |wanted: &str| {
             // The whole path if it is there, else the bare name.
@@ -113,10 +137,11 @@ impl Import<'_> {
             let bare = || files.iter().find(|f| f.file_name() == last).cloned();
             if whole.is_file() { Some(whole) } else { bare() }
         };
-        let stage = self.session.stage(name)?;
+        let stage = self.session.stage(&manifest.id)?;
         let mut missing = Vec::new();
-        for file in &known.manifest.files {
-            let found: Option<PathBuf> = find(&file.path).or_else(|| file.hub_path.as_deref().and_then(find));
+        for file in &manifest.files {
+            // A folder as the hub has it holds all precisions, told apart by the hub's names.
+            let found: Option<PathBuf> = file.hub_path.as_deref().and_then(find).or_else(|| find(&file.path));
             if let Some(from) = found {
                 source.put(&stage, &from, &file.path)?;
             } else if let Some(bytes) = known.companion(&file.path) {
@@ -126,7 +151,23 @@ impl Import<'_> {
             }
         }
         self.check_complete(name, missing)?;
-        self.installer.complete(stage, &known.manifest, &known.text(), self.runtime, tell)
+        self.installer.complete(stage, &manifest, &text, self.runtime, tell)
+    }
+
+    /// The manifest under the name that is wanted, without the checksums of another model's files.
+    fn renamed(&self, manifest: Manifest, text: String) -> Result<(Manifest, String), InstallError> {
+        let Some(name) = self.as_new else { return Ok((manifest, text)) };
+        let mut files = manifest.files.clone();
+        files.iter_mut().for_each(|file| (file.bytes, file.sha256, file.hub_path) = (None, None, None));
+        // Where the files of the original come from does not hold for these.
+        let manifest = Manifest { id: name.to_owned(), files, hub: None, ..manifest };
+        let problems = manifest.problems();
+        if !problems.is_empty() {
+            let manifest = format!("--as-new {name}");
+            return Err(earmark_encoder::EncoderError::ManifestFields { manifest, problems }.into());
+        }
+        let text = super::checksums::write_manifest(&manifest)?;
+        Ok((manifest, text))
     }
 
     /// A bundled model's name is taken: the catalogue would never look at another.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use earmark_encoder::{Catalogue, EncoderError, FileEntry, Manifest, ModelFiles, State};
+use earmark_encoder::{Catalogue, EncoderError, FileEntry, Manifest, ModelFiles, Precision, State};
 
 use super::InstallError;
 
@@ -30,6 +30,28 @@ impl Known {
             Some(entry) => Self::of(entry),
             None => Err(EncoderError::UnknownModel { name: name.to_owned(), known }.into()),
         }
+    }
+
+    /// The model of that name in a precision: `NAME`, or one of its family.
+    pub(crate) fn in_precision(
+        name: &str,
+        precision: Precision,
+        own: Option<&Path>,
+    ) -> Result<Self, InstallError> {
+        let named = Self::find(name, own)?;
+        if named.manifest.precision == Some(precision) {
+            return Ok(named);
+        }
+        let family = |known: &Self| known.manifest.family() == named.manifest.family();
+        let mut family: Vec<Self> = Self::all(own).into_iter().filter(family).collect();
+        if let Some(at) = family.iter().position(|known| known.manifest.precision == Some(precision)) {
+            return Ok(family.swap_remove(at));
+        }
+        let there = family
+            .iter()
+            .filter_map(|known| Some(format!("{} ({})", known.manifest.precision?.as_str(), known.name)));
+        let (model, there) = (name.to_owned(), there.collect());
+        Err(InstallError::NoSuchPrecision { model, precision: precision.as_str(), there })
     }
 
     fn of(entry: earmark_encoder::CatalogueEntry) -> Result<Self, InstallError> {

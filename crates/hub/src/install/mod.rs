@@ -5,10 +5,12 @@
 //!
 //! - `known`: models that can be installed, and the files that travel with their manifests
 //! - `pull`, `import`, `recognise`, `archive`: the ways in
+//! - `checksums`: those that a manifest lacks
 //! - `stage`: the folder in which a model is put together
 //! - `export`: the recipe that makes a model from its original checkpoint
 
 mod archive;
+mod checksums;
 mod error;
 mod export;
 mod import;
@@ -22,11 +24,13 @@ use std::path::{Path, PathBuf};
 
 use earmark_encoder::{Manifest, Model, ModelFiles, Runtime, SelfTestReport};
 
+pub use checksums::fill_in_checksums;
 pub use error::InstallError;
 pub use export::{Recipe, Step};
 pub use pull::Pulled;
 
-use crate::{Event, sha256_of_file};
+use crate::Event;
+use checksums::filled_in;
 use known::Known;
 use stage::{Session, Stage};
 
@@ -158,7 +162,8 @@ impl Installer {
     ) -> Result<Installed, InstallError> {
         let name = manifest.id.clone();
         let filled: Vec<String> = manifest.unpinned().map(|file| file.path.clone()).collect();
-        let text = if filled.is_empty() { text.to_owned() } else { fill_in(manifest, &stage)? };
+        let text =
+            if filled.is_empty() { text.to_owned() } else { filled_in(text, manifest, stage.folder())? };
         stage.write("manifest.toml", text.as_bytes())?;
         tell(Progress::Testing { name: &name });
         let model = Model::open(ModelFiles::Folder(stage.folder().to_path_buf()))?;
@@ -176,18 +181,46 @@ impl Installer {
     }
 }
 
-/// The manifest with every size and checksum, as TOML.
-fn fill_in(manifest: &Manifest, stage: &Stage) -> Result<String, InstallError> {
-    let mut filled = manifest.clone();
-    for file in &mut filled.files {
-        let path = stage.path(&file.path);
-        let bytes = path.metadata().map_err(InstallError::io(&path))?.len();
-        file.bytes.get_or_insert(bytes);
-        if file.sha256.is_none() {
-            file.sha256 = Some(sha256_of_file(&path).map_err(InstallError::io(&path))?);
-        }
+impl Installer {
+    /// Whether `folder` is one of the user's own models.
+    fn is_own(&self, folder: &Path) -> bool {
+        let parent = |path: &Path| path.canonicalize().ok()?.parent().map(Path::to_path_buf);
+        let own = self.own.as_ref().and_then(|own| own.canonicalize().ok());
+        own.is_some() && parent(folder) == own
     }
-    toml::to_string(&filled).map_err(|e| InstallError::Manifest { model: filled.id, reason: e.to_string() })
+
+    /// As [`Installer::complete`], for a folder that stays where it is.
+    fn complete_in_place(
+        &self,
+        folder: &Path,
+        manifest: &Manifest,
+        text: &str,
+        runtime: &Runtime,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Installed, InstallError> {
+        let name = manifest.id.clone();
+        let missing: Vec<String> = manifest
+            .files
+            .iter()
+            .filter(|file| !folder.join(&file.path).is_file())
+            .map(|file| file.path.clone())
+            .collect();
+        if !missing.is_empty() {
+            return Err(InstallError::Missing { model: name, files: missing, place: folder.to_path_buf() });
+        }
+        let filled = fill_in_checksums(folder)?;
+        tell(Progress::Testing { name: &name });
+        let model = Model::open(ModelFiles::Folder(folder.to_path_buf()))?;
+        let report = model.self_test(runtime);
+        if !report.passed() {
+            // As it was, so that what is mended has its own sums next time.
+            let path = folder.join("manifest.toml");
+            fs::write(&path, text).map_err(InstallError::io(&path))?;
+            return Err(InstallError::SelfTest { model: name, report });
+        }
+        let bytes = model.manifest().files.iter().filter_map(|file| file.bytes).sum();
+        Ok(Installed { name, folder: folder.to_path_buf(), bytes, filled, report })
+    }
 }
 
 /// Bytes of a folder's files, and of those that have another name elsewhere.

@@ -1,6 +1,6 @@
 //! From the hub to an installed model.
 
-use earmark_encoder::{FileEntry, Model, ModelFiles, Runtime, State};
+use earmark_encoder::{FileEntry, Model, ModelFiles, Precision, Runtime, State};
 
 use super::{InstallError, Installed, Installer, Known, Progress, Session};
 use crate::{Hub, RemoteFile, sha256_of_file};
@@ -18,7 +18,7 @@ pub enum Pulled {
 }
 
 impl Installer {
-    /// Downloads a model's files, or takes them from the hub's cache, tries the model, and installs it. Downloads that
+    /// Downloads a model's files in a precision, where it comes in several, or takes them from the hub's cache, tries the model, and installs it. Downloads that
     /// are cut short go on where they ended when it is called again.
     ///
     /// # Errors
@@ -27,10 +27,16 @@ impl Installer {
         &self,
         hub: &Hub,
         name: &str,
+        precision: Option<Precision>,
         runtime: &Runtime,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Pulled, InstallError> {
-        let known = Known::find(name, self.own.as_deref())?;
+        let own = self.own.as_deref();
+        let known = match precision {
+            Some(precision) => Known::in_precision(name, precision, own)?,
+            None => Known::find(name, own)?,
+        };
+        let name = known.name.as_str();
         if known.state == State::Bundled {
             return Err(InstallError::Bundled { model: name.to_owned() });
         }

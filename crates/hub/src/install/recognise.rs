@@ -81,6 +81,9 @@ impl Import<'_> {
             outcome.partial.push(Partial { name: model.name.clone(), have, missing });
         }
         if outcome.installed.is_empty() && outcome.partial.is_empty() {
+            if let Some(foreign) = earmark_encoder::recognise(source.path) {
+                return Err(foreign.into());
+            }
             let place = self.from.to_path_buf();
             return Err(InstallError::NothingRecognised { place, looked_at: files.len() });
         }

@@ -14,6 +14,7 @@ mod leaving;
 mod manifest_mistakes;
 mod models;
 mod names;
+mod own_models;
 mod recovery;
 mod reembed;
 mod search;

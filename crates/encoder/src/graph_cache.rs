@@ -2,7 +2,8 @@
 //! original.
 //!
 //! An entry is a folder `MODEL-GRAPH-KEY` with `graph.onnx`, its weights in `graph.data`, which ONNX Runtime maps into memory
-//! instead of copying them, and `sums`, which holds both against damage. The key covers all that decides what is in
+//! instead of copying them, `sums`, which holds both against damage, and `original`, which says when the model's own file
+//! was last written: one that was written to since is verified before its entry is used. The key covers all that decides what is in
 //! it: the checksums of the model's files, the build of ONNX Runtime, and the processor, since some optimisations are
 //! made for one. An entry is made of files that were just verified and appears in one rename; a damaged one is
 //! made anew. What was not used for longest goes when all take more than [`LIMIT_BYTES`].
@@ -28,6 +29,7 @@ const WORTH_BYTES: u64 = 1 << 20;
 const GRAPH: &str = "graph.onnx";
 pub(crate) const WEIGHTS: &str = "graph.data";
 const SUMS: &str = "sums";
+const ORIGINAL: &str = "original";
 
 /// A folder of optimised graphs. It may be removed at any time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +110,19 @@ impl GraphCache {
             .open(folder.join(SUMS))
             .and_then(|sums| sums.set_modified(SystemTime::now()));
         Some(folder.join(GRAPH))
+    }
+
+    /// Whether the `original` graph's file has not been written to since [`GraphCache::note_original`].
+    pub(crate) fn is_of(&self, name: &str, original: &Path) -> bool {
+        let noted = fs::read_to_string(self.folder.join(name).join(ORIGINAL)).ok();
+        noted.is_some() && noted == stamp(original)
+    }
+
+    /// Notes that the entry was made of `original` as it is now. That this fails only costs time later.
+    pub(crate) fn note_original(&self, name: &str, original: &Path) {
+        if let Some(stamp) = stamp(original) {
+            let _ = fs::write(self.folder.join(name).join(ORIGINAL), stamp);
+        }
     }
 
     /// The entry `name` of a graph, checked.
@@ -206,6 +221,13 @@ fn is_sound(folder: &Path) -> bool {
     };
     // A file cut short has other lines, or none.
     !sums.is_empty() && sums.lines().all(holds) && sums.contains(GRAPH)
+}
+
+/// Length of a file, and when it was written.
+fn stamp(path: &Path) -> Option<String> {
+    let metadata = path.metadata().ok()?;
+    let written = metadata.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", metadata.len(), written.as_nanos()))
 }
 
 /// Length and XXH3 of a file.

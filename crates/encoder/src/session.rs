@@ -219,7 +219,15 @@ impl Opened {
 fn open_on_processor(model: &Model, runtime: &Runtime, graph: &str) -> Result<Session, EncoderError> {
     let kept = runtime.graphs().zip(GraphCache::name_of(model.manifest(), graph, runtime));
     let Some((cache, name)) = kept else { return open_original(model, runtime, graph, None) };
+    let original = model.folder().map(|folder| folder.join(graph));
     if let Some(path) = cache.find(&name) {
+        if let Some(original) = &original
+            && !cache.is_of(&name, original)
+        {
+            // Written to since: what it is now must be what the manifest says.
+            model.verify_once()?;
+            cache.note_original(&name, original);
+        }
         let optimised = builder(runtime, GraphOptimizationLevel::Disable)
             .and_then(|mut builder| builder.commit_from_file(path).map_err(|e| e.to_string()));
         if let Ok(session) = optimised {
@@ -230,7 +238,11 @@ fn open_on_processor(model: &Model, runtime: &Runtime, graph: &str) -> Result<Se
     if let Some(stage) = cache.stage(&name)
         && let Ok(session) = open_original(model, runtime, graph, Some(&stage))
     {
-        let _ = stage.finish();
+        if stage.finish().is_ok()
+            && let Some(original) = &original
+        {
+            cache.note_original(&name, original);
+        }
         return Ok(session);
     }
     open_original(model, runtime, graph, None)

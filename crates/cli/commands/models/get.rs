@@ -80,9 +80,6 @@ pub(super) fn tell(global: &Global, installed: &Installed) {
         note!("{}", line(check));
     }
     if !installed.filled.is_empty() {
-        note!(
-            "  nobody publishes checksums of {}; they are remembered from now on",
-            installed.filled.join(", ")
-        );
+        note!("  the checksums of {} are remembered from now on", installed.filled.join(", "));
     }
 }

@@ -26,7 +26,7 @@ use crate::source::{Clock, Source, check_channels, check_rate, from_symphonia, i
 use crate::timeline::{Before, Timeline};
 use crate::trim::{Cutter, Piece, Ticks};
 
-/// A file that yields nothing for this many packets in a row is not going to.
+/// A stream of which so many packets in a row decode to nothing has ended.
 const MAX_BARREN_PACKETS: u32 = 10_000;
 
 /// The largest sample taken for audio: 240 dB above full scale. Floats beyond it would overflow in later
@@ -282,9 +282,7 @@ impl AudioReader {
 
     /// Decodes packets until something is to be handed out, or the stream ends.
     fn fill_queue(&mut self) -> Result<(), AudioError> {
-        let began = Instant::now();
         let filled = self.try_fill_queue();
-        self.spent += began.elapsed();
         if filled.is_err() {
             self.source = None;
             self.queue.clear();
@@ -295,8 +293,10 @@ impl AudioReader {
     fn try_fill_queue(&mut self) -> Result<(), AudioError> {
         // Taken, so that an error or a panic leaves the stream at its end.
         while let Some(mut source) = self.source.take() {
+            let began = Instant::now();
             let before = self.stream.as_ref().map_or(0, |stream| stream.queued);
             let step = contain(|| self.step(&mut source)).map_err(|panic| panicked(&self.file, &panic))?;
+            self.spent += began.elapsed();
             let is_end = step? == Step::End;
             if !is_end {
                 self.source = Some(source);
@@ -315,7 +315,8 @@ impl AudioReader {
         Ok(())
     }
 
-    /// Reads packets until one gives samples or silence.
+    /// Reads packets until one decodes to samples, or gives silence. The cutter may drop all of them: long stretches
+    /// that an edit list leaves out are no end of the stream, but the limits must be checked on the way.
     fn step(&mut self, source: &mut Source) -> Result<Step, AudioError> {
         let mut barren = 0;
         while barren < MAX_BARREN_PACKETS {
@@ -347,11 +348,15 @@ impl AudioReader {
                 continue;
             }
             barren += 1;
+            let decoded = self.samples_decoded;
             if self.read_packet(source, &packet)? {
                 return Ok(Step::Block);
             }
             if self.stream.as_ref().is_some_and(|stream| stream.cutter.is_done()) {
                 return Ok(Step::End);
+            }
+            if self.samples_decoded > decoded {
+                return Ok(Step::Block);
             }
         }
         self.remarks.truncated = true;

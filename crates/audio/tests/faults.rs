@@ -609,6 +609,61 @@ fn edit_lists_cut_and_delay() {
     assert!(heard.samples.len() >= 32_000 && heard.remarks.edits_ignored, "{}", heard.remarks);
 }
 
+/// An atom of QuickTime.
+fn atom(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    [&(content.len() as u32 + 8).to_be_bytes()[..], kind, content].concat()
+}
+
+fn numbers(all: &[u32]) -> Vec<u8> {
+    all.iter().flat_map(|number| number.to_be_bytes()).collect()
+}
+
+/// A QuickTime file of one byte a sample, which shows the parts in `edits` (length and start, in samples).
+fn edited_quicktime(rate: u32, data: &[u8], edits: &[(u32, u32)]) -> Vec<u8> {
+    let frames = data.len() as u32;
+    let mut entry = vec![0; 6];
+    entry.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 0, 0, 0]);
+    entry.extend(numbers(&[rate << 16]));
+    let tables = [
+        atom(b"stsd", &[numbers(&[0, 1]), atom(b"raw ", &entry)].concat()),
+        atom(b"stts", &numbers(&[0, 1, frames, 1])),
+        atom(b"stsc", &numbers(&[0, 1, 1, frames, 1])),
+        atom(b"stsz", &numbers(&[0, 1, frames])),
+        atom(b"stco", &numbers(&[0, 1, 24])),
+    ];
+    let media = [
+        atom(b"mdhd", &numbers(&[0, 0, 0, rate, frames, 0])),
+        atom(b"hdlr", &[&[0; 8][..], b"soun", &[0; 13]].concat()),
+        atom(b"minf", &[atom(b"smhd", &[0; 8]), atom(b"stbl", &tables.concat())].concat()),
+    ];
+    let shown = edits.iter().flat_map(|(len, start)| numbers(&[*len, *start, 1 << 16]));
+    let list = numbers(&[0, edits.len() as u32]).into_iter().chain(shown).collect::<Vec<u8>>();
+    let track = [
+        atom(b"tkhd", &[numbers(&[1, 0, 0, 1, 0, frames]), vec![0; 60]].concat()),
+        atom(b"edts", &atom(b"elst", &list)),
+        atom(b"mdia", &media.concat()),
+    ];
+    let movie = [
+        atom(b"mvhd", &[numbers(&[0, 0, 0, rate, frames]), vec![0; 80]].concat()),
+        atom(b"trak", &track.concat()),
+    ];
+    [atom(b"ftyp", b"qt  \0\0\0\0"), atom(b"mdat", data), atom(b"moov", &movie.concat())].concat()
+}
+
+#[test]
+fn edit_lists_may_leave_out_half_an_hour() {
+    let loud: Vec<u8> = dog_16().iter().map(|x| ((x >> 8) + 128) as u8).collect();
+    // More packets than a stream may have that decode to nothing.
+    let mut data = vec![0x90; 12_000_000];
+    let late = data.len() - loud.len();
+    data[late..].copy_from_slice(&loud);
+    let (len, late) = (loud.len() as u32, late as u32);
+    let right = Right { likeness: 0.99, ..WHOLE };
+    check_quiet("the end", edited_quicktime(RATE, &data, &[(len, late)]), right);
+    let both = Right { duration_s: 3.0, dog_at_s: 1.0, ..right };
+    check_quiet("the start and the end", edited_quicktime(RATE, &data, &[(RATE, 0), (len, late)]), both);
+}
+
 #[test]
 fn gaps_in_time_stamps_are_silence() {
     let right = Right { duration_s: 8.0, dog_at_s: 6.0, likeness: 0.97, slack_s: 0.05, lag_s: 0.01, ..WHOLE };

@@ -747,6 +747,56 @@ fn bytes_behind_flac_are_not_sound() {
     }
 }
 
+/// A FLAC file of silence whose last frame holds `samples` as they are.
+fn flac_of_long_last_frame(samples: &[u8]) -> Vec<u8> {
+    let crc8 = |bytes: &[u8]| {
+        let bit = |crc: u8, _| if crc >> 7 == 1 { crc << 1 ^ 7 } else { crc << 1 };
+        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ byte, bit))
+    };
+    let crc16 = |bytes: &[u8]| {
+        let bit = |crc: u16, _| if crc >> 15 == 1 { crc << 1 ^ 0x8005 } else { crc << 1 };
+        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, bit))
+    };
+    let mut file = b"fLaC\x80\0\0\x22\x10\0\x10\0\0\0\0\0\0\0".to_vec();
+    let frames = 4 * (samples.len() / 2) as u64;
+    file.extend((u64::from(RATE) << 44 | 15 << 36 | frames).to_be_bytes());
+    file.extend([0; 16]);
+    for number in 0..4 {
+        // 4096 samples at 16 kHz, mono, 16 bits.
+        let mut frame = vec![0xff, 0xf8, 0xc5, 0x08, number];
+        frame.push(crc8(&frame));
+        match number {
+            3 => frame.extend([&[2], samples].concat()),
+            _ => frame.extend([0, 0, 0]),
+        }
+        frame.extend(crc16(&frame).to_be_bytes());
+        file.extend(frame);
+    }
+    file
+}
+
+#[test]
+fn a_checksum_that_comes_out_early_does_not_end_flac() {
+    let mut random = 1_u32;
+    for number in 0..60 {
+        let mut byte = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8
+        };
+        let file = flac_of_long_last_frame(&(0..8192).map(|_| byte()).collect::<Vec<u8>>());
+        let id3 = [b"TAG".to_vec(), vec![32; 125]].concat();
+        let mut footer = b"APETAGEX".to_vec();
+        footer.extend([2000_u32, 52, 1, 0, 0, 0].map(u32::to_le_bytes).concat());
+        let ape = [vec![9; 20], footer].concat();
+        for behind in [vec![], id3.clone(), ape.clone(), [ape, id3].concat()] {
+            let name = format!("file {number}, {} bytes behind", behind.len());
+            let heard = hear(&name, [file.clone(), behind].concat()).unwrap();
+            assert_eq!(heard.samples.len(), 4 * 4096, "{name}: {}", heard.remarks);
+            assert!(heard.remarks.is_empty(), "{name}: {}", heard.remarks);
+        }
+    }
+}
+
 /// Silence, then the dog, coded by repeating and joining; then noise over the middle.
 fn damaged(bytes: &[u8], from: f64, to: f64) -> Vec<u8> {
     let mut bytes = bytes.to_vec();

@@ -57,6 +57,9 @@ const SILENT_BLOCK: u64 = 1 << 14;
 /// Decoded samples that a file may have whatever its size: half an hour of stereo.
 const FREE_SAMPLES: u64 = 2 * 48_000 * 1800;
 
+/// Frames that a byte of coded sound holds at most, as a rule: Opus at 6 kbit/s.
+const USUAL_FRAMES_PER_BYTE: u64 = 64;
+
 /// Decodes one file into mono blocks, holding only one block in memory.
 ///
 /// Time is the container's: where time stamps leave something out, where bytes are damaged and where the sound
@@ -176,9 +179,7 @@ impl AudioReader {
         began: Instant,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
-        if let (Some(declared), Some(_)) = (source.declared.duration_s, source.declared.frames) {
-            check_duration(&file, declared, limits)?;
-        }
+        let duration_s = believed_duration(&file, &source, file_bytes, limits)?;
         let (decoder, codec) = second.unzip();
         let extension = Path::new(&file).extension().and_then(|extension| extension.to_str());
         let format = match &decoder {
@@ -192,7 +193,7 @@ impl AudioReader {
             decoder,
             sample_rate: 0,
             channels: 0,
-            duration_s: source.declared.duration_s,
+            duration_s,
         };
         let remarks = Remarks {
             rescaled: source.gain.is_rescaled.then_some(source.gain.factor),
@@ -693,6 +694,27 @@ fn check_duration(file: &str, duration_s: f64, limits: &Limits) -> Result<(), Au
         });
     }
     Ok(())
+}
+
+/// The declared length, in seconds, unless it is both over the limit and more than the file has room for.
+///
+/// # Errors
+/// `OverLimit` for a length that the file has room for. What is decoded is checked on the way, so a wrong length
+/// need not cost a file that is sound.
+fn believed_duration(
+    file: &str,
+    source: &Source,
+    file_bytes: u64,
+    limits: &Limits,
+) -> Result<Option<f64>, AudioError> {
+    let (Some(seconds), Some(frames)) = (source.declared.duration_s, source.declared.frames) else {
+        return Ok(source.declared.duration_s);
+    };
+    let room = source.room.unwrap_or_else(|| file_bytes.saturating_mul(USUAL_FRAMES_PER_BYTE));
+    match check_duration(file, seconds, limits) {
+        Err(_) if frames > room => Ok(None),
+        checked => checked.map(|()| Some(seconds)),
+    }
 }
 
 fn panicked(file: &str, message: &str) -> AudioError {

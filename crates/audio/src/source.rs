@@ -47,6 +47,8 @@ pub(crate) struct Source {
     /// The container's short name, e.g. "wav".
     pub(crate) format_name: &'static str,
     pub(crate) declared: Declared,
+    /// Frames that the file has room for, where they all have the same size.
+    pub(crate) room: Option<u64>,
     pub(crate) clock: Clock,
     pub(crate) gain: Gain,
     /// How the stream goes on behind each reset.
@@ -145,12 +147,14 @@ impl Source {
         check_rate(file, pcm.sample_rate, limits)?;
         check_channels(file, pcm.channels.into(), limits)?;
         let gain = pcm.gain(&mut *probed);
+        let room = (pcm.len / u64::from(pcm.block_bytes.max(1))).saturating_mul(pcm.block_frames.into());
         let (format_name, is_open_ended) = (pcm.format, pcm.declared.is_none());
         let reader = PcmReader::new(media, pcm, codec).map_err(|error| from_symphonia(file, error))?;
         let format: Box<dyn FormatReader> = Box::new(reader);
         let mut source = Self::with_decoder(file, format, Vec::new(), Clock::Count(VecDeque::new()), limits)?;
         source.format_name = format_name;
         source.gain = gain;
+        source.room = Some(room);
         source.declared.is_open_ended = is_open_ended;
         Ok(source)
     }
@@ -256,6 +260,7 @@ impl Source {
             track_id,
             format_name,
             declared,
+            room: None,
             clock,
             gain: Gain::ONE,
             links: VecDeque::new(),

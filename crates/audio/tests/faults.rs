@@ -887,6 +887,40 @@ fn files_that_cost_more_than_they_weigh_are_refused() {
 }
 
 #[test]
+fn a_wrong_length_in_a_header_does_not_refuse_the_file() {
+    let be: Vec<u8> = dog_16().iter().flat_map(|x| x.to_be_bytes()).collect();
+    let mu: Vec<u8> = dog_16().iter().map(|x| mu_law(*x)).collect();
+    let au = [0x7fff_ffff_u32, 1, RATE, 1].map(u32::to_be_bytes).concat();
+    let au = [b".snd\0\0\0\x18".to_vec(), au, mu].concat();
+    let mut caf = b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x20".to_vec();
+    caf.extend(f64::from(RATE).to_be_bytes());
+    caf.extend(b"lpcm");
+    caf.extend(numbers(&[0, 2, 1, 1, 16]));
+    caf.extend(b"data");
+    caf.extend((1_u64 << 40).to_be_bytes());
+    caf.extend([0; 4]);
+    caf.extend(be);
+    let mut mp3 = fixture("dog.mp3");
+    let info = mp3.windows(4).position(|four| four == b"Info" || four == b"Xing").unwrap();
+    mp3[info + 8..info + 12].fill(0xff);
+    let mut flac = fixture("dog.flac");
+    flac[21] |= 0x0f;
+    flac[22..26].fill(0xff);
+    for (name, bytes, right) in [
+        ("AU", au, Right { likeness: 0.999, ..WHOLE }),
+        ("CAF", caf, WHOLE),
+        ("MP3", mp3, Right { slack_s: 0.2, lag_s: 0.1, likeness: 0.9, ..WHOLE }),
+        ("FLAC", flac, WHOLE),
+    ] {
+        assert!(check(name, bytes, right).remarks.truncated, "{name}");
+    }
+    // A length that the file has room for is refused before anything is decoded.
+    let limits = earmark_audio::Limits { max_duration_s: 1.0, ..Default::default() };
+    let error = AudioReader::from_bytes("long", fixture("dog.flac"), &limits.into()).err().unwrap();
+    assert!(matches!(error, AudioError::OverLimit { what: "duration", .. }), "{error}");
+}
+
+#[test]
 fn silence_and_ranges_without_sound_are_told_for_what_they_are() {
     let heard = hear("silence", wav(1, 1, 16, 2, &[0; 32_000])).unwrap();
     assert!(heard.remarks.silent && heard.remarks.to_string() == "all its samples are zero");

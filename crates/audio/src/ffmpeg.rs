@@ -333,6 +333,7 @@ fn au_header(output: &mut Output) -> io::Result<Pcm> {
         start: 0,
         len: u64::MAX,
         declared: None,
+        counted: None,
         frames: None,
     })
 }

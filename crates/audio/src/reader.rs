@@ -199,6 +199,7 @@ impl AudioReader {
             rescaled: source.gain.is_rescaled.then_some(source.gain.factor),
             passed_over: source.passed_over.clone(),
             edits_ignored: source.edits_ignored,
+            header_s: source.header_s,
             ..Remarks::default()
         };
         let mut reader = Self {

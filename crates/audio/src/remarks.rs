@@ -57,6 +57,8 @@ pub struct Remarks {
     pub passed_over: Option<String>,
     /// The edit list shows things twice or out of order, and was left out of account.
     pub edits_ignored: bool,
+    /// The header counts only so much sound, in seconds, and more was read: all that comes behind.
+    pub header_s: Option<f64>,
 }
 
 impl Remarks {
@@ -127,6 +129,11 @@ impl Remarks {
             said.push(
                 "its edit list repeats or reorders sound; all of it is heard once, in order".to_owned(),
             );
+        }
+        if let Some(seconds) = self.header_s {
+            said.push(format!(
+                "its header counts {seconds:.2} s of sound; what follows is read as sound, too"
+            ));
         }
         said
     }

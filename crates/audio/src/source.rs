@@ -59,6 +59,8 @@ pub(crate) struct Source {
     pub(crate) passed_over: Option<String>,
     /// The edit list is not carried out.
     pub(crate) edits_ignored: bool,
+    /// Length by a header that counts fewer samples than are read, in seconds.
+    pub(crate) header_s: Option<f64>,
     /// Counts what the demuxer reads.
     pub(crate) meter: Meter,
     facts: Vec<TrackFacts>,
@@ -147,7 +149,10 @@ impl Source {
         check_rate(file, pcm.sample_rate, limits)?;
         check_channels(file, pcm.channels.into(), limits)?;
         let gain = pcm.gain(&mut *probed);
-        let room = (pcm.len / u64::from(pcm.block_bytes.max(1))).saturating_mul(pcm.block_frames.into());
+        let in_frames =
+            |bytes: u64| (bytes / u64::from(pcm.block_bytes.max(1))).saturating_mul(pcm.block_frames.into());
+        let header_s = pcm.counted.map(|bytes| in_frames(bytes) as f64 / f64::from(pcm.sample_rate));
+        let room = in_frames(pcm.len);
         let (format_name, is_open_ended) = (pcm.format, pcm.declared.is_none());
         let reader = PcmReader::new(media, pcm, codec).map_err(|error| from_symphonia(file, error))?;
         let format: Box<dyn FormatReader> = Box::new(reader);
@@ -155,6 +160,7 @@ impl Source {
         source.format_name = format_name;
         source.gain = gain;
         source.room = Some(room);
+        source.header_s = header_s;
         source.declared.is_open_ended = is_open_ended;
         Ok(source)
     }
@@ -267,6 +273,7 @@ impl Source {
             is_cut: false,
             passed_over,
             edits_ignored,
+            header_s: None,
             meter: Meter::default(),
             facts,
             cuts,

@@ -283,7 +283,6 @@ fn lengths_in_headers_are_checked_against_the_file() {
         ("data of 0", with(40, 0)),
         ("data of 2^32 - 1", with(40, u32::MAX)),
         ("data of 2^31 - 1", with(40, 0x7fff_ffff)),
-        ("data of a stale header", with(40, data / 10)),
         ("both of 2^32 - 1", {
             let mut bytes = with(4, u32::MAX);
             bytes[40..44].fill(0xff);
@@ -292,6 +291,9 @@ fn lengths_in_headers_are_checked_against_the_file() {
     ] {
         check_quiet(name, bytes, WHOLE);
     }
+    let heard = check("data of a stale header", with(40, data / 10), WHOLE);
+    assert_eq!(heard.remarks.header_s, Some(0.2));
+    assert_eq!(heard.remarks.sentences().len(), 1, "{}", heard.remarks);
     // Longer than the file: cut off, and told.
     let heard = check("data 1000 too large", with(40, data + 4000), WHOLE);
     assert!(heard.remarks.truncated);
@@ -328,6 +330,49 @@ fn broken_and_strange_chunks_do_not_hide_the_samples() {
     ] {
         check_quiet(name, riff(&chunks), WHOLE);
     }
+}
+
+#[test]
+fn a_text_that_names_the_chunk_of_samples_does_not_hide_it() {
+    let (format, data) = (chunk(b"fmt ", &fmt(1, 1, RATE, 16, 2)), chunk(b"data", &le16()));
+    let list =
+        |len: u32, text: &[u8]| [b"LIST", &len.to_le_bytes()[..], b"INFOICMT\x20\0\0\0", text].concat();
+    for text in [
+        &b"field recording metadata: night no.3 "[..],
+        b"field data\0\0\0\0 and more data\x20\0\0\0 of the night",
+        b"a fmt \x10\0\0\0, data\xff\xff\xff\xff, and nothing else",
+    ] {
+        let name = String::from_utf8_lossy(text).into_owned();
+        check_quiet(&name, riff(&[format.clone(), list(4, text), data.clone()]), WHOLE);
+        check_quiet(&name, riff(&[format.clone(), list(1 << 30, text), data.clone()]), WHOLE);
+        check_quiet(&name, riff(&[format.clone(), list(4, text), data.clone(), list(44, &[1; 32])]), WHOLE);
+        let mut open = riff(&[format.clone(), list(4, text), data.clone()]);
+        let at = open.len() - le16().len() - 4;
+        open[at..at + 4].fill(0xff);
+        check(&name, open, WHOLE);
+    }
+}
+
+#[test]
+fn metadata_behind_the_samples_is_no_sound_however_broken_it_is() {
+    let short = &le16()[6400..9600];
+    let noise: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let format = chunk(b"fmt ", &fmt(1, 1, RATE, 16, 2));
+    let whole = riff(&[format, chunk(b"data", short), chunk(b"iXML", &noise)]);
+    let data_len = 12 + 8 + 16 + 4;
+    for (name, cut, off) in [("whole", 0, 0), ("cut", 2, 0), ("cut in half", 10_000, 0)]
+        .into_iter()
+        .chain([("too short", 2, -8), ("too long", 2, 2)])
+    {
+        let mut bytes = whole[..whole.len() - cut].to_vec();
+        bytes[data_len..data_len + 4].copy_from_slice(&(short.len() as i32 + off).to_le_bytes());
+        let heard = hear(name, bytes).unwrap();
+        assert_eq!(heard.samples.len() as i32, (short.len() as i32 + off.min(0)) / 2, "{name}");
+        assert!(heard.remarks.is_empty(), "{name}: {}", heard.remarks);
+    }
+    // Who knows what this is.
+    let heard = hear("junk", [whole[..whole.len() - 20_008].to_vec(), noise].concat()).unwrap();
+    assert!(heard.remarks.to_string().contains("its header counts 0.10 s"), "{}", heard.remarks);
 }
 
 #[test]

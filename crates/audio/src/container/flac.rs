@@ -152,7 +152,8 @@ fn end_of_frame(bytes: &[u8], min_frame: usize) -> Option<usize> {
 /// Whether `bytes` are one frame, by its checksum.
 fn is_frame(bytes: &[u8], min_frame: usize) -> bool {
     let least = header_len(bytes).map(|len| min_frame.max(len + 3));
-    least.is_some_and(|least| bytes.len() >= least) && bytes.iter().fold(0, |crc, byte| crc_16(crc, *byte)) == 0
+    least.is_some_and(|least| bytes.len() >= least)
+        && bytes.iter().fold(0, |crc, byte| crc_16(crc, *byte)) == 0
 }
 
 /// CRC-16 with polynomial 0x8005, which is 0 over a frame and its own value.

@@ -237,6 +237,7 @@ fn describe<M: Read + Seek + ?Sized>(
             start: 0,
             len,
             declared: Some(len),
+            counted: None,
             frames: None,
         };
         (pcm, parts)

@@ -165,10 +165,18 @@ impl AudioReader {
         let (Some(codec), Some(ffmpeg)) = (lacking, ffmpeg) else {
             return Self::from_source(file, opened?, None, file_bytes, began, limits);
         };
-        let format = ffmpeg.decode(&file, input, limits)?;
-        let source = Source::by_ffmpeg(&file, format, limits)?;
         let decoder = Some((ffmpeg.name().to_owned(), codec));
-        Self::from_source(file, source, decoder, file_bytes, began, limits)
+        let by_ffmpeg = ffmpeg
+            .decode(&file, input, limits)
+            .and_then(|format| Source::by_ffmpeg(&file, format, limits))
+            .and_then(|source| Self::from_source(file.clone(), source, decoder, file_bytes, began, limits));
+        match (by_ffmpeg, opened) {
+            // Another track is better than none, and a remark says that it is another.
+            (Err(error), Ok(source)) if !matches!(error, AudioError::OverLimit { .. }) => {
+                Self::from_source(file, source, None, file_bytes, began, limits)
+            }
+            (by_ffmpeg, _) => by_ffmpeg,
+        }
     }
 
     fn from_source(

@@ -1075,6 +1075,40 @@ fn tracks_that_the_demuxer_passes_over_are_named() {
     }
 }
 
+/// A program that answers like ffmpeg, and does `does` to decode.
+#[cfg(unix)]
+fn fake_ffmpeg(folder: &Path, does: &str) -> ReadOptions {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("ffmpeg");
+    let answer = "if [ \"$1\" = -version ]; then echo 'ffmpeg version 9.9 Copyright'; exit; fi";
+    std::fs::write(&path, format!("#!/bin/sh\n{answer}\n{does}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    ReadOptions { ffmpeg: Some(earmark_audio::Ffmpeg::at(&path).unwrap()), ..ReadOptions::default() }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_ffmpeg_refuses_is_read_as_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // The default track, which is the second, in a codec that is not decoded here.
+    let mut file = fixture("second.mkv");
+    let codec = file.windows(8).rposition(|eight| eight == b"A_VORBIS").unwrap();
+    file[codec..codec + 8].copy_from_slice(b"A_AC3\0\0\0");
+    let passed_over = |options: &ReadOptions| {
+        let mut reader = AudioReader::from_bytes("two.mkv", file.clone(), options).unwrap();
+        while reader.read_block(&mut Vec::new()).unwrap() {}
+        assert!((1.9..2.1).contains(&(reader.frames_read() as f64 / f64::from(reader.info().sample_rate))));
+        assert_eq!(reader.info().decoder, None);
+        reader.remarks().passed_over.clone()
+    };
+    assert_eq!(passed_over(&ReadOptions::default()).as_deref(), Some("AC-3"));
+    let head = folder.path().join("head");
+    std::fs::write(&head, [&b".snd"[..], &numbers(&[24, u32::MAX, 6, RATE, 1])].concat()).unwrap();
+    for does in ["exit 1".to_owned(), "echo hello".to_owned(), format!("cat '{}'", head.display())] {
+        assert_eq!(passed_over(&fake_ffmpeg(folder.path(), &does)).as_deref(), Some("AC-3"), "{does}");
+    }
+}
+
 #[test]
 fn layer_ii_in_mp4_is_not_taken_for_layer_iii() {
     let bytes = fixture("mp2.mp4");

@@ -16,7 +16,7 @@ use crate::container::Link;
 use crate::decoders::opus;
 use crate::error::AudioError;
 use crate::ffmpeg::Input;
-use crate::formats::Format;
+use crate::formats::{Format, is_known_to_ffmpeg};
 use crate::guard::contain;
 use crate::limits::{Limits, ReadOptions};
 use crate::mix::MonoMixer;
@@ -156,7 +156,8 @@ impl AudioReader {
             contain(|| Source::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))?;
         let lacking = match &mut opened {
             Err(AudioError::NoDecoder { codec, ffmpeg, .. }) => {
-                *ffmpeg = "; ffmpeg would decode it, where it is installed and not turned off".to_owned();
+                let likely = if is_known_to_ffmpeg(codec) { "would" } else { "may" };
+                *ffmpeg = format!("; ffmpeg {likely} decode it, where it is installed and not turned off");
                 Some(codec.clone())
             }
             Ok(source) => source.passed_over.clone(),

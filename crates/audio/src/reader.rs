@@ -33,6 +33,10 @@ const MAX_BARREN_PACKETS: u32 = 10_000;
 /// arithmetic, which is no better than if they had come as infinities.
 const MAX_SAMPLE: f32 = (1u64 << 40) as f32;
 
+/// Sample rates other than the first that a file may have: a converter for odd rates takes a fifth of a second to
+/// make.
+const MAX_OTHER_RATES: usize = 15;
+
 /// What a file says about itself, corrected by what its first block decodes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioInfo {
@@ -471,6 +475,14 @@ impl AudioReader {
             self.info.sample_rate = rate;
             self.info.channels = u16::try_from(channels).unwrap_or(u16::MAX);
         } else if self.info.sample_rate != rate && !self.remarks.other_rates.contains(&rate) {
+            if self.remarks.other_rates.len() == MAX_OTHER_RATES {
+                return Err(AudioError::OverLimit {
+                    file: self.file.clone(),
+                    what: "sample rates in one file",
+                    limit: format!("at most {}", MAX_OTHER_RATES + 1),
+                    received: "more".to_owned(),
+                });
+            }
             self.remarks.other_rates.push(rate);
         }
         Ok(())

@@ -184,7 +184,7 @@ impl Source {
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let media = || open().map_err(|source| io_error(file, source));
-        if let Some(track) = tracks.iter().find(|track| track.is_preferred).or(tracks.first())
+        if let Some(track) = container::first_choice(&tracks).map(|first| &tracks[first])
             && let Some((pcm, parts)) = &track.pcm
         {
             let seen = || Ok::<_, AudioError>(seen(media()?, Some(parts.clone())));
@@ -353,7 +353,7 @@ fn choose(
     // Stable: among equals, the file's order.
     tracks.sort_by_key(|(id, _)| !is_preferred(*id));
     // The demuxer passes over tracks of codecs that it does not know.
-    let first = facts.iter().find(|facts| facts.is_preferred).or(facts.first());
+    let first = container::first_choice(facts).map(|first| &facts[first]);
     let unknown = first.filter(|first| tracks.iter().all(|(id, _)| *id != first.id));
     let mut refused: Option<(AudioError, String)> =
         unknown.and_then(|facts| facts.codec.clone()).map(|codec| (no_decoder(file, codec.clone()), codec));

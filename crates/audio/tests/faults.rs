@@ -1111,6 +1111,29 @@ fn what_ffmpeg_refuses_is_read_as_without_it() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn ffmpeg_is_not_asked_about_playlists() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    let options = fake_ffmpeg(folder.path(), &format!("touch '{}'; exit 1", asked.display()));
+    for text in [
+        "#EXTM3U\n/etc/passwd",
+        "ffconcat version 1.0\nfile x",
+        "<MPD urn:mpeg:DASH:profile:isoff-live:2011>",
+    ] {
+        let file = [b"wvpk\0\0", text.as_bytes()].concat();
+        let error = AudioReader::from_bytes("list.wv", file.clone(), &options).err().unwrap();
+        assert!(matches!(error, AudioError::Unsupported { .. }), "{error}");
+        let path = folder.path().join("list.wv");
+        std::fs::write(&path, file).unwrap();
+        let error = AudioReader::open(&path, &options).err().unwrap();
+        assert!(error.to_string().contains("description of files"), "{error}");
+        assert!(!asked.exists(), "{text}");
+    }
+    assert!(AudioReader::from_bytes("sound.wv", b"wvpk\0\0".to_vec(), &options).is_err() && asked.exists());
+}
+
 #[test]
 fn layer_ii_in_mp4_is_not_taken_for_layer_iii() {
     let bytes = fixture("mp2.mp4");

@@ -78,7 +78,7 @@ fn dog_as_au() -> Vec<u8> {
     au
 }
 
-const WAVPACK: &[u8] = b"wvpk this is not really one, but only ffmpeg knows that";
+const WAVPACK: &[u8] = b"wvpk\0 this is not really one, but only ffmpeg knows that";
 
 #[test]
 fn without_ffmpeg_the_message_names_the_codec_and_the_remedy() {

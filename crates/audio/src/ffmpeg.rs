@@ -1,17 +1,23 @@
 //! The second decoder: a child process for the codecs that are not decoded here.
 //!
 //! ffmpeg gets the file's name and nothing else: no network protocols, no standard input, and bounds on its
-//! memory and time. It writes samples to a pipe, which are read like those of any uncompressed file. When
-//! earmark ends, however it ends, the pipe breaks and so does ffmpeg.
+//! memory and time. Files that describe others (playlists) are refused before it is asked. It writes samples to a
+//! pipe, which are read like those of any uncompressed file.
+//!
+//! A child that writes nothing for [`PATIENCE`], or does not end once its output has ended, is killed. If earmark
+//! itself is killed, the pipe breaks: the child ends at its next write, and on Linux at the latest when its processor
+//! time is used up. A child that neither writes nor computes stays. (`PR_SET_PDEATHSIG` is no remedy: it would end
+//! the child with the thread that started it, while another may go on to read.)
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use symphonia::core::formats::FormatReader;
 use symphonia::core::io::ReadOnlySource;
@@ -20,7 +26,7 @@ use tempfile::NamedTempFile;
 use crate::container::pcm::{Coding, Pcm, PcmReader};
 use crate::error::AudioError;
 use crate::limits::Limits;
-use crate::source::{from_symphonia, io_error, malformed};
+use crate::source::{from_symphonia, io_error, malformed, unsupported};
 
 /// ffmpeg is given up when it writes nothing for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -99,6 +105,9 @@ impl Ffmpeg {
                 (copy.path().to_path_buf(), Some(copy))
             }
         };
+        if describes_files(input).map_err(failed)? {
+            return Err(unsupported(file, "sound", "a playlist, or another description of files"));
+        }
         let mut command = Command::new(&self.program);
         command.args(arguments(&kept.0, limits)).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -131,6 +140,32 @@ pub(crate) enum Input<'a> {
     Bytes(&'a [u8]),
 }
 
+/// What makes ffmpeg take a file for an HLS playlist, a list to join, a DASH or IMF manifest, a session description or
+/// the index of subtitles, in lower case. It may be behind the first bytes of something else.
+const DESCRIPTIONS: [&[u8]; 6] = [
+    b"#extm3u",
+    b"ffconcat version",
+    b"dash:profile",
+    b"<compositionplaylist",
+    b"c=in ip",
+    b"# vobsub index",
+];
+
+/// Most bytes that ffmpeg looks at to guess the format.
+const PROBED_BYTES: u64 = 1 << 20;
+
+/// Whether ffmpeg might take the file for one that names others, which it would open.
+fn describes_files(input: Input<'_>) -> io::Result<bool> {
+    let mut head = Vec::new();
+    match input {
+        Input::Path(path) => File::open(path)?.take(PROBED_BYTES).read_to_end(&mut head)?,
+        Input::Bytes(bytes) => bytes.take(PROBED_BYTES).read_to_end(&mut head)?,
+    };
+    head.make_ascii_lowercase();
+    let names = |mark: &&[u8]| head.windows(mark.len()).any(|window| window == *mark);
+    Ok(DESCRIPTIONS.iter().any(names))
+}
+
 fn arguments(input: &Path, limits: &Limits) -> Vec<OsString> {
     // The prefix keeps a name from being taken for an option or a network address.
     let mut name = OsString::from("file:");
@@ -138,7 +173,7 @@ fn arguments(input: &Path, limits: &Limits) -> Vec<OsString> {
     let seconds = format!("{:.0}", limits.max_decode_s.clamp(1.0, 1e9));
     let max_alloc = MAX_ALLOC.to_string();
     let mut arguments: Vec<OsString> = [
-        // Only the file itself: playlists and descriptions could name others.
+        // No network; `DESCRIPTIONS` keeps it from other files.
         ["-protocol_whitelist", "file,pipe"],
         ["-max_alloc", &max_alloc],
         ["-timelimit", &seconds],
@@ -180,6 +215,7 @@ struct Output {
     taken: usize,
     /// Whether anything came.
     has_begun: bool,
+    /// Whether the child ended well.
     has_ended: bool,
     _input: Option<NamedTempFile>,
 }
@@ -228,12 +264,19 @@ impl Output {
             }
             Err(RecvTimeoutError::Disconnected) if self.has_ended => Ok(Vec::new()),
             Err(RecvTimeoutError::Disconnected) => {
-                self.has_ended = true;
-                if self.child.wait()?.success() {
+                let status = self.end_of_child()?;
+                if status.is_some_and(|status| status.success()) {
+                    self.has_ended = true;
                     return Ok(Vec::new());
                 }
                 if self.has_begun {
                     return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                if status.is_none() {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "ffmpeg wrote nothing and did not end",
+                    ));
                 }
                 let messages = self.messages.get_mut().unwrap_or_else(PoisonError::into_inner);
                 let said = messages.recv_timeout(patience()).unwrap_or_default();
@@ -241,6 +284,24 @@ impl Output {
                     said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given");
                 Err(io::Error::new(io::ErrorKind::InvalidData, format!("what ffmpeg refuses ({said})")))
             }
+        }
+    }
+}
+
+impl Output {
+    /// How the child ended; `None` if it had to be killed.
+    fn end_of_child(&mut self) -> io::Result<Option<ExitStatus>> {
+        let given_up = Instant::now() + patience();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() >= given_up {
+                self.child.kill()?;
+                self.child.wait()?;
+                return Ok(None);
+            }
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -268,6 +329,9 @@ impl Drop for Output {
 
 /// [`PATIENCE`]; tests have less.
 fn patience() -> Duration {
+    if cfg!(test) {
+        return Duration::from_millis(300);
+    }
     #[cfg(debug_assertions)]
     if let Some(ms) = std::env::var("EARMARK_FFMPEG_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok()) {
         return Duration::from_millis(ms);
@@ -295,7 +359,7 @@ fn pump(mut stdout: ChildStdout, blocks: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// The first of ffmpeg's messages; the others are read and dropped, lest it wait.
+/// The first of ffmpeg's messages; the others are read and dropped, so that ffmpeg need not wait.
 fn listen(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     let _ = (&mut stderr).take(MAX_MESSAGE).read_to_end(&mut kept);
@@ -333,6 +397,50 @@ fn au_header(output: &mut Output) -> io::Result<Pcm> {
         start: 0,
         len: u64::MAX,
         declared: None,
+        counted: None,
         frames: None,
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use symphonia::core::errors::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_ends_its_output_and_stays_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let head = [24, u32::MAX, 6, 16_000, 1].map(u32::to_be_bytes).concat();
+        std::fs::write(path("au"), [&b".snd"[..], &head, &[0; 4 * 1152 * 4]].concat()).unwrap();
+        for (output, packets) in [(format!("cat '{}'", path("au").display()), Some(4)), (String::new(), None)]
+        {
+            let script = format!("echo $$ > '{}'\n{output}\nexec sleep 100 >&- 2>&-", path("pid").display());
+            std::fs::write(path("ffmpeg"), format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(path("ffmpeg"), std::fs::Permissions::from_mode(0o755)).unwrap();
+            let ffmpeg = Ffmpeg::at(&path("ffmpeg")).unwrap();
+            let decoding = ffmpeg.decode("a.wv", Input::Bytes(b"wvpk\0\0"), &Limits::default());
+            match (decoding, packets) {
+                (Ok(mut decoding), Some(packets)) => {
+                    for _ in 0..packets {
+                        assert!(decoding.next_packet().unwrap().is_some());
+                    }
+                    // As if it had crashed.
+                    let end = decoding.next_packet();
+                    let is_cut = |e: &io::Error| e.kind() == io::ErrorKind::UnexpectedEof;
+                    assert!(matches!(&end, Err(Error::IoError(e)) if is_cut(e)), "{end:?}");
+                }
+                (Err(error), None) => assert!(error.to_string().contains("did not end"), "{error}"),
+                (decoding, _) => panic!("{:?}", decoding.err()),
+            }
+            let pid = std::fs::read_to_string(path("pid")).unwrap();
+            let is_there = Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status();
+            assert!(!is_there.unwrap().success(), "it outlived its output");
+        }
+    }
 }

@@ -95,6 +95,12 @@ impl Format {
     }
 }
 
+/// Whether `codec`, as messages call it, is of a kind in the table that ffmpeg is known to decode.
+pub(crate) fn is_known_to_ffmpeg(codec: &str) -> bool {
+    let mut titles = FORMATS.iter().filter(|format| !format.is_built_in).map(|format| format.title);
+    titles.any(|title| title.split(" and ").any(|name| codec.starts_with(name)))
+}
+
 /// What is decoded here, for messages and help texts.
 pub fn readable() -> String {
     let titles: Vec<&str> =
@@ -117,6 +123,16 @@ mod tests {
             }
         }
         assert_eq!(Format::of_extension("M4A").map(|format| format.name), Some("mp4"));
+        assert!(
+            ["AC-3", "E-AC-3", "AMR-WB", "DTS", "Windows Media (ASF)"]
+                .iter()
+                .all(|codec| is_known_to_ffmpeg(codec))
+        );
+        assert!(
+            !["WAV codec 0x4242", "OptimFROG", "`abcd`", "AC-4"]
+                .iter()
+                .any(|codec| is_known_to_ffmpeg(codec))
+        );
         assert_eq!(Format::named("wav").map(|format| format.extensions[0]), Some("wav"));
     }
 }

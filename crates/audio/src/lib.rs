@@ -63,7 +63,7 @@ pub use formats::{FORMATS, Format, readable};
 pub use front_end::{FeatureShape, FrontEnd};
 pub use limits::{Limits, ReadOptions};
 pub use reader::{AudioInfo, AudioReader};
-pub use remarks::{Missing, Remarks, Stretch};
+pub use remarks::{Missing, Remarks, Stretch, Unlisted};
 pub use resample::ResampledReader;
 pub use spec::{
     CenterOver, FeatureSpec, FrontEndSpec, FusionSpec, KaldiFbankSpec, LogKind, LogMelSpec, LogScale,

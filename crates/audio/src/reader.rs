@@ -16,7 +16,7 @@ use crate::container::Link;
 use crate::decoders::opus;
 use crate::error::AudioError;
 use crate::ffmpeg::Input;
-use crate::formats::Format;
+use crate::formats::{Format, is_known_to_ffmpeg};
 use crate::guard::contain;
 use crate::limits::{Limits, ReadOptions};
 use crate::mix::MonoMixer;
@@ -26,12 +26,16 @@ use crate::source::{Clock, Source, check_channels, check_rate, from_symphonia, i
 use crate::timeline::{Before, Timeline};
 use crate::trim::{Cutter, Piece, Ticks};
 
-/// A file that yields nothing for this many packets in a row is not going to.
+/// A stream of which so many packets in a row decode to nothing has ended.
 const MAX_BARREN_PACKETS: u32 = 10_000;
 
 /// The largest sample taken for audio: 240 dB above full scale. Floats beyond it would overflow in later
 /// arithmetic, which is no better than if they had come as infinities.
 const MAX_SAMPLE: f32 = (1u64 << 40) as f32;
+
+/// Sample rates other than the first that a file may have: a converter for odd rates takes a fifth of a second to
+/// make.
+const MAX_OTHER_RATES: usize = 15;
 
 /// What a file says about itself, corrected by what its first block decodes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +60,9 @@ const SILENT_BLOCK: u64 = 1 << 14;
 
 /// Decoded samples that a file may have whatever its size: half an hour of stereo.
 const FREE_SAMPLES: u64 = 2 * 48_000 * 1800;
+
+/// Frames that a byte of coded sound holds at most, as a rule: Opus at 6 kbit/s.
+const USUAL_FRAMES_PER_BYTE: u64 = 64;
 
 /// Decodes one file into mono blocks, holding only one block in memory.
 ///
@@ -153,7 +160,8 @@ impl AudioReader {
             contain(|| Source::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))?;
         let lacking = match &mut opened {
             Err(AudioError::NoDecoder { codec, ffmpeg, .. }) => {
-                *ffmpeg = "; ffmpeg would decode it, where it is installed and not turned off".to_owned();
+                let likely = if is_known_to_ffmpeg(codec) { "would" } else { "may" };
+                *ffmpeg = format!("; ffmpeg {likely} decode it, where it is installed and not turned off");
                 Some(codec.clone())
             }
             Ok(source) => source.passed_over.clone(),
@@ -162,10 +170,18 @@ impl AudioReader {
         let (Some(codec), Some(ffmpeg)) = (lacking, ffmpeg) else {
             return Self::from_source(file, opened?, None, file_bytes, began, limits);
         };
-        let format = ffmpeg.decode(&file, input, limits)?;
-        let source = Source::by_ffmpeg(&file, format, limits)?;
         let decoder = Some((ffmpeg.name().to_owned(), codec));
-        Self::from_source(file, source, decoder, file_bytes, began, limits)
+        let by_ffmpeg = ffmpeg
+            .decode(&file, input, limits)
+            .and_then(|format| Source::by_ffmpeg(&file, format, limits))
+            .and_then(|source| Self::from_source(file.clone(), source, decoder, file_bytes, began, limits));
+        match (by_ffmpeg, opened) {
+            // Another track is better than none, and a remark says that it is another.
+            (Err(error), Ok(source)) if !matches!(error, AudioError::OverLimit { .. }) => {
+                Self::from_source(file, source, None, file_bytes, began, limits)
+            }
+            (by_ffmpeg, _) => by_ffmpeg,
+        }
     }
 
     fn from_source(
@@ -176,9 +192,7 @@ impl AudioReader {
         began: Instant,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
-        if let (Some(declared), Some(_)) = (source.declared.duration_s, source.declared.frames) {
-            check_duration(&file, declared, limits)?;
-        }
+        let duration_s = believed_duration(&file, &source, file_bytes, limits)?;
         let (decoder, codec) = second.unzip();
         let extension = Path::new(&file).extension().and_then(|extension| extension.to_str());
         let format = match &decoder {
@@ -192,12 +206,13 @@ impl AudioReader {
             decoder,
             sample_rate: 0,
             channels: 0,
-            duration_s: source.declared.duration_s,
+            duration_s,
         };
         let remarks = Remarks {
             rescaled: source.gain.is_rescaled.then_some(source.gain.factor),
             passed_over: source.passed_over.clone(),
             edits_ignored: source.edits_ignored,
+            header_s: source.header_s,
             ..Remarks::default()
         };
         let mut reader = Self {
@@ -282,9 +297,7 @@ impl AudioReader {
 
     /// Decodes packets until something is to be handed out, or the stream ends.
     fn fill_queue(&mut self) -> Result<(), AudioError> {
-        let began = Instant::now();
         let filled = self.try_fill_queue();
-        self.spent += began.elapsed();
         if filled.is_err() {
             self.source = None;
             self.queue.clear();
@@ -295,8 +308,10 @@ impl AudioReader {
     fn try_fill_queue(&mut self) -> Result<(), AudioError> {
         // Taken, so that an error or a panic leaves the stream at its end.
         while let Some(mut source) = self.source.take() {
+            let began = Instant::now();
             let before = self.stream.as_ref().map_or(0, |stream| stream.queued);
             let step = contain(|| self.step(&mut source)).map_err(|panic| panicked(&self.file, &panic))?;
+            self.spent += began.elapsed();
             let is_end = step? == Step::End;
             if !is_end {
                 self.source = Some(source);
@@ -315,7 +330,8 @@ impl AudioReader {
         Ok(())
     }
 
-    /// Reads packets until one gives samples or silence.
+    /// Reads packets until one decodes to samples, or gives silence. The cutter may drop all of them: long stretches
+    /// that an edit list leaves out are no end of the stream, but the limits must be checked on the way.
     fn step(&mut self, source: &mut Source) -> Result<Step, AudioError> {
         let mut barren = 0;
         while barren < MAX_BARREN_PACKETS {
@@ -347,11 +363,15 @@ impl AudioReader {
                 continue;
             }
             barren += 1;
+            let decoded = self.samples_decoded;
             if self.read_packet(source, &packet)? {
                 return Ok(Step::Block);
             }
             if self.stream.as_ref().is_some_and(|stream| stream.cutter.is_done()) {
                 return Ok(Step::End);
+            }
+            if self.samples_decoded > decoded {
+                return Ok(Step::Block);
             }
         }
         self.remarks.truncated = true;
@@ -455,6 +475,14 @@ impl AudioReader {
             self.info.sample_rate = rate;
             self.info.channels = u16::try_from(channels).unwrap_or(u16::MAX);
         } else if self.info.sample_rate != rate && !self.remarks.other_rates.contains(&rate) {
+            if self.remarks.other_rates.len() == MAX_OTHER_RATES {
+                return Err(AudioError::OverLimit {
+                    file: self.file.clone(),
+                    what: "sample rates in one file",
+                    limit: format!("at most {}", MAX_OTHER_RATES + 1),
+                    received: "more".to_owned(),
+                });
+            }
             self.remarks.other_rates.push(rate);
         }
         Ok(())
@@ -688,6 +716,27 @@ fn check_duration(file: &str, duration_s: f64, limits: &Limits) -> Result<(), Au
         });
     }
     Ok(())
+}
+
+/// The declared length, in seconds, unless it is both over the limit and more than the file has room for.
+///
+/// # Errors
+/// `OverLimit` for a length that the file has room for. What is decoded is checked on the way, so a wrong length
+/// need not cost a file that is sound.
+fn believed_duration(
+    file: &str,
+    source: &Source,
+    file_bytes: u64,
+    limits: &Limits,
+) -> Result<Option<f64>, AudioError> {
+    let (Some(seconds), Some(frames)) = (source.declared.duration_s, source.declared.frames) else {
+        return Ok(source.declared.duration_s);
+    };
+    let room = source.room.unwrap_or_else(|| file_bytes.saturating_mul(USUAL_FRAMES_PER_BYTE));
+    match check_duration(file, seconds, limits) {
+        Err(_) if frames > room => Ok(None),
+        checked => checked.map(|()| Some(seconds)),
+    }
 }
 
 fn panicked(file: &str, message: &str) -> AudioError {

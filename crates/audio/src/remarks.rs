@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Stretches that are kept apart; more are counted.
+/// Stretches that are listed; the others are counted.
 const MAX_STRETCHES: usize = 100;
 
 /// Stretches less apart than this are one, in seconds.
@@ -32,6 +32,17 @@ pub struct Stretch {
     pub end_s: f64,
 }
 
+/// Stretches that are not listed, because there are too many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unlisted {
+    /// How many.
+    pub count: u64,
+    /// The last of them.
+    pub last: Stretch,
+    /// Where the first of them starts, in seconds.
+    pub start_s: f64,
+}
+
 /// What a user should know about how a file was read. Empty for a file that was read as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remarks {
@@ -39,8 +50,10 @@ pub struct Remarks {
     pub truncated: bool,
     /// All samples are zero.
     pub silent: bool,
-    /// Silence that was put in, in order.
+    /// Silence that was put in, in order: the first hundred stretches.
     pub missing: Vec<Stretch>,
+    /// The stretches after those.
+    pub unlisted: Option<Unlisted>,
     /// Packets that could not be decoded.
     pub skipped_packets: u64,
     /// Time stamps that leave out more than is filled with silence: what follows is this much too early,
@@ -57,6 +70,8 @@ pub struct Remarks {
     pub passed_over: Option<String>,
     /// The edit list shows things twice or out of order, and was left out of account.
     pub edits_ignored: bool,
+    /// The header counts only so much sound, in seconds, and more was read: all that comes behind.
+    pub header_s: Option<f64>,
 }
 
 impl Remarks {
@@ -66,14 +81,19 @@ impl Remarks {
     }
 
     pub(crate) fn add_missing(&mut self, why: Missing, start_s: f64, end_s: f64) {
-        if let Some(last) = self.missing.last_mut()
-            && (last.why == why && start_s - last.end_s < NEAR_S || self.missing.len() == MAX_STRETCHES)
-        {
-            let last = self.missing.last_mut();
-            last.into_iter().for_each(|last| last.end_s = last.end_s.max(end_s));
+        let last = self.unlisted.as_mut().map(|unlisted| &mut unlisted.last).or(self.missing.last_mut());
+        if let Some(last) = last.filter(|last| last.why == why && start_s - last.end_s < NEAR_S) {
+            last.end_s = last.end_s.max(end_s);
             return;
         }
-        self.missing.push(Stretch { why, start_s, end_s });
+        let stretch = Stretch { why, start_s, end_s };
+        if self.missing.len() < MAX_STRETCHES {
+            self.missing.push(stretch);
+            return;
+        }
+        let (count, start_s) =
+            self.unlisted.map_or((0, start_s), |unlisted| (unlisted.count, unlisted.start_s));
+        self.unlisted = Some(Unlisted { count: count + 1, last: stretch, start_s });
     }
 
     /// One sentence for each remark, without the file's name.
@@ -87,6 +107,13 @@ impl Remarks {
                 }
                 Missing::LateStart => format!("its sound starts at {end_s:.2} s; silence comes before it"),
             });
+        }
+        if let Some(Unlisted { count, last, start_s }) = self.unlisted {
+            let stretches = if count == 1 { "stretch" } else { "stretches" };
+            said.push(format!(
+                "{count} more {stretches} of silence put in between {start_s:.2} and {:.2} s",
+                last.end_s
+            ));
         }
         if self.skipped_packets > 0 {
             said.push(format!("{} packets could not be decoded", self.skipped_packets));
@@ -128,6 +155,11 @@ impl Remarks {
                 "its edit list repeats or reorders sound; all of it is heard once, in order".to_owned(),
             );
         }
+        if let Some(seconds) = self.header_s {
+            said.push(format!(
+                "its header counts {seconds:.2} s of sound; what follows is read as sound, too"
+            ));
+        }
         said
     }
 }
@@ -143,5 +175,26 @@ impl Serialize for Remarks {
     /// The sentences.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.sentences())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_beyond_the_listed_are_counted_and_not_joined() {
+        let mut remarks = Remarks::default();
+        for n in 0..134 {
+            let why = if n % 2 == 0 { Missing::Damaged } else { Missing::Gap };
+            let start_s = f64::from(n);
+            remarks.add_missing(why, start_s, start_s + 0.02);
+            remarks.add_missing(why, start_s + 0.05, start_s + 0.07);
+        }
+        assert_eq!(remarks.missing.len(), MAX_STRETCHES);
+        assert!(remarks.missing.iter().all(|stretch| stretch.end_s - stretch.start_s < 0.1));
+        let said = remarks.sentences();
+        assert_eq!(said.len(), MAX_STRETCHES + 1);
+        assert_eq!(said[MAX_STRETCHES], "34 more stretches of silence put in between 100.00 and 133.07 s");
     }
 }

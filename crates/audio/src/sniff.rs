@@ -7,6 +7,9 @@ use crate::source::{no_decoder, unsupported};
 /// How much of a file is looked at to name what is not audio.
 pub(crate) const HEAD_LEN: usize = 512;
 
+/// How files of NIST SPHERE begin.
+const NIST_SPHERE: &[u8] = b"NIST_1A";
+
 /// What is certainly no sound file that is decoded here, though the demuxers might find something in its middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
@@ -28,6 +31,17 @@ impl Foreign {
 
 /// Recognises files that are something else by their first bytes.
 pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
+    match by_magic(head) {
+        // Text may begin like a sound file, and the markers that the demuxers look for may be anywhere in it, as in
+        // this very file. The header of NIST SPHERE is text.
+        None | Some(Foreign::Codec(_)) if is_text(head) && !head.starts_with(NIST_SPHERE) => {
+            Some(Foreign::Other("text"))
+        }
+        found => found,
+    }
+}
+
+fn by_magic(head: &[u8]) -> Option<Foreign> {
     use Foreign::{Codec, Other};
     const MAGIC: &[(&[u8], Foreign)] = &[
         (b"PK\x03\x04", Other("a zip archive")),
@@ -72,7 +86,7 @@ pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
         (b"\x64\xa3\x04\0", Codec("IRCAM")),
         (b".SoX", Codec("SoX native")),
         (b"XoS.", Codec("SoX native")),
-        (b"NIST_1A", Codec("NIST SPHERE")),
+        (NIST_SPHERE, Codec("NIST SPHERE")),
         (b"PVF1\n", Codec("Portable Voice Format")),
         (b"ALawSoundFile**", Codec("Psion A-law")),
         (b"2BIT", Codec("Audio Visual Research")),
@@ -132,9 +146,7 @@ pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
     if head.starts_with(b"\0\0\x01\xba") {
         return Some(Codec("MPEG program stream"));
     }
-    let magic = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
-    // The markers the demuxers look for may be anywhere in a text, as in this very file.
-    magic.or(is_text(head).then_some(Other("text")))
+    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind)
 }
 
 fn is_text(head: &[u8]) -> bool {
@@ -162,6 +174,10 @@ mod tests {
             Some(Foreign::Other("text"))
         );
         assert_eq!(foreign_kind(b"OggS\0\x02"), None);
+        assert_eq!(foreign_kind(b"MAC addresses of the office\n"), Some(Foreign::Other("text")));
+        assert_eq!(foreign_kind(b"MAC \x96\x0f\0\0"), Some(Foreign::Codec("Monkey's Audio")));
+        assert_eq!(foreign_kind(b"NIST_1A\n   1024\n"), Some(Foreign::Codec("NIST SPHERE")));
+        assert_eq!(foreign_kind(b"%PDF-1.7\n"), Some(Foreign::Other("a PDF document")));
         assert_eq!(foreign_kind(b"RIFF\x10\0\0\0AVI LIST"), Some(Foreign::Codec("AVI")));
         assert!(matches!(foreign_kind(b"RIFF\x10\0\0\0WEBPVP8 "), Some(Foreign::Other(_))));
         assert_eq!(foreign_kind(b"RIFF\x10\0\0\0WAVEfmt "), None);

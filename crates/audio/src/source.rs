@@ -47,6 +47,8 @@ pub(crate) struct Source {
     /// The container's short name, e.g. "wav".
     pub(crate) format_name: &'static str,
     pub(crate) declared: Declared,
+    /// Frames that the file has room for, where they all have the same size.
+    pub(crate) room: Option<u64>,
     pub(crate) clock: Clock,
     pub(crate) gain: Gain,
     /// How the stream goes on behind each reset.
@@ -57,6 +59,8 @@ pub(crate) struct Source {
     pub(crate) passed_over: Option<String>,
     /// The edit list is not carried out.
     pub(crate) edits_ignored: bool,
+    /// Length by a header that counts fewer samples than are read, in seconds.
+    pub(crate) header_s: Option<f64>,
     /// Counts what the demuxer reads.
     pub(crate) meter: Meter,
     facts: Vec<TrackFacts>,
@@ -145,12 +149,18 @@ impl Source {
         check_rate(file, pcm.sample_rate, limits)?;
         check_channels(file, pcm.channels.into(), limits)?;
         let gain = pcm.gain(&mut *probed);
+        let in_frames =
+            |bytes: u64| (bytes / u64::from(pcm.block_bytes.max(1))).saturating_mul(pcm.block_frames.into());
+        let header_s = pcm.counted.map(|bytes| in_frames(bytes) as f64 / f64::from(pcm.sample_rate));
+        let room = in_frames(pcm.len);
         let (format_name, is_open_ended) = (pcm.format, pcm.declared.is_none());
         let reader = PcmReader::new(media, pcm, codec).map_err(|error| from_symphonia(file, error))?;
         let format: Box<dyn FormatReader> = Box::new(reader);
         let mut source = Self::with_decoder(file, format, Vec::new(), Clock::Count(VecDeque::new()), limits)?;
         source.format_name = format_name;
         source.gain = gain;
+        source.room = Some(room);
+        source.header_s = header_s;
         source.declared.is_open_ended = is_open_ended;
         Ok(source)
     }
@@ -174,7 +184,7 @@ impl Source {
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let media = || open().map_err(|source| io_error(file, source));
-        if let Some(track) = tracks.iter().find(|track| track.is_preferred).or(tracks.first())
+        if let Some(track) = container::first_choice(&tracks).map(|first| &tracks[first])
             && let Some((pcm, parts)) = &track.pcm
         {
             let seen = || Ok::<_, AudioError>(seen(media()?, Some(parts.clone())));
@@ -256,12 +266,14 @@ impl Source {
             track_id,
             format_name,
             declared,
+            room: None,
             clock,
             gain: Gain::ONE,
             links: VecDeque::new(),
             is_cut: false,
             passed_over,
             edits_ignored,
+            header_s: None,
             meter: Meter::default(),
             facts,
             cuts,
@@ -341,7 +353,7 @@ fn choose(
     // Stable: among equals, the file's order.
     tracks.sort_by_key(|(id, _)| !is_preferred(*id));
     // The demuxer passes over tracks of codecs that it does not know.
-    let first = facts.iter().find(|facts| facts.is_preferred).or(facts.first());
+    let first = container::first_choice(facts).map(|first| &facts[first]);
     let unknown = first.filter(|first| tracks.iter().all(|(id, _)| *id != first.id));
     let mut refused: Option<(AudioError, String)> =
         unknown.and_then(|facts| facts.codec.clone()).map(|codec| (no_decoder(file, codec.clone()), codec));

@@ -171,6 +171,19 @@ fn pictures_and_tags_of_flac_do_not_hide_its_sound() {
     assert_eq!(read(file).unwrap().0, 65_535);
 }
 
+#[test]
+fn a_chain_of_very_many_sample_rates_is_refused() {
+    let link = |rate: u32| {
+        let file = flac(rate, 1, 1);
+        let first = [&b"\x7fFLAC\x01\0\0\x01fLaC\0\0\0\x22"[..], &file[8..42]].concat();
+        let comment = b"\x84\0\0\x08\0\0\0\0\0\0\0\0";
+        [page(0, 2, 0, &first, 1), page(1, 0, 0, comment, 1), page(2, 4, 65_535, &file[42..], 1)].concat()
+    };
+    let chain = |rates: u32| (0..rates).flat_map(|number| link(16_000 + 1000 * number)).collect::<Vec<u8>>();
+    assert!(read(chain(16)).unwrap().0 > 15 * 16_000);
+    assert_eq!(limit(read(chain(17))), "sample rates in one file");
+}
+
 /// A file with a hole of 300 MB between two parts, which takes no room on disk.
 fn with_hole(path: &Path, before: &[u8], after: &[u8]) {
     let mut file = File::create(path).unwrap();

@@ -283,7 +283,6 @@ fn lengths_in_headers_are_checked_against_the_file() {
         ("data of 0", with(40, 0)),
         ("data of 2^32 - 1", with(40, u32::MAX)),
         ("data of 2^31 - 1", with(40, 0x7fff_ffff)),
-        ("data of a stale header", with(40, data / 10)),
         ("both of 2^32 - 1", {
             let mut bytes = with(4, u32::MAX);
             bytes[40..44].fill(0xff);
@@ -292,6 +291,9 @@ fn lengths_in_headers_are_checked_against_the_file() {
     ] {
         check_quiet(name, bytes, WHOLE);
     }
+    let heard = check("data of a stale header", with(40, data / 10), WHOLE);
+    assert_eq!(heard.remarks.header_s, Some(0.2));
+    assert_eq!(heard.remarks.sentences().len(), 1, "{}", heard.remarks);
     // Longer than the file: cut off, and told.
     let heard = check("data 1000 too large", with(40, data + 4000), WHOLE);
     assert!(heard.remarks.truncated);
@@ -328,6 +330,49 @@ fn broken_and_strange_chunks_do_not_hide_the_samples() {
     ] {
         check_quiet(name, riff(&chunks), WHOLE);
     }
+}
+
+#[test]
+fn a_text_that_names_the_chunk_of_samples_does_not_hide_it() {
+    let (format, data) = (chunk(b"fmt ", &fmt(1, 1, RATE, 16, 2)), chunk(b"data", &le16()));
+    let list =
+        |len: u32, text: &[u8]| [b"LIST", &len.to_le_bytes()[..], b"INFOICMT\x20\0\0\0", text].concat();
+    for text in [
+        &b"field recording metadata: night no.3 "[..],
+        b"field data\0\0\0\0 and more data\x20\0\0\0 of the night",
+        b"a fmt \x10\0\0\0, data\xff\xff\xff\xff, and nothing else",
+    ] {
+        let name = String::from_utf8_lossy(text).into_owned();
+        check_quiet(&name, riff(&[format.clone(), list(4, text), data.clone()]), WHOLE);
+        check_quiet(&name, riff(&[format.clone(), list(1 << 30, text), data.clone()]), WHOLE);
+        check_quiet(&name, riff(&[format.clone(), list(4, text), data.clone(), list(44, &[1; 32])]), WHOLE);
+        let mut open = riff(&[format.clone(), list(4, text), data.clone()]);
+        let at = open.len() - le16().len() - 4;
+        open[at..at + 4].fill(0xff);
+        check(&name, open, WHOLE);
+    }
+}
+
+#[test]
+fn metadata_behind_the_samples_is_no_sound_however_broken_it_is() {
+    let short = &le16()[6400..9600];
+    let noise: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let format = chunk(b"fmt ", &fmt(1, 1, RATE, 16, 2));
+    let whole = riff(&[format, chunk(b"data", short), chunk(b"iXML", &noise)]);
+    let data_len = 12 + 8 + 16 + 4;
+    for (name, cut, off) in [("whole", 0, 0), ("cut", 2, 0), ("cut in half", 10_000, 0)]
+        .into_iter()
+        .chain([("too short", 2, -8), ("too long", 2, 2)])
+    {
+        let mut bytes = whole[..whole.len() - cut].to_vec();
+        bytes[data_len..data_len + 4].copy_from_slice(&(short.len() as i32 + off).to_le_bytes());
+        let heard = hear(name, bytes).unwrap();
+        assert_eq!(heard.samples.len() as i32, (short.len() as i32 + off.min(0)) / 2, "{name}");
+        assert!(heard.remarks.is_empty(), "{name}: {}", heard.remarks);
+    }
+    // Who knows what this is.
+    let heard = hear("junk", [whole[..whole.len() - 20_008].to_vec(), noise].concat()).unwrap();
+    assert!(heard.remarks.to_string().contains("its header counts 0.10 s"), "{}", heard.remarks);
 }
 
 #[test]
@@ -411,6 +456,8 @@ fn other_codecs_in_wav_are_decoded_or_named() {
     assert!((duration_s - right.duration_s).abs() < right.slack_s, "{duration_s}");
     for (tag, named) in [(0x31, "GSM 6.10"), (0x2000, "AC-3"), (0x161, "WMA 2"), (0x4242, "0x4242")] {
         let error = hear("coded", wav(tag, 1, 0, 65, &[1; 6500])).err().unwrap();
+        let likely = if named == "AC-3" { "ffmpeg would" } else { "ffmpeg may" };
+        assert!(error.to_string().contains(likely), "{error}");
         assert!(matches!(error, AudioError::NoDecoder { .. }), "{error}");
         assert!(error.to_string().contains(named) && error.to_string().contains("ffmpeg"), "{error}");
     }
@@ -609,6 +656,61 @@ fn edit_lists_cut_and_delay() {
     assert!(heard.samples.len() >= 32_000 && heard.remarks.edits_ignored, "{}", heard.remarks);
 }
 
+/// An atom of QuickTime.
+fn atom(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    [&(content.len() as u32 + 8).to_be_bytes()[..], kind, content].concat()
+}
+
+fn numbers(all: &[u32]) -> Vec<u8> {
+    all.iter().flat_map(|number| number.to_be_bytes()).collect()
+}
+
+/// A QuickTime file of one byte a sample, which shows the parts in `edits` (length and start, in samples).
+fn edited_quicktime(rate: u32, data: &[u8], edits: &[(u32, u32)]) -> Vec<u8> {
+    let frames = data.len() as u32;
+    let mut entry = vec![0; 6];
+    entry.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 0, 0, 0]);
+    entry.extend(numbers(&[rate << 16]));
+    let tables = [
+        atom(b"stsd", &[numbers(&[0, 1]), atom(b"raw ", &entry)].concat()),
+        atom(b"stts", &numbers(&[0, 1, frames, 1])),
+        atom(b"stsc", &numbers(&[0, 1, 1, frames, 1])),
+        atom(b"stsz", &numbers(&[0, 1, frames])),
+        atom(b"stco", &numbers(&[0, 1, 24])),
+    ];
+    let media = [
+        atom(b"mdhd", &numbers(&[0, 0, 0, rate, frames, 0])),
+        atom(b"hdlr", &[&[0; 8][..], b"soun", &[0; 13]].concat()),
+        atom(b"minf", &[atom(b"smhd", &[0; 8]), atom(b"stbl", &tables.concat())].concat()),
+    ];
+    let shown = edits.iter().flat_map(|(len, start)| numbers(&[*len, *start, 1 << 16]));
+    let list = numbers(&[0, edits.len() as u32]).into_iter().chain(shown).collect::<Vec<u8>>();
+    let track = [
+        atom(b"tkhd", &[numbers(&[1, 0, 0, 1, 0, frames]), vec![0; 60]].concat()),
+        atom(b"edts", &atom(b"elst", &list)),
+        atom(b"mdia", &media.concat()),
+    ];
+    let movie = [
+        atom(b"mvhd", &[numbers(&[0, 0, 0, rate, frames]), vec![0; 80]].concat()),
+        atom(b"trak", &track.concat()),
+    ];
+    [atom(b"ftyp", b"qt  \0\0\0\0"), atom(b"mdat", data), atom(b"moov", &movie.concat())].concat()
+}
+
+#[test]
+fn edit_lists_may_leave_out_half_an_hour() {
+    let loud: Vec<u8> = dog_16().iter().map(|x| ((x >> 8) + 128) as u8).collect();
+    // More packets than a stream may have that decode to nothing.
+    let mut data = vec![0x90; 12_000_000];
+    let late = data.len() - loud.len();
+    data[late..].copy_from_slice(&loud);
+    let (len, late) = (loud.len() as u32, late as u32);
+    let right = Right { likeness: 0.99, ..WHOLE };
+    check_quiet("the end", edited_quicktime(RATE, &data, &[(len, late)]), right);
+    let both = Right { duration_s: 3.0, dog_at_s: 1.0, ..right };
+    check_quiet("the start and the end", edited_quicktime(RATE, &data, &[(RATE, 0), (len, late)]), both);
+}
+
 #[test]
 fn gaps_in_time_stamps_are_silence() {
     let right = Right { duration_s: 8.0, dog_at_s: 6.0, likeness: 0.97, slack_s: 0.05, lag_s: 0.01, ..WHOLE };
@@ -689,6 +791,56 @@ fn bytes_behind_flac_are_not_sound() {
         check_quiet(&format!("{name} behind"), [flac.clone(), behind.clone()].concat(), WHOLE);
         let id3 = [b"ID3\x03\0\0\0\0\x07\x68".to_vec(), vec![0; 1000]].concat();
         check_quiet(&format!("ID3v2 before, {name} behind"), [id3, flac.clone(), behind].concat(), WHOLE);
+    }
+}
+
+/// A FLAC file of silence whose last frame holds `samples` as they are.
+fn flac_of_long_last_frame(samples: &[u8]) -> Vec<u8> {
+    let crc8 = |bytes: &[u8]| {
+        let bit = |crc: u8, _| if crc >> 7 == 1 { crc << 1 ^ 7 } else { crc << 1 };
+        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ byte, bit))
+    };
+    let crc16 = |bytes: &[u8]| {
+        let bit = |crc: u16, _| if crc >> 15 == 1 { crc << 1 ^ 0x8005 } else { crc << 1 };
+        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, bit))
+    };
+    let mut file = b"fLaC\x80\0\0\x22\x10\0\x10\0\0\0\0\0\0\0".to_vec();
+    let frames = 4 * (samples.len() / 2) as u64;
+    file.extend((u64::from(RATE) << 44 | 15 << 36 | frames).to_be_bytes());
+    file.extend([0; 16]);
+    for number in 0..4 {
+        // 4096 samples at 16 kHz, mono, 16 bits.
+        let mut frame = vec![0xff, 0xf8, 0xc5, 0x08, number];
+        frame.push(crc8(&frame));
+        match number {
+            3 => frame.extend([&[2], samples].concat()),
+            _ => frame.extend([0, 0, 0]),
+        }
+        frame.extend(crc16(&frame).to_be_bytes());
+        file.extend(frame);
+    }
+    file
+}
+
+#[test]
+fn a_checksum_that_comes_out_early_does_not_end_flac() {
+    let mut random = 1_u32;
+    for number in 0..60 {
+        let mut byte = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8
+        };
+        let file = flac_of_long_last_frame(&(0..8192).map(|_| byte()).collect::<Vec<u8>>());
+        let id3 = [b"TAG".to_vec(), vec![32; 125]].concat();
+        let mut footer = b"APETAGEX".to_vec();
+        footer.extend([2000_u32, 52, 1, 0, 0, 0].map(u32::to_le_bytes).concat());
+        let ape = [vec![9; 20], footer].concat();
+        for behind in [vec![], id3.clone(), ape.clone(), [ape, id3].concat()] {
+            let name = format!("file {number}, {} bytes behind", behind.len());
+            let heard = hear(&name, [file.clone(), behind].concat()).unwrap();
+            assert_eq!(heard.samples.len(), 4 * 4096, "{name}: {}", heard.remarks);
+            assert!(heard.remarks.is_empty(), "{name}: {}", heard.remarks);
+        }
     }
 }
 
@@ -782,6 +934,40 @@ fn files_that_cost_more_than_they_weigh_are_refused() {
 }
 
 #[test]
+fn a_wrong_length_in_a_header_does_not_refuse_the_file() {
+    let be: Vec<u8> = dog_16().iter().flat_map(|x| x.to_be_bytes()).collect();
+    let mu: Vec<u8> = dog_16().iter().map(|x| mu_law(*x)).collect();
+    let au = [0x7fff_ffff_u32, 1, RATE, 1].map(u32::to_be_bytes).concat();
+    let au = [b".snd\0\0\0\x18".to_vec(), au, mu].concat();
+    let mut caf = b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x20".to_vec();
+    caf.extend(f64::from(RATE).to_be_bytes());
+    caf.extend(b"lpcm");
+    caf.extend(numbers(&[0, 2, 1, 1, 16]));
+    caf.extend(b"data");
+    caf.extend((1_u64 << 40).to_be_bytes());
+    caf.extend([0; 4]);
+    caf.extend(be);
+    let mut mp3 = fixture("dog.mp3");
+    let info = mp3.windows(4).position(|four| four == b"Info" || four == b"Xing").unwrap();
+    mp3[info + 8..info + 12].fill(0xff);
+    let mut flac = fixture("dog.flac");
+    flac[21] |= 0x0f;
+    flac[22..26].fill(0xff);
+    for (name, bytes, right) in [
+        ("AU", au, Right { likeness: 0.999, ..WHOLE }),
+        ("CAF", caf, WHOLE),
+        ("MP3", mp3, Right { slack_s: 0.2, lag_s: 0.1, likeness: 0.9, ..WHOLE }),
+        ("FLAC", flac, WHOLE),
+    ] {
+        assert!(check(name, bytes, right).remarks.truncated, "{name}");
+    }
+    // A length that the file has room for is refused before anything is decoded.
+    let limits = earmark_audio::Limits { max_duration_s: 1.0, ..Default::default() };
+    let error = AudioReader::from_bytes("long", fixture("dog.flac"), &limits.into()).err().unwrap();
+    assert!(matches!(error, AudioError::OverLimit { what: "duration", .. }), "{error}");
+}
+
+#[test]
 fn silence_and_ranges_without_sound_are_told_for_what_they_are() {
     let heard = hear("silence", wav(1, 1, 16, 2, &[0; 32_000])).unwrap();
     assert!(heard.remarks.silent && heard.remarks.to_string() == "all its samples are zero");
@@ -796,7 +982,7 @@ fn silence_and_ranges_without_sound_are_told_for_what_they_are() {
 fn check_named(name: &str, bytes: Vec<u8>, codec: &str) {
     let error = hear(name, bytes).err().unwrap_or_else(|| panic!("{name} is read"));
     assert!(matches!(&error, AudioError::NoDecoder { codec: named, .. } if named == codec), "{error}");
-    assert!(error.to_string().contains("ffmpeg would decode it"), "{error}");
+    assert!(error.to_string().contains("decode it, where"), "{error}");
 }
 
 #[test]
@@ -889,6 +1075,63 @@ fn tracks_that_the_demuxer_passes_over_are_named() {
         file[at..at + 4].copy_from_slice(kind);
         check_named(named, file, named);
     }
+}
+
+/// A program that answers like ffmpeg, and does `does` to decode.
+#[cfg(unix)]
+fn fake_ffmpeg(folder: &Path, does: &str) -> ReadOptions {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("ffmpeg");
+    let answer = "if [ \"$1\" = -version ]; then echo 'ffmpeg version 9.9 Copyright'; exit; fi";
+    std::fs::write(&path, format!("#!/bin/sh\n{answer}\n{does}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    ReadOptions { ffmpeg: Some(earmark_audio::Ffmpeg::at(&path).unwrap()), ..ReadOptions::default() }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_ffmpeg_refuses_is_read_as_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // The default track, which is the second, in a codec that is not decoded here.
+    let mut file = fixture("second.mkv");
+    let codec = file.windows(8).rposition(|eight| eight == b"A_VORBIS").unwrap();
+    file[codec..codec + 8].copy_from_slice(b"A_AC3\0\0\0");
+    let passed_over = |options: &ReadOptions| {
+        let mut reader = AudioReader::from_bytes("two.mkv", file.clone(), options).unwrap();
+        while reader.read_block(&mut Vec::new()).unwrap() {}
+        assert!((1.9..2.1).contains(&(reader.frames_read() as f64 / f64::from(reader.info().sample_rate))));
+        assert_eq!(reader.info().decoder, None);
+        reader.remarks().passed_over.clone()
+    };
+    assert_eq!(passed_over(&ReadOptions::default()).as_deref(), Some("AC-3"));
+    let head = folder.path().join("head");
+    std::fs::write(&head, [&b".snd"[..], &numbers(&[24, u32::MAX, 6, RATE, 1])].concat()).unwrap();
+    for does in ["exit 1".to_owned(), "echo hello".to_owned(), format!("cat '{}'", head.display())] {
+        assert_eq!(passed_over(&fake_ffmpeg(folder.path(), &does)).as_deref(), Some("AC-3"), "{does}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ffmpeg_is_not_asked_about_playlists() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    let options = fake_ffmpeg(folder.path(), &format!("touch '{}'; exit 1", asked.display()));
+    for text in [
+        "#EXTM3U\n/etc/passwd",
+        "ffconcat version 1.0\nfile x",
+        "<MPD urn:mpeg:DASH:profile:isoff-live:2011>",
+    ] {
+        let file = [b"wvpk\0\0", text.as_bytes()].concat();
+        let error = AudioReader::from_bytes("list.wv", file.clone(), &options).err().unwrap();
+        assert!(matches!(error, AudioError::Unsupported { .. }), "{error}");
+        let path = folder.path().join("list.wv");
+        std::fs::write(&path, file).unwrap();
+        let error = AudioReader::open(&path, &options).err().unwrap();
+        assert!(error.to_string().contains("description of files"), "{error}");
+        assert!(!asked.exists(), "{text}");
+    }
+    assert!(AudioReader::from_bytes("sound.wv", b"wvpk\0\0".to_vec(), &options).is_err() && asked.exists());
 }
 
 #[test]

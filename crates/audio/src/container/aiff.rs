@@ -142,6 +142,7 @@ fn describe(common: &Common, start: u64, len: u64, file_len: u64) -> Found {
         start,
         len: declared.unwrap_or(there).min(there),
         declared,
+        counted: None,
         frames: None,
     })
 }

@@ -53,6 +53,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
         start: start.into(),
         len: declared.unwrap_or(there).min(there),
         declared,
+        counted: None,
         frames: None,
     }))
 }

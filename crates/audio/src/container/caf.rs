@@ -97,6 +97,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
         start,
         len: declared.unwrap_or(there).min(there),
         declared,
+        counted: None,
         frames: valid_frames.filter(|frames| block_frames > 1 && *frames > 0),
     }))
 }

@@ -18,6 +18,11 @@ const MAX_BLOCKS: u32 = 10_000;
 /// A frame is not longer, but for absurd ones: 65,535 samples of 8 channels in 32 bits take 2 MB.
 const SEARCHED_BYTES: u64 = 1 << 21;
 
+/// Frame headers, from the end, of which the last frame is looked for; and those from which it is first looked for
+/// up to the likely ends: a false header is rare, and the true one must be among the last.
+const MAX_HEADERS: usize = 64;
+const MAX_HEADERS_TO_THE_END: usize = 8;
+
 /// Reads the header of a file that starts like one.
 pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<Found> {
     let head = bytes.vec(0, 16);
@@ -56,11 +61,46 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     Some(Found::Demux { parts, format: "flac" })
 }
 
-/// Where the last frame in `tail` ends.
+/// Where the last frame in `tail` ends: with the file if its checksum agrees, else before a tag, else wherever the
+/// checksum first comes out. In a long frame it comes out by chance, too: once in 65,536 bytes.
 fn last_frame(tail: &[u8], min_frame: usize) -> Option<usize> {
     let starts = (0..tail.len().saturating_sub(1)).rev().filter(|at| is_header(&tail[*at..]));
+    let starts: Vec<usize> = starts.take(MAX_HEADERS).collect();
+    let likely = likely_ends(tail);
+    let mut best: Option<usize> = None;
+    for start in starts.iter().take(MAX_HEADERS_TO_THE_END) {
+        let is_end = |rank: &usize| is_frame(&tail[*start..likely[*rank]], min_frame);
+        let ranks = 0..best.unwrap_or(likely.len());
+        best = ranks.filter(|rank| likely[*rank] > *start).find(is_end).or(best);
+        if best == Some(0) {
+            break;
+        }
+    }
     // A false header has no end.
-    starts.take(64).find_map(|start| end_of_frame(&tail[start..], min_frame).map(|end| start + end))
+    let first = || starts.iter().find_map(|start| Some(start + end_of_frame(&tail[*start..], min_frame)?));
+    best.map(|rank| likely[rank]).or_else(first)
+}
+
+/// Where the last frame of a file that ends with `tail` may end, the likeliest first: with the file, or before an
+/// ID3v1 tag, an APEv2 tag or both.
+fn likely_ends(tail: &[u8]) -> Vec<usize> {
+    let mut ends = vec![tail.len()];
+    let mut end = tail.len();
+    if let Some(before) = end.checked_sub(128).filter(|at| tail[*at..].starts_with(b"TAG")) {
+        ends.push(before);
+        end = before;
+    }
+    if let Some(footer) = end.checked_sub(32).filter(|at| tail[*at..].starts_with(b"APETAGEX")) {
+        let field = |at: usize| {
+            let four = &tail[footer + at..footer + at + 4];
+            u32::from_le_bytes([four[0], four[1], four[2], four[3]])
+        };
+        // The size counts the items and this footer; a flag says whether there is a header, too.
+        let header = if field(20) >> 31 == 1 { 32 } else { 0 };
+        let size = usize::try_from(field(12)).ok().and_then(|size| size.checked_add(header));
+        ends.extend(size.and_then(|size| end.checked_sub(size)));
+    }
+    ends
 }
 
 /// Length of the frame header at the start of `bytes`, if one is there (RFC 9639 section 9.1).
@@ -99,7 +139,25 @@ fn is_header(bytes: &[u8]) -> bool {
 
 /// Length of the frame that `bytes` start with: up to where its checksum comes out.
 fn end_of_frame(bytes: &[u8], min_frame: usize) -> Option<usize> {
-    // CRC-16 with polynomial 0x8005, over the frame and its own value, is 0.
+    let least = min_frame.max(header_len(bytes)? + 3);
+    let mut crc = 0;
+    let comes_out = |byte: &u8| {
+        crc = crc_16(crc, *byte);
+        crc == 0
+    };
+    let outs = bytes.iter().map(comes_out).enumerate();
+    outs.filter(|(at, is_out)| *is_out && at + 1 >= least).map(|(at, _)| at + 1).next()
+}
+
+/// Whether `bytes` are one frame, by its checksum.
+fn is_frame(bytes: &[u8], min_frame: usize) -> bool {
+    let least = header_len(bytes).map(|len| min_frame.max(len + 3));
+    least.is_some_and(|least| bytes.len() >= least)
+        && bytes.iter().fold(0, |crc, byte| crc_16(crc, *byte)) == 0
+}
+
+/// CRC-16 with polynomial 0x8005, which is 0 over a frame and its own value.
+fn crc_16(crc: u16, byte: u8) -> u16 {
     static TABLE: std::sync::LazyLock<[u16; 256]> = std::sync::LazyLock::new(|| {
         let mut table = [0; 256];
         for (byte, entry) in (0u16..).zip(&mut table) {
@@ -107,13 +165,5 @@ fn end_of_frame(bytes: &[u8], min_frame: usize) -> Option<usize> {
         }
         table
     });
-    let least = min_frame.max(header_len(bytes)? + 3);
-    let mut crc = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        crc = crc << 8 ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)];
-        if crc == 0 && at + 1 >= least {
-            return Some(at + 1);
-        }
-    }
-    None
+    crc << 8 ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)]
 }

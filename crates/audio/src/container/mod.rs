@@ -99,8 +99,13 @@ pub(crate) struct TrackFacts {
     pub(crate) cuts_ignored: bool,
     /// Codec and decoder settings that the demuxer does not find.
     pub(crate) params: Option<(AudioCodecId, Box<[u8]>)>,
-    /// Uncompressed samples, and where they are.
+    /// Uncompressed samples, and where they are. Only of the track that is the first choice.
     pub(crate) pcm: Option<(Pcm, Vec<Part>)>,
+}
+
+/// Which of the tracks is heard if it can be decoded.
+pub(crate) fn first_choice(tracks: &[TrackFacts]) -> Option<usize> {
+    tracks.iter().position(|track| track.is_preferred).or((!tracks.is_empty()).then_some(0))
 }
 
 /// Looks at a file, which `open` opens.

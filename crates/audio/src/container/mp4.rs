@@ -14,7 +14,7 @@ use super::aiff::{IMA4_BYTES, IMA4_FRAMES};
 use super::bytes::Bytes;
 use super::pcm::{Coding, Pcm};
 use super::view::Part;
-use super::{Found, TrackFacts, four_cc_name};
+use super::{Found, TrackFacts, first_choice, four_cc_name};
 use crate::trim::{Cut, Ticks};
 
 /// Boxes looked at on one level before giving up.
@@ -45,15 +45,31 @@ fn read_movie<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, file: &Boxes) -
     let boxes = children(bytes, moov);
     let (movie_scale, _) = timing(bytes, find(&boxes, b"mvhd")?)?;
     let is_fragmented = find(&boxes, b"mvex").is_some();
-    let tracks = boxes.iter().filter(|(kind, _)| kind == b"trak");
-    Some(tracks.filter_map(|(_, trak)| read_track(bytes, *trak, movie_scale, is_fragmented)).collect())
+    let traks = boxes.iter().filter(|(kind, _)| kind == b"trak").map(|(_, trak)| *trak);
+    let mut read = |trak: Span, chunks: Chunks| read_track(bytes, trak, movie_scale, chunks).zip(Some(trak));
+    let (mut tracks, traks): (Vec<TrackFacts>, Vec<Span>) =
+        traks.filter_map(|trak| read(trak, Chunks::Left)).unzip();
+    // A track may have millions of chunks, and a file many tracks.
+    if let Some(first) = first_choice(&tracks).filter(|_| !is_fragmented)
+        && let Some((track, _)) = read(traks[first], Chunks::Read)
+    {
+        tracks[first] = track;
+    }
+    Some(tracks)
+}
+
+/// Whether it is read where the samples of a track are.
+#[derive(Clone, Copy, PartialEq)]
+enum Chunks {
+    Read,
+    Left,
 }
 
 fn read_track<M: Read + Seek + ?Sized>(
     bytes: &mut Bytes<'_, M>,
     trak: Span,
     movie_scale: u32,
-    is_fragmented: bool,
+    chunks: Chunks,
 ) -> Option<TrackFacts> {
     let boxes = children(bytes, trak);
     let tkhd = find(&boxes, b"tkhd")?;
@@ -80,7 +96,7 @@ fn read_track<M: Read + Seek + ?Sized>(
         ..TrackFacts::default()
     };
     if let Some(entry) = find(&stbl, b"stsd").and_then(|stsd| sample_entry(bytes, stsd)) {
-        describe(bytes, &mut track, &entry, &stbl, is_fragmented);
+        describe(bytes, &mut track, &entry, &stbl, chunks);
     }
     Some(track)
 }
@@ -195,7 +211,7 @@ fn describe<M: Read + Seek + ?Sized>(
     track: &mut TrackFacts,
     entry: &Entry,
     stbl: &Boxes,
-    is_fragmented: bool,
+    wanted: Chunks,
 ) {
     track.codec = Some(four_cc_name(&entry.kind));
     if &entry.kind == b"mp4a" {
@@ -220,7 +236,7 @@ fn describe<M: Read + Seek + ?Sized>(
         return;
     }
     let Some((coding, big_endian, bits, block_bytes, block_frames)) = layout(bytes, entry) else { return };
-    if is_fragmented {
+    if wanted == Chunks::Left {
         return;
     }
     let parts = chunks(bytes, stbl, block_bytes, block_frames);
@@ -237,6 +253,7 @@ fn describe<M: Read + Seek + ?Sized>(
             start: 0,
             len,
             declared: Some(len),
+            counted: None,
             frames: None,
         };
         (pcm, parts)
@@ -437,4 +454,37 @@ fn children<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, span: Span) -> Bo
         at = end;
     }
     boxes
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn chunks_are_read_only_of_the_track_that_is_heard() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/faults/pcm_alaw.mov");
+        let mut file = std::fs::read(path).unwrap();
+        // The same track three times, of which the last is enabled.
+        let place = |file: &[u8], name: &[u8; 4]| file.windows(4).rposition(|four| four == name).unwrap();
+        let len = |file: &[u8], at: usize| u32::from_be_bytes(file[at - 4..at].try_into().unwrap()) as usize;
+        let (moov, trak) = (place(&file, b"moov"), place(&file, b"trak"));
+        let (end, trak_end) = (moov - 4 + len(&file, moov), trak - 4 + len(&file, trak));
+        assert_eq!(end, file.len());
+        let track = file[trak - 4..trak_end].to_vec();
+        let mut off = track.clone();
+        let tkhd = place(&off, b"tkhd");
+        off[tkhd + 7] &= !1;
+        file.splice(trak - 4..trak_end, [off.clone(), off, track].concat());
+        let grown = (len(&file, moov) + 2 * (trak_end + 4 - trak)) as u32;
+        file[moov - 4..moov].copy_from_slice(&grown.to_be_bytes());
+        let mut file = Cursor::new(file);
+        let Some(Found::Tracks { tracks, .. }) = read(&mut Bytes::new(&mut file).unwrap()) else { panic!() };
+        let with_chunks: Vec<bool> = tracks.iter().map(|track| track.pcm.is_some()).collect();
+        assert_eq!(with_chunks, [false, false, true]);
+    }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Pcm {
     pub(crate) len: u64,
     /// Bytes of samples by the header; `None` if it leaves the length open.
     pub(crate) declared: Option<u64>,
+    /// Bytes of samples by a header that says less than is taken for samples.
+    pub(crate) counted: Option<u64>,
     /// Frames that count, where the header says that the last block is not full.
     pub(crate) frames: Option<u64>,
 }

@@ -19,6 +19,21 @@ const MAX_CHUNKS: usize = 4096;
 /// How far behind a broken chunk another is looked for.
 const SEARCHED_BYTES: usize = 1 << 20;
 
+/// Places looked at for a chunk behind a broken one.
+const MAX_CANDIDATES: usize = 64;
+
+/// Names of chunks, in upper case: Microsoft's RIFF, EBU Tech 3285, ITU-R BS.2088, and what programs add.
+const KNOWN: &[&[u8; 4]] = &[
+    b"FMT ", b"DATA", b"FACT", b"LIST", b"CUE ", b"PLST", b"SMPL", b"INST", b"DISP", b"JUNK", b"PAD ",
+    b"FLLR", b"BEXT", b"IXML", b"AXML", b"CHNA", b"UBXT", b"LINK", b"LEVL", b"MEXT", b"QLTY", b"CART",
+    b"ID3 ", b"TAG ", b"_PMX", b"XMP ", b"ACID", b"STRC", b"PEAK", b"UMID", b"MD5 ", b"AFSP", b"LGWV",
+    b"GUAN", b"WAMD", b"ANBT", b"MINF", b"ELM1", b"REGN", b"OVWF", b"TRKN", b"R64M", b"DBMD", b"SAUR",
+    b"CLM ", b"RESU", b"ORCH", b"BIFF",
+];
+
+/// The length of the samples may be wrong by so many bytes where a chunk with a known name follows.
+const SLIGHTLY: u64 = 16;
+
 /// A length from here on is what a writer that cannot seek back leaves.
 const PLACEHOLDER: u64 = 0x7fff_0000;
 
@@ -110,11 +125,50 @@ impl Dialect {
         true
     }
 
-    /// Where `name` is next, from `at` on: behind a chunk whose length is wrong.
+    /// Where a chunk with a known name starts, at `end` or a few bytes before or behind.
+    fn near_chunk<M: Read + Seek + ?Sized>(self, bytes: &mut Bytes<'_, M>, end: u64) -> Option<u64> {
+        let near = end.saturating_sub(SLIGHTLY)..=end.saturating_add(SLIGHTLY);
+        near.into_iter().find(|at| self.chunk(bytes, *at).is_some_and(|chunk| chunk.is_known()))
+    }
+
+    /// Where the chunk `name` is next, from `at` on: behind a chunk whose length is wrong. Texts may hold its name,
+    /// too, so of all places the one whose length fits the file best is taken.
     fn find<M: Read + Seek + ?Sized>(self, bytes: &mut Bytes<'_, M>, at: u64, name: &[u8; 4]) -> Option<u64> {
         let near = bytes.vec(at, SEARCHED_BYTES);
-        let found = near.windows(4).position(|window| window == name)?;
-        Some(at + found as u64)
+        let places = near.windows(4).enumerate().filter(|(_, window)| window == name);
+        let places = places.map(|(place, _)| at + place as u64).take(MAX_CANDIDATES);
+        // The first of the best.
+        places.min_by_key(|place| self.doubt(bytes, *place))
+    }
+
+    /// How unlikely it is that a chunk is at `at`.
+    fn doubt<M: Read + Seek + ?Sized>(self, bytes: &mut Bytes<'_, M>, at: u64) -> u8 {
+        let Some(chunk) = self.chunk(bytes, at) else { return u8::MAX };
+        let end = chunk.start.saturating_add(chunk.len);
+        if end <= bytes.len() {
+            let is_followed = chunk.len > 0
+                && self.after(bytes, &chunk).is_some_and(|after| {
+                    after >= bytes.len() || self.chunk(bytes, after).is_some_and(|next| next.is_known())
+                });
+            return if is_followed { 0 } else { 1 };
+        }
+        let is_text =
+            bytes.array::<4>(at + 4).is_some_and(|len| len.iter().all(|byte| matches!(byte, b' '..=b'~')));
+        match chunk.len {
+            PLACEHOLDER.. => 1,
+            _ if is_text => 3,
+            // Cut off.
+            _ => 2,
+        }
+    }
+}
+
+impl Chunk {
+    /// Whether its name is one that follows samples in real files.
+    fn is_known(&self) -> bool {
+        let mut upper = self.id;
+        upper.make_ascii_uppercase();
+        KNOWN.contains(&&upper)
     }
 }
 
@@ -182,17 +236,20 @@ fn read_chunks<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Diale
 }
 
 /// Where the samples are, and how many bytes the header says they are.
+#[derive(Clone, Copy)]
 struct Data {
     start: u64,
     len: u64,
     declared: Option<u64>,
+    /// What the header says, if it is less than `len`.
+    counted: Option<u64>,
 }
 
 /// The length of the samples, from what the header says and what the file holds.
 fn data<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect, chunk: &Chunk) -> Data {
     let there = bytes.len().saturating_sub(chunk.start);
-    let open = Data { start: chunk.start, len: there, declared: None };
-    let declared = Data { start: chunk.start, len: chunk.len.min(there), declared: Some(chunk.len) };
+    let open = Data { start: chunk.start, len: there, declared: None, counted: None };
+    let declared = Data { len: chunk.len.min(there), declared: Some(chunk.len), ..open };
     if chunk.len >= there {
         let is_placeholder = chunk.len > there && chunk.len >= PLACEHOLDER;
         return if is_placeholder { open } else { declared };
@@ -202,13 +259,18 @@ fn data<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect, chu
         return declared;
     }
     let rest = there - chunk.len;
-    // Never closed, or closed by a program that counts modulo 2^32.
-    if chunk.len == 0 || rest >= 1 << 32 {
+    // Never closed.
+    if chunk.len == 0 {
         return open;
     }
+    // Metadata that is broken or cut off itself.
+    if let Some(end) = dialect.near_chunk(bytes, chunk.start + chunk.len) {
+        return Data { len: chunk.len.min(end - chunk.start), ..declared };
+    }
     // What follows is no chunk: padding, a tag of another format, or samples that a stale header does not
-    // count. Samples it is if there are more of them than the header counts.
-    if rest > chunk.len { open } else { declared }
+    // count, or one by a program that counts modulo 2^32. Samples it is if there are more of them than the header
+    // counts.
+    if rest > chunk.len || rest >= 1 << 32 { Data { counted: Some(chunk.len), ..open } } else { declared }
 }
 
 fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -> Found {
@@ -257,6 +319,7 @@ fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -
         start: data.start,
         len: data.len,
         declared: data.declared,
+        counted: data.counted,
         // Of PCM, the bytes say it better.
         frames: samples.filter(|samples| block_frames > 1 && *samples > 0),
     };

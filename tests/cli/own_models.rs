@@ -138,7 +138,7 @@ fn a_model_of_another_program_is_recognised_wherever_it_is_given() {
         ),
         (&["models", "import", "my-clap"], "models export clap-htsat-unfused-fp32 --run --as-new my-clap"),
         (
-            &["--model", "630k-audioset-fusion-best.pt", "search", "rain"],
+            &["--model", "630k-audioset-fusion-best.pt", "classify", "sounds/a.wav", "--labels", "rain"],
             "models export clap-htsat-fused --run",
         ),
     ];

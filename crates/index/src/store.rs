@@ -96,7 +96,7 @@ impl Store {
         }
         contain(&self.dir, || target.apply_batch(batch))?;
         contain(&self.dir, || target.flush().map(drop))?;
-        // Opened anew, it is read from the disk, and what sled kept of it in memory is gone.
+        // Opened anew, it is read from the disk.
         drop(copy);
         let copy = Self::open(&self.dir, folder, opts)?;
         let mut read = Xxh3::new();

@@ -281,7 +281,7 @@ impl Source {
         })
     }
 
-    /// What of the decoded stream is heard, given the time stamp of its first packet.
+    /// Which parts of the decoded stream are heard, given the time stamp of its first packet.
     ///
     /// Ogg and FLAC need nothing: symphonia trims them. In Matroska and CAF the encoder delay is what lies
     /// before time 0.

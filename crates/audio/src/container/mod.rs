@@ -5,7 +5,7 @@
 //!
 //! - `riff`, `aiff`, `au`, `caf`: headers of uncompressed samples, which `pcm` then reads
 //! - `mp4`, `mkv`: facts about tracks that the demuxer does not give
-//! - `ogg`, `flac`: what of the file the demuxer is to see
+//! - `ogg`, `flac`: which parts of the file the demuxer is to see
 //! - `mpeg`, `adts`: streams of frames without a container, walked by `frames`
 //! - `view`: a file with stretches left out or put in
 //! - `bytes`: reading at places
@@ -111,7 +111,7 @@ pub(crate) fn first_choice(tracks: &[TrackFacts]) -> Option<usize> {
 /// Looks at a file, which `open` opens.
 ///
 /// # Errors
-/// Where the file cannot be opened or its length is not to be had.
+/// If the file cannot be opened or its length is unknown.
 pub(crate) fn inspect(open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>) -> io::Result<Found> {
     let found = inspect_bytes(&mut Bytes::new(&mut *open()?)?);
     let Found::Inner { kind, start, end } = found else { return Ok(found) };

@@ -5,6 +5,7 @@
 //!
 //! - `riff`, `aiff`, `au`, `caf`: headers of uncompressed samples, which `pcm` then reads
 //! - `mp4`, `mkv`: facts about tracks that the demuxer does not give
+//! - `clusters`: what the demuxer is to see of a damaged Matroska file
 //! - `ogg`, `flac`: which parts of the file the demuxer is to see
 //! - `mpeg`, `adts`: streams of frames without a container, walked by `frames`
 //! - `view`: a file with stretches left out or put in
@@ -17,6 +18,7 @@ mod aiff;
 mod au;
 mod bytes;
 mod caf;
+mod clusters;
 mod flac;
 mod frames;
 mod mkv;
@@ -49,8 +51,8 @@ pub(crate) enum Found {
     Stream(Box<Stream>),
     /// A file inside of this one.
     Inner { kind: Inner, start: u64, end: u64 },
-    /// Tracks.
-    Tracks { format: &'static str, tracks: Vec<TrackFacts> },
+    /// Tracks; `parts` where the demuxer is to see others than the file has, because some are damaged.
+    Tracks { format: &'static str, tracks: Vec<TrackFacts>, parts: Option<Vec<Part>> },
     /// Pages; `parts` where the demuxer is to see others than the file has.
     Ogg { parts: Option<Vec<Part>>, links: Vec<Link> },
     /// Something that the demuxer reads; `parts` where it is to see only some of the file.

@@ -117,7 +117,7 @@ impl Source {
             }
             Found::Unknown { codec } => Err(no_decoder(file, codec)),
             Found::Bad { expected, received } => Err(malformed(file, expected, received)),
-            Found::Inner { .. } | Found::Nothing => {
+            Found::Nothing => {
                 let mut head = Vec::with_capacity(HEAD_LEN);
                 let read = media()?.take(HEAD_LEN as u64).read_to_end(&mut head);
                 read.map_err(|source| io_error(file, source))?;

@@ -49,8 +49,6 @@ pub(crate) enum Found {
     Pcm(Pcm),
     /// Frames without a container.
     Stream(Box<Stream>),
-    /// A file inside of this one.
-    Inner { kind: Inner, start: u64, end: u64 },
     /// Tracks; `parts` where the demuxer is to see others than the file has, because some are damaged.
     Tracks { format: &'static str, tracks: Vec<TrackFacts>, parts: Option<Vec<Part>> },
     /// Pages; `parts` where the demuxer is to see others than the file has.
@@ -65,9 +63,18 @@ pub(crate) enum Found {
     Nothing,
 }
 
+/// What was found out about a WAV file.
+#[derive(Debug)]
+enum FoundWav {
+    /// All there is.
+    Whole(Found),
+    /// A file of another kind inside of it.
+    Inner { kind: Inner, start: u64, end: u64 },
+}
+
 /// Kinds of files inside of WAV files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Inner {
+enum Inner {
     Mpeg,
     Adts,
     Ogg,
@@ -115,9 +122,13 @@ pub(crate) fn first_choice(tracks: &[TrackFacts]) -> Option<usize> {
 /// # Errors
 /// If the file cannot be opened or its length is unknown.
 pub(crate) fn inspect(open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>) -> io::Result<Found> {
-    let found = inspect_bytes(&mut Bytes::new(&mut *open()?)?);
-    let Found::Inner { kind, start, end } = found else { return Ok(found) };
-    // A WAV file may hold a file of another kind.
+    let mut media = open()?;
+    let mut bytes = Bytes::new(&mut *media)?;
+    let (kind, start, end) = match riff::read(&mut bytes) {
+        None => return Ok(inspect_bytes(&mut bytes)),
+        Some(FoundWav::Whole(found)) => return Ok(found),
+        Some(FoundWav::Inner { kind, start, end }) => (kind, start, end),
+    };
     let mut inside = View::new(open()?, vec![Part::File { start, end }]);
     let mut bytes = Bytes::new(&mut inside)?;
     let found = match kind {
@@ -130,9 +141,9 @@ pub(crate) fn inspect(open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>) -> io
     Ok(found.map_or_else(bad, |found| found.shifted(start, end)))
 }
 
+/// Looks at a file that is no WAV file.
 fn inspect_bytes<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Found {
-    let known = riff::read(bytes)
-        .or_else(|| aiff::read(bytes))
+    let known = aiff::read(bytes)
         .or_else(|| au::read(bytes))
         .or_else(|| caf::read(bytes))
         .or_else(|| mp4::read(bytes))

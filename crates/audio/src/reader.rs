@@ -61,6 +61,9 @@ const SILENT_BLOCK: u64 = 1 << 14;
 /// Decoded samples that a file may have whatever its size: half an hour of stereo.
 const FREE_SAMPLES: u64 = 2 * 48_000 * 1800;
 
+/// By so many seconds less than a rounded or estimated length is no end before the end.
+const END_TOLERANCE_S: f64 = 0.15;
+
 /// Frames that a byte of coded sound holds at most, as a rule: Opus at 6 kbit/s.
 const USUAL_FRAMES_PER_BYTE: u64 = 64;
 
@@ -83,6 +86,8 @@ pub struct AudioReader {
     /// What is decoded and not handed out yet.
     queue: VecDeque<Piece>,
     declared_frames: Option<u64>,
+    /// Where the sound should end by a header that is not exact, in seconds.
+    ends_at_s: Option<f64>,
     file_bytes: u64,
     /// Decoded samples of all channels, and those of silence.
     samples_decoded: u64,
@@ -219,6 +224,11 @@ impl AudioReader {
             file,
             limits: limits.clone(),
             declared_frames: source.declared.frames,
+            // Matroska says how long its longest track is.
+            ends_at_s: source
+                .declared
+                .duration_s
+                .filter(|_| source.format_name == "mkv" && source.format.tracks().len() == 1),
             source: Some(source),
             mixer: MonoMixer::default(),
             stream: None,
@@ -560,7 +570,8 @@ impl AudioReader {
         let is_short = self
             .declared_frames
             .is_some_and(|declared| declared.saturating_sub(self.frames_decoded) > self.largest_block as u64);
-        self.remarks.truncated |= is_short || self.last_was_bad;
+        let ends_early = self.ends_at_s.is_some_and(|end_s| end_s - self.decoded_s() > END_TOLERANCE_S);
+        self.remarks.truncated |= is_short || ends_early || self.last_was_bad;
         self.remarks.silent = !self.has_sound;
         Ok(())
     }

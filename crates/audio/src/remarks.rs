@@ -101,10 +101,12 @@ impl Remarks {
         let mut said = Vec::new();
         for Stretch { why, start_s, end_s } in &self.missing {
             said.push(match why {
-                Missing::Damaged => format!("damaged from {start_s:.2} to {end_s:.2} s; silence is in its place"),
-                Missing::Gap => {
-                    format!("no sound from {start_s:.2} to {end_s:.2} s by its time stamps; silence is in its place")
+                Missing::Damaged => {
+                    format!("damaged from {start_s:.2} to {end_s:.2} s; silence is in its place")
                 }
+                Missing::Gap => format!(
+                    "no sound from {start_s:.2} to {end_s:.2} s by its time stamps; silence is in its place"
+                ),
                 Missing::LateStart => format!("its sound starts at {end_s:.2} s; silence comes before it"),
             });
         }
@@ -120,8 +122,8 @@ impl Remarks {
         }
         if self.unfilled_s > 0.0 {
             said.push(format!(
-                "its time stamps jump by {:.0} s, which is too long to fill with silence; times after the jump are of \
-                 the sound alone",
+                "its time stamps jump by {:.0} s, which is too long to fill with silence; times after the jump \
+                 are of the sound alone",
                 self.unfilled_s
             ));
         }

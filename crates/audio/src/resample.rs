@@ -6,8 +6,8 @@
 //!
 //! The low-pass is that of `soxr_hq`, with which `librosa`, and so those who trained the models, resample.
 //! It matters for sounds at low rates: where a low-pass fades out, a log-mel spectrogram falls by a hundred
-//! decibels, and a model hears where. Vectors of sounds at 8 kHz were up to 1.7e-3 (one minus cosine) from `soxr_hq`'s with a
-//! low-pass that kept everything up to 97 % of Nyquist.
+//! decibels, and a model hears where. Vectors of sounds at 8 kHz were up to 1.7e-3 (one minus cosine) from
+//! `soxr_hq`'s with a low-pass that kept everything up to 97 % of Nyquist.
 
 use std::f64::consts::PI;
 use std::sync::Arc;

@@ -101,7 +101,9 @@ impl Source {
                 source.cuts = vec![cut];
                 Ok(source)
             }
-            Found::Tracks { format, tracks } => Self::tracks(file, open, format, tracks, limits),
+            Found::Tracks { format, tracks, parts } => {
+                Self::tracks(file, open, format, tracks, parts, limits)
+            }
             Found::Ogg { parts, links } => {
                 let clock = Clock::Stamp { is_absolute: false, is_damage: parts.is_some() };
                 let media = seen(media()?, parts);
@@ -115,7 +117,7 @@ impl Source {
             }
             Found::Unknown { codec } => Err(no_decoder(file, codec)),
             Found::Bad { expected, received } => Err(malformed(file, expected, received)),
-            Found::Inner { .. } | Found::Nothing => {
+            Found::Nothing => {
                 let mut head = Vec::with_capacity(HEAD_LEN);
                 let read = media()?.take(HEAD_LEN as u64).read_to_end(&mut head);
                 read.map_err(|source| io_error(file, source))?;
@@ -181,6 +183,7 @@ impl Source {
         open: Open<'_>,
         format: &'static str,
         tracks: Vec<TrackFacts>,
+        parts: Option<Vec<Part>>,
         limits: &Limits,
     ) -> Result<Self, AudioError> {
         let media = || open().map_err(|source| io_error(file, source));
@@ -194,10 +197,11 @@ impl Source {
             source.edits_ignored = track.cuts_ignored;
             return Ok(source);
         }
-        let clock = || Clock::Stamp { is_absolute: true, is_damage: false };
-        let mut opened = Self::demux(file, media()?, tracks.clone(), clock(), limits);
+        let clock = || Clock::Stamp { is_absolute: true, is_damage: parts.is_some() };
+        let whole = || Ok::<_, AudioError>(seen(media()?, parts.clone()));
+        let mut opened = Self::demux(file, whole()?, tracks.clone(), clock(), limits);
         if let Err(AudioError::Malformed { .. } | AudioError::Unsupported { .. }) = opened {
-            let stream = Box::new(ReadOnlySource::new(media()?));
+            let stream = Box::new(ReadOnlySource::new(whole()?));
             // Of two errors, that of the whole file tells more.
             if let Ok(mut source) = Self::demux(file, stream, tracks, clock(), limits) {
                 source.is_cut = true;
@@ -281,7 +285,7 @@ impl Source {
         })
     }
 
-    /// What of the decoded stream is heard, given the time stamp of its first packet.
+    /// Which parts of the decoded stream are heard, given the time stamp of its first packet.
     ///
     /// Ogg and FLAC need nothing: symphonia trims them. In Matroska and CAF the encoder delay is what lies
     /// before time 0.

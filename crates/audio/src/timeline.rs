@@ -8,7 +8,7 @@ use crate::container::{Gap, Link};
 use crate::source::Clock;
 
 /// A packet may be this much late or early, in seconds: time stamps are rounded, to a millisecond in Matroska.
-/// Shorter than any packet of sound that can be lost.
+/// A lost packet that is shorter (Opus has such of 2.5 to 10 ms) is only noticed together with others.
 const TOLERANCE_S: f64 = 0.012;
 
 /// Longest silence that is put in for one gap, in seconds: longer ones are mistakes as a rule (clocks that were

@@ -895,6 +895,64 @@ fn damage_in_the_middle_keeps_the_time_of_what_follows() {
 }
 
 #[test]
+fn damage_in_matroska_keeps_the_sound_behind_it() {
+    for (name, duration_s, from) in [("late.mka", 3.0, 0.3), ("gap.mka", 8.0, 0.7)] {
+        let bytes = fixture(name);
+        let whole = hear(name, bytes.clone()).unwrap();
+        for step in 0..12 {
+            let at = (bytes.len() as f64 * (from + 0.02 * f64::from(step))) as usize;
+            let mut broken = bytes.clone();
+            for (n, byte) in broken[at..at + 200].iter_mut().enumerate() {
+                *byte = ((n as u32 + 1000 * step).wrapping_mul(2_654_435_761) >> 11) as u8;
+            }
+            let heard = hear(name, broken).unwrap();
+            let name = format!("{name}, damaged at {at}: {}", heard.remarks);
+            let heard_s = heard.samples.len() as f64 / f64::from(heard.rate);
+            assert!((heard_s - duration_s).abs() < 0.02, "{heard_s} s of {name}");
+            let damaged: Vec<_> =
+                heard.remarks.missing.iter().filter(|m| m.why == Missing::Damaged).collect();
+            assert!(!damaged.is_empty() && !heard.remarks.truncated, "{name}");
+            // What comes behind is where it was.
+            let tail = heard.rate as usize / 5;
+            let pairs = whole.samples.iter().rev().zip(heard.samples.iter().rev()).take(tail);
+            let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+            for (x, y) in pairs {
+                (xy, xx, yy) = (xy + x * y, xx + x * x, yy + y * y);
+            }
+            assert!(xy / (xx * yy).sqrt().max(1e-30) > 0.9, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_cluster_ends_at_the_next() {
+    let original = fixture("gap.mka");
+    let is_cluster = |at: &usize| original[*at..].starts_with(b"\x1f\x43\xb6\x75");
+    let clusters: Vec<usize> = (0..original.len()).filter(is_cluster).collect();
+    assert!(clusters.len() > 1, "{clusters:?}");
+    let check = |what: &str, bytes: Vec<u8>| {
+        let heard = hear(what, bytes).unwrap();
+        let heard_s = heard.samples.len() as f64 / f64::from(heard.rate);
+        assert!((heard_s - 8.0).abs() < 0.02, "{what}: {heard_s} s; {}", heard.remarks);
+        assert!(heard.remarks.missing.iter().any(|m| m.why == Missing::Damaged), "{what}: {}", heard.remarks);
+    };
+    for cluster in clusters[..clusters.len() - 1].iter().copied() {
+        let mut larger = original.clone();
+        larger[cluster + 5] = larger[cluster + 5].wrapping_add(1);
+        check("size", larger);
+    }
+    let mut without = original.clone();
+    without[clusters[1]] = 0;
+    let heard = hear("id", without).unwrap();
+    assert!(!heard.remarks.is_empty());
+    // Cut off, as the header's length shows.
+    let cut = hear("cut", original[..original.len() * 9 / 10].to_vec()).unwrap();
+    assert!(cut.remarks.truncated, "{}", cut.remarks);
+    let short = hear("fewer clusters", original[..clusters[clusters.len() - 1]].to_vec()).unwrap();
+    assert!(short.remarks.truncated, "{}", short.remarks);
+}
+
+#[test]
 fn chained_ogg_goes_on_at_any_rate() {
     let (one, other) = (fixture("dog.ogg"), fixture("dog_22k.ogg"));
     for (name, bytes, rates) in [

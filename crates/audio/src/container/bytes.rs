@@ -70,3 +70,33 @@ impl<'a, M: Read + Seek + ?Sized> Bytes<'a, M> {
         self.array(at).map(u64::from_be_bytes)
     }
 }
+
+/// A stretch of a file that is kept in memory, for reading onwards in small steps.
+pub(super) struct Window {
+    held: Vec<u8>,
+    at: u64,
+    /// Bytes read at a time.
+    size: usize,
+}
+
+impl Window {
+    pub(super) fn new(size: usize) -> Self {
+        Self { held: Vec::new(), at: 0, size }
+    }
+
+    /// The bytes from `at` on, at most `len`.
+    pub(super) fn peek<M: Read + Seek + ?Sized>(
+        &mut self,
+        bytes: &mut Bytes<'_, M>,
+        at: u64,
+        len: usize,
+    ) -> &[u8] {
+        let end = self.at + self.held.len() as u64;
+        if at < self.at || at.saturating_add(len as u64) > end {
+            self.held = bytes.vec(at, self.size.max(len));
+            self.at = at;
+        }
+        let from = usize::try_from(at - self.at).unwrap_or(usize::MAX).min(self.held.len());
+        &self.held[from..from.saturating_add(len).min(self.held.len())]
+    }
+}

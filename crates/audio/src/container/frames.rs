@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{Read, Seek};
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Window};
 use super::view::Part;
 
 /// Bytes read at a time.
@@ -67,24 +67,17 @@ pub(super) const HEADER: usize = 8;
 pub(super) struct Scanner<'a, 'b, M: ?Sized> {
     bytes: &'a mut Bytes<'b, M>,
     parse: Parse,
-    window: Vec<u8>,
-    window_at: u64,
+    window: Window,
 }
 
 impl<'a, 'b, M: Read + Seek + ?Sized> Scanner<'a, 'b, M> {
     pub(super) fn new(bytes: &'a mut Bytes<'b, M>, parse: Parse) -> Self {
-        Self { bytes, parse, window: Vec::new(), window_at: 0 }
+        Self { bytes, parse, window: Window::new(WINDOW) }
     }
 
     /// The bytes from `at` on, at most `len`.
     pub(super) fn peek(&mut self, at: u64, len: usize) -> &[u8] {
-        let end = self.window_at + self.window.len() as u64;
-        if at < self.window_at || at + len as u64 > end {
-            self.window = self.bytes.vec(at, WINDOW.max(len));
-            self.window_at = at;
-        }
-        let from = ((at - self.window_at) as usize).min(self.window.len());
-        &self.window[from..(from + len).min(self.window.len())]
+        self.window.peek(self.bytes, at, len)
     }
 
     fn frame(&mut self, at: u64) -> Option<Frame> {

@@ -1,8 +1,10 @@
-//! Which track of a Matroska or WebM file is to be heard (RFC 9559). symphonia does not read the flags.
+//! Which track of a Matroska or WebM file is to be heard (RFC 9559). symphonia does not read the flags. Damage is
+//! looked for in `clusters`.
 
 use std::io::{Read, Seek};
 
 use super::bytes::Bytes;
+use super::clusters::{self, CLUSTER};
 use super::{Found, TrackFacts, riff};
 
 /// How Matroska and WebM start (RFC 8794 section 11.2.1).
@@ -13,7 +15,6 @@ const MAX_ELEMENTS: usize = 4096;
 
 const SEGMENT: u32 = 0x1853_8067;
 const TRACKS: u32 = 0x1654_ae6b;
-const CLUSTER: u32 = 0x1f43_b675;
 const TRACK_ENTRY: u32 = 0xae;
 const TRACK_NUMBER: u32 = 0xd7;
 const TRACK_TYPE: u32 = 0x83;
@@ -37,10 +38,21 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     let segment = children(bytes, file, SEGMENT).into_iter().find(|(id, _)| *id == SEGMENT);
     let tracks = segment
         .and_then(|(_, segment)| children(bytes, segment, TRACKS).into_iter().find(|(id, _)| *id == TRACKS));
-    let entries = tracks.map_or_else(Vec::new, |(_, tracks)| children(bytes, tracks, 0));
-    let tracks = entries.into_iter().filter(|(id, _)| *id == TRACK_ENTRY);
-    let tracks: Vec<TrackFacts> = tracks.filter_map(|(_, entry)| track(bytes, entry)).collect();
-    Some(Found::Tracks { format: "mkv", tracks })
+    let mut entries = tracks.map_or_else(Vec::new, |(_, tracks)| children(bytes, tracks, 0));
+    entries.retain(|(id, _)| *id == TRACK_ENTRY);
+    let numbers: Vec<u64> = entries.iter().filter_map(|(_, entry)| number(bytes, *entry)).collect();
+    let parts = segment
+        .zip(tracks)
+        .and_then(|((_, segment), (_, tracks))| clusters::mend(bytes, tracks.1, segment.1, &numbers));
+    let tracks = entries.into_iter().filter_map(|(_, entry)| track(bytes, entry)).collect();
+    Some(Found::Tracks { format: "mkv", tracks, parts })
+}
+
+/// The number by which blocks name a track.
+fn number<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: (u64, u64)) -> Option<u64> {
+    let fields = children(bytes, entry, 0);
+    let (_, span) = fields.iter().find(|(id, _)| *id == TRACK_NUMBER)?;
+    uint(bytes, *span)
 }
 
 fn track<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: (u64, u64)) -> Option<TrackFacts> {
@@ -109,7 +121,7 @@ fn children<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, span: (u64, u64),
 }
 
 /// A variable-length integer of at most `longest` bytes (RFC 8794 section 4), and how many bytes it takes.
-fn vint(bytes: &[u8], longest: usize, with_marker: bool) -> Option<(u64, usize)> {
+pub(super) fn vint(bytes: &[u8], longest: usize, with_marker: bool) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
     let len = first.leading_zeros() as usize + 1;
     if len > longest {

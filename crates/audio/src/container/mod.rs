@@ -5,7 +5,8 @@
 //!
 //! - `riff`, `aiff`, `au`, `caf`: headers of uncompressed samples, which `pcm` then reads
 //! - `mp4`, `mkv`: facts about tracks that the demuxer does not give
-//! - `ogg`, `flac`: what of the file the demuxer is to see
+//! - `clusters`: what the demuxer is to see of a damaged Matroska file
+//! - `ogg`, `flac`: which parts of the file the demuxer is to see
 //! - `mpeg`, `adts`: streams of frames without a container, walked by `frames`
 //! - `view`: a file with stretches left out or put in
 //! - `bytes`: reading at places
@@ -17,6 +18,7 @@ mod aiff;
 mod au;
 mod bytes;
 mod caf;
+mod clusters;
 mod flac;
 mod frames;
 mod mkv;
@@ -47,10 +49,8 @@ pub(crate) enum Found {
     Pcm(Pcm),
     /// Frames without a container.
     Stream(Box<Stream>),
-    /// A file inside of this one.
-    Inner { kind: Inner, start: u64, end: u64 },
-    /// Tracks.
-    Tracks { format: &'static str, tracks: Vec<TrackFacts> },
+    /// Tracks; `parts` where the demuxer is to see others than the file has, because some are damaged.
+    Tracks { format: &'static str, tracks: Vec<TrackFacts>, parts: Option<Vec<Part>> },
     /// Pages; `parts` where the demuxer is to see others than the file has.
     Ogg { parts: Option<Vec<Part>>, links: Vec<Link> },
     /// Something that the demuxer reads; `parts` where it is to see only some of the file.
@@ -63,9 +63,18 @@ pub(crate) enum Found {
     Nothing,
 }
 
+/// What was found out about a WAV file.
+#[derive(Debug)]
+enum FoundWav {
+    /// All there is.
+    Whole(Found),
+    /// A file of another kind inside of it.
+    Inner { kind: Inner, start: u64, end: u64 },
+}
+
 /// Kinds of files inside of WAV files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Inner {
+enum Inner {
     Mpeg,
     Adts,
     Ogg,
@@ -111,11 +120,15 @@ pub(crate) fn first_choice(tracks: &[TrackFacts]) -> Option<usize> {
 /// Looks at a file, which `open` opens.
 ///
 /// # Errors
-/// Where the file cannot be opened or its length is not to be had.
+/// If the file cannot be opened or its length is unknown.
 pub(crate) fn inspect(open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>) -> io::Result<Found> {
-    let found = inspect_bytes(&mut Bytes::new(&mut *open()?)?);
-    let Found::Inner { kind, start, end } = found else { return Ok(found) };
-    // A WAV file may hold a file of another kind.
+    let mut media = open()?;
+    let mut bytes = Bytes::new(&mut *media)?;
+    let (kind, start, end) = match riff::read(&mut bytes) {
+        None => return Ok(inspect_bytes(&mut bytes)),
+        Some(FoundWav::Whole(found)) => return Ok(found),
+        Some(FoundWav::Inner { kind, start, end }) => (kind, start, end),
+    };
     let mut inside = View::new(open()?, vec![Part::File { start, end }]);
     let mut bytes = Bytes::new(&mut inside)?;
     let found = match kind {
@@ -128,9 +141,9 @@ pub(crate) fn inspect(open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>) -> io
     Ok(found.map_or_else(bad, |found| found.shifted(start, end)))
 }
 
+/// Looks at a file that is no WAV file.
 fn inspect_bytes<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Found {
-    let known = riff::read(bytes)
-        .or_else(|| aiff::read(bytes))
+    let known = aiff::read(bytes)
         .or_else(|| au::read(bytes))
         .or_else(|| caf::read(bytes))
         .or_else(|| mp4::read(bytes))

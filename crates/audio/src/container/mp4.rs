@@ -37,7 +37,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     }
     let boxes = children(bytes, (0, bytes.len()));
     let tracks = read_movie(bytes, &boxes).unwrap_or_default();
-    Some(Found::Tracks { format: "mp4", tracks })
+    Some(Found::Tracks { format: "mp4", tracks, parts: None })
 }
 
 fn read_movie<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, file: &Boxes) -> Option<Vec<TrackFacts>> {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 use super::Found;
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Window};
 use super::frames::id3v2_len;
 use super::view::Part;
 
@@ -62,21 +62,14 @@ struct Page {
 
 struct Pages<'a, 'b, M: ?Sized> {
     bytes: &'a mut Bytes<'b, M>,
-    window: Vec<u8>,
-    window_at: u64,
+    window: Window,
     /// Bytes of pages whose checksum was wrong.
     wrong: usize,
 }
 
 impl<M: Read + Seek + ?Sized> Pages<'_, '_, M> {
     fn peek(&mut self, at: u64, len: usize) -> &[u8] {
-        let end = self.window_at + self.window.len() as u64;
-        if at < self.window_at || at + len as u64 > end {
-            self.window = self.bytes.vec(at, WINDOW);
-            self.window_at = at;
-        }
-        let from = ((at - self.window_at) as usize).min(self.window.len());
-        &self.window[from..(from + len).min(self.window.len())]
+        self.window.peek(self.bytes, at, len)
     }
 
     /// The page at `at`, if a whole one is there and its checksum is right.
@@ -157,7 +150,7 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     if &bytes.array::<4>(start)? != b"OggS" {
         return None;
     }
-    let mut pages = Pages { bytes, window: Vec::new(), window_at: 0, wrong: 0 };
+    let mut pages = Pages { bytes, window: Window::new(WINDOW), wrong: 0 };
     let (mut parts, mut links) = (Vec::new(), Vec::new());
     let (mut named, mut decoded) = (None, false);
     let mut current = Current::default();

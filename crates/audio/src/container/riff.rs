@@ -11,7 +11,7 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_ADPCM_IMA_WAV, CODEC_I
 
 use super::bytes::Bytes;
 use super::pcm::{Coding, Pcm};
-use super::{Found, Inner};
+use super::{Found, FoundWav, Inner};
 
 /// Chunks looked at before giving up.
 const MAX_CHUNKS: usize = 4096;
@@ -59,7 +59,7 @@ struct Dialect {
 }
 
 /// Reads the header of a file that starts like one of this family.
-pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<Found> {
+pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<FoundWav> {
     let head: [u8; 40] = bytes.array(0).or_else(|| {
         let mut short = [0; 40];
         short[..12].copy_from_slice(&bytes.array::<12>(0)?);
@@ -172,7 +172,7 @@ impl Chunk {
     }
 }
 
-fn read_chunks<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect) -> Found {
+fn read_chunks<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect) -> FoundWav {
     let mut at = dialect.first;
     let mut format: Option<Vec<u8>> = None;
     let (mut long_data, mut samples) = (None, None);
@@ -273,7 +273,7 @@ fn data<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect, chu
     if rest > chunk.len || rest >= 1 << 32 { Data { counted: Some(chunk.len), ..open } } else { declared }
 }
 
-fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -> Found {
+fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -> FoundWav {
     let u16_at = |at: usize| {
         let pair = format.get(at..at + 2).map_or([0, 0], |pair| [pair[0], pair[1]]);
         if dialect.big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
@@ -293,7 +293,7 @@ fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -
     if tag == 0xfffe {
         let guid = format.get(24..40).unwrap_or_default();
         if !(guid.ends_with(&SUBTYPE) || guid.ends_with(&AMBISONIC)) {
-            return Found::Unknown { codec: format!("a WAV subformat of GUID {}", hex(guid)) };
+            return unknown(format!("a WAV subformat of GUID {}", hex(guid)));
         }
         tag = u16_at(24);
         let valid = u16_at(18);
@@ -324,13 +324,14 @@ fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -
         frames: samples.filter(|samples| block_frames > 1 && *samples > 0),
     };
     let wide = |coding, bits| pcm(coding, sample_bytes * channels_32, 1, bits);
-    let inner = |kind| Found::Inner { kind, start: data.start, end: data.start + data.len };
+    let whole = |pcm| FoundWav::Whole(Found::Pcm(pcm));
+    let inner = |kind| FoundWav::Inner { kind, start: data.start, end: data.start + data.len };
     match tag {
-        1 if sample_bytes == 1 => Found::Pcm(wide(Coding::Unsigned8, 8)),
-        1 => Found::Pcm(wide(Coding::Int, if bits == 0 { (sample_bytes * 8) as u16 } else { bits })),
-        3 => Found::Pcm(wide(Coding::Float, (sample_bytes * 8) as u16)),
-        6 => Found::Pcm(pcm(Coding::ALaw, channels_32, 1, 8)),
-        7 => Found::Pcm(pcm(Coding::MuLaw, channels_32, 1, 8)),
+        1 if sample_bytes == 1 => whole(wide(Coding::Unsigned8, 8)),
+        1 => whole(wide(Coding::Int, if bits == 0 { (sample_bytes * 8) as u16 } else { bits })),
+        3 => whole(wide(Coding::Float, (sample_bytes * 8) as u16)),
+        6 => whole(pcm(Coding::ALaw, channels_32, 1, 8)),
+        7 => whole(pcm(Coding::MuLaw, channels_32, 1, 8)),
         2 | 0x11 if channels > 0 => {
             // The chunk's extension says how many frames a block has; else its size does.
             let block = u32::from(block_align);
@@ -338,12 +339,12 @@ fn describe(format: &[u8], dialect: Dialect, data: Data, samples: Option<u64>) -
                 if tag == 2 { (CODEC_ID_ADPCM_MS, 7, 2) } else { (CODEC_ID_ADPCM_IMA_WAV, 4, 1) };
             let coded = block.saturating_sub(header * channels_32) * 8 / (4 * channels_32) + extra;
             let frames = if block > header * channels_32 { coded } else { 0 };
-            Found::Pcm(pcm(Coding::Adpcm(id), block, frames, 4))
+            whole(pcm(Coding::Adpcm(id), block, frames, 4))
         }
         0x50 | 0x55 => inner(Inner::Mpeg),
         0xff | 0x1600 | 0x1610 => inner(Inner::Adts),
         0x566f | 0x6750 | 0x674f | 0x6751 | 0x6770 | 0x6771 | 0x676f => inner(Inner::Ogg),
-        _ => Found::Unknown { codec: codec_name(tag) },
+        _ => unknown(codec_name(tag)),
     }
 }
 
@@ -381,10 +382,14 @@ pub(super) fn codec_name(tag: u16) -> String {
     name.to_owned()
 }
 
+fn unknown(codec: String) -> FoundWav {
+    FoundWav::Whole(Found::Unknown { codec })
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn bad(expected: &str, received: impl Into<String>) -> Found {
-    Found::Bad { expected: expected.to_owned(), received: received.into() }
+fn bad(expected: &str, received: impl Into<String>) -> FoundWav {
+    FoundWav::Whole(Found::Bad { expected: expected.to_owned(), received: received.into() })
 }

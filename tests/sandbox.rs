@@ -107,7 +107,8 @@ impl Sandbox {
         self.write(name, bytes)
     }
 
-    /// A model of the user's own in the folder `folder`: `mini` under the id `id`, with its manifest otherwise edited.
+    /// A model of the user's own in the folder `folder`: `mini` under the id `id`, with its manifest
+    /// otherwise edited.
     pub(crate) fn add_model(&self, folder: &str, id: &str, edit: impl FnOnce(String) -> String) {
         let own = self.path("config/earmark/models").join(folder);
         std::fs::create_dir_all(&own).unwrap();

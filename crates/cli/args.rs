@@ -19,9 +19,10 @@ use crate::units::{
 
 /// Find and label sounds by describing them.
 ///
-/// earmark listens to your sound files once and remembers what it heard in an index. After that you can search them
-/// by words or by example, label them with any words you like, and learn when something is heard. Everything runs
-/// on this machine; nothing is sent anywhere, and only `models pull` and `models export --run` use the network.
+/// earmark listens to your sound files once and remembers what it heard in an index. After that you can
+/// search them by words or by example, label them with any words you like, and learn when something is heard.
+/// Everything runs on this machine; nothing is sent anywhere, and only `models pull` and `models export
+/// --run` use the network.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -45,30 +46,31 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data folder]
+    /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data
+    /// folder]
     #[arg(long, global = true, env = "EARMARK_DB", value_name = "DIR")]
     pub(crate) db: Option<PathBuf>,
-    /// The model, by name or by folder, and with it the space of the index [default: the current space's; without an index
-    /// the bundled model]
+    /// The model, by name or by folder, and with it the space of the index [default: the current space's;
+    /// without an index the bundled model]
     #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// The ONNX Runtime library to use [default: searched for beside the program]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) onnxruntime: Option<PathBuf>,
-    /// What runs audio graphs: auto, cpu, cuda, migraphx, directml, coreml or openvino, where ONNX Runtime offers it. Others than
-    /// cpu are used only if they give the processor's vectors [default: cpu]
+    /// What runs audio graphs: auto, cpu, cuda, migraphx, directml, coreml or openvino, where ONNX Runtime
+    /// offers it. Others than cpu are used only if they give the processor's vectors [default: cpu]
     #[arg(long, global = true, env = "EARMARK_DEVICE", value_name = "DEVICE")]
     pub(crate) device: Option<DeviceChoice>,
-    /// Segments that the audio graph takes at once. More than one use a GPU better; vectors then depend in their seventh digit
-    /// on what they were made beside [default: 1]
+    /// Segments that the audio graph takes at once. More than one use a GPU better; vectors then depend in
+    /// their seventh digit on what they were made beside [default: 1]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) batch: Option<u16>,
-    /// Where optimised graphs are kept, so that models open faster; empty for nowhere [default: earmark/graphs in your cache
-    /// folder]
+    /// Where optimised graphs are kept, so that models open faster; empty for nowhere [default:
+    /// earmark/graphs in your cache folder]
     #[arg(long, global = true, env = "EARMARK_GRAPH_CACHE", value_name = "DIR")]
     pub(crate) graph_cache: Option<OsString>,
-    /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others; empty for none [default: searched
-    /// for in PATH]
+    /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others; empty for none [default:
+    /// searched for in PATH]
     #[arg(long, global = true, env = "EARMARK_FFMPEG", value_name = "FILE")]
     pub(crate) ffmpeg: Option<OsString>,
     /// Do without ffmpeg, and refuse what only it decodes
@@ -126,9 +128,9 @@ pub(crate) enum Command {
 
 /// Listen to sound files and remember what was heard
 ///
-/// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised by
-/// their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be read are
-/// listed at the end and not tried again until they change.
+/// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised
+/// by their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be
+/// read are listed at the end and not tried again until they change.
 ///
 /// A file `.earmarkignore` in a folder says what to leave out, in the syntax of .gitignore. Clips that are
 /// excluded now, by such a file or by --exclude, leave the index. Removed clips get their tags back when
@@ -216,7 +218,8 @@ pub(crate) struct SearchArgs {
     /// Use the examples up to here
     #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
     pub(crate) to: Option<f64>,
-    /// Keep away from sounds like these words (may be repeated). Words close to the query take its hits away too; a lower
+    /// Keep away from sounds like these words (may be repeated). Words close to the query take its hits away
+    /// too; a lower
     /// --not-weight is gentler
     #[arg(long, value_name = "WORDS")]
     pub(crate) not: Vec<String>,
@@ -229,8 +232,8 @@ pub(crate) struct SearchArgs {
     /// How strongly to keep away from each --not
     #[arg(long, value_name = "W", default_value_t = 0.7, value_parser = parse_weight)]
     pub(crate) not_weight: f32,
-    /// Put words into this text, `{}` standing for them, in place of the model's own (may be repeated: their vectors are
-    /// averaged)
+    /// Put words into this text, `{}` standing for them, in place of the model's own (may be repeated: their
+    /// vectors are averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
     /// Take words as they are, without the text that the model puts them into (as --template '{}')
@@ -271,8 +274,8 @@ pub(crate) enum SearchMode {
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Which clips")]
 pub(crate) struct FilterArgs {
-    /// Only paths that match; without a `/`, file names that match. `*` stays within a folder, `**` does not; upper and
-    /// lower case differ
+    /// Only paths that match; without a `/`, file names that match. `*` stays within a folder, `**` does not;
+    /// upper and lower case differ
     #[arg(long = "path", value_name = "GLOB")]
     pub(crate) path_glob: Option<String>,
     /// Only clips with this tag (may be repeated: all of them)
@@ -391,7 +394,8 @@ pub(crate) struct ClassifyArgs {
     /// How many labels to show for each clip
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) top: Option<usize>,
-    /// Over long files: mean (what it is about), max (whether it is heard at all), attention (between the two)
+    /// Over long files: mean (what it is about), max (whether it is heard at all), attention (between the
+    /// two)
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = ["mean", "max", "attention"])]
     pub(crate) pooling: String,
     #[command(flatten)]
@@ -403,8 +407,8 @@ pub(crate) struct ClassifyArgs {
 /// Tell when something is heard
 ///
 /// Short windows slide over the recording; an event of a label begins where its probability reaches the
-/// threshold. With `mini`, labels that are alike compete: of "animal" and "dog bark" the weaker one may be lost.
-/// Defaults depend on the model; `earmark models show NAME` lists them.
+/// threshold. With `mini`, labels that are alike compete: of "animal" and "dog bark" the weaker one may be
+/// lost. Defaults depend on the model; `earmark models show NAME` lists them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -453,8 +457,9 @@ pub(crate) struct EventFormatArgs {
 
 /// Tag sounds with a model's fixed classes
 ///
-/// ced-tiny, the default, knows the 527 classes of AudioSet; yamnet 521 of them, in windows of a second; musicnn 50 words
-/// for music. All three are bundled. `earmark models list` shows them all. For words of your own there is `earmark classify`.
+/// ced-tiny, the default, knows the 527 classes of AudioSet; yamnet 521 of them, in windows of a second;
+/// musicnn 50 words for music. All three are bundled. `earmark models list` shows them all. For words of your
+/// own there is `earmark classify`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -480,10 +485,11 @@ pub(crate) struct TagArgs {
 
 /// Measure how good a model is on labelled sounds
 ///
-/// Knows the layouts of ESC-50, UrbanSound8K, GTZAN, VocalSound, Speech Commands, AudioSet, FSD50K, AudioCaps and Clotho; a folder a
-/// class; a CSV or TSV table with a column `file` and `label`, `labels` (joined by `;`), `caption`, or `onset`, `offset` and
-/// `label`. Missing and broken files are named in the report. Vectors come from the index where it has the file unchanged;
-/// others are kept in the cache folder, so that Ctrl-C loses nothing and the next run is quick.
+/// Knows the layouts of ESC-50, UrbanSound8K, GTZAN, VocalSound, Speech Commands, AudioSet, FSD50K, AudioCaps
+/// and Clotho; a folder a class; a CSV or TSV table with a column `file` and `label`, `labels` (joined by
+/// `;`), `caption`, or `onset`, `offset` and `label`. Missing and broken files are named in the report.
+/// Vectors come from the index where it has the file unchanged; others are kept in the cache folder, so that
+/// Ctrl-C loses nothing and the next run is quick.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -497,8 +503,9 @@ pub(crate) struct EvalArgs {
     /// The dataset: its folder, or a table
     #[arg(value_name = "PATH", value_parser = sound_path())]
     pub(crate) path: PathBuf,
-    /// Its layout: esc50, esc10, urbansound8k, gtzan, vocalsound, speech-commands, audioset, fsd50k, audiocaps, clotho, folders, csv,
-    /// mapping or text-files (a caption in a .txt beside each sound) [default: told by what is there]
+    /// Its layout: esc50, esc10, urbansound8k, gtzan, vocalsound, speech-commands, audioset, fsd50k,
+    /// audiocaps, clotho, folders, csv, mapping or text-files (a caption in a .txt beside each sound)
+    /// [default: told by what is there]
     #[arg(long, value_name = "LAYOUT")]
     pub(crate) kind: Option<Layout>,
     /// What to ask, of a table that says several things
@@ -516,14 +523,15 @@ pub(crate) struct EvalArgs {
     /// Texts for classes: a name, a tab and a text on each line
     #[arg(long, value_name = "FILE")]
     pub(crate) names: Option<PathBuf>,
-    /// Put labels and captions into this text, `{}` standing for them (may be repeated: their vectors are averaged)
+    /// Put labels and captions into this text, `{}` standing for them (may be repeated: their vectors are
+    /// averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
     /// Compare templates on the same clips: one a line; several joined by ` | ` are averaged
     #[arg(long, value_name = "FILE")]
     pub(crate) prompts: Option<PathBuf>,
-    /// Instead of asking in words, learn from labelled clips as `earmark fit` does and score each clip by a fit that has not
-    /// heard it: over so many random folds, or the dataset's `own`
+    /// Instead of asking in words, learn from labelled clips as `earmark fit` does and score each clip by a
+    /// fit that has not heard it: over so many random folds, or the dataset's `own`
     #[arg(long, value_name = "N|own", value_parser = parse_folds)]
     pub(crate) folds: Option<FoldChoice>,
     /// Keep clips of the same recording in one random fold: a column of the dataset's table, or a regular
@@ -649,8 +657,8 @@ pub(crate) struct VerifyArgs {
 /// Also ends the message that batches were lost, once `earmark index` has put them back.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RebuildArgs {
-    /// Build an HNSW graph instead, for large indexes: minutes for 100 000 segments. Searches use it where it finds at
-    /// least 99 % of the ten best. Ctrl-C keeps what was built; run the same command again to go on
+    /// Build an HNSW graph instead, for large indexes: minutes for 100 000 segments. Searches use it where it
+    /// finds at least 99 % of the ten best. Ctrl-C keeps what was built; run the same command again to go on
     #[arg(long)]
     pub(crate) graph: bool,
     #[command(flatten)]
@@ -671,8 +679,8 @@ pub(crate) struct ExportArgs {
 
 /// Read what `export` wrote into an index
 ///
-/// The clips go into the space of the model that they were exported from, which is made if it is not there. Clips at the
-/// same paths are replaced.
+/// The clips go into the space of the model that they were exported from, which is made if it is not there.
+/// Clips at the same paths are replaced.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportArgs {
     /// The folder that was written
@@ -684,9 +692,9 @@ pub(crate) struct ImportArgs {
 
 /// Embed every clip of the index with another model, or another version of the model
 ///
-/// The new vectors go into a space beside the old one, which can be searched meanwhile; at the end the new space becomes
-/// the current one. Ctrl-C finishes the batch; run the same command again to go on. The default is the model that made
-/// the current space, as it is here now.
+/// The new vectors go into a space beside the old one, which can be searched meanwhile; at the end the new
+/// space becomes the current one. Ctrl-C finishes the batch; run the same command again to go on. The default
+/// is the model that made the current space, as it is here now.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReembedArgs {
     /// Leave the current space current
@@ -704,8 +712,8 @@ pub(crate) struct ReembedArgs {
 
 /// The spaces of the index: the vectors of several models side by side
 ///
-/// One space is current: commands use it unless --model names another. `earmark index --model NAME` and `earmark reembed` make
-/// spaces.
+/// One space is current: commands use it unless --model names another. `earmark index --model NAME` and
+/// `earmark reembed` make spaces.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SpacesArgs {
     #[command(subcommand)]
@@ -734,8 +742,9 @@ pub(crate) enum SpacesCommand {
 
 /// The models that can be used, and getting more
 ///
-/// Some are bundled. Others are downloaded (`pull`), brought on a disk (`import`) or made from their original checkpoint
-/// (`export`). Your own: every folder with a manifest.toml in the `models` folder of earmark's config folder.
+/// Some are bundled. Others are downloaded (`pull`), brought on a disk (`import`) or made from their original
+/// checkpoint (`export`). Your own: every folder with a manifest.toml in the `models` folder of earmark's
+/// config folder.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -766,9 +775,9 @@ pub(crate) enum ModelsCommand {
     },
     /// Download models, try them, and install them
     ///
-    /// Downloads go on where they were cut, are checked before use, and are shared with the hub's own tools through their
-    /// cache. Read from the environment, as by those tools: HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE,
-    /// HF_HUB_DOWNLOAD_TIMEOUT, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
+    /// Downloads go on where they were cut, are checked before use, and are shared with the hub's own tools
+    /// through their cache. Read from the environment, as by those tools: HF_ENDPOINT, HF_TOKEN, HF_HOME,
+    /// HF_HUB_CACHE, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
     Pull {
         /// Their names
         #[arg(required = true, value_name = "NAME")]
@@ -779,8 +788,9 @@ pub(crate) enum ModelsCommand {
     },
     /// Install models from a disk, for machines without a network
     ///
-    /// A folder or archive with a manifest.toml is installed as it is. Otherwise files of known models are recognised by their
-    /// checksums, whatever their names; what is not complete is kept until the rest comes.
+    /// A folder or archive with a manifest.toml is installed as it is. Otherwise files of known models are
+    /// recognised by their checksums, whatever their names; what is not complete is kept until the rest
+    /// comes.
     Import {
         /// A folder, a file, or a .tar or .tar.gz archive
         #[arg(value_name = "PATH")]
@@ -788,7 +798,8 @@ pub(crate) enum ModelsCommand {
         /// They are the files of this known model, by their names; checksums that are not known are filled in
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
-        /// Give the model another name, and take its files as they are: for a model that you made of a known one
+        /// Give the model another name, and take its files as they are: for a model that you made of a known
+        /// one
         #[arg(long = "as-new", value_name = "NAME")]
         as_new: Option<String>,
         /// Of a folder that holds several precisions, as the hub's do: fp32, fp16 or int8 (with --as)
@@ -813,7 +824,8 @@ pub(crate) enum ModelsCommand {
     Clean,
     /// Tell how to make a model from its original checkpoint, or do it
     ///
-    /// Writes the recipe into a folder and prints its steps: Python, with pinned packages in an environment of its own.
+    /// Writes the recipe into a folder and prints its steps: Python, with pinned packages in an environment
+    /// of its own.
     Export {
         /// Its name
         name: String,
@@ -848,8 +860,9 @@ pub(crate) enum ModelsCommand {
 
 /// Serve the index to browsers and programs on the network
 ///
-/// The page is at the address that is printed, the API under /v1, its reference at /docs. Only this machine is served unless
-/// there are API keys. Settings come from flags, then the environment, then the file of --config, then defaults;
+/// The page is at the address that is printed, the API under /v1, its reference at /docs. Only this machine
+/// is served unless there are API keys. Settings come from flags, then the environment, then the file of
+/// --config, then defaults;
 /// --print-config shows what they come to, in the form of that file.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -861,7 +874,8 @@ pub(crate) struct ServeArgs {
     /// Address and port to listen on [default: 127.0.0.1:7788]
     #[arg(long, env = "EARMARK_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
-    /// A folder that jobs may index, and outside which no file is read, with the name that requests call it (may be repeated)
+    /// A folder that jobs may index, and outside which no file is read, with the name that requests call it
+    /// (may be repeated)
     #[arg(long = "root", env = "EARMARK_ROOTS", value_delimiter = ',', value_name = "NAME=DIR", value_parser = parse_root)]
     pub(crate) roots: Vec<(String, PathBuf)>,
     /// Keep uploads in this folder

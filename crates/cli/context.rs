@@ -141,7 +141,8 @@ pub(crate) fn filter(args: &FilterArgs) -> Filter {
     }
 }
 
-/// Globs match whole paths; one that begins with a folder's name is meant anywhere, one that begins with `.` from here.
+/// Globs match whole paths; one that begins with a folder's name is meant anywhere, one that begins with `.`
+/// from here.
 fn whole_path_glob(glob: &str) -> String {
     let from_here = glob.starts_with("./") || glob.starts_with("../");
     match earmark_engine::absolute_path(Path::new(glob)) {

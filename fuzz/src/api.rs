@@ -111,7 +111,8 @@ fn library(folder: &Path, sounds: &Path) -> Result<Library, Box<dyn Error>> {
     let runtime = Runtime::load(None)?;
     let engine = || {
         let limits = Limits { max_duration_s: 30.0, max_decode_s: 5.0, ..Limits::default() };
-        Engine::new(model.clone(), runtime.clone(), EngineOptions { threads: 1, read: limits.into() })
+        let options = EngineOptions { threads: 1, read: limits.into(), ..EngineOptions::default() };
+        Engine::new(model.clone(), runtime.clone(), options)
     };
     let db = folder.join("fuzz.earmark");
     let collection = Collection::open_or_new(&db, &OpenOptions::default())?;

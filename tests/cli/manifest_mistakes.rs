@@ -118,6 +118,22 @@ fn a_missing_tokenizer_is_named_and_the_rest_is_tried_all_the_same() {
 }
 
 #[test]
+fn a_model_with_a_recipe_that_lacks_its_tokenizer_is_not_taken_for_one_that_is_still_to_be_made() {
+    let own = Own::new();
+    let export =
+        "[export]\nrecipe = \"export.py\"\nrequirements = \"r.txt\"\ncheckpoint = \"mine\"\n\n[[files]]";
+    own.edit("[[files]]", export);
+    fs::remove_file(own.folder.join("tokenizer.json")).unwrap();
+    for entry in fs::read_dir(&own.folder).unwrap().map(Result::unwrap) {
+        own.sandbox
+            .write(&format!("elsewhere/{}", entry.file_name().display()), fs::read(entry.path()).unwrap());
+    }
+    for named in ["tiny-clap", "elsewhere"] {
+        assert!(own.wrong(named).contains("tokenizer.json is missing"), "{named}");
+    }
+}
+
+#[test]
 fn a_folder_of_another_name_than_the_id_is_named() {
     let own = Own::new();
     fs::rename(&own.folder, own.folder.with_file_name("my-clap")).unwrap();

@@ -34,6 +34,15 @@ fn a_folder_among_ones_own_models_stays_where_it_is() {
     sandbox.add_tone("sounds/a.wav", 1);
     sandbox.ok(["--model", "tiny-clap", "index", "sounds"]);
 
+    // A link among them to a folder elsewhere is as good.
+    #[cfg(unix)]
+    {
+        fs::rename(&folder, sandbox.path("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(sandbox.path("elsewhere"), &folder).unwrap();
+        sandbox.ok(["models", "import", "config/earmark/models/tiny-clap"]);
+        assert!(!sandbox.path("data/earmark/models/tiny-clap").exists());
+    }
+
     // What fails its test is as it was.
     fs::write(folder.join("manifest.toml"), &commented).unwrap();
     fs::copy(repo().join("tests/fixtures/broken/nan-audio.onnx"), folder.join("audio.onnx")).unwrap();
@@ -60,6 +69,13 @@ fn what_one_made_of_a_known_model_gets_another_name() {
     sandbox.ok(["--model", "my-clap", "index", "sounds"]);
     let bad = sandbox.fails(1, ["models", "import", "usb", "--as-new", "My Clap"]);
     assert!(bad.contains("--as-new My Clap") && bad.contains("`id`"), "{bad}");
+    // No model takes another's name, whether it is here or only known.
+    for name in ["my-clap", "mini", "clap-htsat-fused"] {
+        let taken = sandbox.fails(1, ["models", "import", "usb", "--as-new", name]);
+        assert!(taken.contains(&format!("there is a model `{name}` already")), "{taken}");
+        let args = ["models", "export", "clap-htsat-fused", "--as-new", name];
+        assert!(sandbox.fails(1, args).contains("already"), "{name}");
+    }
     fs::remove_file(sandbox.path("usb/manifest.toml")).unwrap();
     let bare = sandbox.fails(1, ["models", "import", "usb", "--as-new", "other"]);
     assert!(bare.contains("--as NAME --as-new NEW"), "{bare}");

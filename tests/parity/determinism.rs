@@ -42,9 +42,9 @@ fn threads_and_the_order_of_files_change_no_bit() {
     }
 }
 
-/// The matrix products of ONNX Runtime may sum in another order for another batch: on one machine Whisper's encoder
-/// differs in the seventh digit, the others not at all. So earmark never lets a vector depend on what it is batched
-/// with (above), and this bounds what it would be, should anyone batch otherwise.
+/// The matrix products of ONNX Runtime may sum in another order for another batch: on one machine Whisper's
+/// encoder differs in the seventh digit, the others not at all. So earmark never lets a vector depend on what
+/// it is batched with (above), and this bounds what it would be, should anyone batch otherwise.
 #[test]
 fn the_batch_that_a_window_is_in_changes_the_seventh_digit_at_most() {
     let runtime = Runtime::load(None).unwrap();
@@ -92,8 +92,8 @@ fn a_larger_batch_gives_the_same_vectors_but_for_the_seventh_digit() {
     }
 }
 
-/// What the proof in `session.rs` rests on: one session, run by many threads at once, gives each the bits that it
-/// gives one alone.
+/// What the proof in `session.rs` rests on: one session, run by many threads at once, gives each the bits
+/// that it gives one alone.
 #[test]
 fn one_graph_is_run_by_many_threads_at_once() {
     const THREADS: usize = 8;

@@ -57,6 +57,16 @@ async fn what_makes_no_sense_is_refused_by_its_field() {
         let (_, named) = answer.problem(400);
         assert_eq!(named, field, "{path} {body}: {}", answer.text());
     }
+    // Misspelt, it would be left out, and the whole library listed.
+    for (path, field, said) in [
+        ("/v1/clips?tag=x".to_owned(), "tag", "there are: "),
+        ("/v1/clips?tags=x&limit=1&order=path".to_owned(), "order", "tags"),
+        (format!("/v1/clips/{id}?x=1"), "x", "has none"),
+    ] {
+        let answer = server.get(&path).await;
+        let (detail, named) = answer.problem(400);
+        assert!(named == field && detail.contains(said), "{path}: {}", answer.text());
+    }
     let labels: Vec<String> = (0..5000).map(|i| format!("label {i}")).collect();
     server.post("/v1/classify", json!({"clip_ids": [id], "labels": labels})).await.problem(400);
     for query in [

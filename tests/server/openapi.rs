@@ -32,10 +32,13 @@ fn the_document_is_the_one_in_the_repository() {
 fn every_operation_says_what_it_is_and_how_it_fails() {
     let document = serde_json::to_value(earmark_server::openapi()).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    let mut operations = 0;
+    let (mut operations, mut ids) = (0, std::collections::HashSet::new());
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             operations += 1;
+            // Generators name functions by it.
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(ids.insert(id.clone()), "{id} twice");
             let responses = operation["responses"].as_object().unwrap();
             assert!(operation["summary"].is_string(), "{method} {path}");
             let problem =

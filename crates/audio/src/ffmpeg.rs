@@ -1,13 +1,13 @@
 //! The second decoder: a child process for the codecs that are not decoded here.
 //!
 //! ffmpeg gets the file's name and nothing else: no network protocols, no standard input, and bounds on its
-//! memory and time. Files that describe others (playlists) are refused before it is asked. It writes samples to a
-//! pipe, which are read like those of any uncompressed file.
+//! memory and time. Files that describe others (playlists) are refused before it is asked. It writes samples
+//! to a pipe, which are read like those of any uncompressed file.
 //!
-//! A child that writes nothing for [`PATIENCE`], or does not end once its output has ended, is killed. If earmark
-//! itself is killed, the pipe breaks: the child ends at its next write, and on Linux at the latest when its processor
-//! time is used up. A child that neither writes nor computes stays. (`PR_SET_PDEATHSIG` is no remedy: it would end
-//! the child with the thread that started it, while another may go on to read.)
+//! A child that writes nothing for [`PATIENCE`], or does not end once its output has ended, is killed. If
+//! earmark itself is killed, the pipe breaks: the child ends at its next write, and on Linux at the latest
+//! when its processor time is used up. A child that neither writes nor computes stays. (`PR_SET_PDEATHSIG` is
+//! no remedy: it would end the child with the thread that started it, while another may go on to read.)
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -140,8 +140,8 @@ pub(crate) enum Input<'a> {
     Bytes(&'a [u8]),
 }
 
-/// What makes ffmpeg take a file for an HLS playlist, a list to join, a DASH or IMF manifest, a session description or
-/// the index of subtitles, in lower case. It may be behind the first bytes of something else.
+/// What makes ffmpeg take a file for an HLS playlist, a list to join, a DASH or IMF manifest, a session
+/// description or the index of subtitles, in lower case. It may be behind the first bytes of something else.
 const DESCRIPTIONS: [&[u8]; 6] = [
     b"#extm3u",
     b"ffconcat version",

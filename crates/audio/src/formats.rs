@@ -1,5 +1,5 @@
-//! The one table of kinds of sound files: names, extensions, media types. Walking folders, filters, help texts
-//! and the server all use it.
+//! The one table of kinds of sound files: names, extensions, media types. Walking folders, filters, help
+//! texts and the server all use it.
 
 /// A kind of sound file.
 #[derive(Debug, PartialEq, Eq)]

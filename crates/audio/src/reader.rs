@@ -33,8 +33,8 @@ const MAX_BARREN_PACKETS: u32 = 10_000;
 /// arithmetic, which is no better than if they had come as infinities.
 const MAX_SAMPLE: f32 = (1u64 << 40) as f32;
 
-/// Sample rates other than the first that a file may have: a converter for odd rates takes a fifth of a second to
-/// make.
+/// Sample rates other than the first that a file may have: a converter for odd rates takes a fifth of a
+/// second to make.
 const MAX_OTHER_RATES: usize = 15;
 
 /// What a file says about itself, corrected by what its first block decodes to.
@@ -69,10 +69,10 @@ const USUAL_FRAMES_PER_BYTE: u64 = 64;
 
 /// Decodes one file into mono blocks, holding only one block in memory.
 ///
-/// Time is the container's: where time stamps leave something out, where bytes are damaged and where the sound
-/// starts late, there is silence, and [`remarks`](Self::remarks) says so. A packet that cannot be decoded is
-/// silence, too; when the stream ends and more packets were bad than good, that is [`AudioError::Malformed`]. A
-/// file that stops before its end gives what it has.
+/// Time is the container's: where time stamps leave something out, where bytes are damaged and where the
+/// sound starts late, there is silence, and [`remarks`](Self::remarks) says so. A packet that cannot be
+/// decoded is silence, too; when the stream ends and more packets were bad than good, that is
+/// [`AudioError::Malformed`]. A file that stops before its end gives what it has.
 pub struct AudioReader {
     file: String,
     limits: Limits,
@@ -262,8 +262,8 @@ impl AudioReader {
         &self.file
     }
 
-    /// Replaces `out` with the next mono block (samples at the file's own rate; the mean of the channels, or the
-    /// loudest where they cancel each other out); `false`, with `out` empty, at the end.
+    /// Replaces `out` with the next mono block (samples at the file's own rate; the mean of the channels, or
+    /// the loudest where they cancel each other out); `false`, with `out` empty, at the end.
     ///
     /// # Errors
     /// [`AudioError`]; after an error the stream is at its end.
@@ -340,8 +340,9 @@ impl AudioReader {
         Ok(())
     }
 
-    /// Reads packets until one decodes to samples, or gives silence. The cutter may drop all of them: long stretches
-    /// that an edit list leaves out are no end of the stream, but the limits must be checked on the way.
+    /// Reads packets until one decodes to samples, or gives silence. The cutter may drop all of them: long
+    /// stretches that an edit list leaves out are no end of the stream, but the limits must be checked on the
+    /// way.
     fn step(&mut self, source: &mut Source) -> Result<Step, AudioError> {
         let mut barren = 0;
         while barren < MAX_BARREN_PACKETS {
@@ -441,8 +442,8 @@ impl AudioReader {
             }
         };
         let base = source.time_base();
-        // Of the first packet after a start the decoder may have dropped some, or trimmed it. Containers do not all
-        // say how long a packet of Opus is.
+        // Of the first packet after a start the decoder may have dropped some, or trimmed it. Containers do
+        // not all say how long a packet of Opus is.
         let full = if self.info.codec == "opus" {
             i64::try_from(opus::packet_samples(&packet.data)).unwrap_or(0)
         } else {
@@ -451,7 +452,8 @@ impl AudioReader {
             stream.timeline.samples(as_stamp(full), base).unwrap_or(0)
         };
         let dropped = stream.dropped(full, block.len() as u64, rate);
-        // Vorbis gives the sound of a packet with the next one; Ogg's time stamps know that, Matroska's do not.
+        // Vorbis gives the sound of a packet with the next one; Ogg's time stamps know that, Matroska's do
+        // not.
         let is_late = source.format_name == "mkv" && self.info.codec == "vorbis";
         let stamp = self.previous_stamp.filter(|_| is_late).unwrap_or(packet.pts);
         let start = stream.timeline.samples(stamp, base).map(|start| start.saturating_add(dropped));
@@ -578,8 +580,8 @@ impl AudioReader {
 }
 
 impl Stream {
-    /// Samples that the decoder dropped or trimmed from the first packet after a start, of which `full` samples
-    /// were coded; at the main rate.
+    /// Samples that the decoder dropped or trimmed from the first packet after a start, of which `full`
+    /// samples were coded; at the main rate.
     fn dropped(&self, full: i64, decoded: u64, rate: u32) -> i64 {
         if !self.timeline.is_start() {
             return 0;
@@ -732,8 +734,8 @@ fn check_duration(file: &str, duration_s: f64, limits: &Limits) -> Result<(), Au
 /// The declared length, in seconds, unless it is both over the limit and more than the file has room for.
 ///
 /// # Errors
-/// `OverLimit` for a length that the file has room for. What is decoded is checked on the way, so a wrong length
-/// need not cost a file that is sound.
+/// `OverLimit` for a length that the file has room for. What is decoded is checked on the way, so a wrong
+/// length need not cost a file that is sound.
 fn believed_duration(
     file: &str,
     source: &Source,

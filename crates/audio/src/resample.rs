@@ -1,8 +1,8 @@
 //! From the file's sample rate to the model's, aligned at time 0.
 //!
-//! Blocks are convolved with a low-pass by FFT, and their spectrum is cut off or extended on the way back: the
-//! overlap-add method. Output sample `n` is at the time `n / rate_out`, since the low-pass has linear phase and
-//! its delay is cut off; and the length is exact, `ceil(n_in * rate_out / rate_in)`.
+//! Blocks are convolved with a low-pass by FFT, and their spectrum is cut off or extended on the way back:
+//! the overlap-add method. Output sample `n` is at the time `n / rate_out`, since the low-pass has linear
+//! phase and its delay is cut off; and the length is exact, `ceil(n_in * rate_out / rate_in)`.
 //!
 //! The low-pass is that of `soxr_hq`, with which `librosa`, and so those who trained the models, resample.
 //! It matters for sounds at low rates: where a low-pass fades out, a log-mel spectrogram falls by a hundred
@@ -20,15 +20,16 @@ use crate::reader::{AudioInfo, AudioReader};
 use crate::remarks::Remarks;
 use crate::source::unsupported;
 
-/// Samples in a block at the lower of the two rates, at least. More would be a little faster, and take memory.
+/// Samples in a block at the lower of the two rates, at least. More would be a little faster, and take
+/// memory.
 const MIN_BLOCK: usize = 1024;
 
-/// What the low-pass takes off beyond the lower Nyquist frequency, dB: the 20 bits of `SOXR_HQ` (`soxr.h`), of
-/// 20 log10(2) each.
+/// What the low-pass takes off beyond the lower Nyquist frequency, dB: the 20 bits of `SOXR_HQ` (`soxr.h`),
+/// of 20 log10(2) each.
 const REJECTION_DB: f64 = 120.41;
 
-/// Where the low-pass begins to fade, relative to the lower Nyquist frequency: `1 - 0.05 / TO_3dB(rejection)`, of
-/// `soxr_quality_spec` in libsoxr's `soxr.c`, so that it is 3 dB down at 95 %.
+/// Where the low-pass begins to fade, relative to the lower Nyquist frequency: `1 - 0.05 /
+/// TO_3dB(rejection)`, of `soxr_quality_spec` in libsoxr's `soxr.c`, so that it is 3 dB down at 95 %.
 const PASSBAND_END: f64 = 0.913_65;
 
 /// An [`AudioReader`] at another sample rate.
@@ -113,7 +114,8 @@ pub(crate) struct Converter {
     forward: Arc<dyn RealToComplex<f32>>,
     /// Of `2 * block_out` samples.
     inverse: Arc<dyn ComplexToReal<f32>>,
-    /// Spectrum of the low-pass, centred in the middle of a block, over the bins below both Nyquist frequencies.
+    /// Spectrum of the low-pass, centred in the middle of a block, over the bins below both Nyquist
+    /// frequencies.
     low_pass: Vec<Complex<f32>>,
     block_in: usize,
     block_out: usize,
@@ -260,7 +262,8 @@ fn low_pass(from: u32, to: u32) -> Vec<f64> {
     taps.into_iter().map(|tap| tap / sum).collect()
 }
 
-/// The modified Bessel function of the first kind and order zero, by its series (Abramowitz and Stegun, 9.6.12).
+/// The modified Bessel function of the first kind and order zero, by its series (Abramowitz and Stegun,
+/// 9.6.12).
 fn bessel_i0(x: f64) -> f64 {
     let quarter = x * x / 4.0;
     let terms = (1..).scan(1.0, |term, k| {

@@ -10,7 +10,8 @@ pub(crate) const HEAD_LEN: usize = 512;
 /// How files of NIST SPHERE begin.
 const NIST_SPHERE: &[u8] = b"NIST_1A";
 
-/// What is certainly no sound file that is decoded here, though the demuxers might find something in its middle.
+/// What is certainly no sound file that is decoded here, though the demuxers might find something in its
+/// middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
     /// No sound.
@@ -32,8 +33,8 @@ impl Foreign {
 /// Recognises files that are something else by their first bytes.
 pub(crate) fn foreign_kind(head: &[u8]) -> Option<Foreign> {
     match by_magic(head) {
-        // Text may begin like a sound file, and the markers that the demuxers look for may be anywhere in it, as in
-        // this very file. The header of NIST SPHERE is text.
+        // Text may begin like a sound file, and the markers that the demuxers look for may be anywhere in it,
+        // as in this very file. The header of NIST SPHERE is text.
         None | Some(Foreign::Codec(_)) if is_text(head) && !head.starts_with(NIST_SPHERE) => {
             Some(Foreign::Other("text"))
         }

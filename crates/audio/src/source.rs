@@ -177,7 +177,8 @@ impl Source {
     }
 
     /// A file with tracks. MP4 and Matroska files that were cut off are tried a second time as streams: the
-    /// demuxers refuse them if they can look for the end, though their start may hold a header and much audio.
+    /// demuxers refuse them if they can look for the end, though their start may hold a header and much
+    /// audio.
     fn tracks(
         file: &str,
         open: Open<'_>,
@@ -484,7 +485,8 @@ fn declare(format: &dyn FormatReader, track: &Track, rate: u32, pre_skip: u64) -
     Declared { duration_s: Some(frames as f64 / f64::from(rate)), frames: Some(frames), is_open_ended: false }
 }
 
-/// The length that is left when the cuts are made. `pre_skip` samples are not counted, and are before the cuts.
+/// The length that is left when the cuts are made. `pre_skip` samples are not counted, and are before the
+/// cuts.
 fn with_cuts(declared: Declared, cuts: &[Cut], rate: u32, pre_skip: u64) -> Declared {
     let whole = declared.frames;
     let heard = |cut: &Cut| {

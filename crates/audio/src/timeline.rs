@@ -7,12 +7,13 @@ use symphonia::core::units::{TimeBase, Timestamp};
 use crate::container::{Gap, Link};
 use crate::source::Clock;
 
-/// A packet may be this much late or early, in seconds: time stamps are rounded, to a millisecond in Matroska.
-/// A lost packet that is shorter (Opus has such of 2.5 to 10 ms) is only noticed together with others.
+/// A packet may be this much late or early, in seconds: time stamps are rounded, to a millisecond in
+/// Matroska. A lost packet that is shorter (Opus has such of 2.5 to 10 ms) is only noticed together with
+/// others.
 const TOLERANCE_S: f64 = 0.012;
 
-/// Longest silence that is put in for one gap, in seconds: longer ones are mistakes as a rule (clocks that were
-/// set, streams that were joined), and would cost more than they tell.
+/// Longest silence that is put in for one gap, in seconds: longer ones are mistakes as a rule (clocks that
+/// were set, streams that were joined), and would cost more than they tell.
 const MAX_GAP_S: f64 = 3600.0;
 
 /// Time stamps that go back by more than this start anew, in seconds.

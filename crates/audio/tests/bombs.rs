@@ -1,4 +1,5 @@
-//! Small files that ask for much: each ends soon, in bounded memory, or is refused with the limit that it met.
+//! Small files that ask for much: each ends soon, in bounded memory, or is refused with the limit that it
+//! met.
 
 #![allow(clippy::unwrap_used)]
 
@@ -263,8 +264,8 @@ fn numbers(all: &[u32]) -> Vec<u8> {
     all.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
 
-/// A QuickTime file whose samples `kind` and `fields` (frames and bytes of a packet, bytes of a block) describe,
-/// with two chunks in its table for each of which there are `samples`.
+/// A QuickTime file whose samples `kind` and `fields` (frames and bytes of a packet, bytes of a block)
+/// describe, with two chunks in its table for each of which there are `samples`.
 fn quicktime(kind: &[u8; 4], fields: [u32; 3], samples: u32) -> Vec<u8> {
     let mut entry = vec![0; 6];
     entry.extend([0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 16, 0, 0, 0, 0]);

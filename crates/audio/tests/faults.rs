@@ -1,5 +1,5 @@
-//! Files that are wrong in ways that recorders, editors and disks make them, and files that are right and strange:
-//! each is heard as it is, at the right time, or the user is told.
+//! Files that are wrong in ways that recorders, editors and disks make them, and files that are right and
+//! strange: each is heard as it is, at the right time, or the user is told.
 //!
 //! What cannot be written here in a few lines comes from `tests/fixtures/faults/make.py`.
 

@@ -35,8 +35,8 @@ pub struct AudioEncoder {
 }
 
 impl AudioEncoder {
-    /// Opens the model's audio graph on the first of the runtime's devices that can run it and gives the processor's
-    /// vectors; `shape` is that of the manifest's `[window]`.
+    /// Opens the model's audio graph on the first of the runtime's devices that can run it and gives the
+    /// processor's vectors; `shape` is that of the manifest's `[window]`.
     pub(crate) fn open(
         model: &Model,
         runtime: &Runtime,

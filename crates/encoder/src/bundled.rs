@@ -1,5 +1,5 @@
-//! What the program carries: the manifests of all models that it knows, and some models whole, so that it works offline
-//! at once.
+//! What the program carries: the manifests of all models that it knows, and some models whole, so that it
+//! works offline at once.
 
 /// What is compiled in of one folder of `models/`.
 struct Folder {

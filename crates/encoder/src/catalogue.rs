@@ -40,8 +40,8 @@ pub struct CatalogueEntry {
 }
 
 impl Catalogue {
-    /// The known models, and every sub-folder of `own` and `installed` that has a `manifest.toml`. A folder that does
-    /// not exist holds no models.
+    /// The known models, and every sub-folder of `own` and `installed` that has a `manifest.toml`. A folder
+    /// that does not exist holds no models.
     #[must_use]
     pub fn new(own: Option<PathBuf>, installed: Option<PathBuf>) -> Self {
         Self { own, installed }
@@ -80,7 +80,8 @@ impl Catalogue {
         self.installed.as_deref()
     }
 
-    /// All models: bundled ones first, then installed ones and the user's own by name, then those that can be had.
+    /// All models: bundled ones first, then installed ones and the user's own by name, then those that can be
+    /// had.
     #[must_use]
     pub fn entries(&self) -> Vec<CatalogueEntry> {
         let open = |place: Place| CatalogueEntry {
@@ -95,9 +96,9 @@ impl Catalogue {
     /// Opens a model by name, by the id in its manifest, or by the path of its folder.
     ///
     /// # Errors
-    /// [`EncoderError::UnknownModel`] with the names there are, [`EncoderError::NotInstalled`] with how to get it,
-    /// [`EncoderError::Unpinned`] for a manifest that is not finished, [`EncoderError::Foreign`] for a model of another
-    /// program; those of [`Model::open`].
+    /// [`EncoderError::UnknownModel`] with the names there are, [`EncoderError::NotInstalled`] with how to
+    /// get it, [`EncoderError::Unpinned`] for a manifest that is not finished, [`EncoderError::Foreign`] for
+    /// a model of another program; those of [`Model::open`].
     pub fn open(&self, name: &str) -> Result<Model, EncoderError> {
         let places = self.places();
         let usable = |place: &&Place| !matches!(place.state, State::Downloadable | State::Exportable);
@@ -202,7 +203,8 @@ fn is_whole(name: &str, manifest: &Manifest) -> bool {
     manifest.files.iter().all(|file| bundled::read(name, &file.path).is_some())
 }
 
-/// Whether all files of a known model are compiled in or on the hub, which knows the checksums that we do not.
+/// Whether all files of a known model are compiled in or on the hub, which knows the checksums that we do
+/// not.
 fn is_downloadable(name: &str, manifest: &Manifest) -> bool {
     let on_hub = |file: &crate::FileEntry| manifest.hub.is_some() && file.hub_path.is_some();
     manifest.files.iter().all(|file| on_hub(file) || bundled::read(name, &file.path).is_some())

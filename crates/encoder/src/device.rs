@@ -1,17 +1,18 @@
 //! What runs the audio graph: the processor, or another device that the loaded ONNX Runtime offers.
 //!
-//! Another device must give the processor's vectors, or an index would mix two spaces: [`crate::Model::audio_encoder`]
-//! compares them on test signals each time it opens a graph there, and refuses, or for [`DeviceChoice::Auto`] falls
-//! back, where they differ by more than [`TOLERANCE`]. So the device is in no index's identity. Text stays on the
-//! processor, where one takes some hundredths of a second.
+//! Another device must give the processor's vectors, or an index would mix two spaces:
+//! [`crate::Model::audio_encoder`] compares them on test signals each time it opens a graph there, and
+//! refuses, or for [`DeviceChoice::Auto`] falls back, where they differ by more than [`TOLERANCE`]. So the
+//! device is in no index's identity. Text stays on the processor, where one takes some hundredths of a
+//! second.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
 
-/// How far a device's vectors may be from the processor's, as one minus the cosine: what resampling is allowed too
-/// (models/README.md).
+/// How far a device's vectors may be from the processor's, as one minus the cosine: what resampling is
+/// allowed too (models/README.md).
 pub(crate) const TOLERANCE: f32 = 1e-4;
 
 /// A device that ONNX Runtime can be built for.
@@ -48,8 +49,8 @@ impl Device {
     pub const ALL: [Self; 6] =
         [Self::Cpu, Self::Cuda, Self::MiGraphX, Self::DirectMl, Self::CoreMl, Self::OpenVino];
 
-    /// What [`DeviceChoice::Auto`] tries, in order. Not OpenVINO, which on a processor gains nothing, nor CoreML, which
-    /// compiles a graph for up to minutes each time.
+    /// What [`DeviceChoice::Auto`] tries, in order. Not OpenVINO, which on a processor gains nothing, nor
+    /// CoreML, which compiles a graph for up to minutes each time.
     const AUTO: [Self; 3] = [Self::Cuda, Self::MiGraphX, Self::DirectMl];
 
     /// The word that options use.
@@ -65,7 +66,8 @@ impl Device {
         }
     }
 
-    /// Whether the loaded ONNX Runtime was built for it; whether the machine has one shows when a graph is opened.
+    /// Whether the loaded ONNX Runtime was built for it; whether the machine has one shows when a graph is
+    /// opened.
     fn offered(self) -> bool {
         let offered = match self {
             Self::Cpu => Ok(true),

@@ -45,8 +45,8 @@ pub enum EncoderError {
     },
     /// The device cannot run the graph, as where the machine has none or its driver is missing.
     #[error(
-        "model `{model}`: `{device}` cannot run {graph}: this machine has no such device, or its driver or libraries are \
-         missing; ONNX Runtime says: {}", .reason.trim()
+        "model `{model}`: `{device}` cannot run {graph}: this machine has no such device, its driver or libraries are missing, \
+         or it cannot run this graph; ONNX Runtime says: {}", .reason.trim()
     )]
     Device {
         /// The model's id.

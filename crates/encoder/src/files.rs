@@ -54,9 +54,9 @@ impl ModelFiles {
         Ok(bytes)
     }
 
-    /// Checks a file's size and, for files on disk, its SHA-256 against the manifest's entry, without holding it in memory.
-    /// Bundled bytes were checked when the program was built and tested; hashing them at each start would only cost
-    /// time.
+    /// Checks a file's size and, for files on disk, its SHA-256 against the manifest's entry, without holding
+    /// it in memory. Bundled bytes were checked when the program was built and tested; hashing them at each
+    /// start would only cost time.
     pub(crate) fn verify(&self, model: &str, entry: &FileEntry) -> Result<(), EncoderError> {
         let Self::Folder(dir) = self else { return self.read_verified(model, entry).map(drop) };
         let error = |e: io::Error| EncoderError::File {

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::EncoderError;
+use crate::{EncoderError, bundled};
 
-/// What is at `path`, as the error of using it, with the one command that makes it usable; `None` where it is nothing
-/// that is known.
+/// What is at `path`, as the error of using it, with the one command that makes it usable; `None` where it is
+/// nothing that is known.
 #[must_use]
 pub fn recognise(path: &Path) -> Option<EncoderError> {
     let (what, recipe) = if path.is_dir() { transformers(path)? } else { checkpoint(path)? };
@@ -48,7 +48,9 @@ fn transformers(folder: &Path) -> Option<(String, Option<&'static str>)> {
     Some((what, recipe))
 }
 
-/// A file that torch saved. Which architecture it has, LAION says in its name; the recipe looks inside.
+const MICROSOFT: &str = "a checkpoint of torch, as Microsoft publishes its CLAP";
+
+/// A file that torch saved. Which architecture it has, its name says; the recipe looks inside.
 fn checkpoint(path: &Path) -> Option<(String, Option<&'static str>)> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     if !["pt", "pth", "ckpt"].contains(&extension.as_str()) {
@@ -61,7 +63,10 @@ fn checkpoint(path: &Path) -> Option<(String, Option<&'static str>)> {
         return None;
     }
     let name = path.file_stem()?.to_str()?.to_ascii_lowercase();
+    let microsoft = |year: &str| name.contains("clap_weights") && name.contains(year);
     let recipe = match &name {
+        _ if microsoft("2022") => return Some((MICROSOFT.to_owned(), Some("msclap-2022"))),
+        _ if microsoft("2023") => return Some((MICROSOFT.to_owned(), Some("msclap-2023"))),
         name if name.contains("fusion") => "clap-htsat-fused",
         name if name.contains("music") || name.contains("base") => "larger-clap-general",
         _ => "clap-htsat-unfused-fp32",
@@ -76,7 +81,11 @@ fn own_name(path: &Path) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '-' };
     let name: String = stem.unwrap_or_default().chars().map(plain).collect();
     let name = name.trim_matches(|c| "-._".contains(c));
-    if name.is_empty() { "my-clap".to_owned() } else { name.to_owned() }
+    match name {
+        "" => "my-clap".to_owned(),
+        known if bundled::names().any(|name| name == known) => format!("my-{known}"),
+        name => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +126,12 @@ mod tests {
             assert!(said(&folder).contains(expected), "{text}: {}", said(&folder));
             assert!(said(&folder).contains("My CLAP"), "{}", said(&folder));
         }
+        // A name that is taken is not offered.
+        let taken = dir.path().join("clap-htsat-unfused");
+        std::fs::rename(&folder, &taken).unwrap();
+        std::fs::write(taken.join("config.json"), "{\"model_type\": \"clap\"}").unwrap();
+        assert!(said(&taken).contains("--as-new my-clap-htsat-unfused "), "{}", said(&taken));
+        std::fs::rename(&taken, &folder).unwrap();
         config("no JSON");
         assert_eq!(said(&folder), "");
     }
@@ -128,6 +143,7 @@ mod tests {
             ("630k-audioset-best.pt", "clap-htsat-unfused-fp32"),
             ("630k-audioset-fusion-best.pt", "clap-htsat-fused"),
             ("music_audioset_epoch_15_esc_90.14.pt", "larger-clap-general"),
+            ("CLAP_weights_2023.pth", "msclap-2023"),
         ];
         for (name, recipe) in cases {
             let path = dir.path().join(name);

@@ -1,12 +1,13 @@
-//! Graphs as ONNX Runtime has optimised them, kept on disk: opening one costs a third to a tenth of opening the
-//! original.
+//! Graphs as ONNX Runtime has optimised them, kept on disk: opening one costs a third to a tenth of opening
+//! the original.
 //!
-//! An entry is a folder `MODEL-GRAPH-KEY` with `graph.onnx`, its weights in `graph.data`, which ONNX Runtime maps into memory
-//! instead of copying them, `sums`, which holds both against damage, and `original`, which says when the model's own file
-//! was last written: one that was written to since is verified before its entry is used. The key covers all that decides what is in
-//! it: the checksums of the model's files, the build of ONNX Runtime, and the processor, since some optimisations are
-//! made for one. An entry is made of files that were just verified and appears in one rename; a damaged one is
-//! made anew. What was not used for longest goes when all take more than [`LIMIT_BYTES`].
+//! An entry is a folder `MODEL-GRAPH-KEY` with `graph.onnx`, its weights in `graph.data`, which ONNX Runtime
+//! maps into memory instead of copying them, `sums`, which holds both against damage, and `originals`, which
+//! says when the model's own files were last written: where one was written to since, they are verified
+//! before the entry is used. The key covers all that decides what is in it: the checksums of the model's
+//! files, the build of ONNX Runtime, and the processor, since some optimisations are made for one. An entry
+//! is made of files that were just verified and appears in one rename; a damaged one is made anew. What was
+//! not used for longest goes when all take more than [`LIMIT_BYTES`].
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -29,9 +30,13 @@ const WORTH_BYTES: u64 = 1 << 20;
 const GRAPH: &str = "graph.onnx";
 pub(crate) const WEIGHTS: &str = "graph.data";
 const SUMS: &str = "sums";
-const ORIGINAL: &str = "original";
+const ORIGINALS: &str = "originals";
 
-/// A folder of optimised graphs. It may be removed at any time.
+/// How the folder of an entry that is being made is called.
+const MAKING: &str = ".making-";
+
+/// A folder of optimised graphs, which may be removed at any time. In a folder that holds other things too,
+/// those are left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphCache {
     folder: PathBuf,
@@ -61,10 +66,10 @@ impl GraphCache {
         &self.folder
     }
 
-    /// Bytes that its entries take.
+    /// Bytes that its entries take, those that were never finished included.
     #[must_use]
     pub fn disk_use(&self) -> u64 {
-        self.entries().iter().map(|folder| measure(folder)).sum()
+        self.folders(is_ours).iter().map(|folder| measure(folder)).sum()
     }
 
     /// Removes all entries; gives how many bytes they had.
@@ -72,11 +77,15 @@ impl GraphCache {
     /// # Errors
     /// The folder's or an entry's.
     pub fn clean(&self) -> io::Result<u64> {
-        let bytes = self.disk_use();
-        match fs::remove_dir_all(&self.folder) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(bytes),
+        let mut total = 0;
+        for folder in self.folders(is_ours) {
+            let bytes = measure(&folder);
+            fs::remove_dir_all(&folder)?;
+            total += bytes;
         }
+        // Only where nothing else is in it.
+        let _ = fs::remove_dir(&self.folder);
+        Ok(total)
     }
 
     /// Name of the entry of a graph; `None` where keeping it is not worth it.
@@ -112,16 +121,17 @@ impl GraphCache {
         Some(folder.join(GRAPH))
     }
 
-    /// Whether the `original` graph's file has not been written to since [`GraphCache::note_original`].
-    pub(crate) fn is_of(&self, name: &str, original: &Path) -> bool {
-        let noted = fs::read_to_string(self.folder.join(name).join(ORIGINAL)).ok();
-        noted.is_some() && noted == stamp(original)
+    /// Whether the model's files in `folder` have not been written to since [`GraphCache::note_originals`].
+    pub(crate) fn is_of(&self, name: &str, folder: &Path, manifest: &Manifest) -> bool {
+        let noted = fs::read_to_string(self.folder.join(name).join(ORIGINALS)).ok();
+        noted.is_some() && noted == stamps(folder, manifest)
     }
 
-    /// Notes that the entry was made of `original` as it is now. That this fails only costs time later.
-    pub(crate) fn note_original(&self, name: &str, original: &Path) {
-        if let Some(stamp) = stamp(original) {
-            let _ = fs::write(self.folder.join(name).join(ORIGINAL), stamp);
+    /// Notes that the entry was made of the files in `folder` as they are now. That this fails only costs
+    /// time later.
+    pub(crate) fn note_originals(&self, name: &str, folder: &Path, manifest: &Manifest) {
+        if let Some(stamps) = stamps(folder, manifest) {
+            let _ = fs::write(self.folder.join(name).join(ORIGINALS), stamps);
         }
     }
 
@@ -137,23 +147,27 @@ impl GraphCache {
     pub(crate) fn stage(&self, name: &str) -> Option<Stage> {
         fs::create_dir_all(&self.folder).ok()?;
         let unique = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |t| t.as_nanos());
-        let temp = self.folder.join(format!(".{}-{unique:x}", std::process::id()));
+        let temp = self.folder.join(format!("{MAKING}{}-{unique:x}", std::process::id()));
         fs::create_dir(&temp).ok()?;
         Some(Stage { temp, cache: self.clone(), name: name.to_owned() })
     }
 
-    /// Whole entries.
-    fn entries(&self) -> Vec<PathBuf> {
+    /// The folders in it whose names are as wanted.
+    fn folders(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| path.join(SUMS).is_file()).collect()
+        let folders = entries.filter(|entry| entry.file_name().to_str().is_some_and(&wanted));
+        folders.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     }
 
-    /// Keeps within [`LIMIT_BYTES`]: the entries that were not used for longest go, but not `newest`. What a process that was killed
-    /// left unfinished goes a day later.
+    /// Keeps within [`LIMIT_BYTES`]: the entries that were not used for longest go, but not `newest`. What a
+    /// process that was killed left unfinished goes a day later.
     fn prune(&self, newest: &Path) {
         let used = |folder: &Path| folder.join(SUMS).metadata().and_then(|m| m.modified()).ok();
-        let mut entries: Vec<(Option<SystemTime>, u64, PathBuf)> =
-            self.entries().into_iter().map(|folder| (used(&folder), measure(&folder), folder)).collect();
+        let mut entries: Vec<(Option<SystemTime>, u64, PathBuf)> = self
+            .folders(is_entry)
+            .into_iter()
+            .map(|folder| (used(&folder), measure(&folder), folder))
+            .collect();
         entries.sort();
         let mut total: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
         for (_, bytes, folder) in entries {
@@ -161,14 +175,21 @@ impl GraphCache {
                 total -= bytes;
             }
         }
-        let left_over = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let age = path.metadata().and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
-            name.starts_with('.') && age.is_some_and(|age| age.as_secs() > 86_400)
-        };
-        let all = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        all.filter(left_over).for_each(|path| drop(fs::remove_dir_all(path)));
+        let age = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok()?.elapsed().ok();
+        let left_over = self.folders(|name| name.starts_with(MAKING));
+        let old = left_over.iter().filter(|path| age(path).is_some_and(|age| age.as_secs() > 86_400));
+        old.for_each(|path| drop(fs::remove_dir_all(path)));
     }
+}
+
+/// Whether a folder of this name is an entry: it ends in the key.
+fn is_entry(name: &str) -> bool {
+    name.rsplit_once('-')
+        .is_some_and(|(_, key)| key.len() == 16 && key.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn is_ours(name: &str) -> bool {
+    is_entry(name) || name.starts_with(MAKING)
 }
 
 /// An entry that is being made; gone when dropped unfinished.
@@ -196,7 +217,14 @@ impl Stage {
         }
         fs::write(self.temp.join(SUMS), sums)?;
         let folder = self.cache.folder.join(&self.name);
-        fs::rename(&self.temp, &folder)?;
+        if fs::rename(&self.temp, &folder).is_err() {
+            // Another process was first, or what is there could not be removed whole before.
+            if is_sound(&folder) {
+                return Ok(());
+            }
+            fs::remove_dir_all(&folder)?;
+            fs::rename(&self.temp, &folder)?;
+        }
         self.cache.prune(&folder);
         Ok(())
     }
@@ -223,11 +251,16 @@ fn is_sound(folder: &Path) -> bool {
     !sums.is_empty() && sums.lines().all(holds) && sums.contains(GRAPH)
 }
 
-/// Length of a file, and when it was written.
-fn stamp(path: &Path) -> Option<String> {
-    let metadata = path.metadata().ok()?;
-    let written = metadata.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(format!("{} {}", metadata.len(), written.as_nanos()))
+/// Of each file of the model, its length and when it was written: a graph may have weights in files of their
+/// own.
+fn stamps(folder: &Path, manifest: &Manifest) -> Option<String> {
+    let mut stamps = String::new();
+    for file in &manifest.files {
+        let metadata = folder.join(&file.path).metadata().ok()?;
+        let written = metadata.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let _ = writeln!(stamps, "{} {} {}", metadata.len(), written.as_nanos(), file.path);
+    }
+    Some(stamps)
 }
 
 /// Length and XXH3 of a file.
@@ -287,6 +320,8 @@ fn processor() -> String {
 mod tests {
     use super::*;
 
+    const A: &str = "m-audio_onnx-0123456789abcdef";
+
     fn entry(cache: &GraphCache, name: &str, graph: &[u8]) -> PathBuf {
         let stage = cache.stage(name).unwrap();
         fs::write(stage.graph(), graph).unwrap();
@@ -298,46 +333,67 @@ mod tests {
     fn an_entry_is_found_until_a_bit_of_it_is_wrong() {
         let dir = tempfile::tempdir().unwrap();
         let cache = GraphCache::at(dir.path().join("graphs"));
-        assert_eq!(cache.find("a"), None);
+        assert_eq!(cache.find(A), None);
         for damage in [GRAPH, SUMS] {
-            let folder = entry(&cache, "a", b"graph");
-            assert_eq!(cache.find("a"), Some(folder.join(GRAPH)));
+            let folder = entry(&cache, A, b"graph");
+            assert_eq!(cache.find(A), Some(folder.join(GRAPH)));
             let mut bytes = fs::read(folder.join(damage)).unwrap();
             bytes[0] ^= 1;
             fs::write(folder.join(damage), bytes).unwrap();
-            assert!(cache.look("audio.onnx", "a").is_some_and(|entry| !entry.sound));
-            assert_eq!(cache.find("a"), None, "{damage}");
+            assert!(cache.look("audio.onnx", A).is_some_and(|entry| !entry.sound));
+            assert_eq!(cache.find(A), None, "{damage}");
             assert!(!folder.exists(), "{damage}");
         }
-        let folder = entry(&cache, "a", b"graph");
+        let folder = entry(&cache, A, b"graph");
         fs::write(folder.join(SUMS), "").unwrap();
-        assert_eq!(cache.find("a"), None, "an empty list of sums");
+        assert_eq!(cache.find(A), None, "an empty list of sums");
     }
 
     #[test]
     fn what_was_never_finished_is_no_entry_and_goes() {
         let dir = tempfile::tempdir().unwrap();
         let cache = GraphCache::at(dir.path().to_path_buf());
-        let stage = cache.stage("a").unwrap();
+        let stage = cache.stage(A).unwrap();
         fs::write(stage.graph(), b"half").unwrap();
-        assert_eq!((cache.disk_use(), cache.find("a")), (0, None));
+        assert_eq!((cache.disk_use(), cache.find(A)), (4, None));
         drop(stage);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_else_is_in_the_folder_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = GraphCache::at(dir.path().to_path_buf());
+        let others = [".git", "source", "notes-2026", "with-sums"];
+        for name in others {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            let file = dir.path().join(name).join(SUMS);
+            fs::write(&file, "mine").unwrap();
+            let old = SystemTime::now() - std::time::Duration::from_secs(400_000);
+            File::options().append(true).open(file).unwrap().set_modified(old).unwrap();
+            File::open(dir.path().join(name)).unwrap().set_modified(old).unwrap();
+        }
+        let folder = entry(&cache, A, b"graph");
+        cache.prune(&folder);
+        assert!(cache.clean().unwrap() > 5);
+        assert!(!folder.exists());
+        assert!(others.iter().all(|name| dir.path().join(name).join(SUMS).is_file()));
     }
 
     #[test]
     fn the_oldest_go_when_it_is_full() {
         let dir = tempfile::tempdir().unwrap();
         let cache = GraphCache::at(dir.path().to_path_buf());
-        for (name, age_s) in [("old", 300), ("older", 600), ("new", 10)] {
-            let folder = entry(&cache, name, b"");
+        let name = |age: &str| format!("{age}-0123456789abcdef");
+        for (age, age_s) in [("old", 300), ("older", 600), ("new", 10)] {
+            let folder = entry(&cache, &name(age), b"");
             // Of no blocks, but counted by its length.
             File::options().write(true).open(folder.join(GRAPH)).unwrap().set_len(3 << 29).unwrap();
             let used = SystemTime::now() - std::time::Duration::from_secs(age_s);
             File::options().append(true).open(folder.join(SUMS)).unwrap().set_modified(used).unwrap();
         }
-        cache.prune(&dir.path().join("new"));
-        let there = |name: &str| dir.path().join(name).exists();
+        cache.prune(&dir.path().join(name("new")));
+        let there = |age: &str| dir.path().join(name(age)).exists();
         assert_eq!((there("older"), there("old"), there("new")), (false, true, true));
         assert!(cache.clean().unwrap() > 2 * (3 << 29));
         assert!(!dir.path().exists());

@@ -1,12 +1,16 @@
 //! The encoder: a model manifest interpreted by ONNX Runtime and a tokenizer.
 //!
-//! Log-mel windows or text go in, embeddings in one shared space come out. A model is data, not code: everything
-//! that tells one model from another is in its [`Manifest`]. This is the only crate that knows ONNX Runtime.
+//! Log-mel windows or text go in, embeddings in one shared space come out. A model is data, not code:
+//! everything that tells one model from another is in its [`Manifest`]. This is the only crate that knows
+//! ONNX Runtime.
 //!
 //! - [`Manifest`]: what a model is (front end, graphs, pooling, score calibration), parsed and checked
-//! - [`Model`]: a manifest with its files, verified; opens [`AudioEncoder`]s and [`TextEncoder`]s; tests itself
-//! - [`Catalogue`]: the models that can be used here (bundled, installed, the user's own), and those that can be had
-//! - [`Runtime`]: the ONNX Runtime shared library, found and loaded once; the [`Device`] that audio graphs run on, and the
+//! - [`Model`]: a manifest with its files, verified; opens [`AudioEncoder`]s and [`TextEncoder`]s; tests
+//!   itself
+//! - [`Catalogue`]: the models that can be used here (bundled, installed, the user's own), and those that can
+//!   be had
+//! - [`Runtime`]: the ONNX Runtime shared library, found and loaded once; the [`Device`] that audio graphs
+//!   run on, and the
 //!   [`GraphCache`]
 //! - [`Embedding`]: a unit vector in a model's space
 

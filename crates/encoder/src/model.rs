@@ -13,8 +13,9 @@ use crate::{
     Runtime, TextEncoder,
 };
 
-/// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling, framing,
-/// segmenting). Raised whenever the same file would get other vectors, so that an index never mixes the two.
+/// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling,
+/// framing, segmenting). Raised whenever the same file would get other vectors, so that an index never mixes
+/// the two.
 pub const PIPELINE_VERSION: u32 = 2;
 
 /// A manifest with its files. Cheap to clone.
@@ -39,8 +40,8 @@ impl Model {
     /// [`Model::text_encoder`].
     ///
     /// # Errors
-    /// Those of [`Manifest::parse`], and [`EncoderError::File`] when the manifest or the names of axes or classes cannot be
-    /// read.
+    /// Those of [`Manifest::parse`], and [`EncoderError::File`] when the manifest or the names of axes or
+    /// classes cannot be read.
     pub fn open(files: ModelFiles) -> Result<Self, EncoderError> {
         let origin = match &files {
             ModelFiles::Bundled(name) => format!("bundled model {name}: manifest.toml"),
@@ -86,8 +87,8 @@ impl Model {
         self.inner.axes.as_deref()
     }
 
-    /// The names of those axes that have one of their own; `None` for axes that share one, as `mini`'s of timbre do, and
-    /// mean something only together.
+    /// The names of those axes that have one of their own; `None` for axes that share one, as `mini`'s of
+    /// timbre do, and mean something only together.
     #[must_use]
     pub fn own_axes(&self) -> Option<Vec<Option<&str>>> {
         let axes = self.axes()?;
@@ -134,8 +135,8 @@ impl Model {
     /// Opens the audio graph.
     ///
     /// # Errors
-    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`];
-    /// [`EncoderError::NoSuchSide`] for the classes of a model that has none.
+    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`],
+    /// [`EncoderError::Ort`]; [`EncoderError::NoSuchSide`] for the classes of a model that has none.
     pub fn audio_encoder(&self, runtime: &Runtime, head: Head) -> Result<AudioEncoder, EncoderError> {
         let shape = self.window_stream(None)?.shape();
         AudioEncoder::open(self, runtime, head, shape)
@@ -149,8 +150,8 @@ impl Model {
         TextEncoder::open(self, runtime)
     }
 
-    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`Head::Embedding`] into the embedding of the audio they cover. `input`
-    /// names that audio in errors.
+    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`Head::Embedding`] into the embedding of
+    /// the audio they cover. `input` names that audio in errors.
     ///
     /// # Errors
     /// [`EncoderError::Degenerate`] when the result has no direction.

@@ -1,7 +1,7 @@
 //! The ONNX Runtime shared library: found, loaded and started once a process.
 //!
-//! The library is looked for eagerly and by absolute path, since the loader's own failure would come late and as a
-//! panic.
+//! The library is looked for eagerly and by absolute path, since the loader's own failure would come late and
+//! as a panic.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +27,9 @@ pub struct Runtime {
 
 impl Runtime {
     /// Finds the library and starts it. Looked for, in this order: `explicit`, the environment variable
-    /// `ORT_DYLIB_PATH`, beside the program, `../lib` and `../lib/earmark` from there, an `.onnxruntime` folder in a
-    /// folder above the program (a checkout after `cargo xtask setup`), the system's library folders.
+    /// `ORT_DYLIB_PATH`, beside the program, `../lib` and `../lib/earmark` from there, an `.onnxruntime`
+    /// folder in a folder above the program (a checkout after `cargo xtask setup`), the system's library
+    /// folders.
     ///
     /// # Errors
     /// [`EncoderError::RuntimeMissing`] with all places looked in, or [`EncoderError::RuntimeUnusable`].
@@ -145,8 +146,8 @@ fn search_folders() -> Vec<PathBuf> {
         // target/release/earmark and target/debug/deps/test-… are two and three folders below the checkout.
         folders.extend(beside.ancestors().skip(1).take(3).map(|folder| folder.join(".onnxruntime")));
     }
-    // A build folder outside the checkout (CARGO_TARGET_DIR) leaves only this trace of where the checkout is; cargo
-    // sets the variable for the programs it runs.
+    // A build folder outside the checkout (CARGO_TARGET_DIR) leaves only this trace of where the checkout is;
+    // cargo sets the variable for the programs it runs.
     if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) {
         folders.extend(package.ancestors().take(3).map(|folder| folder.join(".onnxruntime")));
     }

@@ -2,9 +2,10 @@
 //!
 //! One session serves all workers: opening one takes up to a second of processor time and holds a copy of the
 //! weights. `ort` asks for `&mut` to run a session, since not all of ONNX Runtime's execution providers bear
-//! concurrent runs; so this module calls ONNX Runtime's `Run` itself, and lets threads run at once only what is on
-//! the processor, for which ONNX Runtime promises it (`InferenceSession::Run` in `inference_session.h`: "Multiple
-//! threads are allowed to run this function"; github.com/microsoft/onnxruntime/issues/114 and 22967).
+//! concurrent runs; so this module calls ONNX Runtime's `Run` itself, and lets threads run at once only what
+//! is on the processor, for which ONNX Runtime promises it (`InferenceSession::Run` in `inference_session.h`:
+//! "Multiple threads are allowed to run this function"; github.com/microsoft/onnxruntime/issues/114 and
+//! 22967).
 
 use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
@@ -53,12 +54,12 @@ struct Opened {
 }
 
 impl GraphSession {
-    /// Opens `graph` on `device`; it must have exactly the tensors `inputs` going in, and `outputs` among those coming
-    /// out.
+    /// Opens `graph` on `device`; it must have exactly the tensors `inputs` going in, and `outputs` among
+    /// those coming out.
     ///
     /// # Errors
-    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`], [`EncoderError::Ort`],
-    /// [`EncoderError::Device`].
+    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`],
+    /// [`EncoderError::Ort`], [`EncoderError::Device`].
     pub(crate) fn open(
         model: &Model,
         runtime: &Runtime,
@@ -96,8 +97,8 @@ impl GraphSession {
         })
     }
 
-    /// Runs the graph on `inputs`, one for each tensor that [`GraphSession::open`] was told of, in that order. Gives
-    /// shape and values of each output that it was told of, row-major.
+    /// Runs the graph on `inputs`, one for each tensor that [`GraphSession::open`] was told of, in that
+    /// order. Gives shape and values of each output that it was told of, row-major.
     ///
     /// # Errors
     /// [`EncoderError::Ort`] when the run fails or an output is not of floats.
@@ -108,8 +109,8 @@ impl GraphSession {
         values.iter().map(|value| read(value).map_err(|e| self.failed(e.to_string()))).collect()
     }
 
-    /// `values` of `shape` for the graph's input of that number, in its precision: 32-bit floats, or 16-bit ones where the
-    /// whole graph is of those.
+    /// `values` of `shape` for the graph's input of that number, in its precision: 32-bit floats, or 16-bit
+    /// ones where the whole graph is of those.
     ///
     /// # Errors
     /// [`EncoderError::Ort`] when there are not as many values as the shape says.
@@ -168,10 +169,11 @@ impl Opened {
         let mut output_values = vec![ptr::null_mut(); output_names.len()];
         let api = ort::api();
         let session = self.session.inner();
-        // SAFETY: the session lives as long as `self`, and ONNX Runtime does not change it in `Run`, which any
-        // number of threads may call at once on the processor; elsewhere `turns` lets one in at a time. Names and
-        // inputs are valid pointers of the lengths told (checked above), and outlive the call. `Run` fills
-        // `output_values`, of the length told, with values that are ours, or, when it fails, leaves them null.
+        // SAFETY: the session lives as long as `self`, and ONNX Runtime does not change it in `Run`, which
+        // any number of threads may call at once on the processor; elsewhere `turns` lets one in at a time.
+        // Names and inputs are valid pointers of the lengths told (checked above), and outlive the call.
+        // `Run` fills `output_values`, of the length told, with values that are ours, or, when it fails,
+        // leaves them null.
         #[allow(unsafe_code)]
         let status = unsafe {
             (api.Run)(
@@ -189,7 +191,8 @@ impl Opened {
         let values: Vec<DynValue> = output_values
             .into_iter()
             .filter_map(NonNull::new)
-            // SAFETY: a value that `Run` made for us, which nobody else frees; the session's allocator made it.
+            // SAFETY: a value that `Run` made for us, which nobody else frees; the session's allocator made
+            // it.
             .map(|value| {
                 #[allow(unsafe_code)]
                 unsafe {
@@ -214,19 +217,18 @@ impl Opened {
     }
 }
 
-/// Opens a graph on the processor: as it was optimised before, where that is kept, else the original, which is then
-/// kept optimised.
+/// Opens a graph on the processor: as it was optimised before, where that is kept, else the original, which
+/// is then kept optimised.
 fn open_on_processor(model: &Model, runtime: &Runtime, graph: &str) -> Result<Session, EncoderError> {
     let kept = runtime.graphs().zip(GraphCache::name_of(model.manifest(), graph, runtime));
     let Some((cache, name)) = kept else { return open_original(model, runtime, graph, None) };
-    let original = model.folder().map(|folder| folder.join(graph));
     if let Some(path) = cache.find(&name) {
-        if let Some(original) = &original
-            && !cache.is_of(&name, original)
+        if let Some(folder) = model.folder()
+            && !cache.is_of(&name, folder, model.manifest())
         {
-            // Written to since: what it is now must be what the manifest says.
+            // Written to since: what they are now must be what the manifest says.
             model.verify_once()?;
-            cache.note_original(&name, original);
+            cache.note_originals(&name, folder, model.manifest());
         }
         let optimised = builder(runtime, GraphOptimizationLevel::Disable)
             .and_then(|mut builder| builder.commit_from_file(path).map_err(|e| e.to_string()));
@@ -239,9 +241,9 @@ fn open_on_processor(model: &Model, runtime: &Runtime, graph: &str) -> Result<Se
         && let Ok(session) = open_original(model, runtime, graph, Some(&stage))
     {
         if stage.finish().is_ok()
-            && let Some(original) = &original
+            && let Some(folder) = model.folder()
         {
-            cache.note_original(&name, original);
+            cache.note_originals(&name, folder, model.manifest());
         }
         return Ok(session);
     }
@@ -269,7 +271,8 @@ fn open_original(
         }
         commit(model, graph, builder)?.map_err(failed)
     };
-    // Graphs of 16-bit floats are reported to fail at some optimisations (models/larger-clap-music-and-speech).
+    // Graphs of 16-bit floats are reported to fail at some optimisations
+    // (models/larger-clap-music-and-speech).
     open(GraphOptimizationLevel::All).or_else(|e| open(GraphOptimizationLevel::Level1).map_err(|_| e))
 }
 
@@ -293,8 +296,8 @@ fn open_on_device(
     commit(model, graph, builder)?.map_err(failed)
 }
 
-/// One thread a run: work is spread over files and windows, which scales better than splitting one operator, and keeps
-/// results the same on any number of cores.
+/// One thread a run: work is spread over files and windows, which scales better than splitting one operator,
+/// and keeps results the same on any number of cores.
 fn builder(runtime: &Runtime, level: GraphOptimizationLevel) -> Result<SessionBuilder, String> {
     let builder = Session::builder(&runtime.environment).map_err(|e| e.to_string())?;
     let builder = builder.with_optimization_level(level).map_err(|e| e.to_string())?;
@@ -312,8 +315,8 @@ fn saving(builder: SessionBuilder, stage: &Stage) -> Result<SessionBuilder, Stri
     builder.with_config_entry(format!("{external}_min_size_in_bytes"), "1024").map_err(|e| e.to_string())
 }
 
-/// Opens the model's file, held against its manifest. From disk, so that graphs with weights in files beside them find
-/// those.
+/// Opens the model's file, held against its manifest. From disk, so that graphs with weights in files beside
+/// them find those.
 fn commit(
     model: &Model,
     graph: &str,

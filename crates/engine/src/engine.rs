@@ -20,8 +20,8 @@ use crate::{EngineError, search};
 pub struct EngineOptions {
     /// Worker threads; 0 for one a core.
     pub threads: usize,
-    /// How many segments the audio graph takes at once; 0 for one. More use a GPU better. On a processor they gain
-    /// nothing, and a vector then depends in its seventh digit on what it was encoded with.
+    /// How many segments the audio graph takes at once; 0 for one. More use a GPU better. On a processor they
+    /// gain nothing, and a vector then depends in its seventh digit on what it was encoded with.
     pub batch: usize,
     /// How sound files are read.
     pub read: ReadOptions,
@@ -133,8 +133,8 @@ impl Engine {
         }
     }
 
-    /// A description in each of `templates`, `{}` standing for it, or in the model's own prompt where there are
-    /// none; nothing where there is none, so that it can be refused. `{}` alone leaves it as it is.
+    /// A description in each of `templates`, `{}` standing for it, or in the model's own prompt where there
+    /// are none; nothing where there is none, so that it can be refused. `{}` alone leaves it as it is.
     ///
     /// # Errors
     /// [`EngineError::Template`].
@@ -155,7 +155,8 @@ impl Engine {
     /// Encodes texts as they are; several in one go cost less than one by one.
     ///
     /// # Errors
-    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of the text graph.
+    /// [`earmark_encoder::EncoderError::EmptyText`], [`earmark_encoder::EncoderError::NoSuchSide`]; those of
+    /// the text graph.
     pub fn encode_texts(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EngineError> {
         Ok(self.text()?.encode(texts)?)
     }

@@ -1,12 +1,13 @@
 //! Keeps every core busy: decoding and features beside the encoder, through a bounded queue.
 //!
-//! Every worker thread can do both halves of the work. It encodes a queued run of windows if there is one, else it
-//! starts on the next file; a worker that decodes faster than the others encode meets a full queue and encodes a run
-//! itself. So one long file keeps all cores busy, thousands of short ones do too, and memory stays bounded: a file is
-//! never held as samples, only as the runs of features in the queue and the vectors already made.
+//! Every worker thread can do both halves of the work. It encodes a queued run of windows if there is one,
+//! else it starts on the next file; a worker that decodes faster than the others encode meets a full queue
+//! and encodes a run itself. So one long file keeps all cores busy, thousands of short ones do too, and
+//! memory stays bounded: a file is never held as samples, only as the runs of features in the queue and the
+//! vectors already made.
 //!
-//! Results do not depend on the number of threads: a run is always encoded by itself, in one call, unless a larger
-//! batch is asked for.
+//! Results do not depend on the number of threads: a run is always encoded by itself, in one call, unless a
+//! larger batch is asked for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -140,9 +141,10 @@ pub(crate) enum Step<T, D> {
     Finished(T, Outcome<D>),
 }
 
-/// Runs `items` through `prepare` and, where needed, the decoder and the encoder, on `options.threads` threads, and
-/// hands each step to `sink` on the calling thread, in the order they finish, with the key that `prepare` gave it.
-/// Once `stop` is set no further item is taken up, and items still being decoded are dropped without an outcome.
+/// Runs `items` through `prepare` and, where needed, the decoder and the encoder, on `options.threads`
+/// threads, and hands each step to `sink` on the calling thread, in the order they finish, with the key that
+/// `prepare` gave it. Once `stop` is set no further item is taken up, and items still being decoded are
+/// dropped without an outcome.
 ///
 /// # Errors
 /// Those of opening the model. A file's own failure is its outcome, not an error of the run.

@@ -11,6 +11,7 @@ use crate::{EngineError, EngineOptions};
 pub struct Tagger {
     encoders: Encoders,
     threads: usize,
+    batch: usize,
     read: ReadOptions,
 }
 
@@ -53,12 +54,12 @@ impl Tagger {
     /// Makes `model` ready.
     ///
     /// # Errors
-    /// [`earmark_encoder::EncoderError::NoSuchSide`] for a model that has no classes of its own; those of opening its
-    /// graph.
+    /// [`earmark_encoder::EncoderError::NoSuchSide`] for a model that has no classes of its own; those of
+    /// opening its graph.
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Result<Self, EngineError> {
         let encoders = Encoders::new(model, runtime, Head::Classes, options.notice);
         encoders.get()?;
-        Ok(Self { encoders, threads: options.threads(), read: options.read })
+        Ok(Self { encoders, threads: options.threads(), batch: options.batch, read: options.read })
     }
 
     /// The model.
@@ -86,7 +87,7 @@ impl Tagger {
     pub fn tag(&self, sources: Vec<Source>) -> Result<Vec<Result<Tags, EngineError>>, EngineError> {
         let options = PipelineOptions {
             threads: self.threads,
-            batch: 0,
+            batch: self.batch,
             keep: Keep::Windows,
             hop_samples: None,
             compare: None,

@@ -1,8 +1,8 @@
 //! Models from a model hub or from disk: downloaded, verified, tried, installed.
 //!
-//! [`Hub::fetch`] gives a file of the hub, from the cache that the hub's own tools use or from the network, checked
-//! against its SHA-256; nothing unchecked is ever put under a name that anybody trusts. [`Installer`] makes models of
-//! files.
+//! [`Hub::fetch`] gives a file of the hub, from the cache that the hub's own tools use or from the network,
+//! checked against its SHA-256; nothing unchecked is ever put under a name that anybody trusts. [`Installer`]
+//! makes models of files.
 //!
 //! - [`Settings`]: endpoint, token, proxies, cache folder, by the hub tools' environment variables
 //! - `client`: one request, its redirects, and what its failure means

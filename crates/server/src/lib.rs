@@ -21,6 +21,7 @@ mod label_sets;
 mod layers;
 mod metrics;
 mod page;
+mod parameters;
 mod pca;
 mod roots;
 mod router;

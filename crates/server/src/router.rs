@@ -18,6 +18,7 @@ use crate::auth::Scope;
 use crate::error::{ApiError, Problem};
 use crate::layers::{authorise, outermost, same_origin};
 use crate::page::page;
+use crate::parameters::{Parameters, known_parameters};
 use crate::state::App;
 
 #[derive(OpenApi)]
@@ -102,7 +103,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The router. What others put in front of it is theirs; it limits and guards itself.
 pub fn router(app: App) -> Router {
+    let document = openapi();
+    let known = Parameters::of(&document);
     let guarded = |routes: OpenApiRouter<App>, scope: Scope| {
+        let routes = routes.route_layer(from_fn_with_state(known.clone(), known_parameters));
         routes.route_layer(from_fn_with_state((app.clone(), scope), authorise))
     };
     let (api, _) = OpenApiRouter::with_openapi(Document::openapi())
@@ -112,7 +116,7 @@ pub fn router(app: App) -> Router {
         .merge(everybody())
         .split_for_parts();
     let docs = SwaggerUi::new("/docs")
-        .url("/openapi.json", openapi())
+        .url("/openapi.json", document)
         .config(Config::default().try_it_out_enabled(true).validator_url("none"));
     Router::new()
         .merge(api.with_state(app.clone()))

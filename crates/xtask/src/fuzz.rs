@@ -117,7 +117,8 @@ fn build(repo: &Repo, places: &Places, triple: &str, names: &[&str]) -> Result<(
         }
     }
     cargo.env("CARGO_TARGET_DIR", &places.target).env("RUSTFLAGS", COVERAGE.join(" "));
-    run(&mut cargo).context("the fuzz targets need a C++ compiler, for libFuzzer: g++ or clang++")
+    run(&mut cargo)
+        .context("the fuzz targets cannot be built; libFuzzer needs a C++ compiler, g++ or clang++")
 }
 
 /// Runs a target and prints a line; false if it found something.

@@ -1,4 +1,5 @@
-//! The pinned ONNX Runtime: one wheel for each platform, with the checksums of the wheel and of the library in it.
+//! The pinned ONNX Runtime: one wheel for each platform, with the checksums of the wheel and of the library
+//! in it.
 //!
 //! Every row was made by downloading the wheel with pip and hashing it. To move to another version, change
 //! [`VERSION`] and the rows together, and [`GPU`] by itself; nothing else in the repository names a wheel.

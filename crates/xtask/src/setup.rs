@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: puts the pinned ONNX Runtime into `.onnxruntime/`, where the `earmark` binary looks.
 //!
-//! Which library is used, in this order: the one `ORT_DYLIB_PATH` names; the pinned one (fetched once, checked
-//! each time, so that all of us measure the same); an installed one, if the pinned one cannot be had.
+//! Which library is used, in this order: the one `ORT_DYLIB_PATH` names; the pinned one (fetched once,
+//! checked each time, so that all of us measure the same); an installed one, if the pinned one cannot be had.
 
 use std::env;
 use std::fs;
@@ -36,8 +36,8 @@ impl OnnxRuntime {
         }
     }
 
-    /// Tells a command which library it is, if it might not find it: earmark looks for the pinned one by itself,
-    /// and for an installed one only under its usual names.
+    /// Tells a command which library it is, if it might not find it: earmark looks for the pinned one by
+    /// itself, and for an installed one only under its usual names.
     pub(crate) fn given_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         match self {
             Self::Chosen(path) | Self::Installed(path) => command.env("ORT_DYLIB_PATH", path),

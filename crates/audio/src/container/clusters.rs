@@ -1,8 +1,9 @@
 //! Damage in the clusters of a Matroska file (RFC 9559), and how its demuxer gets over it.
 //!
-//! symphonia stops at the first element that it cannot read, or skips as many bytes as the damage says. So this looks
-//! at the headers of all elements, and where one makes no sense, looks for the next block or cluster that does. What
-//! lies between is declared void. All places stay what they are, and blocks carry their time.
+//! symphonia stops at the first element that it cannot read, or skips as many bytes as the damage says. So
+//! this looks at the headers of all elements, and where one makes no sense, looks for the next block or
+//! cluster that does. What lies between is declared void. All places stay what they are, and blocks carry
+//! their time.
 
 use std::io::{Read, Seek};
 
@@ -101,8 +102,8 @@ struct Walk<'a, 'b, M: ?Sized> {
     patches: Vec<(u64, Vec<u8>)>,
 }
 
-/// The file with damage declared void, of whose segment the elements from `from` to `end` are looked at; `None` if
-/// there is no damage. `tracks` are the numbers of all tracks.
+/// The file with damage declared void, of whose segment the elements from `from` to `end` are looked at;
+/// `None` if there is no damage. `tracks` are the numbers of all tracks.
 pub(super) fn mend<M: Read + Seek + ?Sized>(
     bytes: &mut Bytes<'_, M>,
     from: u64,

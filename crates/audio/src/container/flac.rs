@@ -18,8 +18,8 @@ const MAX_BLOCKS: u32 = 10_000;
 /// A frame is not longer, but for absurd ones: 65,535 samples of 8 channels in 32 bits take 2 MB.
 const SEARCHED_BYTES: u64 = 1 << 21;
 
-/// Frame headers, from the end, of which the last frame is looked for; and those from which it is first looked for
-/// up to the likely ends: a false header is rare, and the true one must be among the last.
+/// Frame headers, from the end, of which the last frame is looked for; and those from which it is first
+/// looked for up to the likely ends: a false header is rare, and the true one must be among the last.
 const MAX_HEADERS: usize = 64;
 const MAX_HEADERS_TO_THE_END: usize = 8;
 
@@ -61,8 +61,8 @@ pub(super) fn read<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>) -> Option<
     Some(Found::Demux { parts, format: "flac" })
 }
 
-/// Where the last frame in `tail` ends: with the file if its checksum agrees, else before a tag, else wherever the
-/// checksum first comes out. In a long frame it comes out by chance, too: once in 65,536 bytes.
+/// Where the last frame in `tail` ends: with the file if its checksum agrees, else before a tag, else
+/// wherever the checksum first comes out. In a long frame it comes out by chance, too: once in 65,536 bytes.
 fn last_frame(tail: &[u8], min_frame: usize) -> Option<usize> {
     let starts = (0..tail.len().saturating_sub(1)).rev().filter(|at| is_header(&tail[*at..]));
     let starts: Vec<usize> = starts.take(MAX_HEADERS).collect();
@@ -81,8 +81,8 @@ fn last_frame(tail: &[u8], min_frame: usize) -> Option<usize> {
     best.map(|rank| likely[rank]).or_else(first)
 }
 
-/// Where the last frame of a file that ends with `tail` may end, the likeliest first: with the file, or before an
-/// ID3v1 tag, an APEv2 tag or both.
+/// Where the last frame of a file that ends with `tail` may end, the likeliest first: with the file, or
+/// before an ID3v1 tag, an APEv2 tag or both.
 fn likely_ends(tail: &[u8]) -> Vec<usize> {
     let mut ends = vec![tail.len()];
     let mut end = tail.len();

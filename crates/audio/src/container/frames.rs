@@ -17,8 +17,8 @@ const CHAIN: usize = 3;
 /// How far into a file the first frame is looked for.
 const SEARCHED_BYTES: u64 = 1 << 20;
 
-/// How far behind frames of another stream those of the same are looked for. A file may have many places where
-/// that is in vain.
+/// How far behind frames of another stream those of the same are looked for. A file may have many places
+/// where that is in vain.
 const NEAR_BYTES: u64 = 1 << 16;
 
 /// Stretches between frames that are kept apart.

@@ -1,5 +1,5 @@
-//! Which track of a Matroska or WebM file is to be heard (RFC 9559). symphonia does not read the flags. Damage is
-//! looked for in `clusters`.
+//! Which track of a Matroska or WebM file is to be heard (RFC 9559). symphonia does not read the flags.
+//! Damage is looked for in `clusters`.
 
 use std::io::{Read, Seek};
 

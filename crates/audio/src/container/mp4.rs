@@ -1,8 +1,9 @@
-//! What symphonia's demuxer does not read of MP4 and QuickTime files (ISO/IEC 14496-12; QuickTime File Format):
-//! edit lists, which track is to be heard, byte order and layout of uncompressed samples, ALAC in QuickTime.
+//! What symphonia's demuxer does not read of MP4 and QuickTime files (ISO/IEC 14496-12; QuickTime File
+//! Format): edit lists, which track is to be heard, byte order and layout of uncompressed samples, ALAC in
+//! QuickTime.
 //!
-//! Uncompressed samples and ADPCM lie in chunks, whose places are in `stco`: they are read by this crate. Whatever
-//! looks odd is left to the demuxer, which reports malformed files.
+//! Uncompressed samples and ADPCM lie in chunks, whose places are in `stco`: they are read by this crate.
+//! Whatever looks odd is left to the demuxer, which reports malformed files.
 
 use std::io::{Read, Seek};
 
@@ -101,8 +102,8 @@ fn read_track<M: Read + Seek + ?Sized>(
     Some(track)
 }
 
-/// The parts of a track that are shown, in order; `None` where they are not what a stream can show: going back,
-/// showing something twice, or something unreadable.
+/// The parts of a track that are shown, in order; `None` where they are not what a stream can show: going
+/// back, showing something twice, or something unreadable.
 fn read_edits<M: Read + Seek + ?Sized>(
     bytes: &mut Bytes<'_, M>,
     elst: Span,
@@ -227,7 +228,8 @@ fn describe<M: Read + Seek + ?Sized>(
         return;
     }
     if &entry.kind == b"alac" {
-        // In QuickTime, the decoder's settings are in a box of the same name inside `wave`, behind its version.
+        // In QuickTime, the decoder's settings are in a box of the same name inside `wave`, behind its
+        // version.
         let config = entry.boxes.iter().rev().find(|(kind, _)| kind == b"alac").map(|(_, span)| *span);
         track.params = config.and_then(|(start, end)| {
             let config = bytes.vec(start + 4, end.saturating_sub(start + 4).min(64) as usize);
@@ -264,7 +266,8 @@ fn describe<M: Read + Seek + ?Sized>(
 fn object_type<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, entry: &Entry) -> Option<u8> {
     let (start, end) = find(&entry.boxes, b"esds")?;
     let esds = bytes.vec(start + 4, end.saturating_sub(start + 4).min(64) as usize);
-    // A descriptor is its tag, its length in one to four bytes, all but the last with the top bit, and itself.
+    // A descriptor is its tag, its length in one to four bytes, all but the last with the top bit, and
+    // itself.
     let inside = |rest: &[u8], tag: u8| {
         let long = rest.get(1..)?.iter().take(3).take_while(|byte| **byte & 0x80 != 0).count();
         (rest.first() == Some(&tag)).then_some(long + 2)

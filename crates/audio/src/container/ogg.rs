@@ -1,8 +1,8 @@
 //! Ogg pages (RFC 3533): which of them are there and whole.
 //!
-//! symphonia leaves out a page that is damaged, and dates the packets of the next by the page before the damage.
-//! A reader that starts with that next page dates them right, from its granule position. So where pages are
-//! missing, this makes the stream start anew there: it repeats the header pages.
+//! symphonia leaves out a page that is damaged, and dates the packets of the next by the page before the
+//! damage. A reader that starts with that next page dates them right, from its granule position. So where
+//! pages are missing, this makes the stream start anew there: it repeats the header pages.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -24,7 +24,8 @@ const WINDOW: usize = 1 << 20;
 /// Damaged places that are mended; what comes behind that many is not worth it.
 const MAX_DAMAGE: usize = 1000;
 
-/// Bytes of pages whose checksum may be wrong, all together. Each `OggS` can claim 64 KiB, and they can overlap.
+/// Bytes of pages whose checksum may be wrong, all together. Each `OggS` can claim 64 KiB, and they can
+/// overlap.
 const MAX_WRONG: usize = 1 << 28;
 
 /// Header pages that are repeated, in bytes: those of Vorbis hold its codebooks, and at times a picture.

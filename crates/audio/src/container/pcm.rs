@@ -1,7 +1,7 @@
 //! Samples that lie in a file one after the other: what headers of WAV, AIFF, CAF and AU come down to.
 //!
-//! The header is read by this crate (`riff`, `aiff`, `caf`, `au`), which forgives what recorders do to headers;
-//! symphonia's decoders turn the samples into numbers.
+//! The header is read by this crate (`riff`, `aiff`, `caf`, `au`), which forgives what recorders do to
+//! headers; symphonia's decoders turn the samples into numbers.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZero;
@@ -149,8 +149,9 @@ impl Pcm {
                     low &= value.trailing_zeros() >= padding;
                     high &= (value << (64 - u32::from(self.bits))) >> (64 - u32::from(self.bits)) == value;
                 });
-                // Samples lie in the upper bits by the book, and in the lower bits of some files. Both may hold for
-                // silence, for a whisper, and for 16 bits that were made 24; neither does where the header lies.
+                // Samples lie in the upper bits by the book, and in the lower bits of some files. Both may
+                // hold for silence, for a whisper, and for 16 bits that were made 24; neither does where the
+                // header lies.
                 let is_loud = loudest >= (1 << (self.bits - 1)) / QUIET;
                 let is_high = high && (!low || is_loud);
                 let factor = if is_high { (1_u64 << padding) as f32 } else { 1.0 };

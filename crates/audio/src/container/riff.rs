@@ -2,8 +2,8 @@
 //! of 64 bits in a `ds64` chunk) and Sony's W64 (GUIDs for names).
 //!
 //! What is believed of a header is the `fmt ` chunk and where the samples start. Lengths are checked against
-//! the file: recorders that lose power, programs that write to a pipe and plain bugs leave lengths of zero, of
-//! nearly 2^32, a few bytes off, or modulo 2^32.
+//! the file: recorders that lose power, programs that write to a pipe and plain bugs leave lengths of zero,
+//! of nearly 2^32, a few bytes off, or modulo 2^32.
 
 use std::io::{Read, Seek};
 
@@ -131,8 +131,8 @@ impl Dialect {
         near.into_iter().find(|at| self.chunk(bytes, *at).is_some_and(|chunk| chunk.is_known()))
     }
 
-    /// Where the chunk `name` is next, from `at` on: behind a chunk whose length is wrong. Texts may hold its name,
-    /// too, so of all places the one whose length fits the file best is taken.
+    /// Where the chunk `name` is next, from `at` on: behind a chunk whose length is wrong. Texts may hold its
+    /// name, too, so of all places the one whose length fits the file best is taken.
     fn find<M: Read + Seek + ?Sized>(self, bytes: &mut Bytes<'_, M>, at: u64, name: &[u8; 4]) -> Option<u64> {
         let near = bytes.vec(at, SEARCHED_BYTES);
         let places = near.windows(4).enumerate().filter(|(_, window)| window == name);
@@ -268,8 +268,8 @@ fn data<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect, chu
         return Data { len: chunk.len.min(end - chunk.start), ..declared };
     }
     // What follows is no chunk: padding, a tag of another format, or samples that a stale header does not
-    // count, or one by a program that counts modulo 2^32. Samples it is if there are more of them than the header
-    // counts.
+    // count, or one by a program that counts modulo 2^32. Samples it is if there are more of them than the
+    // header counts.
     if rest > chunk.len || rest >= 1 << 32 { Data { counted: Some(chunk.len), ..open } } else { declared }
 }
 

@@ -8,6 +8,7 @@ use earmark_encoder::{
     CachedGraph, Catalogue, EncoderError, FileEntry, Manifest, Model, ModelFiles, SelfTestReport, State,
 };
 
+use super::export::shown;
 use super::line;
 use crate::args::Global;
 use crate::output::note;
@@ -79,19 +80,25 @@ pub(super) fn check(global: &Global, models: &[String], write: bool) -> Result<E
     };
     if write {
         for subject in &subjects {
-            write_checksums(global, subject);
+            write_checksums(global, subject)?;
         }
     }
     run(global, &subjects)
 }
 
-/// Fills in the checksums that a manifest lacks; why that cannot be done is what the check finds.
-fn write_checksums(global: &Global, subject: &Subject) {
-    let ModelFiles::Folder(folder) = &subject.files else { return };
-    let written = earmark_hub::fill_in_checksums(folder).unwrap_or_default();
+/// Fills in the checksums that a manifest lacks. What is wrong with the manifest or missing is for the check
+/// to say.
+fn write_checksums(global: &Global, subject: &Subject) -> Result<()> {
+    let ModelFiles::Folder(folder) = &subject.files else { return Ok(()) };
+    let Ok(manifest) = read(&subject.files) else { return Ok(()) };
+    if manifest.files.iter().any(|file| !folder.join(&file.path).is_file()) {
+        return Ok(());
+    }
+    let written = earmark_hub::fill_in_checksums(folder)?;
     if !written.is_empty() && !global.quiet {
         note!("{}: wrote the checksums of {}", subject.name, written.join(", "));
     }
+    Ok(())
 }
 
 pub(super) fn verify(global: &Global, names: &[String]) -> Result<ExitCode> {
@@ -232,7 +239,7 @@ fn check_file(findings: &mut Findings, manifest: &Manifest, file: &FileEntry, su
         _ => None,
     };
     match (here, origin) {
-        (false, Some(origin)) if !subject.installed => {
+        (false, Some(origin)) if !subject.installed && !has_graph(subject, manifest) => {
             findings.note(&format!("{} is not here; it {origin}", file.path));
         }
         (false, _) => findings.wrong(&format!("{} is missing", file.path)),
@@ -244,12 +251,20 @@ fn check_file(findings: &mut Findings, manifest: &Manifest, file: &FileEntry, su
             findings.wrong(&format!(
                 "{} has no bytes and sha256 in the manifest, without which no model is used; `earmark models check \
                  --write {}` writes them",
-                file.path, subject.name
+                file.path,
+                shown(std::slice::from_ref(&subject.name))
             ));
         }
         (true, _) => {}
     }
     here
+}
+
+/// Whether the folder has a graph: a model that somebody has begun to use, not one that is still to be got.
+fn has_graph(subject: &Subject, manifest: &Manifest) -> bool {
+    let ModelFiles::Folder(folder) = &subject.files else { return false };
+    let text = manifest.text.as_ref().map(|text| &text.graph);
+    std::iter::once(&manifest.audio.graph).chain(text).any(|graph| folder.join(graph).is_file())
 }
 
 fn is_compiled_in(model: &str, file: &FileEntry) -> bool {

@@ -16,8 +16,8 @@ use crate::{context, output};
 /// What makes the environment; everything else is pinned inside it.
 const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
-/// What the packages of a recipe take while it runs: torch comes with its libraries for GPUs. Measured with those of
-/// clap-htsat-unfused-fp32 on Linux, x86_64.
+/// What the packages of a recipe take while it runs: torch comes with its libraries for GPUs. Measured with
+/// those of clap-htsat-unfused-fp32 on Linux, x86_64.
 const ENVIRONMENT_BYTES: u64 = 5_600_000_000;
 
 /// Writes the recipe and prints its steps.
@@ -74,6 +74,10 @@ pub(super) fn make(
 }
 
 fn recipe(name: &str, as_new: Option<&str>, out: Option<PathBuf>, words: &[String]) -> Result<Recipe> {
+    // Before an hour of work.
+    if let Some(name) = as_new {
+        context::installer()?.check_new_name(name)?;
+    }
     let folder = match out {
         Some(folder) => folder,
         None => {
@@ -115,7 +119,7 @@ fn execute(global: &Global, step: &Step) -> Result<()> {
 }
 
 /// A command line that a shell reads as these words.
-fn shown(words: &[String]) -> String {
+pub(super) fn shown(words: &[String]) -> String {
     let plain = |word: &str| word.chars().all(|c| c.is_alphanumeric() || "-_./:=+,@".contains(c));
     let quoted = words.iter().map(|word| match plain(word) && !word.is_empty() {
         true => word.clone(),

@@ -219,8 +219,8 @@ impl Manifest {
         self.text.is_some() || self.text_anchors.is_some()
     }
 
-    /// Files whose size or checksum is not known: the export recipe, or an import, fills them in. A model is used only
-    /// when there are none.
+    /// Files whose size or checksum is not known: the export recipe, or an import, fills them in. A model is
+    /// used only when there are none.
     pub fn unpinned(&self) -> impl Iterator<Item = &FileEntry> {
         self.files.iter().filter(|f| f.bytes.is_none() || f.sha256.is_none())
     }

@@ -10,8 +10,8 @@ use crate::{AudioEncoder, Embedding, Manifest};
 /// Rates that models are trained at.
 const RATES: [u32; 7] = [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
-/// The field of the front end, and its value, with which `encoder` gives the known vector; `None` if none of the usual
-/// mistakes explains it.
+/// The field of the front end, and its value, with which `encoder` gives the known vector; `None` if none of
+/// the usual mistakes explains it.
 pub(super) fn mistake(manifest: &Manifest, encoder: &AudioEncoder, golden: &GoldenAudio) -> Option<String> {
     variants(&manifest.front_end).into_iter().find_map(|(change, front_end)| {
         let variant = Manifest { front_end, ..manifest.clone() };

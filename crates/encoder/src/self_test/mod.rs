@@ -1,7 +1,10 @@
-//! A model tried on signals and texts of our own before it is trusted: broken exports give plausible unit vectors.
+//! A model tried on signals and texts of our own before it is trusted: broken exports give plausible unit
+//! vectors.
 //!
-//! What is known to go wrong out there: a text projection that is dead, so that unrelated prompts meet at a cosine of
-//! 0.999 (`larger_clap_music`); half-precision graphs that give NaN; a wrong front end, which only known vectors tell.
+//! What is known to go wrong out there: a text projection that is dead, so that unrelated prompts meet at a
+//! cosine of
+//! 0.999 (`larger_clap_music`); half-precision graphs that give NaN; a wrong front end, which only known
+//! vectors tell.
 
 mod guess;
 mod signals;
@@ -11,7 +14,8 @@ use serde::Deserialize;
 
 use crate::{Embedding, EncoderError, Head, Kind, Model, Runtime, dot};
 
-/// Above this mean cosine unrelated texts are not told apart. A dead projection has 0.999; trained models are under 0.8.
+/// Above this mean cosine unrelated texts are not told apart. A dead projection has 0.999; trained models are
+/// under 0.8.
 const DEAD_COSINE: f32 = 0.99;
 
 /// Texts that no model should confuse.
@@ -69,8 +73,8 @@ impl SelfTestReport {
     }
 }
 
-/// Vectors that are known of a model: JSON `{"audio": [{"signal": "sweep", "cosine": 0.9999, "vector": […]}], "texts":
-/// [{"text": "…", "cosine": 0.9999, "vector": […]}]}`, with the least cosine that is good enough.
+/// Vectors that are known of a model: JSON `{"audio": [{"signal": "sweep", "cosine": 0.9999, "vector": […]}],
+/// "texts": [{"text": "…", "cosine": 0.9999, "vector": […]}]}`, with the least cosine that is good enough.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Goldens {
@@ -97,8 +101,9 @@ struct GoldenText {
 }
 
 impl Model {
-    /// Tries the model: its files against the manifest, its graphs on signals and texts, and known vectors where the
-    /// manifest has some. What goes wrong is in the report, and keeps nothing else from being tried.
+    /// Tries the model: its files against the manifest, its graphs on signals and texts, and known vectors
+    /// where the manifest has some. What goes wrong is in the report, and keeps nothing else from being
+    /// tried.
     #[must_use]
     pub fn self_test(&self, runtime: &Runtime) -> SelfTestReport {
         // What is tried are the model's own graphs.
@@ -142,7 +147,8 @@ impl Model {
         })
     }
 
-    /// The largest difference, as one minus the cosine, of what two encoders of this model make of the test signals.
+    /// The largest difference, as one minus the cosine, of what two encoders of this model make of the test
+    /// signals.
     pub(crate) fn largest_difference(
         &self,
         a: &crate::AudioEncoder,

@@ -97,8 +97,8 @@ impl Graph {
         Ok(rows)
     }
 
-    /// Indices of the texts that run together: those of equal length (padding is attended by graphs without a mask),
-    /// or each alone.
+    /// Indices of the texts that run together: those of equal length (padding is attended by graphs without a
+    /// mask), or each alone.
     fn groups(&self, tokens: &[Tokens]) -> Vec<Vec<usize>> {
         const MAX_BATCH: usize = 32;
         if !self.spec.batch {

@@ -20,7 +20,8 @@ pub struct EncodedText {
     /// Probability that the model knows what the text is about; `None` for models that cannot tell. Of a text
     /// of several sounds, that of the least known.
     pub familiarity: Option<f32>,
-    /// Whether the text has more tokens than the model reads (`max_tokens` of its manifest); the rest was left out.
+    /// Whether the text has more tokens than the model reads (`max_tokens` of its manifest); the rest was
+    /// left out.
     pub cut: bool,
 }
 
@@ -94,7 +95,8 @@ impl TextEncoder {
         Ok(self.encode(texts)?.into_iter().map(|text| text.vector).collect())
     }
 
-    /// Encodes each text, as given; of models with `clauses`, the embedding of several sounds is put together.
+    /// Encodes each text, as given; of models with `clauses`, the embedding of several sounds is put
+    /// together.
     ///
     /// # Errors
     /// [`EncoderError::EmptyText`], [`EncoderError::Tokenizer`], [`EncoderError::Ort`],

@@ -8,8 +8,8 @@ use earmark_encoder::Manifest;
 use super::InstallError;
 use crate::sha256_of_file;
 
-/// Writes the sizes and checksums that the manifest in `folder` lacks into it, and changes nothing else in it. Gives the
-/// files that had none.
+/// Writes the sizes and checksums that the manifest in `folder` lacks into it, and changes nothing else in
+/// it. Gives the files that had none.
 ///
 /// # Errors
 /// Those of the manifest, and [`InstallError::Io`].
@@ -19,11 +19,16 @@ pub fn fill_in_checksums(folder: &Path) -> Result<Vec<String>, InstallError> {
     let manifest = Manifest::parse(&text, &path.display().to_string())?;
     let filled: Vec<String> = manifest.unpinned().map(|file| file.path.clone()).collect();
     if !filled.is_empty() {
-        let new = folder.join(".manifest.toml.new");
-        fs::write(&new, filled_in(&text, &manifest, folder)?).map_err(InstallError::io(&new))?;
-        fs::rename(&new, &path).map_err(InstallError::io(&path))?;
+        replace_manifest(folder, &filled_in(&text, &manifest, folder)?)?;
     }
     Ok(filled)
+}
+
+/// Puts the manifest of `folder` in place of the one that is there, whole or not at all.
+pub(super) fn replace_manifest(folder: &Path, text: &str) -> Result<(), InstallError> {
+    let (new, path) = (folder.join(".manifest.toml.new"), folder.join("manifest.toml"));
+    fs::write(&new, text).map_err(InstallError::io(&new))?;
+    fs::rename(&new, &path).map_err(InstallError::io(&path))
 }
 
 /// The `text` of a manifest, with the sizes and checksums that it lacks, of the files in `folder`.
@@ -48,7 +53,8 @@ pub(super) fn filled_in(text: &str, manifest: &Manifest, folder: &Path) -> Resul
             lines.splice(at + 1..at + 1, added);
         }
     }
-    let text = lines.join("\n") + "\n";
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let text = lines.join(end) + end;
     // A manifest that is written in another way, such as with inline tables, loses its comments.
     match Manifest::parse(&text, "manifest.toml") {
         Ok(written) if written == filled => Ok(text),

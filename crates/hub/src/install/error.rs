@@ -87,6 +87,14 @@ pub enum InstallError {
         /// Where they were looked for.
         place: PathBuf,
     },
+    /// Another model has the name.
+    #[error(
+        "there is a model `{model}` already; give another name, or take an installed one away with `earmark models remove {model}`"
+    )]
+    NameTaken {
+        /// The name.
+        model: String,
+    },
     /// A new name for what says nothing of how it is used.
     #[error(
         "{}: there is no manifest.toml in it; --as NAME --as-new NEW takes files of the known model NAME by their names, \

@@ -36,8 +36,8 @@ pub struct Recipe {
 }
 
 impl Installer {
-    /// Writes the recipe of a model into `folder`, with the manifest and all that it needs beside it. `python` is the program
-    /// that makes the environment; `words` are arguments for the recipe.
+    /// Writes the recipe of a model into `folder`, with the manifest and all that it needs beside it.
+    /// `python` is the program that makes the environment; `words` are arguments for the recipe.
     ///
     /// # Errors
     /// [`InstallError::NoRecipe`]; [`InstallError::Io`].
@@ -82,7 +82,7 @@ impl Installer {
             }
         }
         let text = |path: PathBuf| path.display().to_string();
-        let (venv, out) = (folder.join("venv"), folder.join("model"));
+        let (venv, out) = (folder.join(".earmark-venv"), folder.join("model"));
         let own_python =
             if cfg!(windows) { venv.join("Scripts/python.exe") } else { venv.join("bin/python") };
         let own_python = text(own_python);

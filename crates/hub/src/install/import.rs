@@ -9,10 +9,11 @@ use super::recognise::files_in;
 use super::{Imported, InstallError, Installed, Installer, Known, Progress, Session, Stage};
 
 impl Installer {
-    /// Installs what is at `from`: a folder that has a `manifest.toml`, as it is; a folder, a file or a tar archive with
-    /// files of known models, recognised by their checksums, whatever their names; with `name`, files of that known
-    /// model by their names, whose checksums are filled in where the manifest does not know them. With `as_new` the model
-    /// gets that name, and its files are taken as they are, whatever the manifest says of their checksums.
+    /// Installs what is at `from`: a folder that has a `manifest.toml`, as it is; a folder, a file or a tar
+    /// archive with files of known models, recognised by their checksums, whatever their names; with `name`,
+    /// files of that known model by their names, whose checksums are filled in where the manifest does not
+    /// know them. With `as_new` the model gets that name, and its files are taken as they are, whatever the
+    /// manifest says of their checksums.
     ///
     /// A folder with a manifest among the user's own models stays where it is: its checksums are filled in.
     ///
@@ -77,6 +78,9 @@ impl Import<'_> {
             (Some(name), _) => self.by_name(source, name, tell)?,
             (None, Some(path)) => self.with_manifest(&Source { path: &path, ours: source.ours }, tell)?,
             (None, None) if self.as_new.is_some() => {
+                if let Some(foreign) = earmark_encoder::recognise(source.path) {
+                    return Err(foreign.into());
+                }
                 return Err(InstallError::NoManifest { place: self.from.to_path_buf() });
             }
             (None, None) if self.precision.is_some() => {
@@ -157,15 +161,11 @@ impl Import<'_> {
     /// The manifest under the name that is wanted, without the checksums of another model's files.
     fn renamed(&self, manifest: Manifest, text: String) -> Result<(Manifest, String), InstallError> {
         let Some(name) = self.as_new else { return Ok((manifest, text)) };
+        self.installer.check_new_name(name)?;
         let mut files = manifest.files.clone();
         files.iter_mut().for_each(|file| (file.bytes, file.sha256, file.hub_path) = (None, None, None));
         // Where the files of the original come from does not hold for these.
         let manifest = Manifest { id: name.to_owned(), files, hub: None, ..manifest };
-        let problems = manifest.problems();
-        if !problems.is_empty() {
-            let manifest = format!("--as-new {name}");
-            return Err(earmark_encoder::EncoderError::ManifestFields { manifest, problems }.into());
-        }
         let text = super::checksums::write_manifest(&manifest)?;
         Ok((manifest, text))
     }

@@ -1,7 +1,8 @@
-//! Models in the data folder: brought there from the hub or from disk, tried before they are trusted, and taken away.
+//! Models in the data folder: brought there from the hub or from disk, tried before they are trusted, and
+//! taken away.
 //!
-//! An installed model is a folder `NAME` with a manifest in which every checksum is filled in, and all files. It is put
-//! together in a folder beside it and renamed, so it is there whole or not at all.
+//! An installed model is a folder `NAME` with a manifest in which every checksum is filled in, and all files.
+//! It is put together in a folder beside it and renamed, so it is there whole or not at all.
 //!
 //! - `known`: models that can be installed, and the files that travel with their manifests
 //! - `pull`, `import`, `recognise`, `archive`: the ways in
@@ -22,7 +23,7 @@ mod stage;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use earmark_encoder::{Manifest, Model, ModelFiles, Runtime, SelfTestReport};
+use earmark_encoder::{Catalogue, EncoderError, Manifest, Model, ModelFiles, Runtime, SelfTestReport};
 
 pub use checksums::fill_in_checksums;
 pub use error::InstallError;
@@ -150,8 +151,8 @@ impl Installer {
         self.root.join(".partial").join(name)
     }
 
-    /// Ends an installation: checks and fills in checksums, tries the model, and gives it its name. `text` is the manifest
-    /// as it was written, kept where nothing is filled in.
+    /// Ends an installation: checks and fills in checksums, tries the model, and gives it its name. `text` is
+    /// the manifest as it was written, kept where nothing is filled in.
     fn complete(
         &self,
         stage: Stage,
@@ -184,7 +185,8 @@ impl Installer {
 impl Installer {
     /// Whether `folder` is one of the user's own models.
     fn is_own(&self, folder: &Path) -> bool {
-        let parent = |path: &Path| path.canonicalize().ok()?.parent().map(Path::to_path_buf);
+        // Of the name, which may be a link to a folder elsewhere.
+        let parent = |path: &Path| std::path::absolute(path).ok()?.parent()?.canonicalize().ok();
         let own = self.own.as_ref().and_then(|own| own.canonicalize().ok());
         own.is_some() && parent(folder) == own
     }
@@ -210,16 +212,42 @@ impl Installer {
         }
         let filled = fill_in_checksums(folder)?;
         tell(Progress::Testing { name: &name });
-        let model = Model::open(ModelFiles::Folder(folder.to_path_buf()))?;
-        let report = model.self_test(runtime);
-        if !report.passed() {
-            // As it was, so that what is mended has its own sums next time.
-            let path = folder.join("manifest.toml");
-            fs::write(&path, text).map_err(InstallError::io(&path))?;
-            return Err(InstallError::SelfTest { model: name, report });
+        let tried = Model::open(ModelFiles::Folder(folder.to_path_buf())).map(|model| {
+            let report = model.self_test(runtime);
+            (model, report)
+        });
+        let failed = match tried {
+            Ok((model, report)) if report.passed() => {
+                let bytes = model.manifest().files.iter().filter_map(|file| file.bytes).sum();
+                return Ok(Installed { name, folder: folder.to_path_buf(), bytes, filled, report });
+            }
+            Ok((_, report)) => InstallError::SelfTest { model: name, report },
+            Err(e) => e.into(),
+        };
+        // As it was, so that what is mended has its own sums next time.
+        checksums::replace_manifest(folder, text)?;
+        Err(failed)
+    }
+
+    /// Whether a model can get this name: it must be one, and nobody's yet.
+    ///
+    /// # Errors
+    /// [`EncoderError::ManifestFields`] for what is no name, [`InstallError::NameTaken`].
+    pub fn check_new_name(&self, name: &str) -> Result<(), InstallError> {
+        let taken = match Known::find(name, self.own.as_deref()) {
+            Ok(_) => true,
+            Err(_) => !name.is_empty() && self.folder(name).is_dir(),
+        };
+        if taken {
+            return Err(InstallError::NameTaken { model: name.to_owned() });
         }
-        let bytes = model.manifest().files.iter().filter_map(|file| file.bytes).sum();
-        Ok(Installed { name, folder: folder.to_path_buf(), bytes, filled, report })
+        let any = Known::find(Catalogue::default_name(), None)?.manifest;
+        let problems = Manifest { id: name.to_owned(), ..any }.problems();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let manifest = format!("--as-new {name}");
+        Err(EncoderError::ManifestFields { manifest, problems }.into())
     }
 }
 

@@ -18,8 +18,9 @@ pub enum Pulled {
 }
 
 impl Installer {
-    /// Downloads a model's files in a precision, where it comes in several, or takes them from the hub's cache, tries the model, and installs it. Downloads that
-    /// are cut short go on where they ended when it is called again.
+    /// Downloads a model's files in a precision, where it comes in several, or takes them from the hub's
+    /// cache, tries the model, and installs it. Downloads that are cut short go on where they ended when it
+    /// is called again.
     ///
     /// # Errors
     /// Any [`InstallError`]; then the model is not installed, or the one installed before is still there.

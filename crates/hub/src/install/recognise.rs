@@ -14,8 +14,8 @@ use crate::sha256_of_file;
 const MAX_DEPTH: usize = 8;
 
 impl Import<'_> {
-    /// Installs the known models of which all files are at `source` or were brought before, and keeps files of others
-    /// until the rest comes.
+    /// Installs the known models of which all files are at `source` or were brought before, and keeps files
+    /// of others until the rest comes.
     pub(super) fn by_checksum(
         &self,
         source: &Source,
@@ -65,7 +65,8 @@ impl Import<'_> {
             outcome.installed.push(installed);
         }
         for (model, here, kept, missing) in incomplete {
-            // Models share files, such as tokenizers. One that belongs to a model just installed was not meant for this.
+            // Models share files, such as tokenizers. One that belongs to a model just installed was not
+            // meant for this.
             if here.iter().all(|(_, path)| used.contains(path)) {
                 continue;
             }

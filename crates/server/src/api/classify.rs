@@ -130,7 +130,7 @@ pub(crate) struct ClassifyForm {
 }
 
 /// Label sounds with any words
-#[utoipa::path(post, path = "/v1/classify", tag = "label",
+#[utoipa::path(post, path = "/v1/classify", operation_id = "classifySounds", tag = "label",
     request_body(content((ClassifyBody = "application/json"), (ClassifyForm = "multipart/form-data"))),
     responses((status = 200, body = ClassifyAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn classify(

@@ -71,7 +71,7 @@ impl SortDto {
 }
 
 /// Clips of the index
-#[utoipa::path(get, path = "/v1/clips", tag = "clips", params(ListQuery, FilterQuery, PageQuery),
+#[utoipa::path(get, path = "/v1/clips", operation_id = "listClips", tag = "clips", params(ListQuery, FilterQuery, PageQuery),
     responses((status = 200, body = ClipPage), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -130,7 +130,7 @@ pub(crate) fn find(index: &dyn IndexReader, id: u64) -> ApiResult<Clip> {
 }
 
 /// A clip
-#[utoipa::path(get, path = "/v1/clips/{id}", tag = "clips", params(("id" = String, Path,)),
+#[utoipa::path(get, path = "/v1/clips/{id}", operation_id = "getClip", tag = "clips", params(("id" = String, Path,)),
     responses((status = 200, body = ClipDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<ClipDto>> {
     let open = app.library()?;
@@ -147,7 +147,7 @@ pub(crate) struct ClipChange {
 }
 
 /// Replace a clip's tags
-#[utoipa::path(patch, path = "/v1/clips/{id}", tag = "clips", params(("id" = String, Path,)), request_body = ClipChange,
+#[utoipa::path(patch, path = "/v1/clips/{id}", operation_id = "updateClip", tag = "clips", params(("id" = String, Path,)), request_body = ClipChange,
     responses((status = 200, body = ClipDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn patch(
     State(app): State<App>,
@@ -164,7 +164,7 @@ pub(crate) async fn patch(
 }
 
 /// Take a clip out of the index; the file stays
-#[utoipa::path(delete, path = "/v1/clips/{id}", tag = "clips", params(("id" = String, Path,)),
+#[utoipa::path(delete, path = "/v1/clips/{id}", operation_id = "deleteClip", tag = "clips", params(("id" = String, Path,)),
     responses((status = 204, description = "It is out"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn delete(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<StatusCode> {
     let open = app.library()?;
@@ -195,7 +195,7 @@ pub(crate) struct UploadBody {
 }
 
 /// Keep a sound in the folder for uploads, and index it
-#[utoipa::path(post, path = "/v1/clips", tag = "clips",
+#[utoipa::path(post, path = "/v1/clips", operation_id = "uploadClips", tag = "clips",
     request_body(content((UploadForm = "multipart/form-data"))),
     responses((status = 201, body = ClipDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn upload(

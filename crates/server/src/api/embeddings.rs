@@ -113,7 +113,7 @@ pub(crate) struct EmbeddingsForm {
 }
 
 /// Texts or sounds into vectors
-#[utoipa::path(post, path = "/v1/embeddings", tag = "models",
+#[utoipa::path(post, path = "/v1/embeddings", operation_id = "createEmbeddings", tag = "models",
     request_body(content((EmbeddingsBody = "application/json"), (EmbeddingsForm = "multipart/form-data"))),
     responses((status = 200, body = EmbeddingsAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn embeddings(

@@ -128,7 +128,7 @@ pub(crate) struct EventsForm {
 }
 
 /// Find when something is heard
-#[utoipa::path(post, path = "/v1/events", tag = "label",
+#[utoipa::path(post, path = "/v1/events", operation_id = "findEvents", tag = "label",
     request_body(content((EventsBody = "application/json"), (EventsForm = "multipart/form-data"))),
     responses((status = 200, body = EventsAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn events(

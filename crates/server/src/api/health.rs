@@ -9,13 +9,13 @@ use crate::error::{ApiError, ApiResult, Problem};
 use crate::state::App;
 
 /// The process is alive
-#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "server", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
 /// The library is open, and requests will be answered, those that write included
-#[utoipa::path(get, path = "/readyz", tag = "server",
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "server",
     responses((status = 200, body = String, content_type = "text/plain"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(app): State<App>) -> ApiResult<&'static str> {
@@ -29,7 +29,7 @@ pub(crate) async fn ready(State(app): State<App>) -> ApiResult<&'static str> {
 }
 
 /// Numbers for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "server",
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server",
     responses((status = 200, body = String, content_type = "application/openmetrics-text"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn metrics(State(app): State<App>) -> ApiResult<Response> {

@@ -220,7 +220,7 @@ pub(crate) struct JobPage {
 }
 
 /// Index a folder; one job runs at a time
-#[utoipa::path(post, path = "/v1/jobs", tag = "jobs", request_body = JobBody,
+#[utoipa::path(post, path = "/v1/jobs", operation_id = "startJob", tag = "jobs", request_body = JobBody,
     responses((status = 202, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn start(
     State(app): State<App>,
@@ -240,7 +240,7 @@ pub(crate) async fn start(
 }
 
 /// Jobs, the latest first
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(PageQuery),
+#[utoipa::path(get, path = "/v1/jobs", operation_id = "listJobs", tag = "jobs", params(PageQuery),
     responses((status = 200, body = JobPage), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -255,14 +255,14 @@ pub(crate) async fn list(
 }
 
 /// A job
-#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path,)),
+#[utoipa::path(get, path = "/v1/jobs/{id}", operation_id = "getJob", tag = "jobs", params(("id" = String, Path,)),
     responses((status = 200, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<JobDto>> {
     Ok(Json(JobDto::of(app.library()?.jobs.get(id)?.as_ref())))
 }
 
 /// Cancel a job; what it has finished stays in the index
-#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path,)),
+#[utoipa::path(delete, path = "/v1/jobs/{id}", operation_id = "cancelJob", tag = "jobs", params(("id" = String, Path,)),
     responses((status = 202, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn cancel(
     State(app): State<App>,
@@ -276,7 +276,7 @@ pub(crate) async fn cancel(
 }
 
 /// A job's progress: events `progress`, then one `done`, each with the job as JSON
-#[utoipa::path(get, path = "/v1/jobs/{id}/events", tag = "jobs", params(("id" = String, Path,)),
+#[utoipa::path(get, path = "/v1/jobs/{id}/events", operation_id = "watchJob", tag = "jobs", params(("id" = String, Path,)),
     responses((status = 200, content_type = "text/event-stream", description = "Server-sent events"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn events(
@@ -334,7 +334,7 @@ fn failure_page(all: Vec<FailureDto>, limit: usize, offset: usize) -> FailurePag
 }
 
 /// Files that a job could not index, with reasons; known once it is over
-#[utoipa::path(get, path = "/v1/jobs/{id}/failures", tag = "jobs", params(("id" = String, Path,), PageQuery),
+#[utoipa::path(get, path = "/v1/jobs/{id}/failures", operation_id = "listJobFailures", tag = "jobs", params(("id" = String, Path,), PageQuery),
     responses((status = 200, body = FailurePage), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn failures(
     State(app): State<App>,
@@ -353,7 +353,7 @@ pub(crate) async fn failures(
 }
 
 /// All files that could not be indexed
-#[utoipa::path(get, path = "/v1/failures", tag = "jobs", params(PageQuery),
+#[utoipa::path(get, path = "/v1/failures", operation_id = "listFailures", tag = "jobs", params(PageQuery),
     responses((status = 200, body = FailurePage), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn all_failures(
     State(app): State<App>,
@@ -379,7 +379,7 @@ pub(crate) struct RootDto {
 }
 
 /// Folders that jobs may index
-#[utoipa::path(get, path = "/v1/roots", tag = "jobs",
+#[utoipa::path(get, path = "/v1/roots", operation_id = "listRoots", tag = "jobs",
     responses((status = 200, body = Vec<RootDto>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn roots(State(app): State<App>) -> Json<Vec<RootDto>> {
     let root = |root: &crate::roots::Root| RootDto {

@@ -23,7 +23,7 @@ pub(crate) struct LabelSetPage {
 }
 
 /// Saved label sets, by name
-#[utoipa::path(get, path = "/v1/labelsets", tag = "label", params(PageQuery),
+#[utoipa::path(get, path = "/v1/labelsets", operation_id = "listLabelSets", tag = "label", params(PageQuery),
     responses((status = 200, body = LabelSetPage), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -43,7 +43,7 @@ pub(crate) async fn list(
 }
 
 /// A saved label set
-#[utoipa::path(get, path = "/v1/labelsets/{name}", tag = "label", params(("name" = String, Path,)),
+#[utoipa::path(get, path = "/v1/labelsets/{name}", operation_id = "getLabelSet", tag = "label", params(("name" = String, Path,)),
     responses((status = 200, body = LabelSetDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<Json<LabelSetDto>> {
     let open = app.library()?;
@@ -55,7 +55,7 @@ pub(crate) async fn get(State(app): State<App>, ApiName(name): ApiName) -> ApiRe
 }
 
 /// Save a label set of words, or replace one; what was fitted or adapted for it is gone then
-#[utoipa::path(put, path = "/v1/labelsets/{name}", tag = "label",
+#[utoipa::path(put, path = "/v1/labelsets/{name}", operation_id = "putLabelSet", tag = "label",
     params(("name" = String, Path, description = "1 to 100 characters without slashes")), request_body = LabelSetContent,
     responses((status = 200, body = LabelSetDto, description = "Replaced"), (status = 201, body = LabelSetDto, description = "New"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
@@ -77,7 +77,7 @@ pub(crate) async fn put(
 }
 
 /// Delete a saved label set
-#[utoipa::path(delete, path = "/v1/labelsets/{name}", tag = "label", params(("name" = String, Path,)),
+#[utoipa::path(delete, path = "/v1/labelsets/{name}", operation_id = "deleteLabelSet", tag = "label", params(("name" = String, Path,)),
     responses((status = 204, description = "It is gone"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn delete(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<StatusCode> {
     let open = app.library()?;

@@ -73,7 +73,7 @@ pub(crate) struct PointDto {
 }
 
 /// The library in two dimensions
-#[utoipa::path(get, path = "/v1/map", tag = "search", params(MapQuery),
+#[utoipa::path(get, path = "/v1/map", operation_id = "getMap", tag = "search", params(MapQuery),
     responses((status = 200, body = MapDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQuery>) -> ApiResult<Response> {
     let open = app.library()?;

@@ -18,7 +18,7 @@ use crate::extract::ApiId;
 use crate::state::{App, Open};
 
 /// The clip's original file; `Range` is honoured
-#[utoipa::path(get, path = "/v1/clips/{id}/audio", tag = "clips",
+#[utoipa::path(get, path = "/v1/clips/{id}/audio", operation_id = "getClipAudio", tag = "clips",
     params(("id" = String, Path,), ("range" = Option<String>, Header, description = "As `bytes=0-1023`")),
     responses(
         (status = 200, content_type = "audio/*", description = "The whole file"),

@@ -68,7 +68,7 @@ impl EventDefaultsDto {
 }
 
 /// Models
-#[utoipa::path(get, path = "/v1/models", tag = "models",
+#[utoipa::path(get, path = "/v1/models", operation_id = "listModels", tag = "models",
     responses((status = 200, body = ModelList), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn models(State(app): State<App>) -> ApiResult<Json<ModelList>> {
     let open = app.library()?;

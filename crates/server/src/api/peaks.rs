@@ -43,7 +43,7 @@ pub(crate) struct Peaks {
 }
 
 /// The waveform's outline
-#[utoipa::path(get, path = "/v1/clips/{id}/peaks", tag = "clips", params(("id" = String, Path,), PeaksQuery),
+#[utoipa::path(get, path = "/v1/clips/{id}/peaks", operation_id = "getClipPeaks", tag = "clips", params(("id" = String, Path,), PeaksQuery),
     responses((status = 200, body = Peaks), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn peaks(
     State(app): State<App>,

@@ -159,7 +159,7 @@ pub(crate) struct SearchForm {
 }
 
 /// Search by words, by example, by both
-#[utoipa::path(post, path = "/v1/search", tag = "search",
+#[utoipa::path(post, path = "/v1/search", operation_id = "searchSounds", tag = "search",
     request_body(content((SearchBody = "application/json"), (SearchForm = "multipart/form-data"))),
     responses((status = 200, body = SearchAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn search(
@@ -435,7 +435,7 @@ impl Default for SimilarQuery {
 }
 
 /// Clips like this one, without itself
-#[utoipa::path(get, path = "/v1/clips/{id}/similar", tag = "search",
+#[utoipa::path(get, path = "/v1/clips/{id}/similar", operation_id = "findSimilar", tag = "search",
     params(("id" = String, Path,), SimilarQuery, FilterQuery),
     responses((status = 200, body = SearchAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn similar(

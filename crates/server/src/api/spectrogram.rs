@@ -46,7 +46,7 @@ impl Default for PictureQuery {
 }
 
 /// A picture of the clip: time to the right, frequency (mel scale) upwards, decibels as brightness
-#[utoipa::path(get, path = "/v1/clips/{id}/spectrogram.png", tag = "clips", params(("id" = String, Path,), PictureQuery),
+#[utoipa::path(get, path = "/v1/clips/{id}/spectrogram.png", operation_id = "getClipSpectrogram", tag = "clips", params(("id" = String, Path,), PictureQuery),
     responses((status = 200, content_type = "image/png", description = "The picture"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn spectrogram(

@@ -42,7 +42,7 @@ pub(crate) struct StatsDto {
 }
 
 /// The library in numbers
-#[utoipa::path(get, path = "/v1/stats", tag = "server",
+#[utoipa::path(get, path = "/v1/stats", operation_id = "getStats", tag = "server",
     responses((status = 200, body = StatsDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn stats(State(app): State<App>) -> ApiResult<Json<StatsDto>> {
     let open = app.library()?;

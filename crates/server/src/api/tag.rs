@@ -80,7 +80,7 @@ pub(crate) struct TagForm {
 }
 
 /// What a tagger, trained on fixed classes, hears
-#[utoipa::path(post, path = "/v1/tag", tag = "label",
+#[utoipa::path(post, path = "/v1/tag", operation_id = "tagSounds", tag = "label",
     request_body(content((TagBody = "application/json"), (TagForm = "multipart/form-data"))),
     responses((status = 200, body = TagAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn tag(

@@ -6,8 +6,8 @@
 //! says when the model's own files were last written: where one was written to since, they are verified
 //! before the entry is used. The key covers all that decides what is in it: the checksums of the model's
 //! files, the build of ONNX Runtime, and the processor, since some optimisations are made for one. An entry
-//! is made of files that were just verified and appears in one rename; a damaged one is removed and made again. What was
-//! not used for longest goes when all take more than [`LIMIT_BYTES`].
+//! is made of files that were just verified and appears in one rename; a damaged one is removed and made
+//! again. What was not used for longest goes when all take more than [`LIMIT_BYTES`].
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

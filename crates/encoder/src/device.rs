@@ -33,15 +33,18 @@ pub enum Device {
 }
 
 /// Which device is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The first GPU that is offered and works, else the processor.
     Auto,
-    /// The processor.
-    #[default]
-    Processor,
     /// This one or none.
     Named(Device),
+}
+
+impl Default for DeviceChoice {
+    fn default() -> Self {
+        Self::Named(Device::Cpu)
+    }
 }
 
 impl Device {
@@ -107,7 +110,6 @@ impl FromStr for DeviceChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Processor),
             _ => Device::ALL
                 .into_iter()
                 .find(|device| device.as_str() == text)
@@ -130,7 +132,7 @@ fn choose(
     offered: impl Fn(Device) -> bool,
 ) -> Result<Vec<Device>, (Device, Vec<Device>)> {
     match choice {
-        DeviceChoice::Processor | DeviceChoice::Named(Device::Cpu) => Ok(vec![Device::Cpu]),
+        DeviceChoice::Named(Device::Cpu) => Ok(vec![Device::Cpu]),
         DeviceChoice::Named(device) if offered(device) => Ok(vec![device]),
         DeviceChoice::Named(device) => {
             Err((device, Device::ALL.into_iter().filter(|device| offered(*device)).collect()))
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn a_device_that_is_named_is_used_or_refused_with_those_there_are() {
         let only_cpu = |device| device == Device::Cpu;
-        assert_eq!(choose(DeviceChoice::Processor, only_cpu), Ok(vec![Device::Cpu]));
+        assert_eq!(choose(DeviceChoice::default(), only_cpu), Ok(vec![Device::Cpu]));
         assert_eq!(choose("cpu".parse().unwrap(), |_| false), Ok(vec![Device::Cpu]));
         assert_eq!(choose("cuda".parse().unwrap(), only_cpu), Err((Device::Cuda, vec![Device::Cpu])));
         assert_eq!(choose("coreml".parse().unwrap(), |_| true), Ok(vec![Device::CoreMl]));

@@ -48,7 +48,7 @@ impl Runtime {
             .build()
             .map_err(|e| unusable(e.to_string()))?;
         environment.set_log_level(ort::logging::LogLevel::Error);
-        let (devices, choice) = (vec![Device::Cpu], DeviceChoice::Processor);
+        let (devices, choice) = (vec![Device::Cpu], DeviceChoice::default());
         Ok(started.insert(Self { environment, library, devices, choice, graphs: None }).clone())
     }
 

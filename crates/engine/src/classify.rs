@@ -35,7 +35,7 @@ impl FromStr for ClipPooling {
             "max" => Ok(Self::Max),
             "attention" => Ok(Self::Attention),
             other => Err(EngineError::Setting {
-                setting: "--pooling",
+                field: "pooling",
                 expected: "mean, max or attention".to_owned(),
                 received: other.to_owned(),
             }),

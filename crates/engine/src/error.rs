@@ -45,10 +45,10 @@ pub enum EngineError {
     #[error("query: {0}")]
     Query(String),
     /// A setting is out of its range.
-    #[error("{setting}: expected {expected}, got {received}")]
+    #[error("{field}: expected {expected}, got {received}")]
     Setting {
-        /// Its name.
-        setting: &'static str,
+        /// Its field in requests.
+        field: &'static str,
         /// What would be right.
         expected: String,
         /// What came.

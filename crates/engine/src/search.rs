@@ -222,7 +222,7 @@ pub(crate) fn check_range(range: Option<(f64, f64)>) -> Result<(), EngineError> 
     match range {
         Some((start, end)) if !(start >= 0.0 && start.is_finite() && end > start) => {
             Err(EngineError::Setting {
-                setting: "--from/--to",
+                field: "start_s",
                 expected: "a start of 0 s or more, and an end after it".to_owned(),
                 received: format!("{start} s to {end} s"),
             })

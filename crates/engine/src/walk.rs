@@ -120,14 +120,14 @@ fn exclude_set(patterns: &[String]) -> Result<GlobSet, EngineError> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let glob = Glob::new(pattern).map_err(|e| EngineError::Setting {
-            setting: "--exclude",
+            field: "exclude",
             expected: "a glob such as `*/drafts/*`".to_owned(),
             received: e.to_string(),
         })?;
         set.add(glob);
     }
     set.build().map_err(|e| EngineError::Setting {
-        setting: "--exclude",
+        field: "exclude",
         expected: "fewer or simpler globs".to_owned(),
         received: e.to_string(),
     })

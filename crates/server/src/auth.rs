@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
+use crate::config::ConfigError;
 use crate::error::{ApiError, ApiResult, Kind};
 
 /// What a key may do; each includes the ones before it.
@@ -37,10 +38,10 @@ impl Key {
     /// A new key: what to give to its owner, and what to keep.
     ///
     /// # Errors
-    /// The system's source of random numbers failed.
-    pub fn generate(name: &str, scope: Scope) -> Result<(String, Self), String> {
+    /// The system has no random numbers.
+    pub fn generate(name: &str, scope: Scope) -> Result<(String, Self), getrandom::Error> {
         let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
+        getrandom::fill(&mut bytes)?;
         let secret = format!("earmark_{}", blake3::Hash::from_bytes(bytes).to_hex());
         let hash = blake3::hash(secret.as_bytes()).to_hex().to_string();
         Ok((secret, Self { name: name.to_owned(), hash, scope }))
@@ -70,15 +71,14 @@ struct Bucket {
 }
 
 impl Keys {
-    pub(crate) fn new(keys: &[Key], per_s: f64) -> Result<Self, String> {
+    pub(crate) fn new(keys: &[Key], per_s: f64) -> Result<Self, ConfigError> {
         let ready = |key: &Key| {
             let hash = blake3::Hash::from_hex(&key.hash);
-            let hash =
-                hash.map_err(|_| format!("key `{}`: the hash is not 64 hexadecimal digits", key.name))?;
+            let hash = hash.map_err(|_| ConfigError::Key { name: key.name.clone() })?;
             let bucket = Bucket { tokens: (per_s * BURST_S).max(1.0), at: Instant::now() };
             Ok((key.clone(), hash, Mutex::new(bucket)))
         };
-        Ok(Self { keys: keys.iter().map(ready).collect::<Result<_, String>>()?, per_s })
+        Ok(Self { keys: keys.iter().map(ready).collect::<Result<_, ConfigError>>()?, per_s })
     }
 
     /// Whether everybody may do everything.

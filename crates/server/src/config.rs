@@ -4,10 +4,32 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use earmark_audio::Limits;
+use earmark_library::Limits as LibraryLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Key;
 use crate::roots::UPLOADS;
+
+/// Hits that can be paged through.
+const DEEPEST: usize = 10_000;
+
+/// Parts of one query.
+const PARTS: usize = 32;
+
+/// Templates of a request.
+const TEMPLATES: usize = 16;
+
+/// Clips that one request classifies.
+const CLIPS: usize = 500;
+
+/// Sounds that one request tags: each is decoded.
+const TAGGED: usize = 32;
+
+/// Scores that a request for events may compute, labels times windows: some seconds of work.
+const EVENT_SCORES: usize = 4_000_000;
+
+/// Numbers in the tracks of one answer.
+const TRACK_NUMBERS: usize = 2_000_000;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,10 +160,7 @@ impl Default for Bounds {
 #[non_exhaustive]
 pub enum ConfigError {
     /// Other machines would be served, and anybody there could do anything.
-    #[error(
-        "{listen} can be reached from other machines, and there are no API keys: make one with `earmark serve --new-key \
-         NAME`, listen on 127.0.0.1, or say --insecure"
-    )]
+    #[error("{listen} can be reached from other machines, and there are no API keys")]
     Open {
         /// Where it would have listened.
         listen: SocketAddr,
@@ -155,6 +174,12 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// A key's hash is not one.
+    #[error("key `{name}`: expected a hash of 64 hexadecimal digits")]
+    Key {
+        /// Whose key.
+        name: String,
     },
     /// A value is out of its range.
     #[error("{setting}: expected {expected}, got {received}")]
@@ -210,7 +235,7 @@ impl Config {
                 || root.name == UPLOADS && self.upload_root.is_some();
             if is_taken {
                 let (expected, received) =
-                    ("each name once; `uploads` is --upload-root's", root.name.clone());
+                    ("each name once; `uploads` is the name of `upload_root`", root.name.clone());
                 return Err(ConfigError::Value { setting: "roots", expected, received });
             }
         }
@@ -219,6 +244,24 @@ impl Config {
 }
 
 impl Bounds {
+    /// What one request may ask of the library.
+    pub(crate) fn of_library(&self) -> LibraryLimits {
+        LibraryLimits {
+            results: self.results,
+            text_chars: self.text_chars,
+            label_texts: self.label_texts,
+            label_sets: self.label_sets,
+            decode_s: self.decode_s,
+            deepest: DEEPEST,
+            parts: PARTS,
+            templates: TEMPLATES,
+            clips: CLIPS,
+            tagged: TAGGED,
+            event_scores: EVENT_SCORES,
+            track_numbers: TRACK_NUMBERS,
+        }
+    }
+
     /// Far more than makes sense is refused, so that nothing overflows or takes all memory by itself.
     fn validate(&self) -> Result<(), ConfigError> {
         for (setting, value, least, most) in [

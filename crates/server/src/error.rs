@@ -4,8 +4,9 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use earmark_audio::AudioError;
-use earmark_encoder::EncoderError;
 use earmark_engine::EngineError;
+use earmark_index::Error as IndexError;
+use earmark_library::{Error, Kind as LibraryKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,7 +29,7 @@ pub(crate) enum Kind {
 }
 
 /// Kind, status, the name in the problem's `type`, title.
-const TABLE: &[(Kind, StatusCode, &str, &str)] = &[
+pub(crate) const TABLE: &[(Kind, StatusCode, &str, &str)] = &[
     (Kind::BadRequest, StatusCode::BAD_REQUEST, "bad-request", "The request makes no sense"),
     (Kind::Unauthorized, StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed"),
     (Kind::Forbidden, StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
@@ -50,9 +51,14 @@ const TABLE: &[(Kind, StatusCode, &str, &str)] = &[
 ];
 
 impl Kind {
-    fn row(self) -> (StatusCode, &'static str, &'static str) {
+    pub(crate) fn row(self) -> (StatusCode, &'static str, &'static str) {
         let row = TABLE.iter().find(|row| row.0 == self);
         row.map_or((StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal"), |r| (r.1, r.2, r.3))
+    }
+
+    /// The kind of a name in the table; of none of them, the request's fault.
+    pub(crate) fn of_name(name: &str) -> Self {
+        TABLE.iter().find(|row| row.2 == name).map_or(Self::BadRequest, |row| row.0)
     }
 
     /// The kind that a status stands for, of responses that others made.
@@ -177,78 +183,57 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<AudioError> for ApiError {
-    fn from(e: AudioError) -> Self {
-        match e {
-            AudioError::OverLimit { what: "bytes", .. } => Self::new(Kind::TooLarge, e.to_string()),
-            AudioError::OutOfRange { .. } => Self::field("start_s", e.to_string()),
-            AudioError::Io { .. } => Self::internal(e),
-            _ => Self::new(Kind::Undecodable, e.to_string()),
-        }
+impl From<Error> for ApiError {
+    fn from(e: Error) -> Self {
+        let (kind, field) = (e.kind(), e.field().map(str::to_owned));
+        let kind = match kind {
+            LibraryKind::BadRequest => Kind::BadRequest,
+            LibraryKind::NotFound => Kind::NotFound,
+            LibraryKind::Forbidden => Kind::Forbidden,
+            LibraryKind::Conflict => Kind::Conflict,
+            LibraryKind::TooLarge => Kind::TooLarge,
+            LibraryKind::Undecodable => Kind::Undecodable,
+            LibraryKind::Busy => return Self::busy(&e.to_string(), 1),
+            LibraryKind::Unavailable => return unavailable(&e),
+            LibraryKind::Internal => return Self::internal(e),
+        };
+        // Paths of the index are not the client's business.
+        let detail = match &e {
+            Error::Engine(EngineError::Index(IndexError::ReadOnly { .. })) => {
+                "the index is read-only here".to_owned()
+            }
+            e => e.reason(),
+        };
+        Self { field, ..Self::new(kind, detail) }
     }
 }
 
-impl From<earmark_index::Error> for ApiError {
-    fn from(e: earmark_index::Error) -> Self {
-        use earmark_index::Error;
-        match e {
-            Error::UnknownClip { id } => Self::not_found("clip", id),
-            Error::BadFilter { .. } => Self::field("filter", e.to_string()),
-            Error::ReadOnly { .. } => Self::new(Kind::Conflict, "the index is read-only here"),
-            Error::Locked { .. } => Self::unavailable("another process is writing the index; try again soon"),
-            Error::DiskFull { .. } => Self::unavailable("the disk of the index is full"),
-            // The next write opens the index again.
-            Error::Failed { .. } => Self::unavailable("the index could not be written; try again soon"),
-            e => Self::internal(e),
+/// What is in the way and will go away.
+fn unavailable(e: &Error) -> ApiError {
+    ApiError::unavailable(match e {
+        Error::Engine(EngineError::Index(IndexError::Locked { .. })) => {
+            "another process is writing the index; try again soon"
         }
-    }
+        Error::Engine(EngineError::Index(IndexError::DiskFull { .. })) => "the disk of the index is full",
+        // The next write opens the index again.
+        _ => "the index could not be written; try again soon",
+    })
 }
 
 impl From<EngineError> for ApiError {
     fn from(e: EngineError) -> Self {
-        match e {
-            EngineError::Audio(e) => e.into(),
-            EngineError::Index(e) => e.into(),
-            EngineError::NoSuchLabelSet { name, .. } => Self::not_found("label set", name),
-            EngineError::LabelSetOfOtherModel { .. }
-            | EngineError::LabelSetChanged { .. }
-            | EngineError::TooManyLabelSets { .. }
-            | EngineError::LabelSetsTooLarge { .. } => Self::new(Kind::Conflict, e.to_string()),
-            EngineError::Labels(_) => Self::field("labels", e.to_string()),
-            EngineError::Template(_) => Self::field("templates", e.to_string()),
-            EngineError::Query(_) => Self::field("query", e.to_string()),
-            EngineError::Setting { setting, expected, received } => {
-                let (field, reason) = (field_of(setting), format!("expected {expected}, got {received}"));
-                Self::field(field, reason)
-            }
-            EngineError::Encoder(EncoderError::EmptyText) => {
-                Self::field("text", EncoderError::EmptyText.to_string())
-            }
-            EngineError::Encoder(e @ EncoderError::NoSuchSide { .. }) => {
-                Self::new(Kind::Conflict, e.to_string())
-            }
-            EngineError::Encoder(e @ EncoderError::Degenerate { .. }) => {
-                Self::new(Kind::Undecodable, e.to_string())
-            }
-            EngineError::Encoder(
-                e @ (EncoderError::UnknownModel { .. } | EncoderError::NotInstalled { .. }),
-            ) => Self::field("model", e.to_string()),
-            e => Self::internal(e),
-        }
+        Error::from(e).into()
     }
 }
 
-/// The field of a request that sets what the command line calls `setting`.
-fn field_of(setting: &str) -> &str {
-    match setting {
-        "--from/--to" => "start_s",
-        "--threshold" => "threshold",
-        "--release" => "release",
-        "--smooth" => "smooth_s",
-        "--min-duration" => "min_duration_s",
-        "--merge-gap" => "merge_gap_s",
-        "--hop" => "hop_s",
-        "--pooling" => "pooling",
-        other => other,
+impl From<AudioError> for ApiError {
+    fn from(e: AudioError) -> Self {
+        Error::from(e).into()
+    }
+}
+
+impl From<IndexError> for ApiError {
+    fn from(e: IndexError) -> Self {
+        Error::from(e).into()
     }
 }

@@ -4,7 +4,13 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header;
 use axum::http::request::Parts;
+use earmark_library::Filter;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::schema::Schema;
 
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::state::App;
@@ -64,6 +70,31 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for ApiQuery<T> {
             Ok(axum_extra::extract::Query(value)) => Ok(Self(value)),
             Err(e) => Err(ApiError::field("query string", e.body_text())),
         }
+    }
+}
+
+/// The conditions of a filter in the query string; other parameters are another extractor's.
+pub(crate) struct FilterQuery(pub(crate) Filter);
+
+impl FromRequestParts<App> for FilterQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let ApiQuery(pairs) = ApiQuery::<Vec<(String, String)>>::from_request_parts(parts, app).await?;
+        let mut conditions = serde_json::Map::new();
+        for parameter in Filter::into_params(|| Some(ParameterIn::Query)) {
+            let mut values = pairs.iter().filter(|(name, _)| *name == parameter.name).map(|(_, value)| value);
+            let is_list = matches!(parameter.schema, Some(RefOr::T(Schema::Array(_))));
+            let value = if is_list {
+                let values: Vec<Value> = values.map(|value| Value::from(value.as_str())).collect();
+                (!values.is_empty()).then_some(Value::Array(values))
+            } else {
+                values.next_back().map(|value| Value::from(value.as_str()))
+            };
+            conditions.extend(value.map(|value| (parameter.name, value)));
+        }
+        let filter = serde_path_to_error::deserialize(Value::Object(conditions));
+        filter.map(Self).map_err(|e| ApiError::field(e.path().to_string(), e.into_inner().to_string()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use earmark_engine::typed_path;
 use earmark_index::file_path;
+use earmark_library::Error;
 
 use crate::config::{Config, ConfigError, RootConfig};
 use crate::error::{ApiError, ApiResult, Kind};
@@ -94,14 +95,15 @@ impl Roots {
 
     /// The file of a clip, by its stored path, if it may be read: below a root, or, where there are no roots,
     /// wherever the index says.
-    pub(crate) fn clip_file(&self, path: &str) -> ApiResult<PathBuf> {
+    pub(crate) fn clip_file(&self, path: &str) -> Result<PathBuf, Error> {
+        let refused = |forbidden, reason: &str| Error::ClipFile { forbidden, reason: reason.to_owned() };
         let real = std::fs::canonicalize(file_path(path))
-            .map_err(|_| ApiError::new(Kind::NotFound, "the clip's file is gone or cannot be read"))?;
+            .map_err(|_| refused(false, "the clip's file is gone or cannot be read"))?;
         if !self.0.is_empty() && !self.holds(&real) {
-            return Err(ApiError::new(Kind::Forbidden, "the clip's file is not below an allowed root"));
+            return Err(refused(true, "the clip's file is not below an allowed root"));
         }
         if !real.is_file() {
-            return Err(ApiError::new(Kind::NotFound, "the clip's file is not a regular file"));
+            return Err(refused(false, "the clip's file is not a regular file"));
         }
         Ok(real)
     }

@@ -4,59 +4,33 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::{
-    classify, clips, embeddings, events, health, jobs, label_sets, map, media, models, peaks, search,
-    spectrogram, stats, tag,
+    classify, clips, embeddings, events, health, info, jobs, label_sets, map, media, models, peaks, search,
+    spectrogram, tag,
 };
 use crate::auth::Scope;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::layers::{authorise, outermost, same_origin};
+use crate::openapi::openapi;
 use crate::page::page;
 use crate::parameters::{Parameters, known_parameters};
 use crate::state::App;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "earmark", description = "Find and label sounds by describing them.", license(name = "MIT OR Apache-2.0")),
-    components(schemas(Problem)),
-    modifiers(&Security),
-    tags(
-        (name = "search", description = "By words, by example, by both"),
-        (name = "clips", description = "The sounds of the library"),
-        (name = "label", description = "What is heard, and when"),
-        (name = "jobs", description = "Indexing"),
-        (name = "models", description = "Models and their vectors"),
-        (name = "server", description = "The server itself"),
-    )
-)]
-struct Document;
-
-struct Security;
-
-impl utoipa::Modify for Security {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        if let Some(components) = document.components.as_mut() {
-            let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-            components.add_security_scheme("key", scheme);
-        }
-        let (none, key) = (Default::default(), utoipa::openapi::SecurityRequirement::new("key", [""; 0]));
-        document.security = Some(vec![none, key]);
-    }
-}
-
 fn reading() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(search::search))
+        .routes(routes!(search::search_by_files))
         .routes(routes!(search::similar))
         .routes(routes!(classify::classify))
+        .routes(routes!(classify::classify_files))
         .routes(routes!(events::events))
+        .routes(routes!(events::events_in_file))
         .routes(routes!(tag::tag))
+        .routes(routes!(tag::tag_files))
         .routes(routes!(clips::list))
         .routes(routes!(clips::get))
         .routes(routes!(media::audio))
@@ -64,9 +38,10 @@ fn reading() -> OpenApiRouter<App> {
         .routes(routes!(spectrogram::spectrogram))
         .routes(routes!(label_sets::list))
         .routes(routes!(label_sets::get))
-        .routes(routes!(embeddings::embeddings))
+        .routes(routes!(embeddings::embed_texts))
+        .routes(routes!(embeddings::embed_files))
         .routes(routes!(models::models))
-        .routes(routes!(stats::stats))
+        .routes(routes!(info::info))
         .routes(routes!(map::map))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get))
@@ -94,11 +69,9 @@ fn everybody() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(health::health)).routes(routes!(health::ready))
 }
 
-/// The OpenAPI document, made from the handlers.
-#[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let all = OpenApiRouter::with_openapi(Document::openapi());
-    all.merge(reading()).merge(writing()).merge(administering()).merge(everybody()).into_openapi()
+/// All operations, without who may ask for them.
+pub(crate) fn operations() -> OpenApiRouter<App> {
+    reading().merge(writing()).merge(administering()).merge(everybody())
 }
 
 /// The router. What others put in front of it is theirs; it limits and guards itself.
@@ -109,7 +82,7 @@ pub fn router(app: App) -> Router {
         let routes = routes.route_layer(from_fn_with_state(known.clone(), known_parameters));
         routes.route_layer(from_fn_with_state((app.clone(), scope), authorise))
     };
-    let (api, _) = OpenApiRouter::with_openapi(Document::openapi())
+    let (api, _) = OpenApiRouter::new()
         .merge(guarded(reading(), Scope::Read))
         .merge(guarded(writing(), Scope::Write))
         .merge(guarded(administering(), Scope::Admin))

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use earmark_engine::EngineOptions;
+use earmark_library::Library;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -10,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::router::router;
-use crate::state::{App, Library};
+use crate::state::App;
 
 /// How long requests may go on once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -18,22 +20,48 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// How long a client may take to say what it wants, and a connection may be idle.
 const HEAD: Duration = Duration::from_secs(30);
 
-/// Listens and answers until Ctrl-C or SIGTERM, then finishes what was begun; a second signal ends the process. The library is opened by `open`, on a thread of
-/// its own, while the server answers 503; `ready` is told the address at once.
+/// Why a server cannot be started, or not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("{address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The system has no threads left, or the like.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The library cannot be used.
+    #[error(transparent)]
+    Library(#[from] earmark_library::Error),
+    /// A library is at work already.
+    #[error("a library is open already")]
+    AlreadyOpen,
+    /// A thread of the server panicked.
+    #[error("internal error: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// Listens and answers until Ctrl-C or SIGTERM, then finishes what was begun; a second signal ends the process.
+/// The library is opened by `open`, on a thread of its own, while the server answers 503; the options are those
+/// of the engine that works for jobs. `ready` receives the address at once.
 ///
 /// # Errors
-/// The configuration, the address, or opening the library failed.
+/// [`ServeError`].
 pub fn serve(
     app: &App,
-    open: impl FnOnce() -> Result<Library, String> + Send + 'static,
+    open: impl FnOnce() -> Result<(Library, EngineOptions), earmark_library::Error> + Send + 'static,
     ready: impl FnOnce(std::net::SocketAddr),
-) -> Result<(), String> {
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // The gates decide how many work; this is only an upper bound.
         .max_blocking_threads(1024)
-        .build()
-        .map_err(|e| e.to_string())?;
+        .build()?;
     let result = runtime.block_on(run(app, open, ready));
     // What is at work holds the index; it is let go of before the process ends.
     runtime.shutdown_timeout(DRAIN);
@@ -42,17 +70,19 @@ pub fn serve(
 
 async fn run(
     app: &App,
-    open: impl FnOnce() -> Result<Library, String> + Send + 'static,
+    open: impl FnOnce() -> Result<(Library, EngineOptions), earmark_library::Error> + Send + 'static,
     ready: impl FnOnce(std::net::SocketAddr),
-) -> Result<(), String> {
+) -> Result<(), ServeError> {
     let address = app.inner.config.listen;
-    let listener = TcpListener::bind(address).await.map_err(|e| format!("{address}: {e}"))?;
-    ready(listener.local_addr().map_err(|e| e.to_string())?);
+    let listen = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    ready(listener.local_addr()?);
     let opening = app.clone();
     let mut opening = tokio::task::spawn_blocking(move || {
-        let opened = open().and_then(|library| opening.open(library));
+        let opened = open().map_err(ServeError::from);
+        let opened = opened.and_then(|(library, jobs)| opening.open(library, jobs));
         if let Err(reason) = &opened {
-            opening.fail(reason.clone());
+            opening.fail(reason.to_string());
         }
         opened
     });
@@ -65,10 +95,10 @@ async fn run(
     loop {
         tokio::select! {
             () = &mut stop => break,
-            ended = &mut server => return ended.map_err(|e| e.to_string()),
+            ended = &mut server => return Ok(ended?),
             opened = &mut opening, if is_opening => {
                 is_opening = false;
-                outcome = opened.map_err(|e| e.to_string()).and_then(|opened| opened);
+                outcome = opened.map_err(ServeError::from).and_then(|opened| opened);
                 if outcome.is_err() {
                     break;
                 }

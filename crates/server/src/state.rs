@@ -1,67 +1,44 @@
 //! What all handlers share.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use earmark_encoder::Catalogue;
-use earmark_engine::Engine;
-use earmark_engine::label_sets::LabelSets;
-use earmark_engine::labels::EncodedLabels;
-use earmark_engine::tag::Tagger;
-use earmark_index::{LiveIndex, Snapshot};
+use earmark_engine::EngineOptions;
+use earmark_index::Snapshot;
+use earmark_library::{BATCH, ClipFiles, Error, Library, Limits};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::auth::Keys;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::error::{ApiError, ApiResult};
 use crate::gate::Gate;
 use crate::graphs::Graphs;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::roots::Roots;
-use crate::texts::Texts;
+use crate::serve::ServeError;
 use crate::uploads::Budget;
-
-/// A model and an index of its vectors, opened by the program.
-pub struct Library {
-    /// Answers requests.
-    pub engine: Engine,
-    /// Works for jobs: with threads of its own, so that requests are not starved.
-    pub job_engine: Engine,
-    /// A model with classes of its own, if there is one.
-    pub tagger: Option<Tagger>,
-    /// The index. Other processes may write it too.
-    pub index: LiveIndex,
-    /// The models there are.
-    pub catalogue: Catalogue,
-    /// The folder in which label sets are kept: the collection's.
-    pub folder: PathBuf,
-}
 
 /// A library at work.
 pub(crate) struct Open {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) tagger: Option<Tagger>,
-    pub(crate) live: Arc<LiveIndex>,
-    pub(crate) catalogue: Catalogue,
-    pub(crate) texts: Texts,
+    pub(crate) library: Library,
     pub(crate) jobs: Jobs,
     pub(crate) graphs: Graphs,
-    pub(crate) label_sets: LabelSets,
-    pub(crate) labels: Cache<String, Arc<EncodedLabels>, ByBytes>,
 }
 
 impl Open {
     /// The index as it is now. For one request, so that all of its parts are of one state.
-    pub(crate) fn index(&self) -> Arc<Snapshot> {
-        let snapshot = self.live.reader();
-        // Those of the searches before, too.
-        for event in self.live.take_events().into_iter().chain(snapshot.take_events()) {
+    pub(crate) fn index(&self) -> ApiResult<Arc<Snapshot>> {
+        self.tell_events();
+        Ok(self.library.index()?)
+    }
+
+    /// Logs what happened to the index.
+    pub(crate) fn tell_events(&self) {
+        for event in self.library.take_events() {
             tracing::warn!(%event, "index");
         }
-        snapshot
     }
 }
 
@@ -69,24 +46,14 @@ impl Open {
 #[derive(Clone)]
 pub(crate) struct ByBytes;
 
-impl Weighter<String, Arc<EncodedLabels>> for ByBytes {
-    fn weight(&self, key: &String, labels: &Arc<EncodedLabels>) -> u64 {
-        let vectors: usize = labels.vectors.iter().map(|v| size_of_val(v.as_slice())).sum();
-        (key.len() + vectors).max(1) as u64
-    }
-}
-
 impl Weighter<String, Bytes> for ByBytes {
     fn weight(&self, key: &String, body: &Bytes) -> u64 {
         (key.len() + body.len()).max(1) as u64
     }
 }
 
-/// Labels kept encoded, bytes: some 6000 with the bundled model.
-const LABELS_CACHED: u64 = 16 << 20;
-
-/// Descriptions kept encoded.
-const TEXTS_CACHED: usize = 4096;
+/// Requests whose texts wait for the encoder at a time: it takes them together.
+const TEXTS: usize = 2 * BATCH;
 
 /// The server.
 #[derive(Clone)]
@@ -101,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     /// Sounds are decoded and encoded behind it.
     pub(crate) encodes: Gate,
+    /// Queries of words are encoded behind it.
+    pub(crate) texts: Gate,
     /// Searches and look-ups are done behind it.
     pub(crate) searches: Gate,
     pub(crate) uploads: Budget,
@@ -113,17 +82,18 @@ impl App {
     /// A server whose library is still to come; until then it answers 503.
     ///
     /// # Errors
-    /// A configuration that is unsafe or makes no sense.
-    pub fn new(config: Config) -> Result<Self, String> {
-        config.validate().map_err(|e| e.to_string())?;
+    /// [`ConfigError`] for a configuration that is unsafe or makes no sense.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
         let keys = Keys::new(&config.keys, config.limits.requests_per_s)?;
-        let roots = Roots::open(&config).map_err(|e| e.to_string())?;
+        let roots = Roots::open(&config)?;
         let bounds = &config.limits;
         let inner = Inner {
             keys,
             roots,
             metrics: Metrics::new(),
             encodes: Gate::new("decoding and encoding", bounds.encodes, bounds.queue),
+            texts: Gate::new("texts", TEXTS, bounds.queue),
             searches: Gate::new("searches", bounds.searches, bounds.queue),
             uploads: Budget::new(bounds.upload_bytes_total),
             renders: Cache::with_weighter(1024, bounds.cache_bytes, ByBytes),
@@ -133,31 +103,38 @@ impl App {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Puts the library to work.
+    /// Which files of clips may be read: those below the roots. For [`earmark_library::LibraryOptions`].
+    #[must_use]
+    pub fn clip_files(&self) -> ClipFiles {
+        let roots = self.inner.roots.clone();
+        Box::new(move |path| roots.clip_file(path))
+    }
+
+    /// Bounds on requests. For [`earmark_library::LibraryOptions`].
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.inner.config.limits.of_library()
+    }
+
+    /// Puts a library to work, which was opened with [`Self::clip_files`] and [`Self::limits`] and for long.
+    /// Jobs work as `jobs` says, with threads of their own, so that requests are not starved.
     ///
     /// # Errors
-    /// Threads could not be had, or the saved label sets not be read; or a library is at work already.
-    pub fn open(&self, library: Library) -> Result<(), String> {
+    /// [`ServeError`] if threads could not be had, the saved label sets not be read, the model not be opened, or
+    /// a library is at work already.
+    pub fn open(&self, library: Library, jobs: EngineOptions) -> Result<(), ServeError> {
         let bounds = &self.inner.config.limits;
-        let label_sets = LabelSets::new(&library.folder, bounds.label_sets);
-        // So that damage is told at once.
-        label_sets.all().map_err(|e| e.to_string())?;
-        let (engine, index) = (Arc::new(library.engine), Arc::new(library.index));
+        // Damage is reported at once.
+        library.label_sets().all().map_err(Error::from)?;
+        let (engine, index) = (library.engine()?, Arc::clone(library.live()?));
+        // The first to search does not wait for it.
+        engine.open_text().map_err(Error::from)?;
         let open = Open {
-            texts: Texts::start(Arc::clone(&engine), bounds.queue, TEXTS_CACHED)
-                .map_err(|e| e.to_string())?,
-            jobs: Jobs::start(library.job_engine, Arc::clone(&index), bounds.jobs)
-                .map_err(|e| e.to_string())?,
-            graphs: Graphs::start(Arc::clone(&engine), Arc::clone(&index), bounds)
-                .map_err(|e| e.to_string())?,
-            label_sets,
-            labels: Cache::with_weighter(256, LABELS_CACHED, ByBytes),
-            tagger: library.tagger,
-            catalogue: library.catalogue,
-            engine,
-            live: index,
+            jobs: Jobs::start(engine.beside(jobs), Arc::clone(&index), bounds.jobs)?,
+            graphs: Graphs::start(engine, index, bounds)?,
+            library,
         };
-        self.inner.open.set(Ok(Arc::new(open))).map_err(|_| "a library is open already".to_owned())
+        self.inner.open.set(Ok(Arc::new(open))).map_err(|_| ServeError::AlreadyOpen)
     }
 
     /// Says why there will be no library.

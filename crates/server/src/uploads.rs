@@ -8,12 +8,13 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
 use earmark_engine::Source;
+use earmark_library::Files;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, ApiResult, Kind};
-use crate::extract::{ApiJson, JSON_BYTES, from_json};
+use crate::extract::{JSON_BYTES, from_json};
 use crate::state::App;
 
 /// Most bytes of a multipart body that have come and belong to no part's content (yet): boundaries, headers, what is before
@@ -42,33 +43,68 @@ impl Budget {
     }
 }
 
+/// A file's place in the budget, given back when it is dropped.
+pub(crate) type Permit = Option<OwnedSemaphorePermit>;
+
 /// A file of a multipart body.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    /// The part's name.
-    pub(crate) part: String,
-    /// The file's name as the client gives it; for messages, and never a path.
+    /// The file's name as the client gives it, by which requests name it; never a path.
     pub(crate) name: String,
-    bytes: Vec<u8>,
-    /// Its place in the budget, given back when it is dropped.
-    permit: Option<OwnedSemaphorePermit>,
+    pub(crate) bytes: Vec<u8>,
+    permit: Permit,
 }
 
-impl Upload {
-    /// For the engine. The place in the budget is to be kept as long as it is worked on.
-    pub(crate) fn into_source(self) -> (Source, Option<OwnedSemaphorePermit>) {
-        (Source::Bytes { name: self.name, bytes: self.bytes }, self.permit)
+/// The files of a multipart body.
+#[derive(Debug, Default)]
+pub(crate) struct Uploads(Vec<Upload>);
+
+impl Uploads {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The only one, if there is one and no other.
+    pub(crate) fn into_only(mut self) -> Option<Upload> {
+        let only = self.0.pop();
+        only.filter(|_| self.0.is_empty())
+    }
+
+    /// Refuses names in a request that no file has.
+    pub(crate) fn check_names(&self, names: &[String]) -> ApiResult<()> {
+        match names.iter().find(|name| !self.0.iter().any(|file| file.name == **name)) {
+            Some(name) => Err(ApiError::field("files", format!("there is no file `{name}` in the request"))),
+            None => Ok(()),
+        }
+    }
+
+    /// For the library, with their places in the budget, which are to be kept as long as they are worked on.
+    pub(crate) fn into_files(self) -> (Files, Vec<Permit>) {
+        let (mut sent, mut permits) = (Vec::new(), Vec::new());
+        for (name, source, permit) in self.into_sources() {
+            sent.push((name, source));
+            permits.push(permit);
+        }
+        (Files::sent(sent), permits)
+    }
+
+    /// One by one: name, sound, place in the budget.
+    pub(crate) fn into_sources(self) -> Vec<(String, Source, Permit)> {
+        let source =
+            |Upload { name, bytes, permit }: Upload| (name.clone(), Source::Bytes { name, bytes }, permit);
+        self.0.into_iter().map(source).collect()
     }
 }
 
-/// A request with files, or without any: JSON, or multipart whose part `request` is that JSON.
+/// A multipart request: JSON as its part `request`, which may be left out if nothing in it must be given, and
+/// files.
 pub(crate) struct WithFiles<T> {
     pub(crate) request: T,
-    pub(crate) files: Vec<Upload>,
+    pub(crate) files: Uploads,
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for WithFiles<T> {
@@ -78,8 +114,8 @@ impl<T: DeserializeOwned> FromRequest<App> for WithFiles<T> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
         if !kind.starts_with("multipart/form-data") {
-            let ApiJson(request) = ApiJson::from_request(request, app).await?;
-            return Ok(Self { request, files: Vec::new() });
+            let detail = format!("expected multipart/form-data, got `{kind}`");
+            return Err(ApiError::new(Kind::UnsupportedMediaType, detail));
         }
         let taken = Arc::<AtomicU64>::default();
         let request = request.map(|body| watched(body, Arc::clone(&taken)));
@@ -109,11 +145,14 @@ impl<T: DeserializeOwned> FromRequest<App> for WithFiles<T> {
                     format!("at most {} files a request", bounds.files),
                 ));
             } else {
-                files.push(Upload { part, name, bytes, permit });
+                files.push(Upload { name, bytes, permit });
             }
         }
         let request = from_json(json.as_ref().map_or(b"{}", |(bytes, _)| bytes.as_slice()))?;
-        Ok(Self { request, files })
+        if files.is_empty() {
+            return Err(ApiError::field("files", "expected at least one file besides `request`"));
+        }
+        Ok(Self { request, files: Uploads(files) })
     }
 }
 
@@ -132,7 +171,7 @@ fn watched(body: Body, taken: Arc<AtomicU64>) -> Body {
 }
 
 /// A part's bytes, and their place in the budget.
-type Read = (Vec<u8>, Option<OwnedSemaphorePermit>);
+type Read = (Vec<u8>, Permit);
 
 /// Reads a part, so long as there is room for it; `None` if it is larger than what is `left`.
 async fn read(mut field: Field<'_>, app: &App, left: &mut u64, taken: &AtomicU64) -> ApiResult<Option<Read>> {

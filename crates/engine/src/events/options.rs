@@ -98,29 +98,29 @@ impl EventOptions {
     /// # Errors
     /// [`EngineError::Setting`] that names the one out of range.
     pub fn validate(&self) -> Result<(), EngineError> {
-        let check = |ok: bool, setting: &'static str, expected: &str, received: String| {
+        let check = |ok: bool, field: &'static str, expected: &str, received: String| {
             if ok {
                 Ok(())
             } else {
-                Err(EngineError::Setting { setting, expected: expected.to_owned(), received })
+                Err(EngineError::Setting { field, expected: expected.to_owned(), received })
             }
         };
         let threshold = self.threshold.unwrap_or(THRESHOLD);
-        check((0.0..=1.0).contains(&threshold), "--threshold", "0 to 1", threshold.to_string())?;
+        check((0.0..=1.0).contains(&threshold), "threshold", "0 to 1", threshold.to_string())?;
         let release = self.release.unwrap_or(0.0);
-        check((0.0..=threshold).contains(&release), "--release", "0 to the threshold", release.to_string())?;
+        check((0.0..=threshold).contains(&release), "release", "0 to the threshold", release.to_string())?;
         let smooth_ok = self.smooth_s.is_none_or(|smooth_s| smooth_s <= MAX_SMOOTH_S);
-        check(smooth_ok, "--smooth", "at most 60 s", self.smooth_s.unwrap_or_default().to_string())?;
+        check(smooth_ok, "smooth_s", "at most 60 s", self.smooth_s.unwrap_or_default().to_string())?;
         let seconds = [
-            ("--smooth", self.smooth_s),
-            ("--min-duration", self.min_duration_s),
-            ("--merge-gap", self.merge_gap_s),
-            ("--hop", self.hop_s),
+            ("smooth_s", self.smooth_s),
+            ("min_duration_s", self.min_duration_s),
+            ("merge_gap_s", self.merge_gap_s),
+            ("hop_s", self.hop_s),
         ];
-        for (setting, value) in seconds.into_iter().filter_map(|(setting, value)| Some((setting, value?))) {
-            let ok = value.is_finite() && value >= 0.0 && (setting != "--hop" || value > 0.0);
-            let expected = if setting == "--hop" { "more than 0 s" } else { "a number of seconds" };
-            check(ok, setting, expected, value.to_string())?;
+        for (field, value) in seconds.into_iter().filter_map(|(field, value)| Some((field, value?))) {
+            let ok = value.is_finite() && value >= 0.0 && (field != "hop_s" || value > 0.0);
+            let expected = if field == "hop_s" { "more than 0 s" } else { "a number of seconds" };
+            check(ok, field, expected, value.to_string())?;
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl EventOptions {
         let hop_samples = match self.hop_s {
             Some(hop_s) if hop_s > window_s => {
                 return Err(EngineError::Setting {
-                    setting: "--hop",
+                    field: "hop_s",
                     expected: format!("at most the model's window, {window_s:.3} s"),
                     received: format!("{hop_s} s"),
                 });
@@ -213,12 +213,12 @@ mod tests {
     fn a_setting_out_of_range_is_named() {
         let named =
             |bad: EventOptions| bad.settle(&manifest(Some(detect_for_tests()))).unwrap_err().to_string();
-        assert!(named(EventOptions { release: Some(0.9), ..Default::default() }).contains("--release"));
+        assert!(named(EventOptions { release: Some(0.9), ..Default::default() }).contains("release"));
         assert!(
-            named(EventOptions { threshold: Some(f32::NAN), ..Default::default() }).contains("--threshold")
+            named(EventOptions { threshold: Some(f32::NAN), ..Default::default() }).contains("threshold")
         );
-        assert!(named(EventOptions { hop_s: Some(0.0), ..Default::default() }).contains("--hop"));
+        assert!(named(EventOptions { hop_s: Some(0.0), ..Default::default() }).contains("hop_s"));
         let error = named(EventOptions { hop_s: Some(0.6), ..Default::default() });
-        assert!(error.contains("--hop") && error.contains("0.500 s"), "{error}");
+        assert!(error.contains("hop_s") && error.contains("0.500 s"), "{error}");
     }
 }

@@ -67,7 +67,7 @@ impl FromStr for Method {
             "prototypes" => Ok(Self::Prototypes),
             "linear" => Ok(Self::Linear),
             other => Err(EngineError::Setting {
-                setting: "--method",
+                field: "method",
                 expected: "auto, prototypes or linear".to_owned(),
                 received: other.to_owned(),
             }),
@@ -248,9 +248,8 @@ fn untried(text_weight: Option<f64>) -> Candidate {
 }
 
 fn check(clips: &Labelled<'_>, options: &FitOptions) -> Result<(), EngineError> {
-    let setting = |setting, expected: String, received: String| {
-        Err(EngineError::Setting { setting, expected, received })
-    };
+    let setting =
+        |field, expected: String, received: String| Err(EngineError::Setting { field, expected, received });
     if clips.names.len() < 2 {
         let found = clips.names.join(", ");
         return Err(EngineError::Labels(format!(
@@ -262,14 +261,14 @@ fn check(clips: &Labelled<'_>, options: &FitOptions) -> Result<(), EngineError> 
         return Err(EngineError::Labels(format!("no clip of `{}` can be used", clips.names[class])));
     }
     if !(2..=MOST_FOLDS).contains(&options.folds) {
-        return setting("--folds", format!("2 to {MOST_FOLDS}"), options.folds.to_string());
+        return setting("folds", format!("2 to {MOST_FOLDS}"), options.folds.to_string());
     }
     if let Some(groups) = options.groups.as_ref().filter(|groups| groups.len() != clips.vectors.len()) {
         return setting("groups", format!("{}, one a clip", clips.vectors.len()), groups.len().to_string());
     }
     match options.text_weight {
         Some(weight) if !(0.0..=1.0).contains(&weight) => {
-            setting("--text-weight", "0 to 1".to_owned(), weight.to_string())
+            setting("text_weight", "0 to 1".to_owned(), weight.to_string())
         }
         _ => Ok(()),
     }

@@ -322,9 +322,9 @@ fn what_cannot_be_fitted_is_refused_in_words() {
     };
     assert!(refuse(&names, FitOptions::default()).contains("no clip of `class 2`"));
     assert!(refuse(&names[..1], FitOptions::default()).contains("at least two classes"));
-    assert!(refuse(&names[..2], FitOptions { folds: 1, ..Default::default() }).contains("--folds"));
+    assert!(refuse(&names[..2], FitOptions { folds: 1, ..Default::default() }).contains("folds"));
     let heavy = FitOptions { text_weight: Some(1.5), ..Default::default() };
-    assert!(refuse(&names[..2], heavy).contains("--text-weight"));
+    assert!(refuse(&names[..2], heavy).contains("text_weight"));
 }
 
 /// Sounds of classes that words describe, as a joint model has them: texts lie together, away from the

@@ -1,4 +1,4 @@
-//! `/v1/embeddings`, in the shape that embedding clients speak.
+//! `/v1/embeddings` and `/v1/embeddings/files`, in the shape that embedding clients speak.
 
 use std::sync::Arc;
 
@@ -7,56 +7,59 @@ use axum::extract::State;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use earmark_encoder::Embedding;
+use earmark_library::BATCH;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::search::{check_templates, check_text};
-use crate::dto::bounded;
-use crate::error::{ApiError, ApiResult, Problem};
-use crate::state::App;
-use crate::texts;
+use crate::error::{ApiError, ApiResult};
+use crate::extract::ApiJson;
+use crate::state::{App, Open};
 use crate::uploads::WithFiles;
 
 /// Texts of one request.
 const INPUTS: usize = 256;
 
-/// Texts to embed; clients send further fields, which are ignored.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = EmbeddingsRequest)]
-pub(crate) struct EmbeddingsBody {
-    /// A text, or several; not with files.
-    #[serde(default)]
-    input: Option<InputDto>,
-    /// The server's own model, the only one.
-    #[serde(default)]
+/// How vectors are made and written; further fields, which clients send, are ignored.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub(crate) struct EmbeddingsSettings {
+    /// The library's own model, the only one.
     model: Option<String>,
-    /// Sentences with `{}` where a text goes, whose vectors are averaged; `{}` alone leaves texts as they are. The
-    /// model's own where none is given.
+    /// How vectors are written.
+    encoding_format: Option<EncodingFormat>,
+    /// Numbers a vector; only the model's own length can be had.
+    dimensions: Option<usize>,
+}
+
+/// Texts to embed.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct EmbeddingsRequest {
+    /// A text, or several.
+    input: EmbeddingsInput,
+    /// Sentences with `{}` where a text goes, whose vectors are averaged; `{}` alone leaves texts as they are.
+    /// The model's own if there are none.
     #[serde(default)]
     #[schema(max_items = 16)]
     templates: Vec<String>,
-    #[serde(default)]
-    encoding_format: Option<FormatDto>,
-    /// Numbers a vector; only the model's own length can be had.
-    #[serde(default)]
-    dimensions: Option<usize>,
+    #[serde(flatten)]
+    own: EmbeddingsSettings,
 }
 
 /// A text, or several.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "expected a text or a list of texts (tokens cannot be given)")]
-#[schema(as = EmbeddingsInput)]
-pub(crate) enum InputDto {
+pub(crate) enum EmbeddingsInput {
+    /// A text.
     One(String),
+    /// Several.
     Many(Vec<String>),
 }
 
 /// How vectors are written.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = EncodingFormat)]
-pub(crate) enum FormatDto {
+pub(crate) enum EncodingFormat {
     /// Numbers.
     #[default]
     Float,
@@ -66,7 +69,6 @@ pub(crate) enum FormatDto {
 
 /// Vectors of unit length.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = EmbeddingsResponse)]
 pub(crate) struct EmbeddingsAnswer {
     /// `list`
     object: &'static str,
@@ -102,75 +104,103 @@ pub(crate) struct UsageDto {
     total_tokens: usize,
 }
 
-/// Multipart form: sound files instead of texts.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body; it is read as a stream")]
-#[schema(as = EmbeddingsForm)]
-pub(crate) struct EmbeddingsForm {
-    request: Option<EmbeddingsBody>,
-    #[schema(format = Binary, value_type = Option<String>)]
-    file: Option<Vec<u8>>,
-}
-
-/// Texts or sounds into vectors
-#[utoipa::path(post, path = "/v1/embeddings", operation_id = "createEmbeddings", tag = "models",
-    request_body(content((EmbeddingsBody = "application/json"), (EmbeddingsForm = "multipart/form-data"))),
-    responses((status = 200, body = EmbeddingsAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn embeddings(
+/// Texts into vectors
+///
+/// In the shape that embedding clients speak. Vectors are of unit length.
+#[utoipa::path(post, path = "/v1/embeddings", operation_id = "embedTexts", tag = "models",
+    request_body = EmbeddingsRequest,
+    responses((status = 200, body = EmbeddingsAnswer, description = "A vector for each text")))]
+pub(crate) async fn embed_texts(
     State(app): State<App>,
-    WithFiles { request, files }: WithFiles<EmbeddingsBody>,
+    ApiJson(request): ApiJson<EmbeddingsRequest>,
 ) -> ApiResult<Json<EmbeddingsAnswer>> {
     let open = app.library()?;
-    let own = &open.engine.model().manifest().id;
-    if let Some(model) = request.model.filter(|model| model != own) {
-        return Err(ApiError::field("model", format!("this server embeds with `{own}`, not with `{model}`")));
-    }
-    let dim = open.engine.model().manifest().dim;
-    if request.dimensions.is_some_and(|dimensions| dimensions != dim) {
-        return Err(ApiError::field(
-            "dimensions",
-            format!("vectors of `{own}` have {dim} numbers, no other length"),
-        ));
-    }
-    let mut vectors: Vec<Embedding> = Vec::new();
-    let mut tokens = 0;
-    match (request.input, files.is_empty()) {
-        (Some(input), true) => {
-            let texts = match input {
-                InputDto::One(text) => vec![text],
-                InputDto::Many(texts) => texts,
-            };
-            bounded("input", texts.len(), 1, INPUTS)?;
-            texts.iter().try_for_each(|text| check_text(&app, "input", text))?;
-            check_templates(&app, &request.templates)?;
-            // As many at a time as go through the encoder together.
-            let embed = |text: String| {
-                let (open, templates) = (Arc::clone(&open), request.templates.clone());
-                async move { open.texts.describe(&open.engine, &text, &templates).await }
-            };
-            let mut encoded = stream::iter(texts).map(embed).buffered(texts::BATCH);
-            while let Some(text) = encoded.try_next().await? {
-                tokens += text.tokens;
-                vectors.push(text.vector);
-            }
+    let own = request.own.check(&open)?;
+    let texts = match request.input {
+        EmbeddingsInput::One(text) => vec![text],
+        EmbeddingsInput::Many(texts) => texts,
+    };
+    open.library.check_inputs(&texts, INPUTS)?;
+    // As many at a time as go through the encoder together.
+    let embed = |text: String| {
+        let (open, templates) = (Arc::clone(&open), request.templates.clone());
+        let work = move || Ok(open.library.embed_texts(&[text], &templates)?);
+        app.inner.texts.run(work)
+    };
+    let mut encoded = stream::iter(texts).map(embed).buffered(BATCH);
+    let (mut vectors, mut tokens) = (Vec::new(), 0);
+    while let Some(described) = encoded.try_next().await? {
+        for text in described {
+            tokens += text.tokens;
+            vectors.push(text.vector);
         }
-        (None, false) => {
-            for file in files {
-                let engine = Arc::clone(&open.engine);
-                let (source, permit) = file.into_source();
-                let work = move || {
-                    let (vector, _) = engine.embed_sound(source, None)?;
-                    drop(permit);
-                    Ok(vector)
-                };
-                vectors.push(app.inner.encodes.run(work).await?);
-            }
-        }
-        _ => return Err(ApiError::field("input", "expected either `input` or files in a multipart request")),
     }
-    let written = |vector: Embedding| match request.encoding_format.unwrap_or_default() {
-        FormatDto::Float => VectorDto::Float(vector.into_vec()),
-        FormatDto::Base64 => {
+    Ok(answer(own, vectors, tokens, request.own.encoding_format))
+}
+
+/// Sound files, and how to write their vectors.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; it is read as a stream")]
+pub(crate) struct EmbeddingsForm {
+    request: Option<EmbeddingsSettings>,
+    /// Sound files.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    files: Vec<Vec<u8>>,
+}
+
+/// Sound files into vectors
+///
+/// One for each file, the mean over it, as its clip in the index would have.
+#[utoipa::path(post, path = "/v1/embeddings/files", operation_id = "embedFiles", tag = "models",
+    request_body(content = EmbeddingsForm, content_type = "multipart/form-data"),
+    responses((status = 200, body = EmbeddingsAnswer, description = "A vector for each file")))]
+pub(crate) async fn embed_files(
+    State(app): State<App>,
+    WithFiles { request, files }: WithFiles<EmbeddingsSettings>,
+) -> ApiResult<Json<EmbeddingsAnswer>> {
+    let open = app.library()?;
+    let own = request.check(&open)?;
+    let mut vectors = Vec::new();
+    for (_, source, permit) in files.into_sources() {
+        let open = Arc::clone(&open);
+        let work = move || {
+            let (vector, _) = open.library.embed_sound(source, None)?;
+            drop(permit);
+            Ok(vector)
+        };
+        vectors.push(app.inner.encodes.run(work).await?);
+    }
+    Ok(answer(own, vectors, 0, request.encoding_format))
+}
+
+impl EmbeddingsSettings {
+    /// The library's model, if it is what is asked for.
+    fn check(&self, open: &Open) -> ApiResult<String> {
+        let engine = open.library.engine()?;
+        let (own, dim) = (&engine.model().manifest().id, engine.model().manifest().dim);
+        if let Some(model) = self.model.as_ref().filter(|model| *model != own) {
+            return Err(ApiError::field(
+                "model",
+                format!("this server embeds with `{own}`, not with `{model}`"),
+            ));
+        }
+        if self.dimensions.is_some_and(|dimensions| dimensions != dim) {
+            let detail = format!("vectors of `{own}` have {dim} numbers, no other length");
+            return Err(ApiError::field("dimensions", detail));
+        }
+        Ok(own.clone())
+    }
+}
+
+fn answer(
+    model: String,
+    vectors: Vec<Embedding>,
+    tokens: usize,
+    format: Option<EncodingFormat>,
+) -> Json<EmbeddingsAnswer> {
+    let written = |vector: Embedding| match format.unwrap_or_default() {
+        EncodingFormat::Float => VectorDto::Float(vector.into_vec()),
+        EncodingFormat::Base64 => {
             let bytes: Vec<u8> = vector.as_slice().iter().flat_map(|x| x.to_le_bytes()).collect();
             VectorDto::Base64(BASE64_STANDARD.encode(bytes))
         }
@@ -181,5 +211,5 @@ pub(crate) async fn embeddings(
         .map(|(index, vector)| EmbeddingDto { object: "embedding", index, embedding: written(vector) })
         .collect();
     let usage = UsageDto { prompt_tokens: tokens, total_tokens: tokens };
-    Ok(Json(EmbeddingsAnswer { object: "list", data, model: own.clone(), usage }))
+    Json(EmbeddingsAnswer { object: "list", data, model, usage })
 }

@@ -7,16 +7,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use earmark_engine::ingest::{IngestOptions, IngestReport, Prune};
-use earmark_index::{IndexReader as _, stored_path};
+use earmark_index::stored_path;
+use earmark_library::{Failure, FailurePage, FileRemarks, Version, check_tags, moment};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::dto::{PageQuery, RemarksDto, check_tags, cursor, moment};
-use crate::error::{ApiError, ApiResult, Problem};
+use crate::error::{ApiError, ApiResult};
 use crate::extract::{ApiId, ApiJson, ApiQuery};
 use crate::jobs::{Job, Order, Stage, Status};
+use crate::paging::PageQuery;
 use crate::state::App;
 
 /// Least time between two events.
@@ -143,7 +144,7 @@ pub(crate) struct ReportDto {
     other_files: usize,
     failed: usize,
     /// Files that were not read as they are: cut off, damaged, with gaps. The first hundred.
-    remarks: Vec<RemarksDto>,
+    remarks: Vec<FileRemarks>,
     audio_s: f64,
     segments: usize,
     seconds: f64,
@@ -171,7 +172,7 @@ impl From<&IngestReport> for ReportDto {
                 .remarks
                 .iter()
                 .take(REMARKS)
-                .map(|(file, remarks)| RemarksDto::new(file, remarks))
+                .map(|(file, remarks)| FileRemarks::new(file, remarks))
                 .collect(),
             audio_s: r.audio_s,
             segments: r.segments,
@@ -214,14 +215,21 @@ impl JobDto {
 /// A page of jobs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobPage {
+    /// The version of this answer's fields.
+    version: Version,
+    /// The jobs.
     items: Vec<JobDto>,
+    /// Where the next page begins; `null` on the last.
     next_cursor: Option<String>,
+    /// Jobs on all pages.
     total: usize,
 }
 
-/// Index a folder; one job runs at a time
+/// Index a folder
+///
+/// One job runs at a time; others wait.
 #[utoipa::path(post, path = "/v1/jobs", operation_id = "startJob", tag = "jobs", request_body = JobBody,
-    responses((status = 202, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 202, body = JobDto, description = "The job")))]
 pub(crate) async fn start(
     State(app): State<App>,
     ApiJson(body): ApiJson<JobBody>,
@@ -239,31 +247,38 @@ pub(crate) async fn start(
     Ok((StatusCode::ACCEPTED, Json(JobDto::of(&job))))
 }
 
-/// Jobs, the latest first
+/// Jobs
+///
+/// The latest first.
 #[utoipa::path(get, path = "/v1/jobs", operation_id = "listJobs", tag = "jobs", params(PageQuery),
-    responses((status = 200, body = JobPage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = JobPage, description = "A page of jobs")))]
 pub(crate) async fn list(
     State(app): State<App>,
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<JobPage>> {
     let open = app.library()?;
-    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
     let jobs = open.jobs.all();
-    let items: Vec<JobDto> = jobs.iter().skip(offset).take(limit).map(|job| JobDto::of(job)).collect();
-    let next = offset.saturating_add(items.len());
-    Ok(Json(JobPage { next_cursor: (next < jobs.len()).then(|| cursor(next)), items, total: jobs.len() }))
+    let all = jobs.iter().map(|job| JobDto::of(job));
+    let (items, next_cursor) = page.of(all, jobs.len(), app.inner.config.limits.results)?;
+    Ok(Json(JobPage { version: Version, items, next_cursor, total: jobs.len() }))
 }
 
 /// A job
-#[utoipa::path(get, path = "/v1/jobs/{id}", operation_id = "getJob", tag = "jobs", params(("id" = String, Path,)),
-    responses((status = 200, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+///
+/// How far it is, and what it did.
+#[utoipa::path(get, path = "/v1/jobs/{id}", operation_id = "getJob", tag = "jobs",
+    params(("id" = String, Path, description = "A job's id")),
+    responses((status = 200, body = JobDto, description = "The job")))]
 pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<JobDto>> {
     Ok(Json(JobDto::of(app.library()?.jobs.get(id)?.as_ref())))
 }
 
-/// Cancel a job; what it has finished stays in the index
-#[utoipa::path(delete, path = "/v1/jobs/{id}", operation_id = "cancelJob", tag = "jobs", params(("id" = String, Path,)),
-    responses((status = 202, body = JobDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+/// Cancel a job
+///
+/// What it has finished stays in the index.
+#[utoipa::path(delete, path = "/v1/jobs/{id}", operation_id = "cancelJob", tag = "jobs",
+    params(("id" = String, Path, description = "A job's id")),
+    responses((status = 202, body = JobDto, description = "The job")))]
 pub(crate) async fn cancel(
     State(app): State<App>,
     ApiId(id): ApiId,
@@ -275,10 +290,12 @@ pub(crate) async fn cancel(
     Ok((StatusCode::ACCEPTED, Json(JobDto::of(&job))))
 }
 
-/// A job's progress: events `progress`, then one `done`, each with the job as JSON
-#[utoipa::path(get, path = "/v1/jobs/{id}/events", operation_id = "watchJob", tag = "jobs", params(("id" = String, Path,)),
-    responses((status = 200, content_type = "text/event-stream", description = "Server-sent events"),
-        (status = "default", body = Problem, content_type = "application/problem+json")))]
+/// Watch a job
+///
+/// Server-sent events `progress`, then one `done`, each with the job as JSON.
+#[utoipa::path(get, path = "/v1/jobs/{id}/events", operation_id = "watchJob", tag = "jobs",
+    params(("id" = String, Path, description = "A job's id")),
+    responses((status = 200, body = String, content_type = "text/event-stream", description = "Server-sent events")))]
 pub(crate) async fn events(
     State(app): State<App>,
     ApiId(id): ApiId,
@@ -307,64 +324,42 @@ pub(crate) async fn events(
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
-/// A file that could not be indexed.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Failure)]
-pub(crate) struct FailureDto {
-    path: String,
-    /// `unsupported`, `malformed`, `limit`, `empty`, `non-finite`, `io` or `encoder`.
-    kind: String,
-    /// Why, for people.
-    reason: String,
-}
-
-/// A page of failures.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FailurePage {
-    items: Vec<FailureDto>,
-    next_cursor: Option<String>,
-    total: usize,
-}
-
-fn failure_page(all: Vec<FailureDto>, limit: usize, offset: usize) -> FailurePage {
-    let total = all.len();
-    let items: Vec<FailureDto> = all.into_iter().skip(offset).take(limit).collect();
-    let next = offset.saturating_add(items.len());
-    FailurePage { next_cursor: (next < total).then(|| cursor(next)), items, total }
-}
-
-/// Files that a job could not index, with reasons; known once it is over
-#[utoipa::path(get, path = "/v1/jobs/{id}/failures", operation_id = "listJobFailures", tag = "jobs", params(("id" = String, Path,), PageQuery),
-    responses((status = 200, body = FailurePage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+/// Files that a job could not index
+///
+/// With reasons; known when the job is over.
+#[utoipa::path(get, path = "/v1/jobs/{id}/failures", operation_id = "listJobFailures", tag = "jobs",
+    params(("id" = String, Path, description = "A job's id"), PageQuery),
+    responses((status = 200, body = FailurePage, description = "A page of failures")))]
 pub(crate) async fn failures(
     State(app): State<App>,
     ApiId(id): ApiId,
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<FailurePage>> {
-    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
+    let limit = page.limit(app.inner.config.limits.results)?;
     let status = app.library()?.jobs.get(id)?.status();
     let failed = status.report.as_deref().map(|report| report.failed.as_slice()).unwrap_or_default();
-    let failure = |f: &earmark_engine::ingest::FailedFile| FailureDto {
+    let failure = |f: &earmark_engine::ingest::FailedFile| Failure {
         path: f.path.clone(),
         kind: f.kind.clone(),
         reason: f.reason.clone(),
+        seen_at: None,
     };
-    Ok(Json(failure_page(failed.iter().map(failure).collect(), limit, offset)))
+    let all = failed.iter().map(failure).collect();
+    Ok(Json(FailurePage::of(all, Some(limit), page.cursor.as_deref())?))
 }
 
 /// All files that could not be indexed
+///
+/// With reasons. They are not tried again until they change.
 #[utoipa::path(get, path = "/v1/failures", operation_id = "listFailures", tag = "jobs", params(PageQuery),
-    responses((status = 200, body = FailurePage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = FailurePage, description = "A page of failures")))]
 pub(crate) async fn all_failures(
     State(app): State<App>,
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<FailurePage>> {
     let open = app.library()?;
-    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
-    let work = move || {
-        let failure = |f: earmark_index::Failure| FailureDto { path: f.path, kind: f.kind, reason: f.reason };
-        Ok(Json(failure_page(open.index().failures()?.into_iter().map(failure).collect(), limit, offset)))
-    };
+    let limit = page.limit(app.inner.config.limits.results)?;
+    let work = move || Ok(Json(open.library.failures(Some(limit), page.cursor.as_deref())?));
     app.inner.searches.run(work).await
 }
 
@@ -379,8 +374,10 @@ pub(crate) struct RootDto {
 }
 
 /// Folders that jobs may index
+///
+/// Clips outside them are not read.
 #[utoipa::path(get, path = "/v1/roots", operation_id = "listRoots", tag = "jobs",
-    responses((status = 200, body = Vec<RootDto>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Vec<RootDto>, description = "All roots")))]
 pub(crate) async fn roots(State(app): State<App>) -> Json<Vec<RootDto>> {
     let root = |root: &crate::roots::Root| RootDto {
         name: root.name.clone(),

@@ -3,84 +3,92 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use earmark_engine::label_sets::{SavedSet, check_name};
+use earmark_library::{LabelSetContent, NamedLabelSet, Version};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::labels::check;
-use crate::dto::{PageQuery, cursor};
-use crate::error::{ApiError, ApiResult, Problem};
+use crate::error::ApiResult;
 use crate::extract::{ApiJson, ApiName, ApiQuery};
-use crate::label_sets::{LabelSetContent, LabelSetDto};
+use crate::paging::PageQuery;
 use crate::state::App;
 
 /// A page of label sets.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LabelSetPage {
-    items: Vec<LabelSetDto>,
+    /// The version of this answer's fields.
+    version: Version,
+    /// The label sets.
+    items: Vec<NamedLabelSet>,
+    /// Where the next page begins; `null` on the last.
     next_cursor: Option<String>,
+    /// Label sets on all pages.
     total: usize,
 }
 
-/// Saved label sets, by name
+/// Saved label sets
+///
+/// By name. Sets that were fitted or adapted say with which model and how well they did.
 #[utoipa::path(get, path = "/v1/labelsets", operation_id = "listLabelSets", tag = "label", params(PageQuery),
-    responses((status = 200, body = LabelSetPage), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = LabelSetPage, description = "A page of label sets")))]
 pub(crate) async fn list(
     State(app): State<App>,
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<LabelSetPage>> {
-    let (limit, offset) = (page.limit(app.inner.config.limits.results)?, page.offset()?);
+    let most = app.inner.config.limits.results;
     let open = app.library()?;
     let work = move || {
-        let all = open.label_sets.all()?;
+        let all = open.library.all_label_sets()?;
         let total = all.len();
-        let items: Vec<LabelSetDto> =
-            all.into_iter().skip(offset).take(limit).map(|(name, set)| LabelSetDto::new(name, set)).collect();
-        let next = offset.saturating_add(items.len());
-        Ok(Json(LabelSetPage { next_cursor: (next < total).then(|| cursor(next)), items, total }))
+        let (items, next_cursor) = page.of(all, total, most)?;
+        Ok(Json(LabelSetPage { version: Version, items, next_cursor, total }))
     };
     app.inner.searches.run(work).await
 }
 
 /// A saved label set
-#[utoipa::path(get, path = "/v1/labelsets/{name}", operation_id = "getLabelSet", tag = "label", params(("name" = String, Path,)),
-    responses((status = 200, body = LabelSetDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn get(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<Json<LabelSetDto>> {
+///
+/// With its labels and templates, and what was learned for it.
+#[utoipa::path(get, path = "/v1/labelsets/{name}", operation_id = "getLabelSet", tag = "label",
+    params(("name" = String, Path, description = "The set's name")),
+    responses((status = 200, body = NamedLabelSet, description = "The label set")))]
+pub(crate) async fn get(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<Json<NamedLabelSet>> {
     let open = app.library()?;
     let work = move || {
-        let set = open.label_sets.get(&name)?;
-        Ok(Json(LabelSetDto::new(name, set)))
+        let set = open.library.label_sets().get(&name)?;
+        Ok(Json(NamedLabelSet::new(name, set)))
     };
     app.inner.searches.run(work).await
 }
 
-/// Save a label set of words, or replace one; what was fitted or adapted for it is gone then
+/// Save a label set of words
+///
+/// Replaces a set of that name; what was fitted or adapted for it is gone then.
 #[utoipa::path(put, path = "/v1/labelsets/{name}", operation_id = "putLabelSet", tag = "label",
-    params(("name" = String, Path, description = "1 to 100 characters without slashes")), request_body = LabelSetContent,
-    responses((status = 200, body = LabelSetDto, description = "Replaced"), (status = 201, body = LabelSetDto, description = "New"),
-        (status = "default", body = Problem, content_type = "application/problem+json")))]
+    params(("name" = String, Path, description = "1 to 100 characters without slashes")),
+    request_body = LabelSetContent,
+    responses((status = 200, body = NamedLabelSet, description = "Replaced"),
+        (status = 201, body = NamedLabelSet, description = "New")))]
 pub(crate) async fn put(
     State(app): State<App>,
     ApiName(name): ApiName,
     ApiJson(set): ApiJson<LabelSetContent>,
-) -> ApiResult<(StatusCode, Json<LabelSetDto>)> {
-    check_name(&name).map_err(|e| ApiError::field("name", e.to_string()))?;
-    let set = SavedSet::from(set);
-    check(&app, &set)?;
+) -> ApiResult<(StatusCode, Json<NamedLabelSet>)> {
     let open = app.library()?;
     let work = move || {
-        let is_new = open.label_sets.put(&name, set.clone())?;
-        let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-        Ok((status, Json(LabelSetDto::new(name, set))))
+        let (is_new, set) = open.library.put_label_set(&name, set)?;
+        Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(set)))
     };
     app.inner.searches.run(work).await
 }
 
 /// Delete a saved label set
-#[utoipa::path(delete, path = "/v1/labelsets/{name}", operation_id = "deleteLabelSet", tag = "label", params(("name" = String, Path,)),
-    responses((status = 204, description = "It is gone"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+///
+/// And what was fitted or adapted for it.
+#[utoipa::path(delete, path = "/v1/labelsets/{name}", operation_id = "deleteLabelSet", tag = "label",
+    params(("name" = String, Path, description = "The set's name")),
+    responses((status = 204, description = "It is gone")))]
 pub(crate) async fn delete(State(app): State<App>, ApiName(name): ApiName) -> ApiResult<StatusCode> {
     let open = app.library()?;
-    let work = move || Ok(open.label_sets.delete(&name).map(|()| StatusCode::NO_CONTENT)?);
+    let work = move || Ok(open.library.label_sets().delete(&name).map(|()| StatusCode::NO_CONTENT)?);
     app.inner.searches.run(work).await
 }

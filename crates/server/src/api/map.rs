@@ -7,11 +7,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use earmark_index::{Filter, IndexReader as _, Snapshot};
+use earmark_library::{Version, bounded};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::dto::bounded;
-use crate::error::{ApiError, ApiResult, Problem};
+use crate::error::{ApiError, ApiResult};
 use crate::extract::ApiQuery;
 use crate::pca::plane;
 use crate::state::{App, Open};
@@ -24,6 +24,7 @@ const POINTS: usize = 20_000;
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MapQuery {
+    /// How it is drawn.
     #[param(inline)]
     method: MethodDto,
     /// At most so many clips; of more, an even selection.
@@ -51,7 +52,11 @@ pub(crate) enum MethodDto {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Map)]
 pub(crate) struct MapDto {
+    /// The version of this answer's fields.
+    version: Version,
+    /// The clips, by id.
     points: Vec<PointDto>,
+    /// How it is drawn.
     method: MethodDto,
     /// Clips in the library.
     total: usize,
@@ -61,7 +66,9 @@ pub(crate) struct MapDto {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Point)]
 pub(crate) struct PointDto {
+    /// The clip.
     clip_id: String,
+    /// Its file name.
     name: String,
     /// -1 to 1.
     x: f32,
@@ -73,14 +80,16 @@ pub(crate) struct PointDto {
 }
 
 /// The library in two dimensions
+///
+/// Clips that sound alike lie close together.
 #[utoipa::path(get, path = "/v1/map", operation_id = "getMap", tag = "search", params(MapQuery),
-    responses((status = 200, body = MapDto), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = MapDto, description = "The map")))]
 pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQuery>) -> ApiResult<Response> {
     let open = app.library()?;
     let limit = bounded("limit", query.limit, 1, POINTS)?;
     let inner = std::sync::Arc::clone(&app.inner);
     let work = move || {
-        let index = open.index();
+        let index = open.index()?;
         let stats = index.stats()?;
         let key = format!("map {} {limit}", stats.commits);
         if let Some(known) = inner.renders.get(&key) {
@@ -120,7 +129,8 @@ fn draw(open: &Open, index: &Snapshot, method: MethodDto, total: usize, limit: u
         let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
         row.iter_mut().for_each(|v| *v /= norm);
     }
-    let axes = open.engine.model().own_axes().unwrap_or_default();
+    let engine = open.library.engine()?;
+    let axes = engine.model().own_axes().unwrap_or_default();
     let top = |row: &[f32]| {
         let named = axes.iter().zip(row).filter_map(|(axis, value)| axis.map(|name| (name, value)));
         named.max_by(|a, b| a.1.total_cmp(b.1)).map(|(name, _)| name.to_owned())
@@ -138,5 +148,5 @@ fn draw(open: &Open, index: &Snapshot, method: MethodDto, total: usize, limit: u
         })
         .collect();
     points.sort_by_key(|point| point.clip_id.parse::<u64>().unwrap_or(0));
-    Ok(MapDto { points, method, total })
+    Ok(MapDto { version: Version, points, method, total })
 }

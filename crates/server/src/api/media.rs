@@ -1,6 +1,7 @@
 //! `/v1/clips/{id}/audio`: the file itself, whole or in ranges.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
@@ -12,20 +13,21 @@ use earmark_index::Clip;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
-use crate::api::clips::find;
-use crate::error::{ApiError, ApiResult, Kind, Problem};
+use crate::error::{ApiError, ApiResult, Kind};
 use crate::extract::ApiId;
+use crate::openapi::Binary;
 use crate::state::{App, Open};
 
-/// The clip's original file; `Range` is honoured
+/// The original file of a clip
+///
+/// As it is on the server's disk, whole or, with `Range`, in part.
 #[utoipa::path(get, path = "/v1/clips/{id}/audio", operation_id = "getClipAudio", tag = "clips",
-    params(("id" = String, Path,), ("range" = Option<String>, Header, description = "As `bytes=0-1023`")),
+    params(("id" = String, Path, description = "A clip's id"),
+        ("range" = Option<String>, Header, description = "As `bytes=0-1023`")),
     responses(
-        (status = 200, content_type = "audio/*", description = "The whole file"),
-        (status = 206, content_type = "audio/*", description = "The range"),
-        (status = 304, description = "Unchanged"),
-        (status = 416, description = "There is no such range"),
-        (status = "default", body = Problem, content_type = "application/problem+json")))]
+        (status = 200, body = Binary, content_type = "audio/*", description = "The whole file"),
+        (status = 206, body = Binary, content_type = "audio/*", description = "The range"),
+        (status = 304, description = "Unchanged")))]
 pub(crate) async fn audio(
     State(app): State<App>,
     ApiId(id): ApiId,
@@ -62,11 +64,11 @@ pub(crate) struct File {
 }
 
 /// Looks a clip's file up.
-pub(crate) async fn file(app: &App, open: &Open, id: u64) -> ApiResult<File> {
-    let (roots, index) = (app.inner.roots.clone(), open.index());
+pub(crate) async fn file(app: &App, open: &Arc<Open>, id: u64) -> ApiResult<File> {
+    let open = Arc::clone(open);
     let look = move || {
-        let clip = find(&*index, id)?;
-        let path = roots.clip_file(&clip.meta.path)?;
+        let clip = open.library.find_clip(id)?;
+        let path = open.library.clip_file(&clip.meta.path)?;
         Ok(File { etag: etag(&path)?, path, clip })
     };
     app.inner.searches.run(look).await

@@ -7,7 +7,7 @@ use earmark_engine::events::EventDefaults;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiResult, Problem};
+use crate::error::ApiResult;
 use crate::state::App;
 
 /// Models that are here, and those that can be had.
@@ -68,14 +68,17 @@ impl EventDefaultsDto {
 }
 
 /// Models
+///
+/// Those that are here, and those that can be had.
 #[utoipa::path(get, path = "/v1/models", operation_id = "listModels", tag = "models",
-    responses((status = 200, body = ModelList), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = ModelList, description = "All models")))]
 pub(crate) async fn models(State(app): State<App>) -> ApiResult<Json<ModelList>> {
     let open = app.library()?;
     let work = move || {
-        let current = open.engine.model().manifest().id.clone();
+        let current = open.library.engine()?.model().manifest().id.clone();
         let data = open
-            .catalogue
+            .library
+            .catalogue()
             .entries()
             .into_iter()
             .map(|entry| {

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use earmark_audio::{AudioReader, ReadOptions};
 use earmark_index::stored_path;
+use earmark_library::bounded;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::media::{File, file, is_known};
-use crate::dto::bounded;
-use crate::error::{ApiError, ApiResult, Problem};
+use crate::error::{ApiError, ApiResult};
 use crate::extract::{ApiId, ApiQuery};
 use crate::state::App;
 
@@ -43,8 +43,9 @@ pub(crate) struct Peaks {
 }
 
 /// The waveform's outline
-#[utoipa::path(get, path = "/v1/clips/{id}/peaks", operation_id = "getClipPeaks", tag = "clips", params(("id" = String, Path,), PeaksQuery),
-    responses((status = 200, body = Peaks), (status = "default", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/clips/{id}/peaks", operation_id = "getClipPeaks", tag = "clips",
+    params(("id" = String, Path, description = "A clip's id"), PeaksQuery),
+    responses((status = 200, body = Peaks, description = "The outline"), (status = 304, description = "Unchanged")))]
 pub(crate) async fn peaks(
     State(app): State<App>,
     ApiId(id): ApiId,
@@ -103,7 +104,7 @@ pub(crate) async fn rendered(
             let work = move || {
                 let frames =
                     (clip.meta.duration_s * f64::from(clip.meta.sample_rate)).round().max(1.0) as u64;
-                let body = Bytes::from(draw(&path, frames, open.engine.read_options())?);
+                let body = Bytes::from(draw(&path, frames, open.library.engine()?.read_options())?);
                 inner.renders.insert(key, body.clone());
                 Ok(body)
             };

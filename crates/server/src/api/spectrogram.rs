@@ -4,14 +4,15 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use earmark_audio::AudioReader;
+use earmark_library::bounded;
 use realfft::RealFftPlanner;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::peaks::{place, rendered};
-use crate::dto::bounded;
-use crate::error::{ApiError, ApiResult, Problem};
+use crate::error::{ApiError, ApiResult};
 use crate::extract::{ApiId, ApiQuery};
+use crate::openapi::Binary;
 use crate::state::App;
 
 /// Samples of one spectrum: 46 ms at 44.1 kHz.
@@ -46,9 +47,10 @@ impl Default for PictureQuery {
 }
 
 /// A picture of the clip: time to the right, frequency (mel scale) upwards, decibels as brightness
-#[utoipa::path(get, path = "/v1/clips/{id}/spectrogram.png", operation_id = "getClipSpectrogram", tag = "clips", params(("id" = String, Path,), PictureQuery),
-    responses((status = 200, content_type = "image/png", description = "The picture"),
-        (status = "default", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/clips/{id}/spectrogram.png", operation_id = "getClipSpectrogram", tag = "clips",
+    params(("id" = String, Path, description = "A clip's id"), PictureQuery),
+    responses((status = 200, body = Binary, content_type = "image/png", description = "The picture"),
+        (status = 304, description = "Unchanged")))]
 pub(crate) async fn spectrogram(
     State(app): State<App>,
     ApiId(id): ApiId,

@@ -1,147 +1,78 @@
-//! `/v1/tag`
+//! `/v1/tag` and `/v1/tag/files`.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use earmark_engine::Source;
-use earmark_index::IndexReader as _;
-use serde::{Deserialize, Serialize};
+use earmark_library::{Files, TagAnswer, TagRequest};
 use utoipa::ToSchema;
 
-use crate::api::search::clip_id;
-use crate::dto::bounded;
-use crate::error::{ApiError, ApiResult, Kind, Problem};
+use crate::error::{ApiError, ApiResult, Kind};
+use crate::extract::ApiJson;
 use crate::state::App;
-use crate::uploads::WithFiles;
+use crate::uploads::{Uploads, WithFiles};
 
-/// Sounds of one request: each is decoded.
-const SOUNDS: usize = 32;
-
-/// What to tag.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = TagRequest)]
-pub(crate) struct TagBody {
-    /// Clips of the index; besides the files of a multipart request.
-    #[serde(default)]
-    #[schema(max_items = 32)]
-    clip_ids: Vec<String>,
-    /// Classes a sound.
-    #[serde(default = "ten")]
-    #[schema(minimum = 1, maximum = 1000, default = 10)]
-    top: usize,
-}
-
-fn ten() -> usize {
-    10
-}
-
-/// What a tagger hears.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = TagResponse)]
-pub(crate) struct TagAnswer {
-    results: Vec<TaggedDto>,
-}
-
-/// What is heard in one sound, or why it could not be used.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Tagged)]
-pub(crate) struct TaggedDto {
-    /// The clip's id or the file's name.
-    source: String,
-    model: String,
-    /// The most probable classes first, heard or not.
-    tags: Vec<TagDto>,
-    /// What to know about how the file was read: where it is cut off, damaged or silent.
-    remarks: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Problem>,
-}
-
-/// A class of the tagger's own.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = TagScore)]
-pub(crate) struct TagDto {
-    class: String,
-    score: f32,
-    /// Whether the score reaches the model's threshold.
-    heard: bool,
-}
-
-/// Multipart form: the request as JSON (may be left out), and sound files.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body; it is read as a stream")]
-#[schema(as = TagForm)]
-pub(crate) struct TagForm {
-    request: Option<TagBody>,
-    #[schema(format = Binary, value_type = Option<String>)]
-    file: Option<Vec<u8>>,
-}
-
-/// What a tagger, trained on fixed classes, hears
-#[utoipa::path(post, path = "/v1/tag", operation_id = "tagSounds", tag = "label",
-    request_body(content((TagBody = "application/json"), (TagForm = "multipart/form-data"))),
-    responses((status = 200, body = TagAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
+/// Tag clips of the index with the tagger's own classes
+///
+/// The files of the clips are decoded.
+#[utoipa::path(post, path = "/v1/tag", operation_id = "tagClips", tag = "label", request_body = TagRequest,
+    responses((status = 200, body = TagAnswer, description = "What is heard in each clip")))]
 pub(crate) async fn tag(
     State(app): State<App>,
-    WithFiles { request, files }: WithFiles<TagBody>,
+    ApiJson(request): ApiJson<TagRequest>,
 ) -> ApiResult<Json<TagAnswer>> {
+    answer(&app, request, Uploads::default()).await
+}
+
+/// Sound files, and how to tag them.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; it is read as a stream")]
+pub(crate) struct TagForm {
+    request: Option<TagRequest>,
+    /// Sound files.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    files: Vec<Vec<u8>>,
+}
+
+/// Tag sound files with the tagger's own classes
+///
+/// A file that cannot be used has its error in its place, unless it is the only one.
+#[utoipa::path(post, path = "/v1/tag/files", operation_id = "tagFiles", tag = "label",
+    request_body(content = TagForm, content_type = "multipart/form-data"),
+    responses((status = 200, body = TagAnswer, description = "What is heard in each file")))]
+pub(crate) async fn tag_files(
+    State(app): State<App>,
+    WithFiles { request, files }: WithFiles<TagRequest>,
+) -> ApiResult<Json<TagAnswer>> {
+    answer(&app, request, files).await
+}
+
+async fn answer(app: &App, request: TagRequest, files: Uploads) -> ApiResult<Json<TagAnswer>> {
     let open = app.library()?;
-    if open.tagger.is_none() {
-        return Err(ApiError::new(Kind::Conflict, "this server has no tagger"));
-    }
-    let top = bounded("top", request.top, 1, 1000)?;
-    bounded("clip_ids", request.clip_ids.len() + files.len(), 1, SOUNDS)?;
-    let mut sounds = Vec::new();
-    for id in &request.clip_ids {
-        let number = clip_id("clip_ids", id)?;
-        let clip = open.index().clip(number)?.ok_or_else(|| ApiError::not_found("clip", number))?;
-        let path = app.inner.roots.clip_file(&clip.meta.path)?;
-        sounds.push((id.clone(), Source::Path(path), None));
-    }
-    for file in files {
-        let name = file.name.clone();
-        let (source, permit) = file.into_source();
-        sounds.push((name, source, permit));
-    }
-    let only = sounds.len() == 1;
-    let mut results = Vec::with_capacity(sounds.len());
-    for (name, source, permit) in sounds {
+    files.check_names(&request.files)?;
+    let sounds = request.clip_ids.len() + files.len();
+    earmark_library::bounded("clip_ids", sounds, 1, open.library.limits().tagged)?;
+    let mut results = Vec::with_capacity(sounds);
+    // One sound at a time, so that others get their turn.
+    let clips = request.clip_ids.iter().map(|id| (vec![id.clone()], Files::default(), None));
+    let files = files
+        .into_sources()
+        .into_iter()
+        .map(|(name, source, permit)| (Vec::new(), Files::sent(vec![(name, source)]), permit));
+    for (clip_ids, files, permit) in clips.chain(files).collect::<Vec<_>>() {
+        let one = TagRequest { clip_ids, files: Vec::new(), ..request.clone() };
         let open = Arc::clone(&open);
         let work = move || {
-            let Some(tagger) = &open.tagger else { return Err(ApiError::internal("no tagger")) };
-            let tagged = tagger.tag(vec![source])?.pop();
+            let answer = open.library.tag(&one, files)?;
             drop(permit);
-            let tagged = tagged.ok_or_else(|| ApiError::internal("the tagger gave no answer"))?;
-            let model = tagger.model().manifest().id.clone();
-            let tags = match tagged {
-                Ok(tags) => tags,
-                Err(e) => {
-                    let error = ApiError::from(e);
-                    if only || error.problem().status != 422 {
-                        return Err(error);
-                    }
-                    let error = Some(error.problem());
-                    return Ok(TaggedDto {
-                        source: name,
-                        model,
-                        tags: Vec::new(),
-                        remarks: Vec::new(),
-                        error,
-                    });
-                }
-            };
-            let tag = |s: &earmark_engine::tag::ClassScore| TagDto {
-                class: tagger.classes()[s.class].clone(),
-                score: s.score,
-                heard: s.score >= tagger.threshold(),
-            };
-            let remarks = tags.remarks.sentences();
-            let tags = tags.scores.iter().take(top).map(tag).collect();
-            Ok(TaggedDto { source: name, model, tags, remarks, error: None })
+            Ok(answer)
         };
-        results.push(app.inner.encodes.run(work).await?);
+        results.extend(app.inner.encodes.run(work).await?.results);
     }
-    Ok(Json(TagAnswer { results }))
+    if let [only] = results.as_slice()
+        && let Some(error) = &only.error
+    {
+        return Err(ApiError::new(Kind::of_name(&error.kind), error.detail.clone()));
+    }
+    Ok(Json(open.library.tag_answer(results)?))
 }

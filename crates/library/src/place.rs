@@ -1,0 +1,253 @@
+//! Which index, which of its spaces, with which model; opening it to read or to write.
+
+use std::path::{Path, PathBuf};
+
+use earmark_encoder::{Catalogue, Model};
+use earmark_engine::label_sets::{LabelSets, is_own_file};
+use earmark_engine::{Engine, EngineError, identity};
+use earmark_index::{
+    Collection, Error as IndexError, Header, Hold, Identity, IndexReader as _, OpenOptions, Snapshot, Space,
+    Writer,
+};
+
+use crate::error::{Error, Result};
+use crate::home;
+
+/// Label sets that one index keeps at most.
+pub const LABEL_SETS: usize = 1000;
+
+/// Which index, and which model's vectors in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The folder of the index, a collection of spaces.
+    pub folder: PathBuf,
+    /// A model, by name or folder, or a space of the index by name; the current space's if `None`, and the
+    /// bundled model where there is no index yet.
+    pub model: Option<String>,
+}
+
+/// A space to write to, and its model.
+pub struct Chosen {
+    /// All spaces.
+    pub collection: Collection,
+    /// The one to write to.
+    pub space: Space,
+    /// Its model.
+    pub model: Model,
+    /// The current space, where that is another one.
+    pub beside: Option<Space>,
+    /// Keeps the space from being dropped until it is open.
+    pub hold: Hold,
+}
+
+impl Place {
+    /// The index in `folder`, with the model of its current space.
+    #[must_use]
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), model: None }
+    }
+
+    /// The spaces of the index.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`] if there is no index; as [`Collection::open`].
+    pub fn collection(&self, options: &OpenOptions) -> Result<Collection> {
+        Ok(Collection::open(&self.folder, options)?)
+    }
+
+    /// The saved label sets.
+    #[must_use]
+    pub fn label_sets(&self) -> LabelSets {
+        LabelSets::new(&self.folder, LABEL_SETS)
+    }
+
+    /// The same place with the model that a saved label set was made with, unless a model is named.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchLabelSet`].
+    pub fn for_label_set(self, name: Option<&str>) -> Result<Self> {
+        let (None, Some(name)) = (&self.model, name) else { return Ok(self) };
+        let made = self.label_sets().get(name)?.made;
+        Ok(Self { model: made.map(|made| made.identity.model_id), ..self })
+    }
+
+    /// The space to work on, and the model if one is named: the current space, or that of the model or space
+    /// named.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownSpace`], [`IndexError::AmbiguousSpace`], [`IndexError::NoCurrentSpace`];
+    /// [`earmark_encoder::EncoderError::UnknownModel`].
+    pub fn choose(&self, collection: &Collection) -> Result<(Space, Option<Model>)> {
+        let Some(name) = &self.model else { return Ok((collection.current()?, None)) };
+        if let Some(space) = collection.spaces()?.into_iter().find(|space| space.name == *name) {
+            return Ok((space, None));
+        }
+        match home::catalogue().open(name) {
+            Ok(model) => Ok((space_of(collection, &model)?, Some(model))),
+            // The vectors may be here though the model is not.
+            Err(unknown) => match collection.find(name) {
+                Err(IndexError::UnknownSpace { .. }) => Err(unknown.into()),
+                found => Ok((found?, None)),
+            },
+        }
+    }
+
+    /// The model that is named, or the bundled one.
+    ///
+    /// # Errors
+    /// [`earmark_encoder::EncoderError::UnknownModel`], [`earmark_encoder::EncoderError::NotInstalled`].
+    pub fn model(&self) -> Result<Model> {
+        Ok(home::catalogue().open(self.model.as_deref().unwrap_or(Catalogue::default_name()))?)
+    }
+
+    /// The space to work on and its index, for reading, whatever made it.
+    ///
+    /// # Errors
+    /// As [`Self::collection`], [`Self::choose`] and [`Snapshot::open`].
+    pub fn open_index(&self, options: &OpenOptions) -> Result<(Space, Snapshot)> {
+        let collection = self.collection(options)?;
+        let _hold = collection.hold()?;
+        let (space, _) = self.choose(&collection)?;
+        let index = Snapshot::open(&space.path, None, collection.options())?;
+        Ok((space, index))
+    }
+
+    /// The index, for changing what is in it. It must exist.
+    ///
+    /// # Errors
+    /// As [`Self::open_index`]; [`IndexError::Locked`] if another process still writes it after
+    /// `options.lock_wait`.
+    pub fn open_writer(&self, options: &OpenOptions) -> Result<Writer> {
+        let collection = self.collection(options)?;
+        let _hold = collection.hold()?;
+        let (space, _) = self.choose(&collection)?;
+        Ok(Writer::open(&space.path, None, options)?)
+    }
+
+    /// Every space of the index, for changing what is in it; only the one named if one is.
+    ///
+    /// # Errors
+    /// As [`Self::open_writer`].
+    pub fn open_all_writers(&self, options: &OpenOptions) -> Result<Vec<Writer>> {
+        if self.model.is_some() {
+            return Ok(vec![self.open_writer(options)?]);
+        }
+        let collection = self.collection(options)?;
+        let _hold = collection.hold()?;
+        let spaces = collection.spaces()?;
+        Ok(spaces.iter().map(|space| Writer::open(&space.path, None, options)).collect::<Result<_, _>>()?)
+    }
+
+    /// The space to write to, and its model: the one named, else the current space's, else the bundled one. A
+    /// space is made for the model if it has none.
+    ///
+    /// # Errors
+    /// [`Error::Field`] if the folder holds something else; as [`Self::choose`];
+    /// [`IndexError::ModelMismatch`].
+    pub fn choose_or_make(&self, options: &OpenOptions) -> Result<Chosen> {
+        let collection = Collection::open_or_new(&self.folder, options)?;
+        let (space, model, beside) = match collection.current() {
+            Err(IndexError::NotFound { .. }) => {
+                check_free(&self.folder)?;
+                let model = self.model()?;
+                (collection.make(&identity(&model))?, Some(model), None)
+            }
+            current => {
+                let current = current?;
+                let (space, model) = self.chosen_or_made(&collection)?;
+                let beside = (space != current).then_some(current);
+                (space, model, beside)
+            }
+        };
+        let hold = collection.hold()?;
+        let index = Snapshot::open(&space.path, None, collection.options())?;
+        let model = model.map_or_else(|| model_of(index.header()), Ok)?;
+        index.check_identity(&identity(&model))?;
+        Ok(Chosen { collection, space, model, beside, hold })
+    }
+
+    /// As [`Self::choose`], but a model that is here and has no space yet gets one.
+    fn chosen_or_made(&self, collection: &Collection) -> Result<(Space, Option<Model>)> {
+        match self.choose(collection) {
+            Err(Error::Engine(EngineError::Index(IndexError::UnknownSpace { .. }))) => {
+                let model = self.model()?;
+                // A damaged model must not leave an empty space.
+                model.verify_files()?;
+                Ok((collection.make(&identity(&model))?, Some(model)))
+            }
+            chosen => chosen,
+        }
+    }
+
+    /// The index, if it has vectors of the engine's model. `None` if there is no index, or none of them.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn index_of(&self, engine: &Engine) -> Result<Option<Snapshot>> {
+        let collection = match Collection::open(&self.folder, &OpenOptions::default()) {
+            Err(IndexError::NotFound { .. }) => return Ok(None),
+            collection => collection?,
+        };
+        let _hold = collection.hold()?;
+        let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
+        Ok(Some(Snapshot::open(&space.path, Some(&engine.identity()), collection.options())?))
+    }
+}
+
+impl Chosen {
+    /// The index of the space, for writing.
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_writer(&self, options: &OpenOptions) -> Result<Writer> {
+        Ok(Writer::open(&self.space.path, Some(&self.identity()), options)?)
+    }
+
+    /// What the space's vectors are made with.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        identity(&self.model)
+    }
+}
+
+/// The space of a model; that of another version of it if this one has none, which its opening reports.
+///
+/// # Errors
+/// [`IndexError::UnknownSpace`], [`IndexError::AmbiguousSpace`].
+pub fn space_of(collection: &Collection, model: &Model) -> Result<Space, IndexError> {
+    match collection.space_of(&identity(model))? {
+        Some(space) => Ok(space),
+        None => collection.find(&model.manifest().id),
+    }
+}
+
+/// The model that made an index, by its header.
+///
+/// # Errors
+/// [`Error::ModelGone`] if it is not on this machine.
+pub fn model_of(header: &Header) -> Result<Model> {
+    let id = &header.identity.model_id;
+    let gone =
+        |e: earmark_encoder::EncoderError| Error::ModelGone { model: id.clone(), reason: e.to_string() };
+    home::catalogue().open(id).map_err(gone)
+}
+
+/// An index gets a folder of its own: not a file, and not a folder with something else in it.
+///
+/// # Errors
+/// [`Error::Field`] named `db`.
+pub fn check_free(dir: &Path) -> Result<()> {
+    if dir.is_file() {
+        return Err(Error::field_is("db", format!("{} is a file; name a folder", dir.display())));
+    }
+    // Label sets may have been saved there before anything was indexed.
+    let others = |name: std::ffi::OsString| !name.to_str().is_some_and(is_own_file);
+    let in_use = std::fs::read_dir(dir)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| others(entry.file_name()))));
+    // What an earlier try left behind is ours.
+    if in_use && !Collection::has_begun(dir) {
+        let reason = format!("{} is no index, and not empty; name another folder", dir.display());
+        return Err(Error::field_is("db", reason));
+    }
+    Ok(())
+}

@@ -20,9 +20,9 @@ use crate::units::{
 /// Find and label sounds by describing them.
 ///
 /// earmark listens to your sound files once and remembers what it heard in an index. After that you can
-/// search them by words or by example, label them with any words you like, and learn when something is heard.
-/// Everything runs on this machine; nothing is sent anywhere, and only `models pull` and `models export
-/// --run` use the network.
+/// search them by words or by example, label them with any words, and find when a sound occurs. Everything
+/// runs on this machine and nothing is sent anywhere. Only `models pull` and `models export --run` use the
+/// network.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -33,8 +33,10 @@ Examples:
   earmark classify clip.wav --labels \"dog, siren, rain\"
   earmark events night.flac --labels \"owl, car passing by\"
 
-Exit codes: 0 done, 1 failed, 2 a command line that makes no sense, 3 done but some files could not be used (those known
-to be bad from before do not count), 130 cut short by Ctrl-C.")]
+Run `earmark help COMMAND` for details.
+
+Exit codes: 0 success, 1 failure, 2 invalid command line, 3 finished but some files could not be used (files
+already known to be bad do not count), 130 interrupted by Ctrl-C.")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -44,42 +46,42 @@ pub(crate) struct Args {
 
 /// Options that every command takes.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The index: a folder [default: index-data/default.earmark in a checkout of earmark, else in your data
-    /// folder]
+    /// Index folder [default: index-data/default.earmark in a checkout of earmark, else
+    /// earmark/default.earmark in your data folder]
     #[arg(long, global = true, env = "EARMARK_DB", value_name = "DIR")]
     pub(crate) db: Option<PathBuf>,
-    /// The model, by name or by folder, and with it the space of the index [default: the current space's;
-    /// without an index the bundled model]
+    /// Model name or folder; also selects the model's space of the index [default: the model of the current
+    /// space, or the bundled model if there is no index]
     #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// The ONNX Runtime library to use [default: searched for beside the program]
+    /// ONNX Runtime library to load [default: the one next to the program]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) onnxruntime: Option<PathBuf>,
-    /// What runs audio graphs: auto, cpu, cuda, migraphx, directml, coreml or openvino, where ONNX Runtime
-    /// offers it. Others than cpu are used only if they give the processor's vectors [default: cpu]
+    /// Device for audio graphs: auto, cpu, cuda, migraphx, directml, coreml or openvino, if ONNX Runtime
+    /// supports it. A device is used only if its vectors match those of the CPU [default: cpu]
     #[arg(long, global = true, env = "EARMARK_DEVICE", value_name = "DEVICE")]
     pub(crate) device: Option<DeviceChoice>,
-    /// Segments that the audio graph takes at once. More than one use a GPU better; vectors then depend in
-    /// their seventh digit on what they were made beside [default: 1]
+    /// Segments to encode at once. Larger batches use a GPU better, but vectors then differ in the seventh
+    /// digit, depending on what else is in the batch [default: 1]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) batch: Option<u16>,
-    /// Where optimised graphs are kept, so that models open faster; empty for nowhere [default:
-    /// earmark/graphs in your cache folder]
+    /// Folder for optimised graphs, which open faster; empty to keep none [default: earmark/graphs in your
+    /// cache folder]
     #[arg(long, global = true, env = "EARMARK_GRAPH_CACHE", value_name = "DIR")]
     pub(crate) graph_cache: Option<OsString>,
-    /// The ffmpeg that decodes what earmark does not: AC-3, WMA, Speex and others; empty for none [default:
-    /// searched for in PATH]
+    /// ffmpeg program for codecs that earmark does not decode (AC-3, WMA, Speex and others); empty to use
+    /// none [default: ffmpeg in PATH]
     #[arg(long, global = true, env = "EARMARK_FFMPEG", value_name = "FILE")]
     pub(crate) ffmpeg: Option<OsString>,
-    /// Do without ffmpeg, and refuse what only it decodes
+    /// Do not use ffmpeg; files that need it are refused
     #[arg(long, global = true)]
     pub(crate) no_ffmpeg: bool,
-    /// Worker threads [default: one a core]
+    /// Number of worker threads [default: one per core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
@@ -87,7 +89,7 @@ pub(crate) struct Global {
 /// For commands that write the index.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct WaitArgs {
-    /// Where another process writes the index, wait until it is done, or for so many seconds
+    /// If another process is writing the index, wait until it is done, or at most SECONDS
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "inf",
         value_parser = parse_wait)]
     pub(crate) wait: Option<Duration>,
@@ -126,50 +128,55 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Listen to sound files and remember what was heard
+/// Add sound files to the index
 ///
-/// Files whose size and modification time have not changed are skipped; moved or renamed ones are recognised
-/// by their content. Ctrl-C finishes the batch; run the same command again to go on. Files that cannot be
-/// read are listed at the end and not tried again until they change.
+/// Files whose size and modification time have not changed are skipped. Moved and renamed files are
+/// recognised by their content. Ctrl-C finishes the current batch; run the same command again to continue.
+/// Files that cannot be read are listed at the end and not tried again until they change.
 ///
-/// A file `.earmarkignore` in a folder says what to leave out, in the syntax of .gitignore. Clips that are
-/// excluded now, by such a file or by --exclude, leave the index. Removed clips get their tags back when
-/// their sound is indexed again within a year.
+/// A file named `.earmarkignore` lists what to skip in its folder, in the syntax of .gitignore. Clips that
+/// are now excluded, by such a file or by --exclude, are removed from the index. A removed clip gets its tags
+/// back if the same sound is indexed again within a year.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Names that are not UTF-8 are shown with \\xNN for each byte that is not, and may be typed so.")]
+Examples:
+  earmark index ~/Sounds
+  earmark index ~/Sounds --prune --dry-run
+  earmark index ~/Recordings --tag field --exclude \"*.tmp.wav\"
+
+In names that are not UTF-8, each invalid byte is shown as \\xNN and can be typed that way.")]
 pub(crate) struct IndexArgs {
     /// Sound files and folders
     #[arg(required = true, value_name = "PATH", value_parser = sound_path())]
     pub(crate) paths: Vec<PathBuf>,
-    /// Remove clips whose files are gone from under these paths. Where a path is gone or a folder
-    /// of clips is empty, as when a drive is not mounted, or more than a quarter of a path's clips would go,
-    /// nothing is removed, unless it is --prune=all
+    /// Remove clips under these paths whose files no longer exist. Refuses if a path is missing or a folder
+    /// of clips is empty, which may mean that a drive is not mounted, or if more than a quarter of a path's
+    /// clips would be removed; --prune=all removes them anyway
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
         default_missing_value = "careful")]
     pub(crate) prune: Option<PruneHow>,
-    /// Only list what would be added, changed or removed
+    /// List what would be added, changed or removed, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Listen to everything again, changed or not
+    /// Index every file again, changed or not
     #[arg(long)]
     pub(crate) force: bool,
-    /// Try files again that failed before
+    /// Try again files that failed before
     #[arg(long)]
     pub(crate) retry_failed: bool,
-    /// Give the clips a tag (may be repeated)
+    /// Add a tag to the clips (repeatable)
     #[arg(long = "tag", value_name = "TAG", value_parser = parse_tag)]
     pub(crate) tags: Vec<String>,
-    /// Leave out paths that match (may be repeated)
+    /// Skip paths that match (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
-    /// Take up hidden files and folders too
+    /// Include hidden files and folders
     #[arg(long)]
     pub(crate) hidden: bool,
-    /// Try every file in folders, not only those named like sound files
+    /// Try every file in a folder, whatever its extension
     #[arg(long)]
     pub(crate) all_files: bool,
-    /// Print a summary as JSON on standard output
+    /// Print a JSON summary on standard output
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -179,14 +186,14 @@ pub(crate) struct IndexArgs {
 /// How to prune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PruneHow {
-    /// Refuse where files may only be out of reach
+    /// Refuse if files may only be temporarily unavailable
     Careful,
-    /// Remove all clips whose files are gone
+    /// Remove every clip whose file no longer exists
     All,
 }
 
 impl IndexArgs {
-    /// What becomes of clips whose files are gone.
+    /// What to do with clips whose files no longer exist.
     pub(crate) fn prune(&self) -> Prune {
         match self.prune {
             None => Prune::Never,
@@ -196,7 +203,7 @@ impl IndexArgs {
     }
 }
 
-/// Find sounds by words, by example, or both
+/// Search by words, by example, or both
 ///
 /// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
 #[derive(Debug, ClapArgs)]
@@ -206,52 +213,51 @@ Examples:
   earmark search --like index-data/sounds/alarms/siren-wail.mp3 --not speech
   earmark search rain --with-tag field --json")]
 pub(crate) struct SearchArgs {
-    /// What it sounds like, in your words
+    /// What the sound is like, in your own words
     #[arg(value_name = "WORDS")]
     pub(crate) words: Vec<String>,
-    /// Find sounds like this file (may be repeated)
+    /// Find sounds like this file (repeatable)
     #[arg(long, value_name = "FILE", value_parser = sound_path())]
     pub(crate) like: Vec<PathBuf>,
-    /// Use the examples from here, as in 12s or 1:30
+    /// Start of the stretch to use from the examples, such as 12s or 1:30
     #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
     pub(crate) from: Option<f64>,
-    /// Use the examples up to here
+    /// End of the stretch to use from the examples
     #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
     pub(crate) to: Option<f64>,
-    /// Keep away from sounds like these words (may be repeated). Words close to the query take its hits away
-    /// too; a lower
-    /// --not-weight is gentler
+    /// Avoid sounds like these words (repeatable). Words close to the query also push down its own hits; a
+    /// lower --not-weight is gentler
     #[arg(long, value_name = "WORDS")]
     pub(crate) not: Vec<String>,
-    /// How much the words count
+    /// Weight of the words
     #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
     pub(crate) text_weight: f32,
-    /// How much each example counts
+    /// Weight of each example
     #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
     pub(crate) like_weight: f32,
-    /// How strongly to keep away from each --not
+    /// Weight of each --not
     #[arg(long, value_name = "W", default_value_t = 0.7, value_parser = parse_weight)]
     pub(crate) not_weight: f32,
-    /// Put words into this text, `{}` standing for them, in place of the model's own (may be repeated: their
-    /// vectors are averaged)
+    /// Sentence to put the words into, where `{}` stands for them, instead of the model's own (repeatable;
+    /// the vectors are averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
-    /// Take words as they are, without the text that the model puts them into (as --template '{}')
+    /// Use the words as they are, without the model's sentence around them (same as --template '{}')
     #[arg(long, conflicts_with = "templates")]
     pub(crate) no_prompt: bool,
-    /// How many clips to list
+    /// Number of clips to list
     #[arg(short = 'k', long = "top", value_name = "N", default_value_t = 10, value_parser = parse_count)]
     pub(crate) k: usize,
-    /// Leave out weaker matches [default: the model's own limit]
+    /// Drop matches below this score [default: the model's own limit]
     #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = parse_score)]
     pub(crate) min_score: Option<f32>,
-    /// List every matching stretch, not only the best of each clip
+    /// List every matching stretch, not only the best one of each clip
     #[arg(long)]
     pub(crate) segments: bool,
     /// Show the sound classes that the query and each hit share
     #[arg(long)]
     pub(crate) explain: bool,
-    /// How to search
+    /// Search method
     #[arg(long, value_enum, default_value_t = SearchMode::Auto, value_name = "HOW")]
     pub(crate) mode: SearchMode,
     #[command(flatten)]
@@ -262,27 +268,27 @@ pub(crate) struct SearchArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SearchMode {
-    /// The fastest way that finds at least 99 % of what exact finds
+    /// The fastest method that finds at least 99 % of what `exact` finds
     Auto,
-    /// Compare with everything
+    /// Compare with every segment
     Exact,
-    /// Use the HNSW graph where there is one (see rebuild --graph)
+    /// Use the HNSW graph if there is one (see `rebuild --graph`)
     Graph,
 }
 
 /// Which clips to consider.
 #[derive(Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Which clips")]
+#[command(next_help_heading = "Filters")]
 pub(crate) struct FilterArgs {
-    /// Only paths that match; without a `/`, file names that match. `*` stays within a folder, `**` does not;
-    /// upper and lower case differ
+    /// Only paths that match; a pattern without `/` matches file names. `*` does not cross folders, `**`
+    /// does. Case-sensitive
     #[arg(long = "path", value_name = "GLOB")]
     pub(crate) path_glob: Option<String>,
-    /// Only clips with this tag (may be repeated: all of them)
+    /// Only clips with this tag (repeatable; a clip must have all of them)
     #[arg(long = "with-tag", value_name = "TAG", value_parser = parse_tag)]
     pub(crate) tags: Vec<String>,
-    /// Only this format: wav, flac, mp3, ogg and so on, or a file extension that it goes
-    /// by (may be repeated: any of them)
+    /// Only this format: wav, flac, mp3, ogg and so on, or one of its file extensions (repeatable; any of
+    /// them may match)
     #[arg(long = "in-format", value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) formats: Vec<String>,
     /// Only clips at least this long
@@ -291,7 +297,7 @@ pub(crate) struct FilterArgs {
     /// Only clips at most this long
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) max_duration: Option<f64>,
-    /// Only clips indexed since then: a date, or how long ago as in 7d or 12h
+    /// Only clips indexed since a date, or within the last 7d or 12h
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     pub(crate) since: Option<i64>,
 }
@@ -301,13 +307,13 @@ pub(crate) struct FilterArgs {
 #[group(multiple = false, id = "row_format")]
 #[command(next_help_heading = "Output")]
 pub(crate) struct RowFormatArgs {
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Comma-separated values with a header
+    /// Print comma-separated values with a header
     #[arg(long)]
     pub(crate) csv: bool,
 }
@@ -319,7 +325,7 @@ pub(crate) struct HitFormatArgs {
     pub(crate) row: RowFormatArgs,
     #[command(flatten)]
     pub(crate) paths: PathsArgs,
-    /// A playlist that starts each file at the match
+    /// Print a playlist that starts each file at the match
     #[arg(long, conflicts_with_all = ["row_format", "paths0"], help_heading = "Output")]
     pub(crate) m3u: bool,
 }
@@ -327,7 +333,7 @@ pub(crate) struct HitFormatArgs {
 /// Paths alone.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct PathsArgs {
-    /// Only the paths, each ended by a NUL, for `xargs -0`
+    /// Print only paths, each terminated by NUL, for `xargs -0`
     #[arg(long, conflicts_with = "row_format", help_heading = "Output")]
     pub(crate) paths0: bool,
 }
@@ -336,34 +342,34 @@ pub(crate) struct PathsArgs {
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false, id = "label_source")]
 pub(crate) struct LabelArgs {
-    /// Labels, separated by commas
+    /// Comma-separated labels
     #[arg(long, value_name = "LIST")]
     pub(crate) labels: Option<String>,
-    /// A file of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
+    /// File of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) labels_file: Option<PathBuf>,
-    /// A saved label set: `earmark labels` lists them, `earmark fit` learns one from labelled clips
+    /// Saved label set (`earmark labels` lists them, `earmark fit` learns one from labelled clips)
     #[arg(long, value_name = "NAME")]
     pub(crate) label_set: Option<String>,
 }
 
-/// Words to be saved as labels.
+/// Labels to save.
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false)]
 pub(crate) struct LabelWordsArgs {
-    /// Labels, separated by commas
+    /// Comma-separated labels
     #[arg(long, value_name = "LIST")]
     pub(crate) labels: Option<String>,
-    /// A file of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
+    /// File of labels: text (`dog: barking; howling`), CSV (label,prompt) or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) labels_file: Option<PathBuf>,
 }
 
 /// Label clips with any words
 ///
-/// The answer is the label that fits best, with its probability among the labels given, or none of them when
-/// nothing fits: with words, when "none of these" is more probable; with a fitted set, when the best label is
-/// below the limit that was found on held-out clips. With --multi each label is judged by itself.
+/// The answer is the label that fits best, with its probability among the given labels, or "none of these" if
+/// nothing fits. For words, that is when "none of these" is more probable; for a fitted set, when the best
+/// label is below the limit found on held-out clips. With --multi, each label is judged separately.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -372,30 +378,30 @@ Examples:
   earmark classify clip.wav --label-set machines --threshold 0.6
   curl -s https://example.org/clip.ogg | earmark classify - --labels \"rain, applause\" --multi")]
 pub(crate) struct ClassifyArgs {
-    /// Sound files and folders; `-` reads a sound file from standard input
+    /// Sound files and folders; `-` reads standard input
     #[arg(value_name = "FILE", required_unless_present = "indexed", conflicts_with = "indexed",
         value_parser = sound_path())]
     pub(crate) files: Vec<PathBuf>,
-    /// Classify the clips in the index instead, without decoding anything again
+    /// Classify the clips in the index instead, from their stored vectors
     #[arg(long)]
     pub(crate) indexed: bool,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
-    /// Put labels into this text, `{}` standing for the label (may be repeated: their vectors are averaged)
+    /// Sentence to put labels into, where `{}` stands for the label (repeatable; the vectors are averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
-    /// Judge each label by itself: any number of them may fit
+    /// Judge each label separately: any number of them may fit
     #[arg(long)]
     pub(crate) multi: bool,
-    /// Probability that the best label must reach, else the answer is none of these; with --multi, from which
-    /// each label counts as heard [default: see above; with --multi 0.5, or each label's own in a fitted set]
+    /// Probability that the best label must reach, else the answer is "none of these"; with --multi, that
+    /// each label must reach [default: see above; with --multi 0.5, or each label's own in a fitted set]
     #[arg(long, value_name = "P", value_parser = parse_probability)]
     pub(crate) threshold: Option<f32>,
-    /// How many labels to show for each clip
+    /// Number of labels to show for each clip
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) top: Option<usize>,
-    /// Over long files: mean (what it is about), max (whether it is heard at all), attention (between the
-    /// two)
+    /// How to combine the segments of a long file: mean (what it is about), max (whether a label occurs at
+    /// all), attention (between the two)
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = ["mean", "max", "attention"])]
     pub(crate) pooling: String,
     #[command(flatten)]
@@ -404,41 +410,41 @@ pub(crate) struct ClassifyArgs {
     pub(crate) format: RowFormatArgs,
 }
 
-/// Tell when something is heard
+/// Find when sounds occur in a recording
 ///
-/// Short windows slide over the recording; an event of a label begins where its probability reaches the
-/// threshold. With `mini`, labels that are alike compete: of "animal" and "dog bark" the weaker one may be
-/// lost. Defaults depend on the model; `earmark models show NAME` lists them.
+/// Short windows slide over the recording. An event begins where the probability of its label reaches the
+/// threshold. With `mini`, similar labels compete: of "animal" and "dog bark", the weaker may be lost.
+/// Defaults depend on the model; `earmark models show NAME` lists them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   earmark events index-data/sounds/events/dog-in-rain.wav --labels \"dog bark, rain\"
   earmark events night.flac --labels \"owl, car\" --audacity > labels.txt")]
 pub(crate) struct EventsArgs {
-    /// A sound file; `-` reads one from standard input
+    /// Sound file; `-` reads standard input
     #[arg(value_name = "FILE", value_parser = sound_path())]
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
-    /// Put labels into this text, `{}` standing for the label (may be repeated)
+    /// Sentence to put labels into, where `{}` stands for the label (repeatable)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
     /// Probability at which an event begins [default: 0.5; each label's own in a fitted set]
     #[arg(long, value_name = "P")]
     pub(crate) threshold: Option<f32>,
-    /// Probability below which it ends [default: the model's share of the threshold]
+    /// Probability below which an event ends [default: the model's share of the threshold]
     #[arg(long, value_name = "P")]
     pub(crate) release: Option<f32>,
     /// Time between windows [default: the model's]
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) hop: Option<f64>,
-    /// Length of the median filter over scores; 0 for none [default: the model's]
+    /// Length of the median filter over probabilities; 0 for none [default: the model's]
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) smooth: Option<f64>,
     /// Drop shorter events [default: the model's]
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) min_duration: Option<f64>,
-    /// Join events of a label that are closer than this [default: the model's]
+    /// Join events of the same label that are closer than this [default: the model's]
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) merge_gap: Option<f64>,
     #[command(flatten)]
@@ -450,16 +456,16 @@ pub(crate) struct EventsArgs {
 pub(crate) struct EventFormatArgs {
     #[command(flatten)]
     pub(crate) row: RowFormatArgs,
-    /// An Audacity label track
+    /// Print an Audacity label track
     #[arg(long, conflicts_with = "row_format", help_heading = "Output")]
     pub(crate) audacity: bool,
 }
 
 /// Tag sounds with a model's fixed classes
 ///
-/// ced-tiny, the default, knows the 527 classes of AudioSet; yamnet 521 of them, in windows of a second;
-/// musicnn 50 words for music. All three are bundled. `earmark models list` shows them all. For words of your
-/// own there is `earmark classify`.
+/// The default, ced-tiny, has the 527 classes of AudioSet; yamnet has 521 of them, in windows of one second;
+/// musicnn has 50 tags for music. All three are bundled; `earmark models list` shows every tagger. To use
+/// words of your own, see `earmark classify`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -467,28 +473,28 @@ Examples:
   earmark tag ~/Music --model musicnn --top 3 --csv
   earmark tag night.flac --windows --threshold 0.3")]
 pub(crate) struct TagArgs {
-    /// Sound files and folders; `-` reads a sound file from standard input
+    /// Sound files and folders; `-` reads standard input
     #[arg(value_name = "FILE", required = true, value_parser = sound_path())]
     pub(crate) files: Vec<PathBuf>,
-    /// How many classes to show for each sound
+    /// Number of classes to show for each sound
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_count)]
     pub(crate) top: usize,
-    /// Probability from which a class counts as heard [default: the model's own]
+    /// Probability at which a class counts as present [default: the model's own]
     #[arg(long, value_name = "P", value_parser = parse_probability)]
     pub(crate) threshold: Option<f32>,
-    /// Say what is heard in each of the model's windows
+    /// Tag each of the model's windows
     #[arg(long)]
     pub(crate) windows: bool,
     #[command(flatten)]
     pub(crate) format: RowFormatArgs,
 }
 
-/// Measure how good a model is on labelled sounds
+/// Evaluate a model on labelled sounds
 ///
-/// Knows the layouts of ESC-50, UrbanSound8K, GTZAN, VocalSound, Speech Commands, AudioSet, FSD50K, AudioCaps
-/// and Clotho; a folder a class; a CSV or TSV table with a column `file` and `label`, `labels` (joined by
-/// `;`), `caption`, or `onset`, `offset` and `label`. Missing and broken files are named in the report.
-/// Vectors come from the index where it has the file unchanged; others are kept in the cache folder, so that
+/// Reads ESC-50, UrbanSound8K, GTZAN, VocalSound, Speech Commands, AudioSet, FSD50K, AudioCaps and Clotho as
+/// published, a folder with one subfolder per class, or a CSV or TSV table with a column `file` and `label`,
+/// `labels` (separated by `;`), `caption`, or `onset`, `offset` and `label`. The report names missing and
+/// broken files. Vectors of unchanged files come from the index; others are kept in the cache folder, so
 /// Ctrl-C loses nothing and the next run is quick.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -500,62 +506,62 @@ Examples:
   earmark eval ~/new-recordings --label-set machines
   earmark eval ~/samples --mapping names.csv")]
 pub(crate) struct EvalArgs {
-    /// The dataset: its folder, or a table
+    /// Folder or table of the dataset
     #[arg(value_name = "PATH", value_parser = sound_path())]
     pub(crate) path: PathBuf,
-    /// Its layout: esc50, esc10, urbansound8k, gtzan, vocalsound, speech-commands, audioset, fsd50k,
-    /// audiocaps, clotho, folders, csv, mapping or text-files (a caption in a .txt beside each sound)
-    /// [default: told by what is there]
+    /// Layout of the dataset: esc50, esc10, urbansound8k, gtzan, vocalsound, speech-commands, audioset,
+    /// fsd50k, audiocaps, clotho, folders, csv, mapping or text-files (a .txt with a caption next to each
+    /// sound) [default: detected]
     #[arg(long, value_name = "LAYOUT")]
     pub(crate) kind: Option<Layout>,
-    /// What to ask, of a table that says several things
+    /// Task to evaluate, for a table that allows several
     #[arg(long, value_enum, value_name = "TASK")]
     pub(crate) task: Option<EvalTask>,
-    /// Its split, or `all` [default: the one that the field reports]
+    /// Split of the dataset, or `all` [default: the one usually reported]
     #[arg(long, value_name = "NAME")]
     pub(crate) split: Option<String>,
-    /// The folder that the paths of a table start from [default: the table's own]
+    /// Folder that the paths in a table are relative to [default: the table's own folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) audio: Option<PathBuf>,
-    /// Labels or captions by file name: a table as above whose `file` is a pattern, as in `bd_*`
+    /// Labels or captions by file name: a table as above in which `file` is a pattern such as `bd_*`
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// Texts for classes: a name, a tab and a text on each line
+    /// Texts for classes: one class per line, as name, tab, text
     #[arg(long, value_name = "FILE")]
     pub(crate) names: Option<PathBuf>,
-    /// Put labels and captions into this text, `{}` standing for them (may be repeated: their vectors are
+    /// Sentence to put labels and captions into, where `{}` stands for them (repeatable; the vectors are
     /// averaged)
     #[arg(long = "template", value_name = "TEXT")]
     pub(crate) templates: Vec<String>,
-    /// Compare templates on the same clips: one a line; several joined by ` | ` are averaged
+    /// File of templates to compare on the same clips, one per line; templates joined by ` | ` are averaged
     #[arg(long, value_name = "FILE")]
     pub(crate) prompts: Option<PathBuf>,
-    /// Instead of asking in words, learn from labelled clips as `earmark fit` does and score each clip by a
-    /// fit that has not heard it: over so many random folds, or the dataset's `own`
+    /// Learn labels from the clips, as `earmark fit` does, and score each clip with a fit that has not seen
+    /// it: over N random folds, or the dataset's `own` folds
     #[arg(long, value_name = "N|own", value_parser = parse_folds)]
     pub(crate) folds: Option<FoldChoice>,
-    /// Keep clips of the same recording in one random fold: a column of the dataset's table, or a regular
-    /// expression over file names whose parentheses hold the recording, as in '^(\d+)-' (with a `/` in it,
-    /// over paths within the dataset)
+    /// Keep clips of one recording in the same random fold. Either a column of the dataset's table, or a
+    /// regular expression whose first group is the recording, such as '^(\d+)-'; it is matched against file
+    /// names, or against paths within the dataset if it has a `/`
     #[arg(long, value_name = "COLUMN|PATTERN", requires = "folds")]
     pub(crate) group_by: Option<GroupBy>,
-    /// Score this saved label set, instead of asking in words. The dataset's classes are found among its
-    /// labels by name. For clips that the set was not fitted to: on others it looks better than it is
+    /// Evaluate this saved label set instead of words. Its labels must be named as the dataset's classes. Use
+    /// clips that the set was not fitted to, or it looks better than it is
     #[arg(long, value_name = "NAME", conflicts_with_all = ["folds", "prompts", "templates"])]
     pub(crate) label_set: Option<String>,
-    /// Evaluate a random sample of so many clips
+    /// Evaluate a random sample of N clips
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<usize>,
-    /// Decides the sample and the random folds
+    /// Seed for the sample and the random folds
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Write report.html and report.json into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// The report as one JSON document
+    /// Print the report as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
-    /// Exit with 3 if anything could not be evaluated
+    /// Exit with code 3 if anything could not be evaluated
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -563,13 +569,13 @@ pub(crate) struct EvalArgs {
 /// What is asked of each clip.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum EvalTask {
-    /// One label a clip
+    /// One label per clip
     Label,
-    /// Any number of labels a clip
+    /// Any number of labels per clip
     Labels,
-    /// Captions: retrieval both ways
+    /// Captions: retrieval in both directions
     Captions,
-    /// When something is heard
+    /// When sounds occur
     Events,
 }
 
@@ -584,13 +590,13 @@ impl From<EvalTask> for Task {
     }
 }
 
-/// Say what is in the index, or what a sound file is
+/// Show what is in the index, or describe a sound file
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InfoArgs {
-    /// A sound file [default: the index itself]
+    /// Sound file to describe [default: the index]
     #[arg(value_name = "FILE", value_parser = sound_path())]
     pub(crate) file: Option<PathBuf>,
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -598,7 +604,7 @@ pub(crate) struct InfoArgs {
 /// List the clips in the index
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
-    /// List the files that could not be indexed, with reasons, instead
+    /// List files that could not be indexed instead, with the reasons
     #[arg(long)]
     pub(crate) failed: bool,
     #[command(flatten)]
@@ -616,29 +622,29 @@ pub(crate) struct ListFormatArgs {
     pub(crate) paths: PathsArgs,
 }
 
-/// Take clips out of the index (never touches the files)
+/// Remove clips from the index (never touches the files)
 ///
-/// Out of all its spaces, unless --model names one. Their tags are kept for a year: a clip whose sound is
-/// indexed again has them again.
+/// Removes them from every space, unless --model names one. Tags are kept for a year: a clip gets them back
+/// if the same sound is indexed again.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RemoveArgs {
-    /// Files, or folders with all that is in them
+    /// Files, or folders with everything in them
     #[arg(value_name = "PATH", value_parser = sound_path(), required_unless_present_any = [
         "path_glob", "tags", "formats", "min_duration", "max_duration", "since",
     ])]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Only say what would be removed
+    /// List what would be removed, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }
 
-/// Check the whole index, and that every segment is found by its own vector
+/// Check the index, and that a search for each segment's vector finds it
 ///
-/// In an index of more than 40 000 segments a sample of them is searched for, and the report says how many.
+/// In an index of more than 40 000 segments, only a sample is searched for; the report says how many.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
     /// Check every space, not only the current one
@@ -647,73 +653,74 @@ pub(crate) struct VerifyArgs {
     /// Also check that every clip's file is still there
     #[arg(long)]
     pub(crate) files: bool,
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Rebuild the files that searches read, from the index's store
+/// Rebuild the files that searches read from the index's store
 ///
-/// Also ends the message that batches were lost, once `earmark index` has put them back.
+/// Also clears the message about lost batches, once `earmark index` has restored them.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RebuildArgs {
-    /// Build an HNSW graph instead, for large indexes: minutes for 100 000 segments. Searches use it where it
-    /// finds at least 99 % of the ten best. Ctrl-C keeps what was built; run the same command again to go on
+    /// Build an HNSW graph instead, for large indexes; takes minutes for 100 000 segments. Searches use it if
+    /// it finds at least 99 % of the ten best. Ctrl-C keeps what was built; run the same command again to
+    /// continue
     #[arg(long)]
     pub(crate) graph: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }
 
-/// Write the index as JSON Lines and a NumPy matrix
+/// Export the index as JSON Lines and a NumPy matrix
 ///
-/// Three files: `header.json`, `clips.jsonl` and `vectors.npy` (float32, one row of unit length a segment).
+/// Writes `header.json`, `clips.jsonl` and `vectors.npy` (float32, one unit-length row per segment).
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {
-    /// A new or empty folder. Until the export is whole, it is in the folder `.earmark-export` there
+    /// New or empty folder. An unfinished export is in its subfolder `.earmark-export`
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }
 
-/// Read what `export` wrote into an index
+/// Import what `export` wrote into an index
 ///
-/// The clips go into the space of the model that they were exported from, which is made if it is not there.
-/// Clips at the same paths are replaced.
+/// Clips go into the space of the model they were exported from, which is created if needed. Clips with the
+/// same paths are replaced.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportArgs {
-    /// The folder that was written
+    /// Folder written by `export`
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }
 
-/// Embed every clip of the index with another model, or another version of the model
+/// Embed every clip again, with another model or a new version of the same one
 ///
-/// The new vectors go into a space beside the old one, which can be searched meanwhile; at the end the new
-/// space becomes the current one. Ctrl-C finishes the batch; run the same command again to go on. The default
-/// is the model that made the current space, as it is here now.
+/// The new vectors go into a space of their own. The old space can be searched meanwhile; at the end the new
+/// one becomes current. Ctrl-C finishes the current batch; run the same command again to continue. The
+/// default is the installed version of the current space's model.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReembedArgs {
-    /// Leave the current space current
+    /// Do not make the new space current
     #[arg(long)]
     pub(crate) no_switch: bool,
-    /// Switch even if some files are gone or fail, without them
+    /// Switch even if some files are missing or fail; their clips are left out
     #[arg(long, conflicts_with = "no_switch")]
     pub(crate) partial: bool,
-    /// Print a summary as JSON on standard output
+    /// Print a JSON summary on standard output
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }
 
-/// The spaces of the index: the vectors of several models side by side
+/// List, select and delete the spaces of the index
 ///
-/// One space is current: commands use it unless --model names another. `earmark index --model NAME` and
-/// `earmark reembed` make spaces.
+/// A space holds the vectors of one model. Commands use the current space unless --model names another.
+/// `earmark index --model NAME` and `earmark reembed` create spaces.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SpacesArgs {
     #[command(subcommand)]
@@ -722,29 +729,29 @@ pub(crate) struct SpacesArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SpacesCommand {
-    /// List them (the default); the current one has a star
+    /// List spaces (the default); the current one has a star
     List {
-        /// One JSON document
+        /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Make one current
+    /// Make a space current
     Use {
-        /// Its name, or its model's
+        /// Name of the space or of its model
         name: String,
     },
-    /// Delete one that is not current (never touches the sound files)
+    /// Delete a space that is not current (never touches the sound files)
     Drop {
-        /// Its name, or its model's
+        /// Name of the space or of its model
         name: String,
     },
 }
 
-/// The models that can be used, and getting more
+/// List, install and check models
 ///
-/// Some are bundled. Others are downloaded (`pull`), brought on a disk (`import`) or made from their original
-/// checkpoint (`export`). Your own: every folder with a manifest.toml in the `models` folder of earmark's
-/// config folder.
+/// Some models are bundled. Others are downloaded (`pull`), copied from a disk (`import`) or converted from
+/// their original checkpoint (`export`). Models of your own are folders with a manifest.toml in the `models`
+/// folder of earmark's config folder.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -759,111 +766,109 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// List all that are known: kind, size, room on disk, licence, state
+    /// List known models: kind, vector size, disk space, licence, state
     List {
-        /// One JSON document
+        /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Show one, and check its files
+    /// Show a model, and check its files
     Show {
-        /// Its name
+        /// Name of the model
         name: String,
-        /// The manifest as JSON
+        /// Print the manifest as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Download models, try them, and install them
+    /// Download, test and install models
     ///
-    /// Downloads go on where they were cut, are checked before use, and are shared with the hub's own tools
-    /// through their cache. Read from the environment, as by those tools: HF_ENDPOINT, HF_TOKEN, HF_HOME,
+    /// Interrupted downloads resume. Files are verified before use, and the cache is shared with the hub's
+    /// own tools. These environment variables work as they do there: HF_ENDPOINT, HF_TOKEN, HF_HOME,
     /// HF_HUB_CACHE, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
     Pull {
-        /// Their names
+        /// Names of the models
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
-        /// In this precision: fp32, fp16 or int8. `models list` names those that there are
+        /// Precision: fp32, fp16 or int8; `models list` shows what each model offers
         #[arg(long, value_name = "PRECISION")]
         precision: Option<Precision>,
     },
-    /// Install models from a disk, for machines without a network
+    /// Install models from files, for machines without a network
     ///
     /// A folder or archive with a manifest.toml is installed as it is. Otherwise files of known models are
-    /// recognised by their checksums, whatever their names; what is not complete is kept until the rest
-    /// comes.
+    /// recognised by checksum, whatever their names; an incomplete model is kept until the rest is imported.
     Import {
-        /// A folder, a file, or a .tar or .tar.gz archive
+        /// Folder, file, or .tar or .tar.gz archive
         #[arg(value_name = "PATH")]
         path: PathBuf,
-        /// They are the files of this known model, by their names; checksums that are not known are filled in
+        /// Take the files for this known model, matched by file name; unknown checksums are filled in
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
-        /// Give the model another name, and take its files as they are: for a model that you made of a known
-        /// one
+        /// Install under this new name with the files as they are, for a model derived from a known one
         #[arg(long = "as-new", value_name = "NAME")]
         as_new: Option<String>,
-        /// Of a folder that holds several precisions, as the hub's do: fp32, fp16 or int8 (with --as)
+        /// Precision to take from a folder that holds several: fp32, fp16 or int8 (with --as)
         #[arg(long, value_name = "PRECISION")]
         precision: Option<Precision>,
     },
-    /// Try the models that can be used: files, tensors, known vectors
+    /// Test installed models: files, tensors, known vectors
     Verify {
-        /// Their names [default: all]
+        /// Names of the models [default: all]
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
     /// Delete installed models
     Remove {
-        /// Their names
+        /// Names of the models
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Delete what is only kept to save time: optimised graphs, and what exports left behind
+    /// Delete caches: optimised graphs and leftovers of exports
     ///
-    /// Never models, nor the hub's cache, which other programs use too.
+    /// Never deletes models, or the hub's cache, which other programs share.
     Clean,
-    /// Tell how to make a model from its original checkpoint, or do it
+    /// Show how to convert a model from its original checkpoint, or do it
     ///
-    /// Writes the recipe into a folder and prints its steps: Python, with pinned packages in an environment
-    /// of its own.
+    /// Writes the recipe into a folder and prints its steps, which use Python and pinned packages in a
+    /// virtual environment.
     Export {
-        /// Its name
+        /// Name of the model
         name: String,
-        /// Run the steps with python3, install what comes of it, and delete the Python environment
+        /// Run the steps with python3, install the result, and delete the Python environment
         #[arg(long)]
         run: bool,
-        /// Keep the Python environment, some 5.6 GB, for another export
+        /// Keep the Python environment (about 5.6 GB) for the next export
         #[arg(long, requires = "run")]
         keep: bool,
-        /// Give the model another name, so that it stands beside the published one
+        /// Install under this new name, next to the published model
         #[arg(long = "as-new", value_name = "NAME")]
         as_new: Option<String>,
-        /// The folder for the recipe, its packages and the model [default: in earmark's cache folder]
+        /// Folder for the recipe, its packages and the model [default: in earmark's cache folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// Words for the recipe itself, as in `-- --checkpoint FILE` for a checkpoint that is on this machine
+        /// Arguments for the recipe, such as `-- --checkpoint FILE` to use a checkpoint on this machine
         #[arg(last = true, value_name = "ARG")]
         words: Vec<String>,
     },
-    /// Check manifests, and the models where their files are there
+    /// Check manifests, and models whose files are present
     ///
-    /// Says all that is wrong, one field a line, and fails if anything is.
+    /// Lists every problem, one field per line, and fails if there is any.
     Check {
-        /// Folders with a manifest.toml, or names [default: all that are known]
+        /// Folders with a manifest.toml, or names [default: all known models]
         #[arg(value_name = "DIR|NAME")]
         models: Vec<String>,
-        /// Write sizes and checksums that manifests lack into them first
+        /// First write missing sizes and checksums into the manifests
         #[arg(long)]
         write: bool,
     },
 }
 
-/// Serve the index to browsers and programs on the network
+/// Serve the index to browsers and programs over HTTP
 ///
-/// The page is at the address that is printed, the API under /v1, its reference at /docs. Only this machine
-/// is served unless there are API keys. Settings come from flags, then the environment, then the file of
-/// --config, then defaults;
-/// --print-config shows what they come to, in the form of that file.
+/// The page is at the address that is printed, the API under /v1, its reference at /docs. Other machines are
+/// served only if there are API keys. Flags take precedence over the environment, the environment over the
+/// file of --config, and that over the defaults. --print-config shows the resulting settings in the format of
+/// that file.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -874,32 +879,32 @@ pub(crate) struct ServeArgs {
     /// Address and port to listen on [default: 127.0.0.1:7788]
     #[arg(long, env = "EARMARK_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
-    /// A folder that jobs may index, and outside which no file is read, with the name that requests call it
-    /// (may be repeated)
+    /// Folder that jobs may index, and the name that requests use for it; no file outside these folders is
+    /// read (repeatable)
     #[arg(long = "root", env = "EARMARK_ROOTS", value_delimiter = ',', value_name = "NAME=DIR", value_parser = parse_root)]
     pub(crate) roots: Vec<(String, PathBuf)>,
-    /// Keep uploads in this folder
+    /// Folder for uploads
     #[arg(long, env = "EARMARK_UPLOAD_ROOT", value_name = "DIR")]
     pub(crate) upload_root: Option<PathBuf>,
     /// Serve other machines without API keys
     #[arg(long, env = "EARMARK_INSECURE")]
     pub(crate) insecure: bool,
-    /// Set a limit, as in queue=16; --print-config lists them (may be repeated)
+    /// Set a limit, such as queue=16; --print-config lists them (repeatable)
     #[arg(long = "limit", env = "EARMARK_LIMITS", value_delimiter = ',', value_name = "NAME=N", value_parser = parse_limit)]
     pub(crate) limits: Vec<(String, f64)>,
-    /// Log JSON lines
+    /// Log as JSON lines
     #[arg(long, env = "EARMARK_LOG_JSON")]
     pub(crate) log_json: bool,
-    /// Settings, as TOML
+    /// Settings file (TOML)
     #[arg(long, env = "EARMARK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Print the settings and do nothing else
+    /// Print the settings and exit
     #[arg(long)]
     pub(crate) print_config: bool,
-    /// Make an API key, print it and what to put into the settings, and do nothing else
+    /// Create an API key, print it with the lines to add to the settings file, and exit
     #[arg(long, value_name = "NAME")]
     pub(crate) new_key: Option<String>,
-    /// What the new key may do; each includes the one before it
+    /// What the new key allows; each scope includes the one before it
     #[arg(long, value_enum, default_value = "read", requires = "new_key")]
     pub(crate) scope: KeyScope,
 }
@@ -907,20 +912,20 @@ pub(crate) struct ServeArgs {
 /// What an API key may do.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum KeyScope {
-    /// Search, listen, label
+    /// Search, play, label
     Read,
     /// Change tags and label sets, upload, delete
     Write,
-    /// Run jobs, see metrics
+    /// Run jobs, read metrics
     Admin,
 }
 
 /// Print a completion script for your shell
 ///
-/// As in `earmark completions bash > /etc/bash_completion.d/earmark`.
+/// For example: `earmark completions bash > /etc/bash_completion.d/earmark`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CompletionsArgs {
-    /// Your shell
+    /// Shell to complete for
     pub(crate) shell: clap_complete::Shell,
 }
 

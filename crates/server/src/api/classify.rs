@@ -208,8 +208,7 @@ impl Judge {
             let error = ApiError::new(crate::error::Kind::Undecodable, "the clip has no sound in the index");
             return Ok(self.refused(name, error));
         }
-        let span = |s: earmark_index::Segment| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector };
-        let spans: Vec<Span> = segments.into_iter().map(span).collect();
+        let spans: Vec<Span> = segments.into_iter().map(Span::from).collect();
         let cosines = cosines_of_spans(&self.open.engine, &spans, &self.labels, self.pooling, &name)?;
         Ok(self.answer(name, &cosines, Vec::new()))
     }

@@ -5,6 +5,7 @@
 //! process, and stays silent only on a thread that is inside [`contain`]. Panics anywhere else are
 //! reported as before.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
@@ -46,15 +47,14 @@ fn install_quiet_hook() {
 pub(crate) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     install_quiet_hook();
     let _mark = Mark::set();
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
-        if let Some(s) = payload.downcast_ref::<&str>() {
-            (*s).to_owned()
-        } else if let Some(s) = payload.downcast_ref::<String>() {
-            s.clone()
-        } else {
-            "a panic without a message".to_owned()
-        }
-    })
+    catch_unwind(AssertUnwindSafe(f))
+        .map_err(|payload| panic_message(&*payload).unwrap_or("a panic without a message").to_owned())
+}
+
+/// The message of a panic that was caught, if it has one.
+#[must_use]
+pub fn panic_message(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 #[cfg(test)]

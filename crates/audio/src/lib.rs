@@ -61,6 +61,7 @@ pub use error::{AudioError, SpecError};
 pub use ffmpeg::Ffmpeg;
 pub use formats::{FORMATS, Format, readable};
 pub use front_end::{FeatureShape, FrontEnd};
+pub use guard::panic_message;
 pub use limits::{Limits, ReadOptions};
 pub use reader::{AudioInfo, AudioReader};
 pub use remarks::{Missing, Remarks, Stretch, Unlisted};

@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use earmark_audio::{AudioError, AudioReader, ReadOptions};
+
+use common::{flac_crc8, flac_crc16};
 
 /// Far more than any of these takes, even on a busy machine without optimisation.
 const SOON: Duration = Duration::from_secs(60);
@@ -36,14 +40,6 @@ fn limit(read: Result<(u64, f64), AudioError>) -> &'static str {
 
 /// A FLAC file of digital silence: `blocks` of 65,535 frames in some ten bytes each.
 fn flac(rate: u32, channels: u8, blocks: u32) -> Vec<u8> {
-    let crc8 = |bytes: &[u8]| {
-        let bit = |crc: u8, _| if crc >> 7 == 1 { crc << 1 ^ 7 } else { crc << 1 };
-        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ byte, bit))
-    };
-    let crc16 = |bytes: &[u8]| {
-        let bit = |crc: u16, _| if crc >> 15 == 1 { crc << 1 ^ 0x8005 } else { crc << 1 };
-        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, bit))
-    };
     let mut file = b"fLaC\x80\0\0\x22\xff\xff\xff\xff\0\0\0\0\0\0".to_vec();
     let frames = u64::from(blocks) * 65_535;
     let facts = u64::from(rate) << 44 | u64::from(channels - 1) << 41 | 15 << 36 | frames;
@@ -59,9 +55,9 @@ fn flac(rate: u32, channels: u8, blocks: u32) -> Vec<u8> {
         ]);
         frame.extend(65_534_u16.to_be_bytes());
         frame.extend(((rate / 10) as u16).to_be_bytes());
-        frame.push(crc8(&frame));
+        frame.push(flac_crc8(&frame));
         frame.extend([0, 0, 0].repeat(channels.into()));
-        frame.extend(crc16(&frame).to_be_bytes());
+        frame.extend(flac_crc16(&frame).to_be_bytes());
         file.extend(frame);
     }
     file

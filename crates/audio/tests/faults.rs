@@ -5,11 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use earmark_audio::{AudioError, AudioReader, Missing, ReadOptions, Remarks, Waveform};
+
+use common::{flac_crc8, flac_crc16};
 
 const RATE: u32 = 16_000;
 
@@ -796,14 +800,6 @@ fn bytes_behind_flac_are_not_sound() {
 
 /// A FLAC file of silence whose last frame holds `samples` as they are.
 fn flac_of_long_last_frame(samples: &[u8]) -> Vec<u8> {
-    let crc8 = |bytes: &[u8]| {
-        let bit = |crc: u8, _| if crc >> 7 == 1 { crc << 1 ^ 7 } else { crc << 1 };
-        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ byte, bit))
-    };
-    let crc16 = |bytes: &[u8]| {
-        let bit = |crc: u16, _| if crc >> 15 == 1 { crc << 1 ^ 0x8005 } else { crc << 1 };
-        bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, bit))
-    };
     let mut file = b"fLaC\x80\0\0\x22\x10\0\x10\0\0\0\0\0\0\0".to_vec();
     let frames = 4 * (samples.len() / 2) as u64;
     file.extend((u64::from(RATE) << 44 | 15 << 36 | frames).to_be_bytes());
@@ -811,12 +807,12 @@ fn flac_of_long_last_frame(samples: &[u8]) -> Vec<u8> {
     for number in 0..4 {
         // 4096 samples at 16 kHz, mono, 16 bits.
         let mut frame = vec![0xff, 0xf8, 0xc5, 0x08, number];
-        frame.push(crc8(&frame));
+        frame.push(flac_crc8(&frame));
         match number {
             3 => frame.extend([&[2], samples].concat()),
             _ => frame.extend([0, 0, 0]),
         }
-        frame.extend(crc16(&frame).to_be_bytes());
+        frame.extend(flac_crc16(&frame).to_be_bytes());
         file.extend(frame);
     }
     file

@@ -210,11 +210,7 @@ pub fn classify_indexed(
     mut each: impl FnMut(&Clip, Classification),
 ) -> Result<(), EngineError> {
     for clip in index.clips(filter)? {
-        let spans: Vec<Span> = index
-            .segments(clip.id)?
-            .into_iter()
-            .map(|s| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
-            .collect();
+        let spans: Vec<Span> = index.segments(clip.id)?.into_iter().map(Span::from).collect();
         let cosines = cosines_of_spans(engine, &spans, labels, pooling, &clip.meta.path)?;
         each(&clip, read(&labels.readout, &cosines, decision));
     }

@@ -72,6 +72,5 @@ fn stored(index: &dyn IndexReader, file: &Path) -> Result<Option<Vec<Span>>, Eng
     let Some(clip) = index.clip_by_path(&stored_path(&path))?.filter(|clip| is_unchanged(&clip.meta)) else {
         return Ok(None);
     };
-    let span = |s: earmark_index::Segment| Span { start_s: s.start_s, end_s: s.end_s, vector: s.vector };
-    Ok(Some(index.segments(clip.id)?.into_iter().map(span).collect()))
+    Ok(Some(index.segments(clip.id)?.into_iter().map(Span::from).collect()))
 }

@@ -1,13 +1,10 @@
 //! An audio encoder that is opened when first needed, and kept: opening takes up to a second, and memory.
 
-use std::convert::Infallible;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use earmark_encoder::{AudioEncoder, Head, Model, Runtime};
 
 use crate::EngineError;
-use crate::pipeline::{self, Encoded, Outcome, PipelineOptions, Prepared, Source, Step};
 
 /// The audio encoder of one model, for all threads.
 pub(crate) struct Encoders {
@@ -42,26 +39,5 @@ impl Encoders {
             tell(&format!("audio runs on `{}`: {}", encoder.device(), encoder.passed_over().join("; ")));
         }
         Ok(open.insert(encoder).clone())
-    }
-
-    /// Encodes sounds on all cores; results are in the order of `sources`.
-    ///
-    /// # Errors
-    /// Those of opening the model; a sound's own failure is its result.
-    pub(crate) fn encode(
-        &self,
-        sources: Vec<Source>,
-        options: &PipelineOptions,
-    ) -> Result<Vec<Result<Encoded, EngineError>>, EngineError> {
-        let mut results: Vec<Option<Result<Encoded, EngineError>>> = sources.iter().map(|_| None).collect();
-        let prepare = |(index, source)| (index, Prepared::<Infallible>::Encode(source));
-        let items = sources.into_iter().enumerate();
-        let never = AtomicBool::new(false);
-        pipeline::run(self, options, items, prepare, &never, |step: Step<usize, Infallible>| {
-            if let Step::Finished(index, Outcome::Encoded(result)) = step {
-                results[index] = Some(result);
-            }
-        })?;
-        Ok(results.into_iter().flatten().collect())
     }
 }

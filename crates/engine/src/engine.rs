@@ -11,7 +11,7 @@ use earmark_encoder::{
 use earmark_index::Identity;
 
 use crate::encoders::Encoders;
-use crate::pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
+use crate::pipeline::{Encoded, Keep, PipelineOptions, Source, Span, encode_all};
 use crate::segment::segments_of;
 use crate::{EngineError, search};
 
@@ -30,19 +30,25 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Worker threads, at least one.
-    pub(crate) fn threads(&self) -> usize {
+    /// Options of the pipeline that encodes whole sounds this way.
+    pub(crate) fn pipeline(&self, keep: Keep) -> PipelineOptions {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        if self.threads == 0 { cores() } else { self.threads }
+        PipelineOptions {
+            threads: if self.threads == 0 { cores() } else { self.threads },
+            batch: self.batch,
+            keep,
+            hop_samples: None,
+            compare: None,
+            range: None,
+            read: self.read.clone(),
+        }
     }
 }
 
 /// A model made ready: embeds text and audio. Share it between threads by reference.
 pub struct Engine {
     encoders: Arc<Encoders>,
-    threads: usize,
-    batch: usize,
-    read: ReadOptions,
+    options: EngineOptions,
     text: Arc<Mutex<Option<Arc<TextEncoder>>>>,
 }
 
@@ -51,25 +57,13 @@ impl Engine {
     #[must_use]
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
         let encoders = Encoders::new(model, runtime, Head::Embedding, options.notice);
-        Self {
-            encoders: Arc::new(encoders),
-            threads: options.threads(),
-            batch: options.batch,
-            read: options.read,
-            text: Arc::default(),
-        }
+        Self { encoders: Arc::new(encoders), options, text: Arc::default() }
     }
 
     /// An engine that works otherwise with the same model, and shares its graphs.
     #[must_use]
     pub fn beside(&self, options: EngineOptions) -> Self {
-        Self {
-            encoders: Arc::clone(&self.encoders),
-            threads: options.threads(),
-            batch: options.batch,
-            read: options.read,
-            text: Arc::clone(&self.text),
-        }
+        Self { encoders: Arc::clone(&self.encoders), options, text: Arc::clone(&self.text) }
     }
 
     /// Opens the text graph, so that the first text does not wait for it; nothing for a model without one.
@@ -89,7 +83,7 @@ impl Engine {
     /// How sound files are read.
     #[must_use]
     pub fn read_options(&self) -> &ReadOptions {
-        &self.read
+        &self.options.read
     }
 
     pub(crate) fn encoders(&self) -> &Encoders {
@@ -105,15 +99,7 @@ impl Engine {
     /// Options for [`Engine::encode`] with this engine's threads and way of reading.
     #[must_use]
     pub fn pipeline_options(&self, keep: Keep) -> PipelineOptions {
-        PipelineOptions {
-            threads: self.threads,
-            batch: self.batch,
-            keep,
-            hop_samples: None,
-            compare: None,
-            range: None,
-            read: self.read.clone(),
-        }
+        self.options.pipeline(keep)
     }
 
     /// Closes the text graph, which takes some 100 MB, until it is needed again: before hours of listening.
@@ -178,7 +164,7 @@ impl Engine {
         sources: Vec<Source>,
         options: &PipelineOptions,
     ) -> Result<Vec<Result<Encoded, EngineError>>, EngineError> {
-        self.encoders.encode(sources, options)
+        encode_all(&self.encoders, sources, options)
     }
 
     /// Encodes one sound, or a stretch of it.

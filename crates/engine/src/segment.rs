@@ -15,6 +15,14 @@ pub(crate) struct SegmentFeatures {
 }
 
 impl SegmentFeatures {
+    /// Moves all windows by so many seconds.
+    pub(crate) fn shift(&mut self, seconds: f64) {
+        for (start_s, end_s) in &mut self.times {
+            *start_s += seconds;
+            *end_s += seconds;
+        }
+    }
+
     fn append(&mut self, other: Self) {
         self.features.extend(other.features);
         self.times.extend(other.times);

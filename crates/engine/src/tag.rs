@@ -1,18 +1,16 @@
 //! A tagger's own classes: what a model that was trained on a fixed list hears in a sound.
 
-use earmark_audio::{AudioInfo, ReadOptions, Remarks};
+use earmark_audio::{AudioInfo, Remarks};
 use earmark_encoder::{Head, Model, Runtime, pool_rows};
 
 use crate::encoders::Encoders;
-use crate::pipeline::{Encoded, Keep, PipelineOptions, Source};
+use crate::pipeline::{Encoded, Keep, Source, encode_all};
 use crate::{EngineError, EngineOptions};
 
 /// A model of kind `tagger`, made ready. Share it between threads by reference.
 pub struct Tagger {
     encoders: Encoders,
-    threads: usize,
-    batch: usize,
-    read: ReadOptions,
+    options: EngineOptions,
 }
 
 /// How probable a class is.
@@ -59,7 +57,7 @@ impl Tagger {
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Result<Self, EngineError> {
         let encoders = Encoders::new(model, runtime, Head::Classes, options.notice);
         encoders.get()?;
-        Ok(Self { encoders, threads: options.threads(), batch: options.batch, read: options.read })
+        Ok(Self { encoders, options })
     }
 
     /// The model.
@@ -85,16 +83,7 @@ impl Tagger {
     /// # Errors
     /// Those of opening the model; a sound's own failure is its result.
     pub fn tag(&self, sources: Vec<Source>) -> Result<Vec<Result<Tags, EngineError>>, EngineError> {
-        let options = PipelineOptions {
-            threads: self.threads,
-            batch: self.batch,
-            keep: Keep::Windows,
-            hop_samples: None,
-            compare: None,
-            range: None,
-            read: self.read.clone(),
-        };
-        let results = self.encoders.encode(sources, &options)?;
+        let results = encode_all(&self.encoders, sources, &self.options.pipeline(Keep::Windows))?;
         Ok(results.into_iter().map(|result| result.map(|encoded| self.tags(encoded))).collect())
     }
 

@@ -100,11 +100,7 @@ impl<'a> Writer<'a> {
             tags: self.tags.to_vec(),
             indexed_unix_s: now_unix_s(),
         };
-        let segments: Vec<Segment> = encoded
-            .spans
-            .into_iter()
-            .map(|s| Segment { start_s: s.start_s, end_s: s.end_s, vector: s.vector })
-            .collect();
+        let segments: Vec<Segment> = encoded.spans.into_iter().map(Segment::from).collect();
         if !encoded.remarks.is_empty() {
             self.report.remarks.push((job.path.clone(), *encoded.remarks));
         }

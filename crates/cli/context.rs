@@ -1,25 +1,17 @@
-//! What commands share: where things are, models, engines, filters, labels. Opening the index is in `open`.
+//! What commands share: where things are, how models are run, what the index reports.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use earmark_audio::{Ffmpeg, ReadOptions};
-use earmark_encoder::{Catalogue, GraphCache, Model, Runtime};
+use earmark_encoder::{GraphCache, Model, Runtime};
 use earmark_engine::label_sets::LabelSets;
-use earmark_engine::labels::LabelSet;
-use earmark_engine::tag::Tagger;
-use earmark_engine::{Engine, EngineOptions};
+use earmark_engine::{Engine, EngineError};
 use earmark_hub::Installer;
-use earmark_index::{Filter, IndexEvent, Writer};
-use earmark_server::Config;
-use etcetera::BaseStrategy;
+use earmark_index::{Collection, Error as IndexError, IndexEvent, OpenOptions, Snapshot, Writer};
+use earmark_library::{Access, Chosen, Error, Filter, Library, LibraryOptions, Place, Settings};
 
-use crate::args::{FilterArgs, Global};
-use crate::output::note;
-
-pub(crate) use crate::open::{
-    create_index_and_model, index_of, open_index, open_index_and_model, open_index_to_change,
-};
+use crate::args::{Global, WaitArgs};
+use crate::output::{self, note};
 
 /// The folder of the index.
 pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
@@ -30,86 +22,149 @@ pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
     if Path::new("index-data").is_dir() && Path::new("crates/cli/main.rs").is_file() {
         return Ok(PathBuf::from("index-data/default.earmark"));
     }
-    let base = etcetera::choose_base_strategy().context("no home folder; name an index with --db")?;
-    Ok(base.data_dir().join("earmark").join("default.earmark"))
+    let data = earmark_library::data_folder().context("no home folder; name an index with --db")?;
+    Ok(data.join("default.earmark"))
 }
 
-/// The models that can be used, and those that can be had.
-pub(crate) fn catalogue() -> Catalogue {
-    let [own, installed] = model_folders();
-    Catalogue::new(own, installed)
+/// The index and the model that a command line names.
+pub(crate) fn place(global: &Global) -> Result<Place> {
+    Ok(Place { model: global.model.clone(), ..Place::at(db_dir(global)?) })
+}
+
+/// How models are run and files are read.
+pub(crate) fn settings(global: &Global) -> Settings {
+    Settings {
+        onnxruntime: global.onnxruntime.clone(),
+        device: global.device.unwrap_or_default(),
+        graph_cache: global.graph_cache.clone(),
+        threads: global.threads.map_or(0, usize::from),
+        batch: global.batch.map_or(0, usize::from),
+        ffmpeg: if global.no_ffmpeg { Some("".into()) } else { global.ffmpeg.clone() },
+        notice: (!global.quiet).then_some(|text| note!("{text}")),
+        ..Settings::default()
+    }
+}
+
+/// The library of a place, for one question.
+pub(crate) fn library(global: &Global, place: Place) -> Result<Library> {
+    let options =
+        LibraryOptions { access: Access::Once, settings: settings(global), ..LibraryOptions::default() };
+    let library = Library::open(place, options)?;
+    tell_events(library.take_events(), global);
+    Ok(library)
+}
+
+/// A command searches once and ends.
+fn once() -> OpenOptions {
+    OpenOptions { once: true, ..OpenOptions::default() }
+}
+
+/// The spaces of the index, which must be there.
+pub(crate) fn collection(global: &Global) -> Result<Collection> {
+    Ok(place(global)?.collection(&once())?)
+}
+
+/// The index, for reading, whatever made it.
+pub(crate) fn open_index(global: &Global) -> Result<Snapshot> {
+    let index = place(global)?.open_index(&once())?.1;
+    tell_events(index.take_events(), global);
+    Ok(index)
+}
+
+/// As [`open_index`]; `None` if nothing was indexed yet, or nothing with the model that is named.
+pub(crate) fn open_index_if_any(global: &Global) -> Result<Option<Snapshot>> {
+    match place(global)?.open_index(&once()) {
+        Err(Error::Engine(EngineError::Index(
+            IndexError::NotFound { .. } | IndexError::UnknownSpace { .. },
+        ))) => Ok(None),
+        opened => Ok(Some(opened?.1)),
+    }
+}
+
+/// Opens an index to write. If another process is writing it and waiting is wanted, says for whom it waits.
+pub(crate) fn waiting<T>(
+    wait: &WaitArgs,
+    open: impl Fn(&OpenOptions) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match open(&OpenOptions::default()) {
+        Err(e) if wait.wait.is_some() && is_locked(&e) => {
+            note!("waiting: {e}");
+            open(&wait.options())
+        }
+        opened => opened,
+    }
+}
+
+fn is_locked(e: &Error) -> bool {
+    matches!(e, Error::Engine(EngineError::Index(IndexError::Locked { .. })))
+}
+
+/// The index, for changing what is in it; it must exist.
+pub(crate) fn open_index_to_change(global: &Global, wait: &WaitArgs) -> Result<Writer> {
+    let place = place(global)?;
+    let index = waiting(wait, |options| place.open_writer(options))?;
+    tell_events(index.take_events(), global);
+    Ok(index)
+}
+
+/// Every space of the index, for changing what is in it; only the one named if one is.
+pub(crate) fn open_all_to_change(global: &Global, wait: &WaitArgs) -> Result<Vec<Writer>> {
+    let place = place(global)?;
+    let indexes = waiting(wait, |options| place.open_all_writers(options))?;
+    indexes.iter().for_each(|index| tell_events(index.take_events(), global));
+    Ok(indexes)
+}
+
+/// The space to write to, made if it is not there.
+pub(crate) fn choose_or_make(place: &Place, global: &Global) -> Result<Chosen, Error> {
+    let chosen = place.choose_or_make(&OpenOptions::default())?;
+    if let (Some(current), false) = (&chosen.beside, global.quiet) {
+        note!(
+            "working on space `{}` beside the current one, `{}`; `earmark spaces use {0}` makes it current",
+            chosen.space.name,
+            current.name
+        );
+    }
+    Ok(chosen)
+}
+
+/// The user's index, if it has vectors of the engine's model. What wants its vectors can do without them, so a
+/// problem with it is only a warning.
+pub(crate) fn index_of(global: &Global, engine: &Engine) -> Option<Snapshot> {
+    let opened = place(global).and_then(|place| Ok(place.index_of(engine)?));
+    opened.unwrap_or_else(|e| {
+        if !global.quiet {
+            note!("the index's vectors are not used: {}", output::chain(&e));
+        }
+        None
+    })
 }
 
 /// What installs models into the data folder.
 pub(crate) fn installer() -> Result<Installer> {
-    let [own, installed] = model_folders();
+    let [own, installed] = earmark_library::model_folders();
     Ok(Installer::new(installed.context("no home folder to keep models in; set XDG_DATA_HOME")?, own))
-}
-
-/// The folders of the user's own models, and of installed ones.
-pub(crate) fn model_folders() -> [Option<PathBuf>; 2] {
-    let base = etcetera::choose_base_strategy().ok();
-    let models = |folder: PathBuf| folder.join("earmark").join("models");
-    [base.as_ref().map(|base| models(base.config_dir())), base.as_ref().map(|base| models(base.data_dir()))]
 }
 
 /// A model by name, or the bundled one.
 pub(crate) fn model(global: &Global) -> Result<Model> {
-    Ok(catalogue().open(global.model.as_deref().unwrap_or(Catalogue::default_name()))?)
-}
-
-/// The tagger that is named, or the first that is bundled.
-pub(crate) fn tagger(global: &Global) -> Result<Tagger> {
-    let catalogue = catalogue();
-    let model = match &global.model {
-        Some(name) => catalogue.open(name)?,
-        None => catalogue
-            .open(Catalogue::default_tagger().context("no tagger is bundled; name one with --model")?)?,
-    };
-    Ok(Tagger::new(model, runtime(global)?, engine_options(global)?)?)
+    Ok(place(global)?.model()?)
 }
 
 /// An engine for a model.
 pub(crate) fn engine(global: &Global, model: Model) -> Result<Engine> {
-    Ok(Engine::new(model, runtime(global)?, engine_options(global)?))
+    let settings = settings(global);
+    Ok(Engine::new(model, settings.runtime()?, settings.engine_options()?))
 }
 
 /// ONNX Runtime, with the device that is wanted and the cache of optimised graphs.
 pub(crate) fn runtime(global: &Global) -> Result<Runtime> {
-    let runtime = Runtime::load(global.onnxruntime.as_deref())?;
-    Ok(runtime.on(global.device.unwrap_or_default())?.with_graphs(graph_cache(global)))
+    Ok(settings(global).runtime()?)
 }
 
 /// Where optimised graphs are kept.
 pub(crate) fn graph_cache(global: &Global) -> Option<GraphCache> {
-    let folder = match &global.graph_cache {
-        Some(folder) => PathBuf::from(folder),
-        None => etcetera::choose_base_strategy().ok()?.cache_dir().join("earmark").join("graphs"),
-    };
-    (!folder.as_os_str().is_empty()).then(|| GraphCache::at(folder))
-}
-
-/// How an engine works, as the options say.
-pub(crate) fn engine_options(global: &Global) -> Result<EngineOptions> {
-    Ok(EngineOptions {
-        threads: global.threads.map_or(0, usize::from),
-        batch: global.batch.map_or(0, usize::from),
-        read: read_options(global)?,
-        notice: (!global.quiet).then_some(|text| note!("{text}")),
-    })
-}
-
-/// How sound files are read: what is not decoded here, by the ffmpeg that is named or the first in `PATH`.
-pub(crate) fn read_options(global: &Global) -> Result<ReadOptions> {
-    let ffmpeg = match &global.ffmpeg {
-        _ if global.no_ffmpeg => None,
-        Some(program) if program.is_empty() => None,
-        Some(program) => {
-            Some(Ffmpeg::at(Path::new(program)).with_context(|| format!("--ffmpeg {}", program.display()))?)
-        }
-        None => std::env::var_os("PATH").and_then(|path| Ffmpeg::find(&path)),
-    };
-    Ok(ReadOptions { ffmpeg, ..ReadOptions::default() })
+    settings(global).graph_cache()
 }
 
 /// Says on standard error what happened to the index, such as damage that was mended.
@@ -128,52 +183,31 @@ pub(crate) fn tidy(index: Writer) {
     }
 }
 
-/// The filter that the options describe.
-pub(crate) fn filter(args: &FilterArgs) -> Filter {
-    Filter {
-        path_glob: args.path_glob.as_deref().map(whole_path_glob),
-        path_prefix: None,
-        tags: args.tags.clone(),
-        formats: args.formats.clone(),
-        min_duration_s: args.min_duration,
-        max_duration_s: args.max_duration,
-        indexed_since_unix_s: args.since,
-    }
-}
-
-/// Globs match whole paths; one that begins with a folder's name is meant anywhere, one that begins with `.`
-/// from here.
-fn whole_path_glob(glob: &str) -> String {
-    let from_here = glob.starts_with("./") || glob.starts_with("../");
-    match earmark_engine::absolute_path(Path::new(glob)) {
-        Ok(path) if from_here => path.display().to_string(),
-        _ if glob.contains('/') && !glob.starts_with('/') && !glob.starts_with("**") => format!("**/{glob}"),
-        _ => glob.to_owned(),
-    }
-}
-
-/// The words that the options describe.
-pub(crate) fn words(list: Option<&str>, file: Option<&Path>) -> Result<LabelSet> {
-    Ok(match file {
-        Some(file) => LabelSet::from_file(file)?,
-        None => LabelSet::from_list(list.unwrap_or_default())?,
-    })
+/// The filter that the options describe; a glob that begins with `./` or `../` starts from here.
+pub(crate) fn filter(filter: Filter) -> Filter {
+    let from_here = |glob: String| match earmark_engine::absolute_path(Path::new(&glob)) {
+        Ok(path) if glob.starts_with("./") || glob.starts_with("../") => path.display().to_string(),
+        _ => glob,
+    };
+    Filter { path: filter.path.map(from_here), ..filter }
 }
 
 /// The saved label sets.
 pub(crate) fn label_sets(global: &Global) -> Result<LabelSets> {
-    Ok(LabelSets::new(&db_dir(global)?, Config::default().limits.label_sets))
+    Ok(place(global)?.label_sets())
 }
 
-/// Says so where probabilities were not calibrated.
-pub(crate) fn tell_uncalibrated(engine: &Engine, calibrated: bool, global: &Global) {
-    if !calibrated && !global.quiet {
-        let manifest = engine.model().manifest();
-        match manifest.scores.calibrated {
-            false => note!("note: the probabilities of model `{}` are uncalibrated", manifest.id),
-            true => note!(
-                "note: the probabilities of this label set are uncalibrated: no clip could be held out when it was fitted"
-            ),
-        }
+/// Says so if probabilities were not calibrated.
+pub(crate) fn tell_uncalibrated(model: &str, calibrated: bool, global: &Global) {
+    if calibrated || global.quiet {
+        return;
+    }
+    let of_model = earmark_library::catalogue().open(model);
+    match of_model.is_ok_and(|model| model.manifest().scores.calibrated) {
+        false => note!("note: the probabilities of model `{model}` are uncalibrated"),
+        true => note!(
+            "note: the probabilities of this label set are uncalibrated: no clip could be held out when it was \
+             fitted"
+        ),
     }
 }

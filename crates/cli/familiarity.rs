@@ -1,6 +1,6 @@
-//! Warnings where the model does not know the words it was given, or does not read all of them.
+//! Warnings if the model does not know the words it was given, or does not read all of them.
 
-use earmark_engine::KnownText;
+use earmark_library::KnownText;
 
 use crate::args::Global;
 use crate::output::{self, note};

@@ -3,13 +3,13 @@
 //! `main` picks the command; each command is one file in `commands`.
 
 mod args;
-mod args_fit;
+mod ask;
 mod commands;
 mod context;
 mod familiarity;
+mod format;
 mod huge_pages;
-mod label_source;
-mod open;
+mod label_args;
 mod output;
 mod progress;
 mod sources;

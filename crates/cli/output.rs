@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use earmark_audio::Remarks;
 use earmark_index::{file_path, stored_path};
 use serde::Serialize;
 
@@ -42,9 +41,18 @@ pub(crate) fn reason(path: &str, message: &str) -> String {
 }
 
 /// Says what to know about how a file was read.
-pub(crate) fn remarks(file: &str, remarks: &Remarks) {
-    for sentence in remarks.sentences() {
+pub(crate) fn remarks(file: &str, remarks: &[String]) {
+    for sentence in remarks {
         note!("warning: {}: {sentence}", short(file));
+    }
+}
+
+/// Says why a sound could not be used.
+pub(crate) fn failed(file: &str, detail: &str) {
+    let (file, detail) = (printable(file), printable(detail));
+    match detail.contains(file.as_str()) {
+        true => note!("failed: {detail}"),
+        false => note!("failed: {file}: {detail}"),
     }
 }
 
@@ -121,7 +129,7 @@ pub(crate) fn paths0<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<()>
 
 /// Rows in aligned columns, two spaces between; the last column is not padded. Numbers read best right-aligned:
 /// `right` says which columns are.
-pub(crate) fn table(out: &mut impl Write, right: &[bool], rows: &[Vec<String>]) -> io::Result<()> {
+pub(crate) fn table<W: Write + ?Sized>(out: &mut W, right: &[bool], rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0))

@@ -1,6 +1,9 @@
 //! `earmark adapt`
 
+use crate::units::sound_path;
+use clap::Args;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -14,10 +17,32 @@ use earmark_engine::walk;
 use earmark_index::IndexReader;
 
 use crate::args::Global;
-use crate::args_fit::AdaptArgs;
-use crate::label_source::LabelSource;
+use crate::label_args::SavedLabels;
 use crate::output::note;
 use crate::{EXIT_SOME_FAILED, context, output};
+
+/// Adapt a label set to a place from recordings without labels
+///
+/// A room, a microphone or a street in the background changes all sounds in the same way. This command learns
+/// how from recordings of the place, and corrects the label set for it. It assumes that the labels are about
+/// equally frequent there; do not use it where only a few of them occur. --undo removes the correction.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  earmark adapt machines ~/recordings/hall-2
+  earmark adapt machines --undo")]
+pub(crate) struct AdaptArgs {
+    /// Saved label set
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Recordings of the place: sound files and folders, at least ten segments of about five seconds
+    #[arg(value_name = "PATH", value_parser = sound_path(), required_unless_present = "undo",
+        conflicts_with = "undo")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Remove the correction
+    #[arg(long)]
+    pub(crate) undo: bool,
+}
 
 pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
     let sets = context::label_sets(global)?;
@@ -28,7 +53,7 @@ pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let source = LabelSource::saved(global, &args.name)?;
+    let source = SavedLabels::of(global, &args.name)?;
     let walked = walk(&args.paths, &Default::default())?;
     let engine = context::engine(global, source.model(global)?)?;
     let index = context::index_of(global, &engine);

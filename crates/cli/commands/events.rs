@@ -1,131 +1,133 @@
 //! `earmark events`
 
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_engine::events::{Detected, EventOptions, detect};
-use earmark_engine::{KnownText, Source};
-use serde::Serialize;
+use clap::Args;
+use earmark_index::stored_path;
+use earmark_library::{Event, EventsRequest, parse_seconds};
 
-use crate::args::{EventsArgs, Global};
-use crate::label_source::LabelSource;
-use crate::output::note;
-use crate::sources::read_stdin;
-use crate::units::{amount, clock};
-use crate::{context, familiarity, output};
+use crate::args::Global;
+use crate::ask::{Answerer, ServerArgs};
+use crate::format::{FormatArgs, Row, emit};
+use crate::label_args::LabelArgs;
+use crate::output::{self, note};
+use crate::sources::stdin_of;
+use crate::units::{amount, clock, sound_path};
+use crate::{context, familiarity};
 
-#[derive(Serialize)]
-struct Row {
-    onset_s: f64,
-    offset_s: f64,
-    label: String,
-    score: f32,
+/// Find when sounds occur in a recording
+///
+/// Short windows slide over the recording. An event begins where the probability of its label reaches the
+/// threshold. With `mini`, similar labels compete: of "animal" and "dog bark", the weaker may be lost.
+/// Defaults depend on the model; `earmark models show NAME` lists them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  earmark events index-data/sounds/events/dog-in-rain.wav --labels \"dog bark, rain\"
+  earmark events night.flac --labels \"owl, car\" --audacity > labels.txt")]
+pub(crate) struct EventsArgs {
+    /// Sound file; `-` reads standard input
+    #[arg(value_name = "FILE", value_parser = sound_path())]
+    file: PathBuf,
+    #[command(flatten)]
+    labels: LabelArgs,
+    /// Sentence to put labels into, where `{}` stands for the label (repeatable)
+    #[arg(long = "template", value_name = "TEXT")]
+    templates: Vec<String>,
+    /// Probability at which an event begins [default: 0.5; each label's own in a fitted set]
+    #[arg(long, value_name = "P")]
+    threshold: Option<f32>,
+    /// Probability below which an event ends [default: the model's share of the threshold]
+    #[arg(long, value_name = "P")]
+    release: Option<f32>,
+    /// Time between windows [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    hop: Option<f64>,
+    /// Length of the median filter over probabilities; 0 for none [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    smooth: Option<f64>,
+    /// Drop shorter events [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    min_duration: Option<f64>,
+    /// Join events of the same label that are closer than this [default: the model's]
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    merge_gap: Option<f64>,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// Print an Audacity label track
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    audacity: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    file: String,
-    duration_s: f64,
-    /// What to know about how the file was read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    remarks: Vec<String>,
-    labels: &'a [String],
-    calibrated: bool,
-    /// How well the model knows each text that stands for a label.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    texts: &'a [KnownText],
-    events: Vec<Row>,
-}
+impl Row for Event {
+    const COLUMNS: &'static [&'static str] = &["onset_s", "offset_s", "label", "score"];
 
-/// A hop is a tenth of a second or so; more digits would only pretend.
-fn to_millisecond(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
+    fn records(&self, _: usize) -> Vec<Vec<String>> {
+        vec![vec![
+            format!("{:.3}", self.onset_s),
+            format!("{:.3}", self.offset_s),
+            self.label.clone(),
+            format!("{:.3}", self.score),
+        ]]
+    }
 }
 
 pub(crate) fn run(global: &Global, args: EventsArgs) -> Result<ExitCode> {
-    let labels = LabelSource::of(global, &args.labels, &args.templates)?;
-    let options = EventOptions {
-        threshold: args.threshold,
-        release: args.release,
-        hop_s: args.hop,
-        smooth_s: args.smooth,
-        min_duration_s: args.min_duration,
-        merge_gap_s: args.merge_gap,
-    };
-    options.validate()?;
-    let engine = context::engine(global, labels.model(global)?)?;
-    let settings = options.settle(engine.model().manifest())?;
-    let labels = labels.encode(&engine)?;
-    familiarity::warn(&labels.texts, global);
-    let source = if args.file == Path::new("-") { read_stdin()? } else { Source::Path(args.file.clone()) };
-    let name = source.name();
-    engine.close_text();
-    let Detected { events, duration_s, remarks } = detect(&engine, source, &labels, &settings)?;
-    output::remarks(&name, &remarks);
-    let rows: Vec<Row> = events
-        .iter()
-        .map(|e| Row {
-            onset_s: to_millisecond(e.onset_s),
-            offset_s: to_millisecond(e.offset_s),
-            label: labels.names[e.label].clone(),
-            score: e.score,
-        })
-        .collect();
-    let format = &args.format;
-    if format.row.json {
-        output::json(&Document {
-            file: name,
-            duration_s,
-            remarks: remarks.sentences(),
-            labels: &labels.names,
-            calibrated: labels.readout.calibrated,
-            texts: &labels.texts,
-            events: rows,
-        })?;
-    } else if format.row.jsonl {
-        output::jsonl(rows)?;
-    } else if format.row.csv {
-        let header = ["onset_s", "offset_s", "label", "score"];
-        let record = |r: &Row| {
-            vec![
-                format!("{:.3}", r.onset_s),
-                format!("{:.3}", r.offset_s),
-                r.label.clone(),
-                format!("{:.3}", r.score),
-            ]
-        };
-        output::csv(&header, rows.iter().map(record))?;
-    } else if format.audacity {
-        let mut out = output::stdout();
-        for r in &rows {
-            writeln!(out, "{:.6}\t{:.6}\t{}", r.onset_s, r.offset_s, r.label)?;
-        }
-        out.flush()?;
-    } else {
-        let cells: Vec<Vec<String>> = rows
-            .iter()
-            .map(|r| {
-                let stretch = format!("{} - {}", clock(r.onset_s), clock(r.offset_s));
-                vec![stretch, format!("{:.2}", r.score), r.label.clone()]
-            })
-            .collect();
-        let mut out = output::stdout();
-        output::table(&mut out, &[true, true], &cells)?;
-        out.flush()?;
-    }
-    context::tell_uncalibrated(&engine, labels.readout.calibrated, global);
+    let (format, audacity) = (args.format.format(), args.audacity);
+    let place = context::place(global)?.for_label_set(args.labels.label_set.as_deref())?;
+    let answerer = Answerer::new(global, &args.server, place)?;
+    let stdin = stdin_of(std::slice::from_ref(&args.file))?;
+    let answer = answerer.events(&args.request()?, stdin)?;
+    familiarity::warn(&answer.texts, global);
+    output::remarks(&answer.source, &answer.remarks);
+    let events = &answer.events;
+    let text = |out: &mut dyn Write| if audacity { print_audacity(out, events) } else { print(out, events) };
+    emit(format, &answer, events, text)?;
+    context::tell_uncalibrated(&answer.model, answer.calibrated, global);
     if events.is_empty() && !global.quiet {
+        let level = answer.threshold.map_or("its own threshold".to_owned(), |level| format!("{level:.2}"));
         note!(
-            "nothing heard in {} of audio: no label reaches {}; a lower --threshold hears more",
-            amount(duration_s),
-            if settings.own_thresholds && labels.readout.has_own_thresholds() {
-                "its own threshold".to_owned()
-            } else {
-                format!("{:.2}", settings.threshold)
-            }
+            "nothing heard in {} of audio: no label reaches {level}; a lower --threshold hears more",
+            amount(answer.duration_s)
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl EventsArgs {
+    fn request(self) -> Result<EventsRequest> {
+        Ok(EventsRequest {
+            file: Some(stored_path(&self.file)),
+            labels: self.labels.words()?,
+            label_set: self.labels.label_set,
+            templates: self.templates,
+            threshold: self.threshold,
+            release: self.release,
+            hop_s: self.hop,
+            smooth_s: self.smooth,
+            min_duration_s: self.min_duration,
+            merge_gap_s: self.merge_gap,
+            ..EventsRequest::default()
+        })
+    }
+}
+
+fn print(out: &mut dyn Write, events: &[Event]) -> Result<()> {
+    let cells = |e: &Event| {
+        let stretch = format!("{} - {}", clock(e.onset_s), clock(e.offset_s));
+        vec![stretch, format!("{:.2}", e.score), e.label.clone()]
+    };
+    Ok(output::table(out, &[true, true], &events.iter().map(cells).collect::<Vec<_>>())?)
+}
+
+fn print_audacity(out: &mut dyn Write, events: &[Event]) -> Result<()> {
+    for e in events {
+        writeln!(out, "{:.6}\t{:.6}\t{}", e.onset_s, e.offset_s, e.label)?;
+    }
+    Ok(())
 }

@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use earmark_engine::graph::build_graphs;
-use earmark_index::{BuildOptions, Figures, GraphBuilder, KindFigures, Snapshot};
+use earmark_index::{BuildOptions, GraphBuilder, Snapshot};
+use earmark_library::Graph;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
-use crate::args::{Global, RebuildArgs};
+use super::info::graph_lines;
+use super::verify::RebuildArgs;
+use crate::args::Global;
 use crate::output::note;
 use crate::progress::stop_on_ctrl_c;
-use crate::{EXIT_INTERRUPTED, context, open};
+use crate::{EXIT_INTERRUPTED, context};
 
 /// Fewer segments are compared in less than a millisecond.
 const LEAST_ROWS: usize = 10_000;
@@ -21,69 +23,9 @@ const LEAST_ROWS: usize = 10_000;
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// A graph, in numbers.
-#[derive(Serialize)]
-pub(crate) struct GraphInfo {
-    segments: usize,
-    built_unix_s: i64,
-    build_s: f32,
-    text: Option<KindInfo>,
-    sound: Option<KindInfo>,
-}
-
-/// What a graph finds for one kind of query.
-#[derive(Serialize)]
-struct KindInfo {
-    /// Share of the ten best that it finds.
-    recall_at_10: f32,
-    /// Candidates that it keeps for that.
-    ef: u32,
-    /// On one thread.
-    ms: f32,
-    /// Comparing with every segment, on all cores.
-    scan_ms: f32,
-    /// Whether searches use it where nobody asks for it.
-    used: bool,
-}
-
-impl KindInfo {
-    fn of(figures: &KindFigures) -> Option<Self> {
-        let best = figures.best()?;
-        let used = figures.sufficient().is_some_and(|m| m.ms < figures.scan_ms);
-        Some(Self { recall_at_10: best.recall, ef: best.ef, ms: best.ms, scan_ms: figures.scan_ms, used })
-    }
-
-    fn in_words(&self, kind: &str) -> String {
-        let Self { recall_at_10, ms, scan_ms, used, .. } = self;
-        let choice = if *used { "used" } else { "not used" };
-        format!(
-            "{kind}: recall@10 {recall_at_10:.3} in {ms:.2} ms, {choice} (comparing all: 1.000 in {scan_ms:.2} ms)"
-        )
-    }
-}
-
-impl GraphInfo {
-    pub(crate) fn of(segments: usize, figures: &Figures) -> Self {
-        Self {
-            segments,
-            built_unix_s: figures.built_unix_s,
-            build_s: figures.seconds,
-            text: KindInfo::of(&figures.text),
-            sound: KindInfo::of(&figures.sound),
-        }
-    }
-
-    /// A line for each kind of query.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let head = format!("{} segments, built in {:.0} s", self.segments, self.build_s);
-        let kinds = [("texts", &self.text), ("sounds", &self.sound)];
-        let kinds = kinds.into_iter().filter_map(|(name, kind)| Some(kind.as_ref()?.in_words(name)));
-        std::iter::once(head).chain(kinds).collect()
-    }
-}
-
 pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
-    let (snapshot, model) = context::open_index_and_model(global)?;
+    let library = context::library(global, context::place(global)?)?;
+    let snapshot = library.index()?;
     let dir = snapshot.dir().to_path_buf();
     let builder = GraphBuilder::open(&dir)?;
     let is_large = snapshot.stats_of_graphs().0 >= LEAST_ROWS;
@@ -95,12 +37,12 @@ pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitC
         return Ok(ExitCode::SUCCESS);
     }
     {
-        let writer = open::open_index_to_change(global, &args.wait)?;
+        let writer = context::open_index_to_change(global, &args.wait)?;
         writer.compact()?;
         context::tell_events(writer.take_events(), global);
     }
     let snapshot = Snapshot::load_published(&dir)?;
-    let engine = context::engine(global, model)?;
+    let engine = library.engine()?;
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
     let opts = BuildOptions { least_rows: LEAST_ROWS, ..BuildOptions::default() };
@@ -118,7 +60,7 @@ pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitC
             note!("the graph is up to date");
         }
         for (segments, figures) in Snapshot::load_published(&dir)?.stats_of_graphs().1 {
-            GraphInfo::of(segments, &figures).lines().iter().for_each(|line| note!("{line}"));
+            graph_lines(&Graph::new(segments, &figures)).iter().for_each(|line| note!("{line}"));
         }
     }
     Ok(ExitCode::SUCCESS)

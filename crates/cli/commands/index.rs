@@ -1,18 +1,97 @@
 //! `earmark index`
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use earmark_engine::ingest::{IngestOptions, IngestReport, Preview, Prune, PruneRefused, ingest, preview};
 use earmark_engine::{WalkOptions, Walked, walk};
 use earmark_index::IndexReader;
+use earmark_library::{Chosen, parse_tag};
 
-use crate::args::{Global, IndexArgs};
+use crate::args::{Global, WaitArgs};
 use crate::output::note;
 use crate::progress::{Progress, list_failures, stop_on_ctrl_c};
 use crate::units::amount;
-use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, open, output};
+use crate::units::sound_path;
+use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
+
+/// Add sound files to the index
+///
+/// Files whose size and modification time have not changed are skipped. Moved and renamed files are
+/// recognised by their content. Ctrl-C finishes the current batch; run the same command again to continue.
+/// Files that cannot be read are listed at the end and not tried again until they change.
+///
+/// A file named `.earmarkignore` lists what to skip in its folder, in the syntax of .gitignore. Clips that
+/// are now excluded, by such a file or by --exclude, are removed from the index. A removed clip gets its tags
+/// back if the same sound is indexed again within a year.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  earmark index ~/Sounds
+  earmark index ~/Sounds --prune --dry-run
+  earmark index ~/Recordings --tag field --exclude \"*.tmp.wav\"
+
+In names that are not UTF-8, each invalid byte is shown as \\xNN and can be typed that way.")]
+pub(crate) struct IndexArgs {
+    /// Sound files and folders
+    #[arg(required = true, value_name = "PATH", value_parser = sound_path())]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Remove clips under these paths whose files no longer exist. Refuses if a path is missing or a folder
+    /// of clips is empty, which may mean that a drive is not mounted, or if more than a quarter of a path's
+    /// clips would be removed; --prune=all removes them anyway
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
+        default_missing_value = "careful")]
+    pub(crate) prune: Option<PruneHow>,
+    /// List what would be added, changed or removed, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Index every file again, changed or not
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Try again files that failed before
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+    /// Add a tag to the clips (repeatable)
+    #[arg(long = "tag", value_name = "TAG", value_parser = parse_tag)]
+    pub(crate) tags: Vec<String>,
+    /// Skip paths that match (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Include hidden files and folders
+    #[arg(long)]
+    pub(crate) hidden: bool,
+    /// Try every file in a folder, whatever its extension
+    #[arg(long)]
+    pub(crate) all_files: bool,
+    /// Print a JSON summary on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// How to prune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PruneHow {
+    /// Refuse if files may only be temporarily unavailable
+    Careful,
+    /// Remove every clip whose file no longer exists
+    All,
+}
+
+impl IndexArgs {
+    /// What to do with clips whose files no longer exist.
+    pub(crate) fn prune(&self) -> Prune {
+        match self.prune {
+            None => Prune::Never,
+            Some(PruneHow::Careful) => Prune::Careful,
+            Some(PruneHow::All) => Prune::All,
+        }
+    }
+}
 
 pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     let dir = context::db_dir(global)?;
@@ -31,7 +110,11 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     if args.dry_run {
         return dry_run(global, &walked, &options, args.json);
     }
-    let (index, model) = context::create_index_and_model(global, &args.wait)?;
+    let chosen = context::choose_or_make(&context::place(global)?, global)?;
+    let index = context::waiting(&args.wait, |options| chosen.open_writer(options))?;
+    context::tell_events(index.take_events(), global);
+    let Chosen { model, hold, .. } = chosen;
+    drop(hold);
     let engine = context::engine(global, model)?;
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
@@ -63,10 +146,10 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
 
 /// Lists what a run would do, one path a line.
 fn dry_run(global: &Global, walked: &Walked, options: &IngestOptions, json: bool) -> Result<ExitCode> {
-    let index = open::open_index_if_any(global)?;
+    let index = context::open_index_if_any(global)?;
     let stop = stop_on_ctrl_c()?;
     let index = index.as_ref().map(|index| index as &dyn IndexReader);
-    let has_ffmpeg = context::read_options(global)?.ffmpeg.is_some();
+    let has_ffmpeg = context::settings(global).read_options()?.ffmpeg.is_some();
     let found = preview(index, walked, options, has_ffmpeg, &stop)?;
     if json {
         output::json(&found)?;
@@ -166,7 +249,7 @@ fn summarise(report: &IngestReport) {
     }
     note!("{line}");
     for (path, remarks) in &report.remarks {
-        output::remarks(path, remarks);
+        output::remarks(path, &remarks.sentences());
     }
     if report.known_bad > 0 {
         note!("`earmark list --failed` says what is bad; --retry-failed tries again");

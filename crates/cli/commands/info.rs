@@ -1,43 +1,37 @@
 //! `earmark info`
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use earmark_audio::AudioReader;
 use earmark_index::{Clip, IndexReader as _, stored_path};
+use earmark_library::{Graph, GraphFigures, Info, Version, moment};
 use serde::Serialize;
 
-use super::graph::GraphInfo;
-use crate::args::{Global, InfoArgs};
-use crate::units::{amount, bytes, clock, moment};
-use crate::{context, open, output};
+use crate::args::Global;
+use crate::ask::{Answerer, ServerArgs};
+use crate::units::{amount, bytes, clock, local_time, sound_path};
+use crate::{context, output};
 
-#[derive(Serialize)]
-struct IndexInfo {
-    db: String,
-    space: String,
-    /// All spaces; `space` is the one this is about.
-    spaces: Vec<String>,
-    model: String,
-    manifest_hash: String,
-    pipeline_version: u32,
-    format_version: u32,
-    dim: usize,
-    created_unix_s: i64,
-    clips: usize,
-    segments: usize,
-    duration_s: f64,
-    failures: usize,
-    disk_bytes: u64,
-    graphs: Vec<GraphInfo>,
-    /// How many label sets are saved, or what is wrong with them.
-    label_sets: String,
+/// Show what is in the index, or describe a sound file
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Sound file to describe [default: the index]
+    #[arg(value_name = "FILE", value_parser = sound_path())]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Serialize)]
 struct FileInfo {
+    version: Version,
     file: String,
     format: String,
     codec: String,
@@ -54,63 +48,41 @@ struct FileInfo {
 
 #[derive(Serialize)]
 struct IndexedInfo {
-    clip_id: u64,
+    clip_id: String,
     segments: usize,
     tags: Vec<String>,
-    indexed_unix_s: i64,
+    indexed_at: String,
 }
 
 pub(crate) fn run(global: &Global, args: InfoArgs) -> Result<ExitCode> {
     match &args.file {
         Some(file) => file_info(global, file, args.json)?,
-        None => index_info(global, args.json)?,
+        None => index_info(global, &args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn index_info(global: &Global, json: bool) -> Result<()> {
-    let collection = open::collection(global)?;
-    let (space, index) = open::open_one(global)?;
-    let stats = index.stats()?;
-    let header = index.header();
-    let info = IndexInfo {
-        db: context::db_dir(global)?.display().to_string(),
-        space: space.name,
-        spaces: collection.spaces()?.into_iter().map(|space| space.name).collect(),
-        model: header.identity.model_id.clone(),
-        manifest_hash: header.identity.manifest_hash.clone(),
-        pipeline_version: header.identity.pipeline_version,
-        format_version: header.format_version,
-        dim: header.identity.dim,
-        created_unix_s: header.created_unix_s,
-        clips: stats.clips,
-        segments: stats.segments,
-        duration_s: stats.duration_s,
-        failures: stats.failures,
-        disk_bytes: stats.disk_bytes,
-        graphs: stats.graphs.iter().map(|(rows, figures)| GraphInfo::of(*rows, figures)).collect(),
-        label_sets: match context::label_sets(global)?.all() {
-            Ok(sets) => sets.len().to_string(),
-            Err(e) => e.to_string(),
-        },
-    };
-    if json {
+fn index_info(global: &Global, args: &InfoArgs) -> Result<()> {
+    let place = context::place(global)?;
+    let (folder, answerer) = (place.folder.clone(), Answerer::new(global, &args.server, place)?);
+    let info = answerer.info()?;
+    if args.json {
         return output::json(&info);
     }
-    let space = space_and_others(&info);
+    let label_sets = info.label_sets_error.clone().unwrap_or_else(|| info.label_sets.to_string());
     let mut rows = vec![
-        ("index", info.db),
+        ("index", answerer.name().unwrap_or_else(|| folder.display().to_string())),
         ("clips", info.clips.to_string()),
         ("segments", info.segments.to_string()),
         ("audio", amount(info.duration_s)),
         ("bad files", info.failures.to_string()),
         ("on disk", bytes(info.disk_bytes)),
-        ("space", space),
+        ("space", space_and_others(&info)),
         ("model", format!("{} ({} numbers a segment)", info.model, info.dim)),
-        ("created", moment(info.created_unix_s)),
-        ("label sets", info.label_sets),
+        ("created", local_time(&info.created_at)),
+        ("label sets", label_sets),
     ];
-    let mut graphs = info.graphs.iter().flat_map(GraphInfo::lines).peekable();
+    let mut graphs = info.graphs.iter().flat_map(graph_lines).peekable();
     if graphs.peek().is_none() {
         rows.push(("graph", "none".to_owned()));
     }
@@ -118,8 +90,23 @@ fn index_info(global: &Global, json: bool) -> Result<()> {
     print(&rows)
 }
 
+/// A graph in words: a line, and one for each kind of query.
+pub(crate) fn graph_lines(graph: &Graph) -> Vec<String> {
+    let head = format!("{} segments, built in {:.0} s", graph.segments, graph.build_s);
+    let in_words = |kind: &str, figures: &GraphFigures| {
+        let GraphFigures { recall_at_10, ms, scan_ms, used, .. } = figures;
+        let choice = if *used { "used" } else { "not used" };
+        format!(
+            "{kind}: recall@10 {recall_at_10:.3} in {ms:.2} ms, {choice} (comparing all: 1.000 in {scan_ms:.2} ms)"
+        )
+    };
+    let kinds = [("texts", &graph.text), ("sounds", &graph.sound)];
+    let kinds = kinds.into_iter().filter_map(|(name, figures)| Some(in_words(name, figures.as_ref()?)));
+    std::iter::once(head).chain(kinds).collect()
+}
+
 /// The space, and how many others there are.
-fn space_and_others(info: &IndexInfo) -> String {
+fn space_and_others(info: &Info) -> String {
     let others: Vec<&str> = info.spaces.iter().filter(|s| **s != info.space).map(String::as_str).collect();
     if others.is_empty() {
         info.space.clone()
@@ -130,12 +117,13 @@ fn space_and_others(info: &IndexInfo) -> String {
 
 fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
     // Headers may lie about the length, so the file is decoded to its end.
-    let mut reader = AudioReader::open(file, &context::read_options(global)?)?;
+    let mut reader = AudioReader::open(file, &context::settings(global).read_options()?)?;
     let mut block = Vec::new();
     while reader.read_block(&mut block)? {}
     let audio = reader.info();
     let duration_s = reader.frames_read() as f64 / f64::from(audio.sample_rate);
     let info = FileInfo {
+        version: Version,
         file: stored_path(file),
         format: audio.format.clone(),
         codec: audio.codec.clone(),
@@ -150,7 +138,7 @@ fn file_info(global: &Global, file: &Path, json: bool) -> Result<()> {
         return output::json(&info);
     }
     let indexed = match &info.indexed {
-        Some(i) => format!("{} as clip {}, {} segments", moment(i.indexed_unix_s), i.clip_id, i.segments),
+        Some(i) => format!("{} as clip {}, {} segments", local_time(&i.indexed_at), i.clip_id, i.segments),
         None => "no".to_owned(),
     };
     let mut rows = vec![
@@ -172,10 +160,10 @@ fn indexed(global: &Global, file: &Path) -> Option<IndexedInfo> {
     let index = context::open_index(global).ok()?;
     let Clip { id, meta, segments } = index.clip_by_path(&stored_path(&path)).ok()??;
     Some(IndexedInfo {
-        clip_id: id,
+        clip_id: id.to_string(),
         segments: segments as usize,
         tags: meta.tags,
-        indexed_unix_s: meta.indexed_unix_s,
+        indexed_at: moment(meta.indexed_unix_s),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `earmark labels`
 
+use clap::{Args, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -8,9 +9,56 @@ use earmark_engine::label_sets::{FitSummary, SavedLabel, SavedSet};
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::args_fit::{LabelsArgs, LabelsCommand};
+use crate::label_args::LabelWordsArgs;
 use crate::output::note;
 use crate::{context, output};
+
+/// List, show, save and delete label sets
+///
+/// `classify`, `events` and the server use saved label sets by name.
+#[derive(Debug, Args)]
+pub(crate) struct LabelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<LabelsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabelsCommand {
+    /// List label sets (the default)
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a label set
+    Show {
+        /// Name of the label set
+        name: String,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Save words as a label set, replacing a set of words of that name
+    Save {
+        /// Name of the label set
+        name: String,
+        #[command(flatten)]
+        labels: LabelWordsArgs,
+        /// Sentence to put labels into, where `{}` stands for the label (repeatable)
+        #[arg(long = "template", value_name = "TEXT")]
+        templates: Vec<String>,
+        /// Replace a set of that name even if it was fitted to clips
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Delete a label set
+    Delete {
+        /// Name of the label set
+        name: String,
+    },
+    /// Accept the file of label sets as it is, after another program changed or deleted it
+    Accept,
+}
 
 #[derive(Serialize)]
 struct Row {
@@ -42,7 +90,7 @@ pub(crate) fn run(global: &Global, args: LabelsArgs) -> Result<ExitCode> {
             if !replace && sets.all()?.get(&name).is_some_and(SavedSet::is_fitted) {
                 bail!("label set `{name}` was fitted to clips; --replace puts these words in its place");
             }
-            let words = context::words(labels.labels.as_deref(), labels.labels_file.as_deref())?;
+            let words = labels.words()?;
             let is_new = sets.put(&name, SavedSet::of(&words, templates))?;
             if !global.quiet {
                 note!("{} label set `{name}`", if is_new { "saved" } else { "replaced" });

@@ -4,137 +4,103 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_index::{Clip, Failure, IndexReader as _};
-use serde::Serialize;
+use clap::Args;
+use earmark_library::{Clip, Failure, Filter, ListRequest};
 
-use crate::args::{Global, ListArgs};
-use crate::output::note;
-use crate::units::{clock, moment};
-use crate::{context, output};
+use crate::args::Global;
+use crate::ask::{Answerer, ServerArgs};
+use crate::context;
+use crate::format::{FileFormatArgs, Row, emit};
+use crate::output::{self, note};
+use crate::units::{clock, local_time};
 
-#[derive(Serialize)]
-struct Row<'a> {
-    clip_id: u64,
-    path: &'a str,
-    duration_s: f64,
-    format: &'a str,
-    /// The program that decoded it, if it was not earmark.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decoder: Option<&'a str>,
-    sample_rate: u32,
-    channels: u16,
-    size: u64,
-    tags: &'a [String],
-    indexed_unix_s: i64,
+/// List the clips in the index
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// List files that could not be indexed instead, with the reasons
+    #[arg(long)]
+    failed: bool,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    format: FileFormatArgs,
+}
+
+impl Row for Clip {
+    const COLUMNS: &'static [&'static str] =
+        &["clip_id", "path", "duration_s", "format", "sample_rate", "channels", "size", "tags", "indexed_at"];
+
+    fn records(&self, _: usize) -> Vec<Vec<String>> {
+        vec![vec![
+            self.id.clone(),
+            self.path.clone(),
+            format!("{:.3}", self.duration_s),
+            self.format.clone(),
+            self.sample_rate.to_string(),
+            self.channels.to_string(),
+            self.size.to_string(),
+            self.tags.join(";"),
+            self.indexed_at.clone(),
+        ]]
+    }
+
+    fn path(&self) -> Option<&str> {
+        Some(&self.path)
+    }
+}
+
+impl Row for Failure {
+    const COLUMNS: &'static [&'static str] = &["path", "kind", "reason", "seen_at"];
+
+    fn records(&self, _: usize) -> Vec<Vec<String>> {
+        let seen_at = self.seen_at.clone().unwrap_or_default();
+        vec![vec![self.path.clone(), self.kind.clone(), self.reason.clone(), seen_at]]
+    }
+
+    fn path(&self) -> Option<&str> {
+        Some(&self.path)
+    }
 }
 
 pub(crate) fn run(global: &Global, args: ListArgs) -> Result<ExitCode> {
-    let index = context::open_index(global)?;
+    let format = args.format.format();
+    let answerer = Answerer::new(global, &args.server, context::place(global)?)?;
     if args.failed {
-        print_failures(&args, &index.failures()?)?;
-    } else {
-        let mut clips = index.clips(&context::filter(&args.filter))?;
-        clips.sort_by(|a, b| a.meta.path.cmp(&b.meta.path));
-        print_clips(&args, &clips)?;
-        if clips.is_empty() && !global.quiet {
-            let all = index.stats()?.clips;
-            note!("none of the {all} clips in the index to list");
-        }
+        let page = answerer.failures()?;
+        emit(format, &page, &page.items, |out| print_failures(out, &page.items))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let page =
+        answerer.list(&ListRequest { filter: context::filter(args.filter), ..ListRequest::default() })?;
+    emit(format, &page, &page.items, |out| print(out, &page.items))?;
+    if page.items.is_empty() && !global.quiet {
+        note!("none of the {} clips in the index to list", answerer.info()?.clips);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_clips(args: &ListArgs, clips: &[Clip]) -> Result<()> {
-    let rows = clips.iter().map(|Clip { id, meta, .. }| Row {
-        clip_id: *id,
-        path: &meta.path,
-        duration_s: meta.duration_s,
-        format: &meta.format,
-        decoder: meta.decoder.as_deref(),
-        sample_rate: meta.sample_rate,
-        channels: meta.channels,
-        size: meta.size,
-        tags: &meta.tags,
-        indexed_unix_s: meta.indexed_unix_s,
-    });
-    let format = &args.format;
-    if format.row.json {
-        return output::json(&rows.collect::<Vec<_>>());
-    }
-    if format.row.jsonl {
-        return output::jsonl(rows);
-    }
-    if format.row.csv {
-        let header = [
-            "clip_id",
-            "path",
-            "duration_s",
-            "format",
-            "sample_rate",
-            "channels",
-            "size",
-            "tags",
-            "indexed_unix_s",
-        ];
-        let record = |r: Row<'_>| {
-            vec![
-                r.clip_id.to_string(),
-                r.path.to_owned(),
-                format!("{:.3}", r.duration_s),
-                r.format.to_owned(),
-                r.sample_rate.to_string(),
-                r.channels.to_string(),
-                r.size.to_string(),
-                r.tags.join(";"),
-                r.indexed_unix_s.to_string(),
-            ]
-        };
-        return output::csv(&header, rows.map(record));
-    }
-    if format.paths.paths0 {
-        return output::paths0(clips.iter().map(|c| c.meta.path.as_str()));
-    }
-    let cells: Vec<Vec<String>> = clips
-        .iter()
-        .map(|c| {
-            vec![
-                clock(c.meta.duration_s),
-                match &c.meta.decoder {
-                    Some(decoder) => format!("{} ({decoder})", c.meta.format),
-                    None => c.meta.format.clone(),
-                },
-                moment(c.meta.indexed_unix_s),
-                output::short(&c.meta.path),
-                c.meta.tags.join(", "),
-            ]
-        })
-        .collect();
-    let mut out = output::stdout();
-    output::table(&mut out, &[true], &cells)?;
-    Ok(out.flush()?)
+fn print(out: &mut dyn Write, clips: &[Clip]) -> Result<()> {
+    let cells = |clip: &Clip| {
+        vec![
+            clock(clip.duration_s),
+            match &clip.decoder {
+                Some(decoder) => format!("{} ({decoder})", clip.format),
+                None => clip.format.clone(),
+            },
+            local_time(&clip.indexed_at),
+            output::short(&clip.path),
+            clip.tags.join(", "),
+        ]
+    };
+    Ok(output::table(out, &[true], &clips.iter().map(cells).collect::<Vec<_>>())?)
 }
 
-fn print_failures(args: &ListArgs, failures: &[Failure]) -> Result<()> {
-    let format = &args.format;
-    if format.row.json {
-        return output::json(&failures);
-    }
-    if format.row.jsonl {
-        return output::jsonl(failures);
-    }
-    if format.row.csv {
-        let header = ["path", "kind", "reason", "seen_unix_s"];
-        let record =
-            |f: &Failure| vec![f.path.clone(), f.kind.clone(), f.reason.clone(), f.seen_unix_s.to_string()];
-        return output::csv(&header, failures.iter().map(record));
-    }
-    if format.paths.paths0 {
-        return output::paths0(failures.iter().map(|f| f.path.as_str()));
-    }
-    let mut out = output::stdout();
+fn print_failures(out: &mut dyn Write, failures: &[Failure]) -> Result<()> {
     for failure in failures {
         let reason = output::reason(&failure.path, &failure.reason);
         writeln!(out, "{}: {reason}", output::short(&failure.path))?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }

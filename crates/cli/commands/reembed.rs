@@ -3,19 +3,40 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 use earmark_encoder::{Catalogue, EncoderError, Model};
 use earmark_engine::identity;
 use earmark_engine::reembed::{ReembedEvent, ReembedOptions, ReembedReport, reembed};
 use earmark_index::{IndexReader as _, Snapshot};
 
-use crate::args::{Global, ReembedArgs};
+use crate::args::{Global, WaitArgs};
 use crate::output::note;
 use crate::progress::{Progress, list_failures, stop_on_ctrl_c};
 use crate::units::amount;
-use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, open, output};
+use crate::{EXIT_INTERRUPTED, EXIT_SOME_FAILED, context, output};
+
+/// Embed every clip again, with another model or a new version of the same one
+///
+/// The new vectors go into a space of their own. The old space can be searched meanwhile; at the end the new
+/// one becomes current. Ctrl-C finishes the current batch; run the same command again to continue. The
+/// default is the installed version of the current space's model.
+#[derive(Debug, Args)]
+pub(crate) struct ReembedArgs {
+    /// Do not make the new space current
+    #[arg(long)]
+    pub(crate) no_switch: bool,
+    /// Switch even if some files are missing or fail; their clips are left out
+    #[arg(long, conflicts_with = "no_switch")]
+    pub(crate) partial: bool,
+    /// Print a JSON summary on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
 
 pub(crate) fn run(global: &Global, args: &ReembedArgs) -> Result<ExitCode> {
-    let collection = open::collection_with(global, &args.wait.options())?;
+    let collection = context::place(global)?.collection(&args.wait.options())?;
     let hold = collection.hold()?;
     let from = collection.current()?;
     let made_by = Snapshot::open(&from.path, None, collection.options())?.header().identity.clone();
@@ -76,9 +97,9 @@ pub(crate) fn run(global: &Global, args: &ReembedArgs) -> Result<ExitCode> {
 /// The model named, else the one that made the current space as it is here now, else the default one.
 fn target_model(global: &Global, made_by: &str) -> Result<Model> {
     if let Some(name) = &global.model {
-        return Ok(context::catalogue().open(name)?);
+        return Ok(earmark_library::catalogue().open(name)?);
     }
-    let catalogue = context::catalogue();
+    let catalogue = earmark_library::catalogue();
     Ok(match catalogue.open(made_by) {
         Err(EncoderError::UnknownModel { .. }) => catalogue.open(Catalogue::default_name())?,
         // One that could be here, or is and is damaged, is not quietly replaced by another.

@@ -2,25 +2,48 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::Args;
 use earmark_engine::absolute_path;
 use earmark_index::{Change, IndexReader as _, IndexWriter as _, stored_path};
+use earmark_library::Filter;
 
-use crate::args::{Global, RemoveArgs};
+use crate::args::{Global, WaitArgs};
 use crate::output::note;
-use crate::{context, open, output};
+use crate::units::sound_path;
+use crate::{context, output};
+
+/// Remove clips from the index (never touches the files)
+///
+/// Removes them from every space, unless --model names one. Tags are kept for a year: a clip gets them back
+/// if the same sound is indexed again.
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Files, or folders with everything in them
+    #[arg(value_name = "PATH", value_parser = sound_path(), required_unless_present_any = [
+        "path", "tags", "formats", "min_duration_s", "max_duration_s", "indexed_since",
+    ])]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// List what would be removed, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
 
 /// Clips in a batch: sled holds every page that a batch touches in memory, several times over.
 const BATCH_CLIPS: usize = 250;
 
 pub(crate) fn run(global: &Global, args: RemoveArgs) -> Result<ExitCode> {
-    let indexes = open::open_all_to_change(global, &args.wait)?;
+    let indexes = context::open_all_to_change(global, &args.wait)?;
     let roots = args.paths.iter().map(|path| Ok(stored_path(&absolute_path(path)?)));
     let roots = roots.collect::<Result<Vec<String>>>()?;
-    let filter = context::filter(&args.filter);
+    let filter = context::filter(args.filter).check()?;
     let mut clips = BTreeSet::new();
     for index in &indexes {
         clips.extend(index.snapshot()?.clips(&filter)?.into_iter().map(|clip| clip.meta.path));

@@ -1,286 +1,221 @@
 //! `earmark search`
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_engine::search::{Like, Query, QueryPart, Shared, explain, search};
-use earmark_engine::{Engine, KnownText};
-use earmark_index::{Hit, IndexReader, SearchRequest, file_path};
-use serde::Serialize;
+use clap::Args;
+use earmark_index::{file_path, stored_path};
+use earmark_library::{Filter, Hit, Mode, QueryPart, SearchAnswer, SearchRequest, Share, parse_seconds};
 
-use crate::args::{Global, SearchArgs, SearchMode};
-use crate::output::note;
-use crate::units::clock;
-use crate::{context, familiarity, output};
+use crate::args::Global;
+use crate::ask::{Answerer, ServerArgs};
+use crate::format::{FileFormatArgs, Row, emit};
+use crate::output::{self, note};
+use crate::units::{clock, parse_count, parse_score, parse_weight, sound_path};
+use crate::{context, familiarity};
+
+/// Search by words, by example, or both
+///
+/// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  earmark search glass breaking --max-duration 5s
+  earmark search --like index-data/sounds/alarms/siren-wail.mp3 --not speech
+  earmark search rain --with-tag field --json")]
+pub(crate) struct SearchArgs {
+    /// What the sound is like, in your own words
+    #[arg(value_name = "WORDS")]
+    words: Vec<String>,
+    /// Find sounds like this file (repeatable)
+    #[arg(long, value_name = "FILE", value_parser = sound_path())]
+    like: Vec<PathBuf>,
+    /// Start of the stretch to use from the examples, such as 12s or 1:30
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
+    from: Option<f64>,
+    /// End of the stretch to use from the examples
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds, requires = "like")]
+    to: Option<f64>,
+    /// Avoid sounds like these words (repeatable). Words close to the query also push down its own hits; a
+    /// lower --not-weight is gentler
+    #[arg(long, value_name = "WORDS")]
+    not: Vec<String>,
+    /// Weight of the words
+    #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
+    text_weight: f32,
+    /// Weight of each example
+    #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
+    like_weight: f32,
+    /// Weight of each --not
+    #[arg(long, value_name = "W", default_value_t = 0.7, value_parser = parse_weight)]
+    not_weight: f32,
+    /// Sentence to put the words into, where `{}` stands for them, instead of the model's own (repeatable;
+    /// the vectors are averaged)
+    #[arg(long = "template", value_name = "TEXT")]
+    templates: Vec<String>,
+    /// Use the words as they are, without the model's sentence around them (same as --template '{}')
+    #[arg(long, conflicts_with = "templates")]
+    no_prompt: bool,
+    /// Number of clips to list
+    #[arg(short = 'k', long = "top", value_name = "N", default_value_t = 10, value_parser = parse_count)]
+    k: usize,
+    /// Drop matches below this score [default: the model's own limit]
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = parse_score)]
+    min_score: Option<f32>,
+    /// List every matching stretch, not only the best one of each clip
+    #[arg(long)]
+    segments: bool,
+    /// Show the sound classes that the query and each hit share
+    #[arg(long)]
+    explain: bool,
+    /// Search method
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    mode: Mode,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    format: FileFormatArgs,
+    /// Print a playlist that starts each file at its match
+    #[arg(long, conflicts_with_all = ["format", "paths0"], help_heading = "Output")]
+    m3u: bool,
+}
 
 /// Sound classes shown for a hit.
 const EXPLAINED: usize = 4;
 
-#[derive(Serialize)]
-struct Row<'a> {
-    rank: usize,
-    score: f32,
-    path: &'a str,
-    start_s: f64,
-    end_s: f64,
-    clip_id: u64,
-    duration_s: f64,
-    format: &'a str,
-    tags: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shared: Option<Vec<SharedRow>>,
-}
+impl Row for Hit {
+    const COLUMNS: &'static [&'static str] =
+        &["rank", "score", "path", "start_s", "end_s", "clip_id", "duration_s", "format", "tags", "shares"];
 
-#[derive(Serialize)]
-struct SharedRow {
-    class: String,
-    contribution: f32,
-}
+    fn records(&self, rank: usize) -> Vec<Vec<String>> {
+        let shares = self.shares.iter().flatten().map(|s| format!("{} {:.2}", s.class, s.share));
+        vec![vec![
+            rank.to_string(),
+            format!("{:.4}", self.score),
+            self.clip.path.clone(),
+            format!("{:.3}", self.start_s),
+            format!("{:.3}", self.end_s),
+            self.clip.id.clone(),
+            format!("{:.3}", self.clip.duration_s),
+            self.clip.format.clone(),
+            self.clip.tags.join(";"),
+            shares.collect::<Vec<_>>().join(";"),
+        ]]
+    }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    query: String,
-    model: &'a str,
-    /// How well the model knows each text of the query.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    texts: &'a [KnownText],
-    results: Vec<Row<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
-}
-
-/// What there is to print.
-struct Found<'a> {
-    query: &'a Query,
-    hits: &'a [Hit],
-    /// Why there are fewer hits than asked for.
-    note: Option<String>,
+    fn path(&self) -> Option<&str> {
+        Some(&self.clip.path)
+    }
 }
 
 pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
-    let (index, model) = context::open_index_and_model(global)?;
-    let engine = context::engine(global, model)?;
-    let parts = parts(&args);
-    let templates = if args.no_prompt { vec!["{}".to_owned()] } else { args.templates.clone() };
-    let min_score = args.min_score.unwrap_or(engine.model().manifest().scores.min_similarity);
-    let request = SearchRequest {
-        k: args.k,
-        kind: earmark_index::QueryKind::default(),
-        filter: context::filter(&args.filter),
-        mode: match args.mode {
-            SearchMode::Auto => earmark_index::SearchMode::Auto,
-            SearchMode::Exact => earmark_index::SearchMode::Exact,
-            SearchMode::Graph => earmark_index::SearchMode::Graph,
-        },
-        min_score: Some(min_score),
-        collapse: !args.segments,
-        ef: None,
-    };
-    let (query, response) = search(&engine, &index, &parts, &templates, &request)?;
-    context::tell_events(index.take_events(), global);
-    let hits = &response.hits;
-    let note = note(&index, hits, response.clips_admitted, response.below_min_score, min_score)?;
-    familiarity::warn(&query.texts, global);
-    for (file, remarks) in &query.remarks {
-        output::remarks(file, remarks);
+    let (format, m3u) = (args.format.format(), args.m3u);
+    let answerer = Answerer::new(global, &args.server, context::place(global)?)?;
+    let request = args.request();
+    let answer = answerer.search(&request)?;
+    familiarity::warn(&answer.texts, global);
+    for remarks in &answer.remarks {
+        output::remarks(&remarks.file, &remarks.remarks);
     }
-    let found = Found { query: &query, hits, note };
-    print(&args, &engine, &index, found, global.quiet)?;
+    let text =
+        |out: &mut dyn Write| if m3u { print_m3u(out, &answer.hits) } else { print(out, &answer.hits) };
+    emit(format, &answer, &answer.hits, text)?;
+    if let (Some(reason), false) = (why_fewer(&answerer, &answer)?, global.quiet) {
+        note!("{reason}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The words, with or without quotes around several.
-fn text(args: &SearchArgs) -> Option<String> {
-    (!args.words.is_empty()).then(|| args.words.join(" "))
+impl SearchArgs {
+    fn request(self) -> SearchRequest {
+        // With or without quotes around several.
+        let words = (!self.words.is_empty()).then(|| self.words.join(" "));
+        let text = words.map(|text| QueryPart { weight: self.text_weight, ..QueryPart::text(text) });
+        let like = self.like.iter().map(|path| QueryPart {
+            start_s: self.from,
+            end_s: self.to,
+            weight: self.like_weight,
+            ..QueryPart::file(name(path))
+        });
+        let not = self.not.iter().map(|text| QueryPart { weight: -self.not_weight, ..QueryPart::text(text) });
+        SearchRequest {
+            query: text.into_iter().chain(like).chain(not).collect(),
+            templates: if self.no_prompt { vec!["{}".to_owned()] } else { self.templates },
+            filter: context::filter(self.filter),
+            k: self.k,
+            min_score: self.min_score.map(Some),
+            collapse: !self.segments,
+            explain: self.explain,
+            mode: self.mode,
+            ..SearchRequest::default()
+        }
+    }
 }
 
-fn parts(args: &SearchArgs) -> Vec<QueryPart> {
-    let range = (args.from.is_some() || args.to.is_some())
-        .then(|| (args.from.unwrap_or(0.0), args.to.unwrap_or(f64::INFINITY)));
-    let text = text(args).into_iter().map(|t| QueryPart { what: Like::Text(t), weight: args.text_weight });
-    let like = args
-        .like
-        .iter()
-        .map(|path| QueryPart { what: Like::File { path: path.clone(), range }, weight: args.like_weight });
-    let not = args.not.iter().map(|t| QueryPart { what: Like::Text(t.clone()), weight: -args.not_weight });
-    text.chain(like).chain(not).collect()
+/// A file as requests name it.
+fn name(path: &Path) -> String {
+    stored_path(path)
 }
 
-/// Why there are fewer hits than asked for, where that needs saying.
-fn note(
-    index: &dyn IndexReader,
-    hits: &[Hit],
-    admitted: usize,
-    hidden: usize,
-    min_score: f32,
-) -> Result<Option<String>> {
-    if admitted == 0 {
-        let stats = index.stats()?;
-        return Ok(Some(if stats.clips == 0 {
-            "the index is empty; fill it with `earmark index FOLDER`".to_owned()
-        } else {
-            format!("none of the {} clips in the index passes the filters", stats.clips)
+/// Why there are fewer hits than asked for, if that needs saying.
+fn why_fewer(answerer: &Answerer, answer: &SearchAnswer) -> Result<Option<String>> {
+    if answer.clips_admitted == 0 {
+        return Ok(Some(match answerer.info()?.clips {
+            0 => "the index is empty; fill it with `earmark index FOLDER`".to_owned(),
+            clips => format!("none of the {clips} clips in the index passes the filters"),
         }));
     }
-    Ok(match (hits.is_empty(), hidden) {
+    let least = answer.min_score.unwrap_or(-1.0);
+    Ok(match (answer.hits.is_empty(), answer.below_min_score) {
         (_, 0) => None,
         (true, _) => Some(format!(
-            "nothing matches: no clip scores {min_score:.2} or more; other words may help, and --min-score=-1 shows the \
-             nearest anyway"
+            "nothing matches: no clip scores {least:.2} or more; other words may help, and --min-score=-1 shows \
+             the nearest anyway"
         )),
         (false, n) => Some(format!(
-            "{n} weaker {} below {min_score:.2} left out; --min-score=-1 shows them",
+            "{n} weaker {} below {least:.2} left out; --min-score=-1 shows them",
             if n == 1 { "hit" } else { "hits" }
         )),
     })
 }
 
-fn print(
-    args: &SearchArgs,
-    engine: &Engine,
-    index: &dyn IndexReader,
-    found: Found<'_>,
-    quiet: bool,
-) -> Result<()> {
-    let Found { query, hits, note } = found;
-    let shared = |hit: &Hit| -> Result<Option<Vec<Shared>>> {
-        if args.explain { Ok(explain(engine, index, &query.vector, hit, EXPLAINED)?) } else { Ok(None) }
+fn print(out: &mut dyn Write, hits: &[Hit]) -> Result<()> {
+    let cells = |(i, hit): (usize, &Hit)| {
+        let stretch = format!("{} - {}", clock(hit.start_s), clock(hit.end_s));
+        vec![(i + 1).to_string(), format!("{:.2}", hit.score), stretch, output::short(&hit.clip.path)]
     };
-    let rows = || -> Result<Vec<Row<'_>>> {
-        hits.iter()
-            .enumerate()
-            .map(|(i, hit)| {
-                let classes = shared(hit)?.map(|classes| {
-                    classes
-                        .into_iter()
-                        .map(|s| SharedRow { class: s.axis, contribution: s.contribution })
-                        .collect()
-                });
-                Ok(row(i, hit, classes))
-            })
-            .collect()
-    };
-    let format = &args.format;
-    if format.row.json {
-        return output::json(&Document {
-            query: describe(args),
-            model: &engine.model().manifest().id,
-            texts: &query.texts,
-            results: rows()?,
-            note,
-        });
-    }
-    if format.row.jsonl {
-        output::jsonl(rows()?)?;
-    } else if format.row.csv {
-        let header = [
-            "rank",
-            "score",
-            "path",
-            "start_s",
-            "end_s",
-            "clip_id",
-            "duration_s",
-            "format",
-            "tags",
-            "shared",
-        ];
-        let record = |row: Row<'_>| {
-            let classes = row.shared.unwrap_or_default();
-            let classes: Vec<String> =
-                classes.iter().map(|s| format!("{} {:.2}", s.class, s.contribution)).collect();
-            vec![
-                row.rank.to_string(),
-                format!("{:.4}", row.score),
-                row.path.to_owned(),
-                format!("{:.3}", row.start_s),
-                format!("{:.3}", row.end_s),
-                row.clip_id.to_string(),
-                format!("{:.3}", row.duration_s),
-                row.format.to_owned(),
-                row.tags.join(";"),
-                classes.join(";"),
-            ]
-        };
-        output::csv(&header, rows()?.into_iter().map(record))?;
-    } else if format.paths.paths0 {
-        output::paths0(hits.iter().map(|h| h.clip.meta.path.as_str()))?;
-    } else if format.m3u {
-        print_m3u(hits)?;
-    } else {
-        print_table(hits, &shared)?;
-    }
-    if let Some(note) = note
-        && !quiet
-    {
-        note!("{note}");
+    let cells: Vec<Vec<String>> = hits.iter().enumerate().map(cells).collect();
+    let mut lines = Vec::new();
+    output::table(&mut lines, &[true, true, true], &cells)?;
+    for (line, hit) in String::from_utf8_lossy(&lines).lines().zip(hits) {
+        writeln!(out, "{line}")?;
+        if let Some(shares) = &hit.shares {
+            let named = |s: &Share| format!("{} {:+.2}", s.class, s.share);
+            let named: Vec<String> = shares.iter().take(EXPLAINED).map(named).collect();
+            writeln!(out, "      shares: {}", named.join(", "))?;
+        }
     }
     Ok(())
 }
 
-fn row(i: usize, hit: &Hit, shared: Option<Vec<SharedRow>>) -> Row<'_> {
-    let meta = &hit.clip.meta;
-    Row {
-        rank: i + 1,
-        score: hit.score,
-        path: &meta.path,
-        start_s: hit.start_s,
-        end_s: hit.end_s,
-        clip_id: hit.clip.id,
-        duration_s: meta.duration_s,
-        format: &meta.format,
-        tags: &meta.tags,
-        shared,
-    }
-}
-
-fn describe(args: &SearchArgs) -> String {
-    let text = text(args).into_iter();
-    let like = args.like.iter().map(|p| format!("like {}", p.display()));
-    let not = args.not.iter().map(|t| format!("not {t}"));
-    text.chain(like).chain(not).collect::<Vec<_>>().join(", ")
-}
-
-fn print_table(hits: &[Hit], shared: &dyn Fn(&Hit) -> Result<Option<Vec<Shared>>>) -> Result<()> {
-    let cells: Vec<Vec<String>> = hits
-        .iter()
-        .enumerate()
-        .map(|(i, h)| {
-            let stretch = format!("{} - {}", clock(h.start_s), clock(h.end_s));
-            vec![(i + 1).to_string(), format!("{:.2}", h.score), stretch, output::short(&h.clip.meta.path)]
-        })
-        .collect();
-    let mut lines = Vec::new();
-    output::table(&mut lines, &[true, true, true], &cells)?;
-    let mut out = output::stdout();
-    for (line, hit) in String::from_utf8_lossy(&lines).lines().zip(hits) {
-        writeln!(out, "{line}")?;
-        if let Some(classes) = shared(hit)? {
-            let named: Vec<String> =
-                classes.iter().map(|s| format!("{} {:+.2}", s.axis, s.contribution)).collect();
-            writeln!(out, "      shares: {}", named.join(", "))?;
-        }
-    }
-    Ok(out.flush()?)
-}
-
-fn print_m3u(hits: &[Hit]) -> Result<()> {
-    let mut out = output::stdout();
+fn print_m3u(out: &mut dyn Write, hits: &[Hit]) -> Result<()> {
     writeln!(out, "#EXTM3U")?;
-    for hit in hits {
-        let meta = &hit.clip.meta;
-        if meta.path.contains(char::is_control) {
-            note!("{}: left out, since a playlist cannot hold such a name", output::printable(&meta.path));
+    for Hit { clip, start_s, .. } in hits {
+        if clip.path.contains(char::is_control) {
+            note!("{}: left out, since a playlist cannot hold such a name", output::printable(&clip.path));
             continue;
         }
-        let path = file_path(&meta.path);
+        let path = file_path(&clip.path);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        writeln!(out, "#EXTINF:{},{name}", meta.duration_s.round())?;
+        writeln!(out, "#EXTINF:{},{name}", clip.duration_s.round())?;
         // VLC's option is the only widely read way to start inside a file.
-        writeln!(out, "#EXTVLCOPT:start-time={:.1}", hit.start_s)?;
+        writeln!(out, "#EXTVLCOPT:start-time={start_s:.1}")?;
         out.write_all(path.as_os_str().as_encoded_bytes())?;
         out.write_all(b"\n")?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }

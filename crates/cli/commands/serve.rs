@@ -1,19 +1,75 @@
 //! `earmark serve`
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use earmark_audio::ReadOptions;
-use earmark_encoder::Catalogue;
-use earmark_engine::tag::Tagger;
-use earmark_engine::{Engine, EngineOptions, identity};
-use earmark_index::LiveIndex;
-use earmark_server::{App, Config, Key, Library, RootConfig, Scope};
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use earmark_engine::EngineOptions;
+use earmark_library::{Access, Error, Library, LibraryOptions, Place, Settings};
+use earmark_server::{App, Config, Key, RootConfig, Scope};
 
-use crate::args::{Global, KeyScope, ServeArgs};
+use crate::args::Global;
+use crate::context;
 use crate::output::{self, note};
-use crate::{context, open};
+use crate::units::{parse_limit, parse_root};
+
+/// Serve the index to browsers and programs over HTTP
+///
+/// The page is at the address that is printed, the API under /v1, its reference at /docs. Other machines are
+/// served only if there are API keys. Flags take precedence over the environment, the environment over the
+/// file of --config, and that over the defaults. --print-config shows the resulting settings in the format of
+/// that file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  earmark serve
+  earmark serve --root sounds=/srv/sounds --upload-root /srv/uploads
+  earmark serve --new-key alice --scope write")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on [default: 127.0.0.1:7788]
+    #[arg(long, env = "EARMARK_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Folder that jobs may index, and the name that requests use for it; no file outside these folders is
+    /// read (repeatable)
+    #[arg(long = "root", env = "EARMARK_ROOTS", value_delimiter = ',', value_name = "NAME=DIR", value_parser = parse_root)]
+    pub(crate) roots: Vec<(String, PathBuf)>,
+    /// Folder for uploads
+    #[arg(long, env = "EARMARK_UPLOAD_ROOT", value_name = "DIR")]
+    pub(crate) upload_root: Option<PathBuf>,
+    /// Serve other machines without API keys
+    #[arg(long, env = "EARMARK_INSECURE")]
+    pub(crate) insecure: bool,
+    /// Set a limit, such as queue=16; --print-config lists them (repeatable)
+    #[arg(long = "limit", env = "EARMARK_LIMITS", value_delimiter = ',', value_name = "NAME=N", value_parser = parse_limit)]
+    pub(crate) limits: Vec<(String, f64)>,
+    /// Log as JSON lines
+    #[arg(long, env = "EARMARK_LOG_JSON")]
+    pub(crate) log_json: bool,
+    /// Settings file (TOML)
+    #[arg(long, env = "EARMARK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings and exit
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Create an API key, print it with the lines to add to the settings file, and exit
+    #[arg(long, value_name = "NAME")]
+    pub(crate) new_key: Option<String>,
+    /// What the new key allows; each scope includes the one before it
+    #[arg(long, value_enum, default_value = "read", requires = "new_key")]
+    pub(crate) scope: KeyScope,
+}
+
+/// What an API key may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Search, play, label
+    Read,
+    /// Change tags and label sets, upload, delete
+    Write,
+    /// Run jobs, read metrics
+    Admin,
+}
 
 pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
     if let Some(name) = &args.new_key {
@@ -25,15 +81,15 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         return print_config(&config);
     }
     earmark_server::log(config.log_json);
-    let app = App::new(config.clone()).map_err(|e| anyhow!(e))?;
-    let (global, quiet) = (global.clone(), global.quiet);
-    let open = move || library(&global, &config).map_err(|e| output::chain(&e).to_string());
+    let app = App::new(config.clone())?;
+    let (global, quiet, opening) = (global.clone(), global.quiet, app.clone());
+    let open = move || library(&global, &config, &opening);
     let ready = |address| {
         if !quiet {
             note!("listening on http://{address}/");
         }
     };
-    earmark_server::serve(&app, open, ready).map_err(|e| anyhow!(e))?;
+    earmark_server::serve(&app, open, ready)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -89,7 +145,7 @@ fn new_key(name: &str, scope: KeyScope) -> Result<ExitCode> {
         KeyScope::Write => Scope::Write,
         KeyScope::Admin => Scope::Admin,
     };
-    let (secret, key) = Key::generate(name, scope).map_err(|e| anyhow!(e))?;
+    let (secret, key) = Key::generate(name, scope)?;
     let mut out = output::stdout();
     writeln!(out, "{secret}")?;
     out.flush()?;
@@ -100,35 +156,20 @@ fn new_key(name: &str, scope: KeyScope) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the index, made if it is not there, and engines for its model.
-fn library(global: &Global, config: &Config) -> Result<Library> {
-    let (collection, space, model, _hold) = open::space_and_model(global)?;
-    let index = LiveIndex::open(&space.path, Some(&identity(&model)), collection.options())?;
-    context::tell_events(index.take_events(), global);
-    let runtime = context::runtime(global)?;
-    let job_options = context::engine_options(global)?;
-    let threads = global.threads.map_or_else(|| config.job_threads(), usize::from);
-    let read = ReadOptions { limits: config.audio_limits(), ..job_options.read.clone() };
+/// Opens the library, its index made if it is not there, and says how jobs work.
+fn library(global: &Global, config: &Config, app: &App) -> Result<(Library, EngineOptions), Error> {
+    let place = context::place(global).map_err(|e| Error::field_is("db", output::chain(&e)))?;
+    // Beside the current space, if another model is named.
+    drop(context::choose_or_make(&place, global)?);
+    let settings = context::settings(global);
+    let jobs = EngineOptions {
+        threads: global.threads.map_or_else(|| config.job_threads(), usize::from),
+        ..settings.engine_options()?
+    };
     // Requests share the cores: each gets one.
-    let options = EngineOptions { threads: 1, read, ..job_options.clone() };
-    let catalogue = context::catalogue();
-    let tagger = Catalogue::default_tagger().map(|name| -> Result<Tagger> {
-        Ok(Tagger::new(catalogue.open(name)?, runtime.clone(), options.clone())?)
-    });
-    let folder = context::db_dir(global)?;
-    let engine = Engine::new(model, runtime, options);
-    // The first to search does not wait for it.
-    engine.open_text()?;
-    Ok(Library {
-        job_engine: engine.beside(EngineOptions { threads, ..job_options }),
-        engine,
-        tagger: tagger.transpose()?,
-        index,
-        catalogue,
-        folder: absolute(&folder)?,
-    })
-}
-
-fn absolute(folder: &Path) -> Result<std::path::PathBuf> {
-    std::path::absolute(folder).with_context(|| folder.display().to_string())
+    let settings = Settings { threads: 1, audio: config.audio_limits(), ..settings };
+    let folder = std::path::absolute(&place.folder).unwrap_or(place.folder);
+    let options =
+        LibraryOptions { access: Access::Live, settings, limits: app.limits(), clip_files: app.clip_files() };
+    Ok((Library::open(Place { folder, ..place }, options)?, jobs))
 }

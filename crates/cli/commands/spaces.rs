@@ -4,13 +4,44 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::{Args, Subcommand};
 use earmark_index::{Collection, Error, IndexReader as _, Snapshot, Space};
 use serde::Serialize;
 
-use crate::args::{Global, SpacesArgs, SpacesCommand};
+use crate::args::Global;
 use crate::output::note;
 use crate::units::bytes;
-use crate::{context, open, output};
+use crate::{context, output};
+
+/// List, select and delete the spaces of the index
+///
+/// A space holds the vectors of one model. Commands use the current space unless --model names another.
+/// `earmark index --model NAME` and `earmark reembed` create spaces.
+#[derive(Debug, Args)]
+pub(crate) struct SpacesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SpacesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpacesCommand {
+    /// List spaces (the default); the current one has a star
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a space current
+    Use {
+        /// Name of the space or of its model
+        name: String,
+    },
+    /// Delete a space that is not current (never touches the sound files)
+    Drop {
+        /// Name of the space or of its model
+        name: String,
+    },
+}
 
 #[derive(Serialize)]
 struct Row {
@@ -35,7 +66,7 @@ struct Content {
 }
 
 pub(crate) fn run(global: &Global, args: SpacesArgs) -> Result<ExitCode> {
-    let collection = open::collection(global)?;
+    let collection = context::collection(global)?;
     match args.command {
         None => list(&collection, false)?,
         Some(SpacesCommand::List { json }) => list(&collection, json)?,
@@ -60,8 +91,8 @@ pub(crate) fn run(global: &Global, args: SpacesArgs) -> Result<ExitCode> {
 /// A space by its own name, or by its model's: that in the manifest, or that of the model's folder.
 fn named(collection: &Collection, name: &str) -> Result<Space> {
     Ok(match collection.find(name) {
-        Err(e @ Error::UnknownSpace { .. }) => match context::catalogue().open(name) {
-            Ok(model) => open::space_of(collection, &model)?,
+        Err(e @ Error::UnknownSpace { .. }) => match earmark_library::catalogue().open(name) {
+            Ok(model) => earmark_library::space_of(collection, &model)?,
             Err(_) => return Err(e.into()),
         },
         found => found?,

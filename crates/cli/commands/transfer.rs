@@ -1,18 +1,46 @@
 //! `earmark export` and `earmark import`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use earmark_engine::transfer;
-use earmark_index::{Collection, OpenOptions};
+use clap::Args;
+use earmark_engine::{EngineError, transfer};
+use earmark_index::{Collection, OpenOptions, Writer};
+use earmark_library::{Error, Filter};
 
-use crate::args::{ExportArgs, Global, ImportArgs};
+use crate::args::{Global, WaitArgs};
+use crate::context;
 use crate::output::note;
-use crate::{context, open};
+
+/// Export the index as JSON Lines and a NumPy matrix
+///
+/// Writes `header.json`, `clips.jsonl` and `vectors.npy` (float32, one unit-length row per segment).
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// New or empty folder. An unfinished export is in its subfolder `.earmark-export`
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+}
+
+/// Import what `export` wrote into an index
+///
+/// Clips go into the space of the model they were exported from, which is created if needed. Clips with the
+/// same paths are replaced.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Folder written by `export`
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
 
 pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
     let index = context::open_index(global)?;
-    let report = transfer::export(&index, &context::filter(&args.filter), &args.dir)?;
+    let report = transfer::export(&index, &context::filter(args.filter).check()?, &args.dir)?;
     if !global.quiet {
         note!("{} clips, {} segments written to {}", report.clips, report.segments, args.dir.display());
     }
@@ -22,7 +50,7 @@ pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
 pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
     let db = context::db_dir(global)?;
     let is_new = !db.exists();
-    open::check_free(&db)?;
+    earmark_library::check_free(&db)?;
     let collection = Collection::open_or_new(&db, &OpenOptions::default())?;
     let mut made = None;
     let mut into = None;
@@ -31,7 +59,11 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
         let space = collection.make(identity)?;
         made = (!is_there).then(|| space.clone());
         into = Some(space.name.clone());
-        Ok(open::open_writer(&space, Some(identity), &collection, &args.wait)?)
+        let open = |options: &OpenOptions| Ok(Writer::open(&space.path, Some(identity), options)?);
+        context::waiting(&args.wait, open).map_err(|e| match e {
+            Error::Engine(e) => e,
+            e => EngineError::Query(e.to_string()),
+        })
     })
     .inspect_err(|_| {
         // Half an index is worse than none; what was there before is kept.

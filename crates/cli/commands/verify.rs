@@ -4,15 +4,47 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use earmark_index::{
     Error, Filter, IndexEvent, IndexReader as _, OpenOptions, Snapshot, Space, Writer, file_path,
 };
+use earmark_library::Graph;
 use serde::Serialize;
 
-use super::graph::GraphInfo;
-use crate::args::{Global, RebuildArgs, VerifyArgs};
+use super::info::graph_lines;
+use crate::args::{Global, WaitArgs};
 use crate::output::note;
-use crate::{context, open, output};
+use crate::{context, output};
+
+/// Check the index, and that a search for each segment's vector finds it
+///
+/// In an index of more than 40 000 segments, only a sample is searched for; the report says how many.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Check every space, not only the current one
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Also check that every clip's file is still there
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Rebuild the files that searches read from the index's store
+///
+/// Also clears the message about lost batches, once `earmark index` has restored them.
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// Build an HNSW graph instead, for large indexes; takes minutes for 100 000 segments. Searches use it if
+    /// it finds at least 99 % of the ten best. Ctrl-C keeps what was built; run the same command again to
+    /// continue
+    #[arg(long)]
+    pub(crate) graph: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -26,15 +58,16 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     store_unchecked: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    graphs: Vec<GraphInfo>,
+    graphs: Vec<Graph>,
     problems: Vec<String>,
     missing_files: Vec<String>,
 }
 
 pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
-    let collection = open::collection(global)?;
+    let collection = context::collection(global)?;
     let hold = collection.hold()?;
-    let spaces = if args.all { collection.spaces()? } else { vec![open::choose(global, &collection)?.0] };
+    let spaces =
+        if args.all { collection.spaces()? } else { vec![context::place(global)?.choose(&collection)?.0] };
     let mut reports = Vec::new();
     for space in &spaces {
         reports.push(report(global, space, args.files)?);
@@ -128,7 +161,7 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
         searched: audit.searched,
         found: audit.found,
         store_unchecked,
-        graphs: audit.graphs.iter().map(|(rows, figures)| GraphInfo::of(*rows, figures)).collect(),
+        graphs: audit.graphs.iter().map(|(rows, figures)| Graph::new(*rows, figures)).collect(),
         problems,
         missing_files,
     })
@@ -147,7 +180,7 @@ fn print(report: &Report, name_it: bool) -> Result<()> {
     if let Some(reason) = &report.store_unchecked {
         writeln!(out, "only what readers see was checked: {reason}")?;
     }
-    for line in report.graphs.iter().flat_map(GraphInfo::lines) {
+    for line in report.graphs.iter().flat_map(graph_lines) {
         writeln!(out, "graph: {line}")?;
     }
     for problem in &report.problems {

@@ -27,7 +27,7 @@ impl Subject {
     /// The name of its folder, where the folder is among models that are found by name.
     fn folder_name(&self) -> Option<&str> {
         let ModelFiles::Folder(folder) = &self.files else { return None };
-        let among = context::model_folders().into_iter().flatten();
+        let among = earmark_library::model_folders().into_iter().flatten();
         let real = |path: &Path| path.canonicalize().ok();
         let parent = real(folder).and_then(|folder| folder.parent().map(Path::to_path_buf));
         let found = among.into_iter().any(|models| parent.is_some() && real(&models) == parent);
@@ -72,7 +72,7 @@ impl Findings {
 }
 
 pub(super) fn check(global: &Global, models: &[String], write: bool) -> Result<ExitCode> {
-    let catalogue = context::catalogue();
+    let catalogue = earmark_library::catalogue();
     let subjects = if models.is_empty() {
         all(&catalogue, |_| true)
     } else {
@@ -102,7 +102,7 @@ fn write_checksums(global: &Global, subject: &Subject) -> Result<()> {
 }
 
 pub(super) fn verify(global: &Global, names: &[String]) -> Result<ExitCode> {
-    let catalogue = context::catalogue();
+    let catalogue = earmark_library::catalogue();
     let usable = |state| !matches!(state, State::Downloadable | State::Exportable);
     if names.is_empty() {
         return run(global, &all(&catalogue, usable));

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::{clean, size};
 use crate::args::Global;
+use crate::output;
 use crate::units::bytes;
-use crate::{context, output};
 
 #[derive(Serialize)]
 struct Row {
@@ -68,7 +68,7 @@ fn row(entry: CatalogueEntry) -> Row {
 }
 
 pub(super) fn run(global: &Global, json: bool) -> Result<ExitCode> {
-    let rows: Vec<Row> = context::catalogue().entries().into_iter().map(row).collect();
+    let rows: Vec<Row> = earmark_library::catalogue().entries().into_iter().map(row).collect();
     if json {
         output::json(&rows)?;
         return Ok(ExitCode::SUCCESS);

@@ -8,11 +8,11 @@ use earmark_encoder::{Manifest, Model, State};
 use earmark_engine::events::EventDefaults;
 
 use super::size;
+use crate::output;
 use crate::units::bytes;
-use crate::{context, output};
 
 pub(super) fn run(name: &str, json: bool) -> Result<ExitCode> {
-    let catalogue = context::catalogue();
+    let catalogue = earmark_library::catalogue();
     // What is not installed can be shown too, as far as its manifest goes.
     let known = catalogue.entries().into_iter().find(|entry| entry.name == name);
     let (model, absent) = match known {

@@ -281,14 +281,14 @@ fn a_file_and_its_clip_in_the_index_are_classified_alike() {
         let ask = |what: &str| {
             let mut args = vec!["classify", what, "--pooling", pooling];
             args.extend(labels);
-            cosines(&sandbox.json(args)[0])
+            cosines(&sandbox.json(args)["results"][0])
         };
         for (file, clip) in ask("sounds/made.wav").iter().zip(ask("--indexed")) {
             assert!(file.0 == clip.0 && (file.1 - clip.1).abs() < 1e-4, "{pooling}: {file:?} and {clip:?}");
         }
     }
     let hits = sandbox.json(["search", "whistle", "--model", "tiny-detect", "--json"]);
-    let hit = &hits["results"][0];
+    let hit = &hits["hits"][0];
     assert_eq!((hit["start_s"].as_f64(), hit["end_s"].as_f64()), (Some(7.0), Some(12.0)), "{hits}");
 }
 

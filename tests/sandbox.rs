@@ -212,7 +212,12 @@ impl From<Output> for Run {
 
 /// File names of the results of a search, best first.
 pub(crate) fn result_names(document: &Value) -> Vec<String> {
-    document["results"].as_array().unwrap().iter().map(|r| file_name(&r["path"])).collect()
+    document["hits"].as_array().unwrap().iter().map(|hit| file_name(&hit["clip"]["path"])).collect()
+}
+
+/// The name of the file that a result of `classify` or `tag` is about.
+pub(crate) fn heard_file(result: &Value) -> String {
+    file_name(result.get("path").unwrap_or(&result["source"]))
 }
 
 /// The last component of a path in JSON.

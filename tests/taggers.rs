@@ -121,7 +121,7 @@ fn the_program_tags_with_each() {
     let sandbox = Sandbox::new();
     let best = |model: &str, sound: &str| {
         let answers = sandbox.json(["tag", &sample_arg(sound), "--model", model, "--json"]);
-        answers[0]["tags"][0]["class"].as_str().unwrap().to_owned()
+        answers["results"][0]["tags"][0]["class"].as_str().unwrap().to_owned()
     };
     assert_eq!(best("ced-tiny", "household/applause.mp3"), "Applause");
     assert_eq!(best("yamnet", "household/applause.mp3"), "Applause");

@@ -13,11 +13,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use earmark_audio::Limits;
-use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
-use earmark_engine::{Engine, EngineOptions, WalkOptions, identity, walk};
-use earmark_index::{Collection, LiveIndex, OpenOptions};
-use earmark_server::{App, Config, Library, RootConfig, router};
+use earmark_engine::{EngineOptions, WalkOptions, walk};
+use earmark_index::OpenOptions;
+use earmark_library::{Access, Library, LibraryOptions, Place, Settings};
+use earmark_server::{App, Config, RootConfig, router};
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -92,34 +92,39 @@ impl Server {
         config.limits.label_sets = 8;
         config.limits.jobs = 1;
         let app = App::new(config)?;
-        let library = library(folder.path(), &sounds);
+        let library = library(&app, folder.path(), &sounds);
         if let Err(error) = &library {
             eprintln!("without a library: {error}");
         }
         let has_library = library.is_ok();
-        if let Ok(library) = library {
-            app.open(library)?;
+        if let Ok((library, jobs)) = library {
+            app.open(library, jobs)?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { router: router(app), runtime, has_library, _folder: folder })
     }
 }
 
-fn library(folder: &Path, sounds: &Path) -> Result<Library, Box<dyn Error>> {
-    let catalogue = Catalogue::default();
-    let model = catalogue.open("mini")?;
-    let runtime = Runtime::load(None)?;
-    let engine = || {
-        let limits = Limits { max_duration_s: 30.0, max_decode_s: 5.0, ..Limits::default() };
-        let options = EngineOptions { threads: 1, read: limits.into(), ..EngineOptions::default() };
-        Engine::new(model.clone(), runtime.clone(), options)
+fn library(app: &App, folder: &Path, sounds: &Path) -> Result<(Library, EngineOptions), Box<dyn Error>> {
+    let place = Place::at(folder.join("fuzz.earmark"));
+    drop(place.choose_or_make(&OpenOptions::default())?);
+    let settings = Settings {
+        threads: 1,
+        ffmpeg: Some("".into()),
+        graph_cache: Some("".into()),
+        audio: Limits { max_duration_s: 30.0, max_decode_s: 5.0, ..Limits::default() },
+        ..Settings::default()
     };
-    let db = folder.join("fuzz.earmark");
-    let collection = Collection::open_or_new(&db, &OpenOptions::default())?;
-    let space = collection.make(&identity(&model))?;
-    let index = LiveIndex::open(&space.path, None, collection.options())?;
+    let jobs = settings.engine_options()?;
+    let options = LibraryOptions {
+        access: Access::Live,
+        settings,
+        limits: app.limits(),
+        clip_files: app.clip_files(),
+    };
+    let library = Library::open(place, options)?;
     let walked = walk(&[sounds.to_path_buf()], &WalkOptions::default())?;
-    let never = AtomicBool::new(false);
-    ingest(&engine(), &*index.write()?, walked, &IngestOptions::default(), &never, |_| {})?;
-    Ok(Library { engine: engine(), job_engine: engine(), tagger: None, index, catalogue, folder: db })
+    let (engine, never) = (library.engine()?, AtomicBool::new(false));
+    ingest(&engine, &*library.live()?.write()?, walked, &IngestOptions::default(), &never, |_| {})?;
+    Ok((library, jobs))
 }

@@ -42,7 +42,7 @@ fn index_search_classify_and_events_agree_with_the_python_reference() {
         let expected = query["results"].as_array().unwrap();
         let names: Vec<&str> = expected.iter().map(|hit| hit["file"].as_str().unwrap()).collect();
         assert_eq!(result_names(&document), names, "ranking for `{words}`");
-        for (ours, hit) in document["results"].as_array().unwrap().iter().zip(expected) {
+        for (ours, hit) in document["hits"].as_array().unwrap().iter().zip(expected) {
             for key in ["score", "start_s", "end_s"] {
                 close(&ours[key], &hit[key], &format!("`{words}`, {}, {key}", hit["file"]));
             }
@@ -55,13 +55,13 @@ fn index_search_classify_and_events_agree_with_the_python_reference() {
 /// One vector a window: every segment is where the reference has it.
 fn segments_cover_what_the_reference_says(sandbox: &Sandbox, reference: &Value) {
     let document = sandbox.json(["search", "rain", "--segments", "--top", "100", "--json"]);
-    let mut ours: Vec<(String, String)> = document["results"]
+    let mut ours: Vec<(String, String)> = document["hits"]
         .as_array()
         .unwrap()
         .iter()
         .map(|hit| {
             let times = (hit["start_s"].as_f64().unwrap(), hit["end_s"].as_f64().unwrap());
-            (file_name(&hit["path"]), format!("{:.2} to {:.2}", times.0, times.1))
+            (file_name(&hit["clip"]["path"]), format!("{:.2} to {:.2}", times.0, times.1))
         })
         .collect();
     let mut expected = Vec::new();
@@ -86,7 +86,12 @@ fn classify_agrees(sandbox: &Sandbox, reference: &Value) {
         let mut compared = 0;
         for expected in cases {
             let file = expected["file"].as_str().unwrap();
-            let answer = answers.as_array().unwrap().iter().find(|a| file_name(&a["file"]) == file).unwrap();
+            let answer = answers["results"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|a| file_name(&a["source"]) == file)
+                .unwrap();
             let scores = |v: &Value| v["scores"].as_array().unwrap().clone();
             assert_eq!(scores(answer).len(), scores(expected).len(), "{file}");
             for (ours, score) in scores(answer).iter().zip(&scores(expected)) {
@@ -95,10 +100,10 @@ fn classify_agrees(sandbox: &Sandbox, reference: &Value) {
                 close(&ours["cosine"], &score["cosine"], &format!("{file}, {}", score["label"]));
             }
             assert_eq!(answer["label"], expected["scores"][0]["label"]);
-            assert_eq!(answer["calibrated"], false, "random weights are not calibrated");
+            assert_eq!(answers["calibrated"], false, "random weights are not calibrated");
             compared += 1;
         }
-        assert_eq!(compared, answers.as_array().unwrap().len());
+        assert_eq!(compared, answers["results"].as_array().unwrap().len());
     }
 }
 
@@ -126,7 +131,8 @@ fn tag_gives_the_reference_classes_of_a_tagger() {
     let answers = sandbox.json(["--model", "tiny-ast", "tag", "sounds", "--top", "10", "--json"]);
     for expected in reference["clips"].as_array().unwrap() {
         let file = expected["file"].as_str().unwrap();
-        let answer = answers.as_array().unwrap().iter().find(|a| file_name(&a["file"]) == file).unwrap();
+        let answer =
+            answers["results"].as_array().unwrap().iter().find(|a| file_name(&a["source"]) == file).unwrap();
         let tags = answer["tags"].as_array().unwrap();
         assert_eq!(tags.len(), classes.len());
         for tag in tags {
@@ -149,7 +155,7 @@ fn words_are_searched_in_templates_or_as_they_are() {
     sandbox.ok(["--model", "tiny-clap", "index", "sounds"]);
     let search = |args: &[&str]| {
         let all = [&["search"], args, &["--top", "20", "--min-score=-1", "--json"]].concat();
-        sandbox.json(all)["results"].clone()
+        sandbox.json(all)["hits"].clone()
     };
     let plain = search(&["rain"]);
     assert_eq!(search(&["rain", "--no-prompt"]), plain);

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, file_name, sample_arg};
+use crate::sandbox::{Sandbox, file_name, heard_file, sample_arg};
 
 const LABELS: &str = "dog bark, church bell, siren, rain";
 
@@ -19,7 +19,8 @@ fn the_label_that_fits_wins_and_probabilities_sum_to_one() {
         ("weather/rain.flac", "rain"),
     ];
     for (file, label) in cases {
-        let answer = &sandbox.json(["classify", &sample_arg(file), "--labels", LABELS, "--json"])[0];
+        let answer =
+            &sandbox.json(["classify", &sample_arg(file), "--labels", LABELS, "--json"])["results"][0];
         assert_eq!(answer["label"], label, "{file}: {answer}");
         let sum: f64 =
             answer["scores"].as_array().unwrap().iter().map(|s| s["probability"].as_f64().unwrap()).sum();
@@ -31,7 +32,7 @@ fn the_label_that_fits_wins_and_probabilities_sum_to_one() {
 fn none_of_these_is_an_answer() {
     let sandbox = Sandbox::new();
     let file = sample_arg("music/church-bell.flac");
-    let answer = &sandbox.json(["classify", &file, "--labels", "sneeze, dog bark", "--json"])[0];
+    let answer = &sandbox.json(["classify", &file, "--labels", "sneeze, dog bark", "--json"])["results"][0];
     assert_eq!(answer["label"], Value::Null, "{answer}");
     assert!(sandbox.ok(["classify", &file, "--labels", "sneeze, dog bark"]).contains("none of these"));
 }
@@ -41,21 +42,29 @@ fn multi_hears_several_things_at_once() {
     let sandbox = Sandbox::new();
     let file = sample_arg("events/evening-at-home.ogg");
     let labels = "telephone ringing, church bell, siren, speech, dog bark, rain";
-    let answer =
-        &sandbox.json(["classify", &file, "--labels", labels, "--multi", "--pooling", "max", "--json"])[0];
+    let answer = &sandbox.json([
+        "classify",
+        &file,
+        "--labels",
+        labels,
+        "--multi",
+        "--pooling",
+        "max",
+        "--json",
+    ])["results"][0];
     let mut accepted: Vec<&str> =
         answer["accepted"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
     accepted.sort_unstable();
     assert_eq!(accepted, ["church bell", "siren", "speech", "telephone ringing"], "{answer}");
     // The mean over the whole recording hears each for a small part of the time only.
-    let mean = &sandbox.json(["classify", &file, "--labels", labels, "--multi", "--json"])[0];
+    let mean = &sandbox.json(["classify", &file, "--labels", labels, "--multi", "--json"])["results"][0];
     let siren = |a: &Value| {
         let scores = a["scores"].as_array().unwrap();
         scores.iter().find(|s| s["label"] == "siren").unwrap()["probability"].as_f64().unwrap()
     };
     let attention =
         &sandbox.json(["classify", &file, "--labels", labels, "--multi", "--pooling", "attention", "--json"])
-            [0];
+            ["results"][0];
     assert!(siren(answer) >= siren(attention) && siren(attention) > siren(mean));
 }
 
@@ -68,7 +77,7 @@ fn labels_come_from_files_with_prompts_and_templates_apply() {
     sandbox.write("labels.json", r#"{"bell": ["a church bell tolling", "a big bell"], "dog": "dog"}"#);
     let answer = |args: &[&str]| {
         let args = [&["classify", file.as_str(), "--json"], args].concat();
-        sandbox.json(args)[0].clone()
+        sandbox.json(args)["results"][0].clone()
     };
     let text = answer(&["--labels-file", "labels.txt"]);
     assert_eq!(text["label"], "bell");
@@ -85,8 +94,12 @@ fn labels_come_from_files_with_prompts_and_templates_apply() {
 fn folders_standard_input_and_the_index_give_the_same_answers() {
     let sandbox = Sandbox::indexed(&["animals/dog-barking.wav", "alarms/siren-wail.mp3"]);
     let by_name = |answers: &Value| {
-        let mut named: Vec<(String, Value)> =
-            answers.as_array().unwrap().iter().map(|a| (file_name(&a["file"]), a["label"].clone())).collect();
+        let mut named: Vec<(String, Value)> = answers["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|a| (heard_file(a), a["label"].clone()))
+            .collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
         named
     };
@@ -102,7 +115,10 @@ fn folders_standard_input_and_the_index_give_the_same_answers() {
     let sound = File::open(sandbox.path("sounds/siren-wail.mp3")).unwrap();
     let output = command.stdin(Stdio::from(sound)).output().unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&answer[0]["file"], &answer[0]["label"]), (&"standard input".into(), &"siren".into()));
+    assert_eq!(
+        (&answer["results"][0]["source"], &answer["results"][0]["label"]),
+        (&"standard input".into(), &"siren".into())
+    );
     let filtered = sandbox.fails(1, ["classify", "sounds", "--labels", LABELS, "--path", "*.wav"]);
     assert!(filtered.contains("--indexed"), "{filtered}");
 }

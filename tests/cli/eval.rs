@@ -282,9 +282,9 @@ fn beside_the_best_label_stands_what_classify_answers() {
     let report = sandbox.json(["eval", "set", "--json"]);
     let said = sandbox.json(["classify", "set", "--labels", "dog, sneeze", "--json"]);
     let (mut right, mut none) = (0.0, 0.0);
-    for answer in said.as_array().unwrap() {
+    for answer in said["results"].as_array().unwrap() {
         let accepted = answer["accepted"].as_array().unwrap();
-        let class = answer["file"].as_str().unwrap().rsplit('/').nth(1).unwrap();
+        let class = answer["source"].as_str().unwrap().rsplit('/').nth(1).unwrap();
         right += f64::from(u8::from(accepted.iter().any(|label| label == class))) / 2.0;
         none += f64::from(u8::from(accepted.is_empty())) / 2.0;
     }
@@ -337,10 +337,10 @@ fn a_fitted_set_answers_on_other_clips_as_classify_does() {
     let report = sandbox.json(["eval", "set", "--label-set", "kinds", "--json"]);
     let said = sandbox.json(["classify", "set", "--label-set", "kinds", "--json"]);
     let right = |answer: &&Value| {
-        let class = answer["file"].as_str().unwrap().rsplit('/').nth(1).unwrap();
+        let class = answer["source"].as_str().unwrap().rsplit('/').nth(1).unwrap();
         answer["label"] == class
     };
-    let right = said.as_array().unwrap().iter().filter(right).count() as f64 / 3.0;
+    let right = said["results"].as_array().unwrap().iter().filter(right).count() as f64 / 3.0;
     let answered = report["results"]["answers"]["right"]["value"].as_f64().unwrap();
     assert!((answered - right).abs() < 1e-9, "{report:#}\n{said:#}");
     let made = report["protocol"]["label_set"].as_str().unwrap();

@@ -45,7 +45,7 @@ fn every_command_says_what_is_missing_from_a_file() {
     let onset_s = events["events"][0]["onset_s"].as_f64().unwrap();
     assert!((0.8..1.5).contains(&onset_s), "{events}");
     let classified = sandbox.json(["classify", "sounds/dog.ogg", "--labels", "dog, rain", "--json"]);
-    assert_eq!(classified[0]["remarks"].as_array().unwrap().len(), 1, "{classified}");
+    assert_eq!(classified["results"][0]["remarks"].as_array().unwrap().len(), 1, "{classified}");
     // What is sound is not remarked upon.
     sandbox.write("good.ogg", faulty("dog.ogg"));
     assert!(sandbox.json(["info", "good.ogg", "--json"])["remarks"].as_array().unwrap().is_empty());
@@ -111,10 +111,10 @@ fn ffmpeg_decodes_what_earmark_does_not_and_the_record_says_so() {
     );
     sandbox.ok(["index", "sounds", "--ffmpeg", ffmpeg]);
     let hits = sandbox.json(["search", "dog", "-k", "1", "--json"]);
-    assert!(hits["results"][0]["path"].as_str().unwrap().ends_with("a.wv"), "{hits}");
+    assert!(hits["hits"][0]["clip"]["path"].as_str().unwrap().ends_with("a.wv"), "{hits}");
     let list = sandbox.json(["list", "--json"]);
     let decoder = |name: &str| {
-        let rows = list.as_array().unwrap();
+        let rows = list["items"].as_array().unwrap();
         let row = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with(name)).unwrap();
         row.get("decoder").map(|decoder| decoder.as_str().unwrap().to_owned())
     };

@@ -19,7 +19,7 @@ fn library(folder: &str, count: usize) -> Sandbox {
 }
 
 fn tagged(sandbox: &Sandbox) -> usize {
-    sandbox.json(["list", "--with-tag", "mine", "--json"]).as_array().unwrap().len()
+    sandbox.json(["list", "--with-tag", "mine", "--json"])["items"].as_array().unwrap().len()
 }
 
 fn report(sandbox: &Sandbox, args: &[&str]) -> Value {
@@ -174,14 +174,14 @@ fn what_is_excluded_now_leaves_and_has_its_tags_when_it_comes_back() {
     assert!(run.stderr.contains("4 removed, since they are excluded"), "{run:#?}");
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(tagged(&sandbox), 1);
-    assert!(sandbox.json(["list", "--failed", "--json"]).as_array().unwrap().is_empty());
+    assert!(sandbox.json(["list", "--failed", "--json"])["items"].as_array().unwrap().is_empty());
     fs::remove_file(sandbox.path("sounds/.earmarkignore")).unwrap();
     assert_eq!(counts(&report(&sandbox, &[])), [("added", 4), ("unchanged", 1)]);
     assert_eq!(tagged(&sandbox), 5);
     // A glob, and one that was a mistake. More than a quarter, since it was said outright.
     assert_eq!(counts(&report(&sandbox, &["--exclude", "*/drafts/*"]))[1], ("excluded", 4));
     assert_eq!(counts(&report(&sandbox, &["--exclude", "*"])), [("excluded", 1)]);
-    assert!(sandbox.json(["list", "--json"]).as_array().unwrap().is_empty());
+    assert!(sandbox.json(["list", "--json"])["items"].as_array().unwrap().is_empty());
     assert_eq!(counts(&report(&sandbox, &[]))[0], ("added", 5));
     assert_eq!(tagged(&sandbox), 5);
     sandbox.ok(["verify", "--files"]);
@@ -200,7 +200,7 @@ fn what_a_run_does_not_look_at_is_not_excluded() {
     // A drive that is gone, without --prune, with a rule.
     fs::rename(sandbox.path("sounds/a.wav"), sandbox.path("a.wav")).unwrap();
     assert_eq!(counts(&report(&sandbox, &["--exclude", "*/a.wav"])), []);
-    assert_eq!(sandbox.json(["list", "--json"]).as_array().unwrap().len(), 4);
+    assert_eq!(sandbox.json(["list", "--json"])["items"].as_array().unwrap().len(), 4);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn paths(sandbox: &Sandbox) -> Vec<String> {
     let list = sandbox.json(["list", "--json"]);
     let root = format!("{}/", sandbox.path("").canonicalize().unwrap().display());
     let path = |clip: &Value| clip["path"].as_str().unwrap().replace(&root, "");
-    list.as_array().unwrap().iter().map(path).collect()
+    list["items"].as_array().unwrap().iter().map(path).collect()
 }
 
 /// A tone under a name of any bytes.
@@ -59,11 +59,11 @@ fn names_that_are_not_utf8_work_in_every_command() {
     for file in [OsString::from(shown), raw.clone()] {
         let args = [OsStr::new("info"), &file, OsStr::new("--json")];
         let info = sandbox.json(args);
-        assert!(info["indexed"]["clip_id"].is_u64(), "{info}");
+        assert!(info["indexed"]["clip_id"].is_string(), "{info}");
         assert!(info["file"].as_str().unwrap().ends_with(shown), "{info}");
         let like = [OsStr::new("search"), OsStr::new("--like"), &file, OsStr::new("--json")];
         let found = sandbox.json(like);
-        assert!(found["results"][0]["path"].as_str().unwrap().ends_with(shown), "{found}");
+        assert!(found["hits"][0]["clip"]["path"].as_str().unwrap().ends_with(shown), "{found}");
         let events = [OsStr::new("events"), &file, OsStr::new("--labels"), OsStr::new("beep")];
         sandbox.ok(events);
     }
@@ -119,7 +119,7 @@ fn a_bad_file_whose_name_is_not_utf8_is_remembered() {
     }
     assert_eq!(sandbox.run(["index", "sounds"]).code, Some(0));
     let failed = sandbox.json(["list", "--failed", "--json"]);
-    for (failure, name) in failed.as_array().unwrap().iter().zip([r"b\xe4d.wav", r"l\xe4rge.wav"]) {
+    for (failure, name) in failed["items"].as_array().unwrap().iter().zip([r"b\xe4d.wav", r"l\xe4rge.wav"]) {
         assert!(failure["path"].as_str().unwrap().ends_with(name), "{failed}");
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn killed_in_the_middle(delays_ms: [u64; 4], start: impl Fn() -> Chil
 }
 
 fn clips(sandbox: &Sandbox) -> usize {
-    sandbox.json(["list", "--json"]).as_array().unwrap().len()
+    sandbox.json(["list", "--json"])["items"].as_array().unwrap().len()
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_full_disk_is_told_plainly_and_costs_nothing_acknowledged() {
     disk.remount("size=60m");
     sandbox.ok(["verify", "--db", "small/db"]);
     sandbox.ok(["index", "sounds", "--db", "small/db"]);
-    assert_eq!(sandbox.json(["list", "--json", "--db", "small/db"]).as_array().unwrap().len(), 40);
+    assert_eq!(sandbox.json(["list", "--json", "--db", "small/db"])["items"].as_array().unwrap().len(), 40);
     sandbox.ok(["verify", "--db", "small/db"]);
 }
 
@@ -170,7 +170,10 @@ fn an_export_that_does_not_fit_leaves_nothing_that_blocks_the_next() {
     assert_eq!(entries("small/new"), 3);
     sandbox.ok(["import", "small/new", "--db", "second.earmark"]);
     sandbox.ok(["verify", "--db", "second.earmark"]);
-    assert_eq!(sandbox.json(["list", "--json", "--db", "second.earmark"]).as_array().unwrap().len(), 60);
+    assert_eq!(
+        sandbox.json(["list", "--json", "--db", "second.earmark"])["items"].as_array().unwrap().len(),
+        60
+    );
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn clips_and_their_tags_go_into_the_new_space_which_becomes_current() {
     assert_eq!(sandbox.json(["search", "bell", "--json"])["model"], "second");
     for (tag, name) in [("wet", "rain.flac"), ("loud", "church-bell.flac")] {
         let tagged = sandbox.json(["list", "--with-tag", tag, "--json"]);
-        assert!(tagged.as_array().unwrap().len() == 1 && tagged[0]["path"].as_str().unwrap().ends_with(name));
+        assert!(tagged["total"] == 1 && tagged["items"][0]["path"].as_str().unwrap().ends_with(name));
     }
     sandbox.ok(["verify", "--files"]);
     let again = sandbox.run(["reembed"]);
@@ -63,7 +63,7 @@ fn clips_taken_out_of_the_old_space_since_an_earlier_run_are_told_of() {
     sandbox.ok(["remove", "--model", "mini", "sounds/rain.flac"]);
     let run = sandbox.run(["reembed", "--model", "second"]);
     assert!(run.code == Some(0) && run.stderr.contains("1 more in `second-"), "{run:#?}");
-    assert_eq!(sandbox.json(["list", "--json"]).as_array().unwrap().len(), 2, "they stay");
+    assert_eq!(sandbox.json(["list", "--json"])["items"].as_array().unwrap().len(), 2, "they stay");
 }
 
 #[test]
@@ -103,7 +103,11 @@ fn files_that_are_gone_keep_the_old_space_current_unless_told_otherwise() {
         assert!(run.stderr.contains(said), "{said}: {run:#?}");
     }
     assert_eq!(current(&sandbox), mini);
-    assert_eq!(sandbox.json(["list", "--json"]).as_array().unwrap().len(), 2, "the old space lost a clip");
+    assert_eq!(
+        sandbox.json(["list", "--json"])["items"].as_array().unwrap().len(),
+        2,
+        "the old space lost a clip"
+    );
 
     let run = sandbox.run(["reembed", "--model", "second", "--partial"]);
     assert!(run.code == Some(3) && run.stderr.contains("failed: sounds/rain.flac"), "{run:#?}");
@@ -183,7 +187,7 @@ fn the_old_space_is_in_use_meanwhile_and_what_is_added_there_is_not_lost() {
     assert!(run.stderr.contains("61 of 61 clips embedded"), "{run:#?}");
     assert!(current(&sandbox).starts_with("second-"));
     let late = sandbox.json(["list", "--with-tag", "late", "--json"]);
-    assert_eq!(late.as_array().unwrap().len(), 1);
+    assert_eq!(late["total"], 1);
 }
 
 #[test]

@@ -62,8 +62,8 @@ fn not_and_weights_turn_the_query() {
     let sandbox = library();
     let score_of = |args: &[&str], name: &str| {
         let document = sandbox.json(args);
-        let results = document["results"].as_array().unwrap();
-        let hit = results.iter().find(|r| r["path"].as_str().unwrap().ends_with(name)).unwrap();
+        let results = document["hits"].as_array().unwrap();
+        let hit = results.iter().find(|r| r["clip"]["path"].as_str().unwrap().ends_with(name)).unwrap();
         hit["score"].as_f64().unwrap()
     };
     let base = ["search", "rain", "--min-score", "-1", "--json"];
@@ -134,11 +134,11 @@ fn every_format_carries_the_same_hits() {
 fn explain_names_the_shared_sound_classes() {
     let sandbox = library();
     let document = sandbox.json(["search", "siren", "--explain", "--json", "-k", "1"]);
-    let shared = document["results"][0]["shared"].as_array().unwrap();
+    let shared = document["hits"][0]["shares"].as_array().unwrap();
     let named: Vec<&str> = shared.iter().map(|s| s["class"].as_str().unwrap()).collect();
     assert!(named.iter().any(|n| n.to_lowercase().contains("siren")), "{named:?}");
-    let total: f64 = shared.iter().map(|s| s["contribution"].as_f64().unwrap()).sum();
-    let score = document["results"][0]["score"].as_f64().unwrap();
+    let total: f64 = shared.iter().map(|s| s["share"].as_f64().unwrap()).sum();
+    let score = document["hits"][0]["score"].as_f64().unwrap();
     assert!(total > score * 0.5 && total < score * 1.1, "{total} of {score}");
 }
 
@@ -146,7 +146,7 @@ fn explain_names_the_shared_sound_classes() {
 fn what_an_example_shares_beyond_classes_is_explained_as_one() {
     let sandbox = library();
     let document = sandbox.json(["search", "--like", "sounds/siren-wail.mp3", "--explain", "--json"]);
-    let shared = document["results"][0]["shared"].as_array().unwrap();
+    let shared = document["hits"][0]["shares"].as_array().unwrap();
     assert_eq!(shared.iter().filter(|s| s["class"] == "timbre").count(), 1, "{shared:?}");
 }
 

@@ -113,7 +113,7 @@ fn the_current_space_can_be_chosen_and_others_dropped() {
     sandbox.ok(["spaces", "drop", "second"]);
     assert_eq!(spaces(&sandbox).len(), 1);
     assert_eq!(fs::read_dir(sandbox.db().join("spaces")).unwrap().count(), 1);
-    assert_eq!(sandbox.json(["list", "--json"]).as_array().unwrap().len(), 2);
+    assert_eq!(sandbox.json(["list", "--json"])["items"].as_array().unwrap().len(), 2);
     assert!(sandbox.path("sounds/rain.flac").exists());
 }
 

@@ -152,11 +152,14 @@ async fn sounds_are_labelled_by_upload_and_by_id() {
     let id = server.clip("dog-barking.wav").await;
     let request = json!({"labels": labels, "clip_ids": [id]});
     let files = [("a", "rain.flac", sound("weather/rain.flac")), ("b", "bad.txt", b"hello".to_vec())];
-    let answer = server.upload("/v1/classify", request, &files).await.ok();
+    let answer = server.upload("/v1/classify/files", request, &files).await.ok();
     let results = answer["results"].as_array().unwrap();
     assert_eq!((&results[0]["source"], &results[0]["label"]), (&json!(id), &json!("dog")));
     assert_eq!((&results[1]["source"], &results[1]["label"]), (&json!("rain.flac"), &json!("rain")));
-    assert_eq!(results[2]["error"]["status"], 422, "a bad file among several does not spoil the rest");
+    assert_eq!(
+        results[2]["error"]["kind"], "undecodable",
+        "a bad file among several does not spoil the rest"
+    );
     let sum: f64 =
         results[1]["scores"].as_array().unwrap().iter().map(|s| s["probability"].as_f64().unwrap()).sum();
     assert!((sum + results[1]["none_probability"].as_f64().unwrap() - 1.0).abs() < 1e-4);
@@ -166,7 +169,7 @@ async fn sounds_are_labelled_by_upload_and_by_id() {
 
     let multi = json!({"labels": ["rain", "dog"], "multi": true, "pooling": "max", "top": 1});
     let files = [("a", "dog-in-rain.wav", sound("events/dog-in-rain.wav"))];
-    let answer = server.upload("/v1/classify", multi, &files).await.ok();
+    let answer = server.upload("/v1/classify/files", multi, &files).await.ok();
     assert_eq!(answer["results"][0]["scores"].as_array().unwrap().len(), 1);
     assert_eq!(answer["results"][0]["accepted"].as_array().unwrap().len(), 2, "{answer}");
 }
@@ -185,7 +188,7 @@ async fn events_are_found_and_tracks_agree_with_them() {
     let tracks = &answer["tracks"];
     assert_eq!(tracks["rows"][0].as_array().unwrap().len(), tracks["times"].as_array().unwrap().len());
     let file = ("file", "d.wav", sound("events/dog-in-rain.wav"));
-    let uploaded = server.upload("/v1/events", json!({"labels": ["dog bark"]}), &[file]).await.ok();
+    let uploaded = server.upload("/v1/events/file", json!({"labels": ["dog bark"]}), &[file]).await.ok();
     assert_eq!(uploaded["events"], answer["events"], "an upload is heard as the clip is");
     assert!(uploaded.get("tracks").is_none());
     let strange =
@@ -203,7 +206,7 @@ async fn a_tagger_says_what_it_hears() {
     assert_eq!(tags.len(), 3);
     assert!(tags[0]["class"].as_str().unwrap().contains("Rain") && tags[0]["heard"] == true, "{tags:?}");
     let file = ("file", "r.flac", sound("weather/rain.flac"));
-    let uploaded = server.upload("/v1/tag", json!({"top": 3}), &[file]).await.ok();
+    let uploaded = server.upload("/v1/tag/files", json!({"top": 3}), &[file]).await.ok();
     assert_eq!(uploaded["results"][0]["tags"], answer["results"][0]["tags"]);
 }
 
@@ -321,16 +324,18 @@ async fn embeddings_have_the_shape_that_clients_speak() {
     assert_eq!(short.problem(400).1, "dimensions");
     // 623 floats of 4 bytes, in groups of 3 bytes as 4 characters.
     assert_eq!(packed["data"][0]["embedding"].as_str().unwrap().len(), (623_usize * 4).div_ceil(3) * 4);
-    let sounds =
-        server.upload("/v1/embeddings", json!({}), &[("f", "r.flac", sound("weather/rain.flac"))]).await.ok();
+    let sounds = server
+        .upload("/v1/embeddings/files", json!({}), &[("f", "r.flac", sound("weather/rain.flac"))])
+        .await
+        .ok();
     assert_eq!(sounds["data"][0]["embedding"].as_array().unwrap().len(), 623);
 }
 
 #[tokio::test]
 async fn the_server_tells_of_itself() {
     let server = Server::new();
-    let stats = server.get("/v1/stats").await.ok();
-    assert_eq!((&stats["clips"], &stats["model"], &stats["dim"]), (&json!(4), &json!("mini"), &json!(623)));
+    let info = server.get("/v1/info").await.ok();
+    assert_eq!((&info["clips"], &info["model"], &info["dim"]), (&json!(4), &json!("mini"), &json!(623)));
     let models = server.get("/v1/models").await.ok();
     let current: Vec<_> =
         models["data"].as_array().unwrap().iter().filter(|m| m["current"] == true).collect();
@@ -342,7 +347,7 @@ async fn the_server_tells_of_itself() {
     assert_eq!(server.get("/readyz").await.status, 200);
     let metrics = server.get("/metrics").await;
     assert!(metrics.text().contains("earmark_clips 4"), "{}", metrics.text());
-    assert!(metrics.text().contains("route=\"/v1/stats\",status=\"200\"} 1"), "{}", metrics.text());
+    assert!(metrics.text().contains("route=\"/v1/info\",status=\"200\"} 1"), "{}", metrics.text());
     let docs = server.get("/docs/").await;
     assert!(docs.status == 200 && docs.text().contains("swagger"));
     let page = server.get("/some/view").await;

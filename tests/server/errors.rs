@@ -22,14 +22,14 @@ async fn what_makes_no_sense_is_refused_by_its_field() {
         (search(json!([{"text": "a", "weight": 1e9}])), "query[0].weight"),
         (search(json!([{"clip_id": "1", "start_s": 5, "end_s": 2}])), "query[0].start_s"),
         (search(json!([{"clip_id": "one"}])), "query[0].clip_id"),
-        (search(json!([{"upload": "none"}])), "query[0].upload"),
+        (search(json!([{"file": "none"}])), "query[0].file"),
         (search(json!([{"text": "a", "wieght": 1}])), "query[0].wieght"),
         (json!({"query": [{"text": "a"}], "k": 0}), "k"),
         (json!({"query": [{"text": "a"}], "k": -1}), "k"),
         (json!({"query": [{"text": "a"}], "cursor": "x"}), "cursor"),
         (json!({"query": [{"text": "a"}], "cursor": format!("o{}", usize::MAX)}), "cursor"),
         (json!({"query": [{"text": "a"}], "filter": {"path": "[a"}}), "filter"),
-        (json!({"query": [{"text": "a"}], "filter": {"indexed_since": "soon"}}), "indexed_since"),
+        (json!({"query": [{"text": "a"}], "filter": {"indexed_since": "soon"}}), "filter.indexed_since"),
         (json!({}), "body"),
     ] {
         let answer = server.post("/v1/search", body.clone()).await;
@@ -131,20 +131,20 @@ async fn bodies_of_another_kind_or_size_are_refused() {
     server.send(cut).await.problem(400);
     let large = sound("animals/dog-barking.wav");
     assert!(large.len() > 50_000);
-    let request = json!({"query": [{"upload": "f"}]});
-    server.upload("/v1/search", request.clone(), &[("f", "a.wav", large)]).await.problem(413);
+    let request = json!({"query": [{"file": "a.wav"}]});
+    server.upload("/v1/search/files", request.clone(), &[("f", "a.wav", large)]).await.problem(413);
     let json = json!({"query": [{"text": "x".repeat(60_000)}]});
     server.post("/v1/search", json).await.problem(413);
     let many: Vec<_> = (0..40).map(|_| ("f", "a.wav", vec![0_u8; 10])).collect();
-    server.upload("/v1/classify", json!({"labels": ["a"]}), &many).await.problem(413);
+    server.upload("/v1/classify/files", json!({"labels": ["a"]}), &many).await.problem(413);
     let long = json!({"query": [{"text": "x".repeat(2 << 20)}]});
-    server.upload("/v1/search", long, &[]).await.problem(413);
+    server.upload("/v1/search/files", long, &[]).await.problem(413);
     // A body in which no part ever begins is cut off long before it is all in memory.
-    let mut endless = multipart("/v1/search", &request, &[]);
+    let mut endless = multipart("/v1/search/files", &request, &[]);
     *endless.body_mut() = Body::from(vec![b'x'; 20 << 20]);
     let (detail, _) = server.send(endless).await.problem(413);
     assert!(detail.contains("too much"), "{detail}");
-    let mut broken = multipart("/v1/search", &request, &[]);
+    let mut broken = multipart("/v1/search/files", &request, &[]);
     *broken.body_mut() = Body::from("--xYzZy\r\nnonsense");
     server.send(broken).await.problem(400);
 }
@@ -169,11 +169,11 @@ async fn sounds_that_cannot_be_decoded_are_refused_with_the_reason() {
     ] {
         let file = [("file", "it.wav", bytes)];
         for (path, request) in [
-            ("/v1/search", json!({"query": [{"upload": "file"}]})),
-            ("/v1/classify", json!({"labels": ["a"]})),
-            ("/v1/events", json!({"labels": ["a"]})),
-            ("/v1/tag", json!({})),
-            ("/v1/embeddings", json!({})),
+            ("/v1/search/files", json!({"query": [{"file": "it.wav"}]})),
+            ("/v1/classify/files", json!({"labels": ["a"]})),
+            ("/v1/events/file", json!({"labels": ["a"]})),
+            ("/v1/tag/files", json!({})),
+            ("/v1/embeddings/files", json!({})),
         ] {
             let answer = server.upload(path, request, &file).await;
             let (detail, _) = answer.problem(422);
@@ -207,7 +207,8 @@ async fn after_a_full_disk_the_server_writes_again_without_a_restart() {
         println!("skipped: mounting a tmpfs needs root");
         return;
     }
-    server.app.open(server.library()).unwrap();
+    let (library, jobs) = server.library();
+    server.app.open(library, jobs).unwrap();
     assert_eq!(server.get("/readyz").await.status, 200);
     let path = format!("/v1/clips/{}", server.clip("rain.flac").await);
     let tag = async |tag: &str| server.json(Method::PATCH, &path, json!({"tags": [tag]})).await;
@@ -252,7 +253,7 @@ async fn a_full_queue_says_when_to_come_back() {
         .map(|_| {
             let (server, bytes) = (std::sync::Arc::clone(&server), bytes.clone());
             tokio::spawn(async move {
-                server.upload("/v1/events", json!({"labels": ["dog"]}), &[("f", "a.wav", bytes)]).await
+                server.upload("/v1/events/file", json!({"labels": ["dog"]}), &[("f", "a.wav", bytes)]).await
             })
         })
         .collect();
@@ -274,7 +275,8 @@ async fn a_full_queue_says_when_to_come_back() {
         (config.limits.upload_bytes, config.limits.upload_bytes_total) = (room, room);
     });
     let file = [("f", "a.wav", bytes)];
-    let send = async || small.upload("/v1/events", json!({"labels": ["dog"]}), &file).await.status.as_u16();
+    let send =
+        async || small.upload("/v1/events/file", json!({"labels": ["dog"]}), &file).await.status.as_u16();
     let (first, second) = tokio::join!(send(), send());
     assert_eq!((first.min(second), first.max(second)), (200, 429));
 }

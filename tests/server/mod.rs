@@ -14,12 +14,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use earmark_audio::Limits;
-use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
-use earmark_engine::tag::Tagger;
-use earmark_engine::{Engine, EngineOptions, WalkOptions, identity, walk};
-use earmark_index::{Collection, LiveIndex, OpenOptions};
-use earmark_server::{App, Config, Library, RootConfig, router};
+use earmark_engine::{EngineOptions, WalkOptions, walk};
+use earmark_index::OpenOptions;
+use earmark_library::{Access, Library, LibraryOptions, Place, Settings};
+use earmark_server::{App, Config, RootConfig, router};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,7 +86,8 @@ impl Server {
     /// The usual sounds, other settings.
     pub(crate) fn with(set: impl FnOnce(&mut Config)) -> Self {
         let server = Self::still_loading(set);
-        server.app.open(server.library()).unwrap();
+        let (library, jobs) = server.library();
+        server.app.open(library, jobs).unwrap();
         server
     }
 
@@ -107,27 +107,32 @@ impl Server {
         Self { router: router(app.clone()), app, dir }
     }
 
-    pub(crate) fn library(&self) -> Library {
-        let catalogue = Catalogue::default();
-        let model = catalogue.open("mini").unwrap();
-        let runtime = Runtime::load(None).unwrap();
-        let options = || EngineOptions {
+    /// The library, with the usual sounds in its index, and how jobs work.
+    pub(crate) fn library(&self) -> (Library, EngineOptions) {
+        let place = Place::at(self.dir.path().join("test.earmark"));
+        let chosen = place.choose_or_make(&OpenOptions::default()).unwrap();
+        drop(chosen);
+        let settings = Settings {
             threads: 1,
-            read: Limits { max_duration_s: 60.0, ..Limits::default() }.into(),
-            ..EngineOptions::default()
+            ffmpeg: Some("".into()),
+            graph_cache: Some("".into()),
+            audio: Limits { max_duration_s: 60.0, ..Limits::default() },
+            ..Settings::default()
         };
-        let engine = || Engine::new(model.clone(), runtime.clone(), options());
-        let db = self.dir.path().join("test.earmark");
-        let collection = Collection::open_or_new(&db, &OpenOptions::default()).unwrap();
-        let space = collection.make(&identity(&model)).unwrap();
-        let index = LiveIndex::open(&space.path, None, collection.options()).unwrap();
+        let jobs = settings.engine_options().unwrap();
+        let options = LibraryOptions {
+            access: Access::Live,
+            settings,
+            limits: self.app.limits(),
+            clip_files: self.app.clip_files(),
+        };
+        let library = Library::open(place, options).unwrap();
         let walked = walk(&[self.sounds()], &WalkOptions::default()).unwrap();
-        let never = AtomicBool::new(false);
-        ingest(&engine(), &*index.write().unwrap(), walked, &IngestOptions::default(), &never, |_| {})
-            .unwrap();
-        let tagger = catalogue.open(Catalogue::default_tagger().unwrap()).unwrap();
-        let tagger = Tagger::new(tagger, runtime.clone(), options()).unwrap();
-        Library { engine: engine(), job_engine: engine(), tagger: Some(tagger), index, catalogue, folder: db }
+        let (engine, never) = (library.engine().unwrap(), AtomicBool::new(false));
+        let writer = library.live().unwrap().write().unwrap();
+        ingest(&engine, &*writer, walked, &IngestOptions::default(), &never, |_| {}).unwrap();
+        drop(writer);
+        (library, jobs)
     }
 
     pub(crate) fn sounds(&self) -> PathBuf {

@@ -24,9 +24,9 @@ async fn words_examples_and_clips_find_and_keep_away() {
     let all = search(json!({"query": [{"text": "rain"}], "min_score": null})).await;
     assert_eq!((names(&all).len(), &all["below_min_score"]), (4, &json!(0)));
 
-    let request = json!({"query": [{"text": "dog"}, {"upload": "mine", "weight": -1.0}], "min_score": null});
+    let request = json!({"query": [{"text": "dog"}, {"file": "x.flac", "weight": -1.0}], "min_score": null});
     let file = ("mine", "x.flac", sound("weather/rain.flac"));
-    let found = server.upload("/v1/search", request, &[file]).await.ok();
+    let found = server.upload("/v1/search/files", request, &[file]).await.ok();
     assert_eq!(names(&found)[0], "dog-barking.wav");
     assert_eq!(names(&found)[3], "rain.flac", "what to keep away from comes last");
 
@@ -133,7 +133,7 @@ async fn a_graph_is_built_in_the_background() {
         config.limits.graph_quiet_s = 0.05;
     });
     let patience = std::time::Instant::now();
-    while server.get("/v1/stats").await.ok()["graph"] == false {
+    while server.get("/v1/info").await.ok()["graphs"] == json!([]) {
         assert!(patience.elapsed().as_secs() < 60, "no graph");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

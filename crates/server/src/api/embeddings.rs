@@ -36,7 +36,8 @@ pub(crate) struct EmbeddingsSettings {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EmbeddingsRequest {
     /// A text, or several.
-    input: EmbeddingsInput,
+    #[schema(required, value_type = EmbeddingsInput)]
+    input: Option<EmbeddingsInput>,
     /// Sentences with `{}` where a text goes, whose vectors are averaged; `{}` alone leaves texts as they are.
     /// The model's own if there are none.
     #[serde(default)]
@@ -117,8 +118,9 @@ pub(crate) async fn embed_texts(
     let open = app.library()?;
     let own = request.own.check(&open)?;
     let texts = match request.input {
-        EmbeddingsInput::One(text) => vec![text],
-        EmbeddingsInput::Many(texts) => texts,
+        Some(EmbeddingsInput::One(text)) => vec![text],
+        Some(EmbeddingsInput::Many(texts)) => texts,
+        None => return Err(ApiError::field("input", "expected a text or a list of texts")),
     };
     open.library.check_inputs(&texts, INPUTS)?;
     // As many at a time as go through the encoder together.

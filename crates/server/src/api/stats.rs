@@ -63,7 +63,7 @@ pub(crate) async fn stats(State(app): State<App>) -> ApiResult<Json<StatsDto>> {
             calibrated: manifest.scores.calibrated,
             tagger: open.tagger.as_ref().map(|tagger| tagger.model().manifest().id.clone()),
             created_at: moment(header.created_unix_s),
-            graph: stats.graph_rows > 0,
+            graph: stats.graph_rows() > 0,
             version: env!("CARGO_PKG_VERSION"),
         }))
     };

@@ -7,7 +7,9 @@ use earmark_audio::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Key;
-use crate::roots::UPLOADS;
+
+/// The name of the folder for uploads.
+pub(crate) const UPLOADS: &str = "uploads";
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

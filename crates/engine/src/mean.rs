@@ -17,7 +17,7 @@ pub(crate) fn mean(vectors: &[Embedding], model: &str, name: &str) -> Result<Emb
 /// The mean of a whole sound's segments, each counting for the seconds that it adds to those before it.
 ///
 /// # Errors
-/// Segments that cancel out; none.
+/// [`earmark_encoder::EncoderError::Degenerate`] if the segments cancel out, or if there are none.
 pub(crate) fn mean_of_spans(model: &Model, spans: &[Span], name: &str) -> Result<Embedding, EngineError> {
     let seconds = new_parts(spans.iter().map(|s| (s.start_s, s.end_s))).map(|(start, end)| end - start);
     let mean = mean_of_segments(model, seconds.zip(spans.iter().map(|s| s.vector.as_slice())), name)?;

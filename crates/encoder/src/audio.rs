@@ -20,6 +20,27 @@ pub enum Head {
     Classes,
 }
 
+impl Model {
+    /// Opens the audio graph.
+    ///
+    /// # Errors
+    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`],
+    /// [`EncoderError::Ort`]; [`EncoderError::NoSuchSide`] for the classes of a model that has none.
+    pub fn audio_encoder(&self, runtime: &Runtime, head: Head) -> Result<AudioEncoder, EncoderError> {
+        let shape = self.window_stream(None)?.shape();
+        AudioEncoder::open(self, runtime, head, shape)
+    }
+
+    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`Head::Embedding`] into the embedding of
+    /// the audio they cover. `input` names that audio in errors.
+    ///
+    /// # Errors
+    /// [`EncoderError::Degenerate`] when the result has no direction.
+    pub fn pool(&self, rows: &[f32], input: &str) -> Result<Embedding, EncoderError> {
+        pool(self.manifest(), rows, input)
+    }
+}
+
 /// An audio graph, ready to run on any number of threads at once. Clones share it.
 #[derive(Debug, Clone)]
 pub struct AudioEncoder {
@@ -43,7 +64,7 @@ impl AudioEncoder {
         head: Head,
         shape: FeatureShape,
     ) -> Result<Self, EncoderError> {
-        let mut passed_over: Vec<String> = runtime.shortfall().into_iter().collect();
+        let mut passed_over: Vec<String> = runtime.shortfall().map(str::to_owned).into_iter().collect();
         let (last, before) = runtime.devices().split_last().unwrap_or((&Device::Cpu, &[]));
         for device in before {
             match Self::open_on(model, runtime, *device, head, shape) {

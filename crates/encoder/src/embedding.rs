@@ -20,6 +20,24 @@ impl Embedding {
         }
     }
 
+    /// The direction of a weighted sum, and so of a weighted mean, of vectors `[dim]`, added in their order.
+    ///
+    /// # Errors
+    /// [`EncoderError::Degenerate`] if they cancel out, or if there are none; `model` and `input` are for its
+    /// message.
+    pub fn of_sum<'a>(
+        dim: usize,
+        parts: impl IntoIterator<Item = (f32, &'a [f32])>,
+        model: &str,
+        input: &str,
+    ) -> Result<Self, EncoderError> {
+        let mut sum = vec![0.0; dim];
+        for (weight, vector) in parts {
+            add_scaled(&mut sum, weight, vector);
+        }
+        Self::from_values(sum, model, input)
+    }
+
     /// The components, `[dim]`.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {
@@ -55,6 +73,11 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     sums.iter().sum::<f32>() + tail
+}
+
+/// `sum += weight * vector`, for vectors of equal length.
+pub fn add_scaled(sum: &mut [f32], weight: f32, vector: &[f32]) {
+    sum.iter_mut().zip(vector).for_each(|(s, v)| *s += weight * v);
 }
 
 /// Scales `values` to unit length in place.
@@ -94,6 +117,16 @@ mod tests {
         let e = Embedding::from_values(vec![3.0, 4.0], "m", "x").unwrap();
         assert_eq!(e.as_slice(), [0.6, 0.8]);
         assert!((e.cosine(&e) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_weighted_sum_points_where_its_parts_pull_it() {
+        let parts: [(f32, &[f32]); 3] = [(3.0, &[1.0, 0.0]), (5.0, &[0.0, 1.0]), (-1.0, &[0.0, 1.0])];
+        let sum = Embedding::of_sum(2, parts, "m", "x").unwrap();
+        assert_eq!(sum.as_slice(), [0.6, 0.8]);
+        let cancelled: [(f32, &[f32]); 2] = [(1.0, &[1.0, 0.0]), (-1.0, &[1.0, 0.0])];
+        assert!(Embedding::of_sum(2, cancelled, "m", "x").is_err());
+        assert!(Embedding::of_sum(2, [], "m", "x").is_err());
     }
 
     #[test]

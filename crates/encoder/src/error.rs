@@ -1,8 +1,26 @@
 //! What can go wrong between a manifest and an embedding.
 
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use crate::{Device, FieldProblem};
+use crate::Device;
+
+/// A field with a value that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// Dotted path of the field.
+    pub field: String,
+    /// What would have been right.
+    pub expected: String,
+    /// What was there.
+    pub received: String,
+}
+
+impl Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: expected {}, got {}", self.field, self.expected, self.received)
+    }
+}
 
 /// Everything the encoder can refuse, with what was expected and what came.
 #[derive(Debug, thiserror::Error)]

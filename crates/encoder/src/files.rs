@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use crate::manifest::{FileEntry, hex};
+use crate::digest::digest_of;
+use crate::manifest::FileEntry;
 use crate::{EncoderError, bundled};
 
 /// The place of a model's files.
@@ -81,7 +82,7 @@ impl ModelFiles {
             expected,
             received,
         };
-        let (length, sha256) = sha256_of(bytes).map_err(|e| EncoderError::File {
+        let (length, sha256) = digest_of(Sha256::new(), bytes).map_err(|e| EncoderError::File {
             model: model.to_owned(),
             path: entry.path.clone(),
             reason: e.to_string(),
@@ -93,20 +94,5 @@ impl ModelFiles {
             return Err(mismatch(format!("sha256 {expected_sha256}"), format!("sha256 {sha256}")));
         }
         Ok(())
-    }
-}
-
-/// Length and SHA-256, in hexadecimal, of all that is left to read.
-fn sha256_of(bytes: &mut dyn Read) -> io::Result<(u64, String)> {
-    let mut sha256 = Sha256::new();
-    let (mut block, mut length) = (vec![0_u8; 256 << 10], 0);
-    loop {
-        match bytes.read(&mut block)? {
-            0 => return Ok((length, hex(&sha256.finalize()))),
-            n => {
-                sha256.update(&block[..n]);
-                length += n as u64;
-            }
-        }
     }
 }

@@ -18,8 +18,8 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::manifest::hex;
-use crate::{Manifest, Runtime};
+use crate::Manifest;
+use crate::digest::hex;
 
 /// What all entries may take: a float32 CLAP takes 0.6 GB.
 const LIMIT_BYTES: u64 = 4 << 30;
@@ -88,13 +88,14 @@ impl GraphCache {
         Ok(total)
     }
 
-    /// Name of the entry of a graph; `None` where keeping it is not worth it.
-    pub(crate) fn name_of(manifest: &Manifest, graph: &str, runtime: &Runtime) -> Option<String> {
+    /// Name of the entry of a graph as this `build` of ONNX Runtime optimises it; `None` where keeping it is
+    /// not worth it.
+    pub(crate) fn name_of(manifest: &Manifest, graph: &str, build: &str) -> Option<String> {
         if manifest.file(graph)?.bytes? < WORTH_BYTES {
             return None;
         }
         let mut key = Sha256::new();
-        key.update(format!("{}\n{}\n{graph}\n", runtime.build(), processor()));
+        key.update(format!("{build}\n{}\n{graph}\n", processor()));
         for file in &manifest.files {
             key.update(format!("{}\n{}\n", file.path, file.sha256.as_ref()?));
         }

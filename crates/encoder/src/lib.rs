@@ -18,6 +18,7 @@ mod audio;
 mod bundled;
 mod catalogue;
 mod device;
+mod digest;
 mod embedding;
 mod error;
 mod files;
@@ -33,15 +34,15 @@ mod text;
 pub use audio::{AudioEncoder, Head, pool_rows};
 pub use catalogue::{Catalogue, CatalogueEntry, State};
 pub use device::{Device, DeviceChoice};
-pub use embedding::{Embedding, dot, normalise};
-pub use error::EncoderError;
+pub use digest::digest_of;
+pub use embedding::{Embedding, add_scaled, dot, normalise};
+pub use error::{EncoderError, FieldProblem};
 pub use files::ModelFiles;
 pub use foreign::recognise;
 pub use graph_cache::{CachedGraph, GraphCache};
 pub use manifest::{
-    AudioGraph, AxisNames, Detect, ExportRecipe, Familiarity, FieldProblem, FileEntry, HubSource, InputAxis,
-    Kind, Manifest, Op, Pooling, Precision, Scores, SegmentPolicy, SelfTestSpec, Tagger, TextAnchors,
-    TextGraph,
+    AudioGraph, AxisNames, Detect, ExportRecipe, Familiarity, FileEntry, HubSource, InputAxis, Kind,
+    Manifest, Op, Pooling, Precision, Scores, SegmentPolicy, SelfTestSpec, Tagger, TextAnchors, TextGraph,
 };
 pub use model::{Model, PIPELINE_VERSION};
 pub use runtime::Runtime;

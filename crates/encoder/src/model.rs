@@ -5,13 +5,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use earmark_audio::{FrontEnd, SpecError, WindowSpec, WindowStream};
+use earmark_audio::{WindowSpec, WindowStream};
 
-use crate::audio::pool;
-use crate::{
-    AudioEncoder, CachedGraph, Embedding, EncoderError, FieldProblem, GraphCache, Head, Manifest, ModelFiles,
-    Runtime, TextEncoder,
-};
+use crate::{CachedGraph, EncoderError, FieldProblem, GraphCache, Manifest, ModelFiles, Runtime};
 
 /// Version of the way from bytes to vectors that is in code rather than in manifests (decoding, resampling,
 /// framing, segmenting). Raised whenever the same file would get other vectors, so that an index never mixes
@@ -122,7 +118,7 @@ impl Model {
 
     fn plan(&self, window: &WindowSpec, hop_samples: Option<usize>) -> Result<WindowStream, EncoderError> {
         let window = WindowSpec { hop_samples: hop_samples.unwrap_or(window.hop_samples), ..*window };
-        plan(self.manifest(), &window).map_err(|e| EncoderError::ManifestFields {
+        self.manifest().plan(&window).map_err(|e| EncoderError::ManifestFields {
             manifest: self.manifest().id.clone(),
             problems: vec![FieldProblem {
                 field: e.field.to_owned(),
@@ -132,40 +128,13 @@ impl Model {
         })
     }
 
-    /// Opens the audio graph.
-    ///
-    /// # Errors
-    /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`],
-    /// [`EncoderError::Ort`]; [`EncoderError::NoSuchSide`] for the classes of a model that has none.
-    pub fn audio_encoder(&self, runtime: &Runtime, head: Head) -> Result<AudioEncoder, EncoderError> {
-        let shape = self.window_stream(None)?.shape();
-        AudioEncoder::open(self, runtime, head, shape)
-    }
-
-    /// Opens the text graph.
-    ///
-    /// # Errors
-    /// As [`Model::audio_encoder`], and [`EncoderError::NoSuchSide`] for a model without text.
-    pub fn text_encoder(&self, runtime: &Runtime) -> Result<TextEncoder, EncoderError> {
-        TextEncoder::open(self, runtime)
-    }
-
-    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`Head::Embedding`] into the embedding of
-    /// the audio they cover. `input` names that audio in errors.
-    ///
-    /// # Errors
-    /// [`EncoderError::Degenerate`] when the result has no direction.
-    pub fn pool(&self, rows: &[f32], input: &str) -> Result<Embedding, EncoderError> {
-        pool(self.manifest(), rows, input)
-    }
-
     /// The graphs of this model that `runtime` keeps optimised.
     #[must_use]
     pub fn cached_graphs(&self, runtime: &Runtime) -> Vec<CachedGraph> {
         let m = self.manifest();
         let graphs = std::iter::once(&m.audio.graph).chain(m.text.as_ref().map(|text| &text.graph));
         let cache = runtime.graphs();
-        let look = |graph: &String| cache?.look(graph, &GraphCache::name_of(m, graph, runtime)?);
+        let look = |graph: &String| cache?.look(graph, &GraphCache::name_of(m, graph, runtime.build())?);
         graphs.filter_map(look).collect()
     }
 
@@ -217,11 +186,6 @@ impl Model {
             ModelFiles::Folder(dir) => Some(dir),
         }
     }
-}
-
-/// The front end that a manifest describes, with its windows or others.
-pub(crate) fn plan(m: &Manifest, window: &WindowSpec) -> Result<WindowStream, SpecError> {
-    WindowStream::new(FrontEnd::new(&m.front_end, &m.features)?, window)
 }
 
 fn read_lines(manifest: &Manifest, files: &ModelFiles, path: &str) -> Result<Vec<String>, EncoderError> {

@@ -21,7 +21,8 @@ pub struct Runtime {
     library: PathBuf,
     /// What may run audio graphs, in order.
     devices: Vec<Device>,
-    choice: DeviceChoice,
+    /// Why the first device is not what was wanted, if it is not.
+    shortfall: Option<String>,
     graphs: Option<Arc<GraphCache>>,
 }
 
@@ -48,8 +49,8 @@ impl Runtime {
             .build()
             .map_err(|e| unusable(e.to_string()))?;
         environment.set_log_level(ort::logging::LogLevel::Error);
-        let (devices, choice) = (vec![Device::Cpu], DeviceChoice::default());
-        Ok(started.insert(Self { environment, library, devices, choice, graphs: None }).clone())
+        let devices = vec![Device::Cpu];
+        Ok(started.insert(Self { environment, library, devices, shortfall: None, graphs: None }).clone())
     }
 
     /// The same, with audio graphs on the device that is wanted.
@@ -58,7 +59,11 @@ impl Runtime {
     /// [`EncoderError::DeviceNotOffered`] when this ONNX Runtime was not built for it.
     pub fn on(self, choice: DeviceChoice) -> Result<Self, EncoderError> {
         match candidates(choice) {
-            Ok(devices) => Ok(Self { devices, choice, ..self }),
+            Ok(devices) => {
+                let none = choice == DeviceChoice::Auto && devices == [Device::Cpu];
+                let shortfall = none.then(|| format!("{} offers no other device", self.library.display()));
+                Ok(Self { devices, shortfall, ..self })
+            }
             Err((device, offered)) => {
                 Err(EncoderError::DeviceNotOffered { device, offered, library: self.library })
             }
@@ -83,9 +88,8 @@ impl Runtime {
     }
 
     /// Why the first device is not what was wanted, if it is not.
-    pub(crate) fn shortfall(&self) -> Option<String> {
-        let none = self.choice == DeviceChoice::Auto && self.devices == [Device::Cpu];
-        none.then(|| format!("{} offers no other device", self.library.display()))
+    pub(crate) fn shortfall(&self) -> Option<&str> {
+        self.shortfall.as_deref()
     }
 
     /// What says which build of ONNX Runtime it is.

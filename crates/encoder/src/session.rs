@@ -220,7 +220,7 @@ impl Opened {
 /// Opens a graph on the processor: as it was optimised before, where that is kept, else the original, which
 /// is then kept optimised.
 fn open_on_processor(model: &Model, runtime: &Runtime, graph: &str) -> Result<Session, EncoderError> {
-    let kept = runtime.graphs().zip(GraphCache::name_of(model.manifest(), graph, runtime));
+    let kept = runtime.graphs().zip(GraphCache::name_of(model.manifest(), graph, runtime.build()));
     let Some((cache, name)) = kept else { return open_original(model, runtime, graph, None) };
     if let Some(path) = cache.find(&name) {
         if let Some(folder) = model.folder()

@@ -10,8 +10,8 @@ use earmark_encoder::{Scores, dot};
 use earmark_index::{Clip, Filter, IndexReader};
 
 use crate::labels::EncodedLabels;
+use crate::mean::mean_of_spans;
 use crate::readout::{Line, NoneOfThese, Readout};
-use crate::search::mean_of_spans;
 use crate::{Encoded, Engine, EngineError, Span};
 
 /// How a clip's windows become one cosine a label.
@@ -120,7 +120,7 @@ pub fn cosines_of_spans(
     name: &str,
 ) -> Result<Vec<f32>, EngineError> {
     if pooling == ClipPooling::Mean {
-        let clip = mean_of_spans(engine, spans, name)?;
+        let clip = mean_of_spans(engine.model(), spans, name)?;
         return Ok(labels.vectors.iter().map(|l| clip.cosine(l)).collect());
     }
     Ok(labels

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use earmark_encoder::Embedding;
-use earmark_index::{IndexReader, stored_path};
+use earmark_index::{Clip, IndexReader, stored_path};
 
 use crate::ingest::is_unchanged;
-use crate::search::mean_of_spans;
+use crate::mean::mean_of_spans;
 use crate::{Engine, EngineError, Keep, Source, Span, absolute_path};
 
 /// Files encoded before the next ones are begun.
@@ -34,7 +34,7 @@ pub fn clip_vectors(
     let OfFiles { results, from_index } = segments(engine, index, files)?;
     let pooled = results.into_iter().zip(files).map(|(spans, file)| {
         let spans = spans?;
-        mean_of_spans(engine, &spans, &stored_path(file))
+        mean_of_spans(engine.model(), &spans, &stored_path(file))
     });
     Ok(OfFiles { results: pooled.collect(), from_index })
 }
@@ -67,10 +67,16 @@ pub fn segments(
     Ok(OfFiles { results: results.into_iter().flatten().collect(), from_index })
 }
 
+/// The clip of the file at `path`, if its file is as it was when it was indexed.
+///
+/// # Errors
+/// Errors from the index.
+pub fn unchanged_clip(index: &dyn IndexReader, path: &Path) -> Result<Option<Clip>, EngineError> {
+    Ok(index.clip_by_path(&stored_path(path))?.filter(|clip| is_unchanged(&clip.meta)))
+}
+
 fn stored(index: &dyn IndexReader, file: &Path) -> Result<Option<Vec<Span>>, EngineError> {
     let path = absolute_path(file).map_err(|e| EngineError::io(file, &e))?;
-    let Some(clip) = index.clip_by_path(&stored_path(&path))?.filter(|clip| is_unchanged(&clip.meta)) else {
-        return Ok(None);
-    };
+    let Some(clip) = unchanged_clip(index, &path)? else { return Ok(None) };
     Ok(Some(index.segments(clip.id)?.into_iter().map(Span::from).collect()))
 }

@@ -10,10 +10,11 @@ use earmark_encoder::{
 };
 use earmark_index::Identity;
 
+use crate::EngineError;
 use crate::encoders::Encoders;
-use crate::pipeline::{Encoded, Keep, PipelineOptions, Source, Span, encode_all};
+use crate::mean::mean_of_spans;
+use crate::pipeline::{Encoded, Keep, PipelineOptions, Source, Span, check_range, encode_all};
 use crate::segment::segments_of;
-use crate::{EngineError, search};
 
 /// How an engine works.
 #[derive(Debug, Clone, Default)]
@@ -199,7 +200,7 @@ impl Engine {
         source: Source,
         range: Option<(f64, f64)>,
     ) -> Result<(Embedding, Remarks), EngineError> {
-        search::check_range(range)?;
+        check_range(range)?;
         let options = PipelineOptions { range, ..self.pipeline_options(Keep::Windows) };
         let name = source.name();
         let encoded = self.encode_one(source, &options)?;
@@ -227,7 +228,7 @@ impl Engine {
             Ok(Span { start_s, end_s, vector: pool(windows)?.into_vec() })
         };
         let segments = segments.into_iter().map(segment).collect::<Result<Vec<_>, EngineError>>()?;
-        search::mean_of_spans(self, &segments, name)
+        mean_of_spans(self.model(), &segments, name)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use earmark_encoder::Embedding;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
+use crate::mean::mean;
 use crate::readout::Readout;
 use crate::{Engine, EngineError, KnownText};
 
@@ -128,18 +129,6 @@ impl LabelSet {
         let readout = Readout::of_model(&engine.model().manifest().scores, names.len());
         Ok(EncodedLabels { names, vectors, readout, texts: known })
     }
-}
-
-/// The direction of the sum of `vectors`; `name` is what has it, for errors.
-pub(crate) fn mean(vectors: &[Embedding], model: &str, name: &str) -> Result<Embedding, EngineError> {
-    if let [only] = vectors {
-        return Ok(only.clone());
-    }
-    let mut sum = vec![0.0_f32; vectors.first().map_or(0, |v| v.as_slice().len())];
-    for vector in vectors {
-        sum.iter_mut().zip(vector.as_slice()).for_each(|(s, v)| *s += v);
-    }
-    Ok(Embedding::from_values(sum, model, name)?)
 }
 
 fn plain(name: &str) -> Label {

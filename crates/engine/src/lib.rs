@@ -36,6 +36,7 @@ mod encoders;
 mod engine;
 mod error;
 mod known;
+mod mean;
 mod npy;
 mod pipeline;
 mod segment;

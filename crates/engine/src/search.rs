@@ -7,9 +7,10 @@ use earmark_audio::Remarks;
 use earmark_encoder::Embedding;
 use earmark_index::{ClipId, Hit, IndexReader, QueryKind, SearchRequest, SearchResponse};
 
-use crate::labels::mean;
+use crate::mean::{mean, mean_of_segments};
+use crate::pipeline::check_range;
 use crate::segment::new_parts;
-use crate::{Engine, EngineError, KnownText, Span};
+use crate::{Engine, EngineError, KnownText};
 
 /// One thing to look for, or to keep away from.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,11 +84,9 @@ pub fn query(engine: &Engine, parts: &[QueryPart], templates: &[String]) -> Resu
 /// [`EngineError::Query`] without a positive part or when the parts cancel out.
 pub fn combine(engine: &Engine, parts: &[(Embedding, f32)]) -> Result<Embedding, EngineError> {
     check_weights(parts.iter().map(|(_, weight)| *weight))?;
-    let mut sum = vec![0.0_f32; engine.model().manifest().dim];
-    for (vector, weight) in parts {
-        sum.iter_mut().zip(vector.as_slice()).for_each(|(s, v)| *s += weight * v);
-    }
-    Embedding::from_values(sum, &engine.model().manifest().id, "the query")
+    let manifest = engine.model().manifest();
+    let parts = parts.iter().map(|(vector, weight)| (*weight, vector.as_slice()));
+    Embedding::of_sum(manifest.dim, parts, &manifest.id, "the query")
         .map_err(|_| EngineError::Query("its parts cancel out; change the words or the weights".to_owned()))
 }
 
@@ -120,39 +119,10 @@ pub fn clip_vector(
     let parts = new_parts(segments.iter().map(|s| (s.start_s, s.end_s)));
     let shared = parts.map(|(start, end)| end.min(end_s) - start.max(start_s));
     mean_of_segments(
-        engine,
+        engine.model(),
         shared.zip(segments.iter().map(|s| s.vector.as_slice())),
         &format!("clip {clip}"),
     )
-}
-
-/// The mean of a whole sound's segments, each counting for the seconds that it adds to those before it.
-///
-/// # Errors
-/// Segments that cancel out; none.
-pub(crate) fn mean_of_spans(engine: &Engine, spans: &[Span], name: &str) -> Result<Embedding, EngineError> {
-    let seconds = new_parts(spans.iter().map(|s| (s.start_s, s.end_s))).map(|(start, end)| end - start);
-    let mean = mean_of_segments(engine, seconds.zip(spans.iter().map(|s| s.vector.as_slice())), name)?;
-    mean.map_or_else(|| Ok(Embedding::from_values(Vec::new(), &engine.model().manifest().id, name)?), Ok)
-}
-
-/// The mean of segments' vectors, each with the seconds that it counts for; `None` where none counts.
-fn mean_of_segments<'a>(
-    engine: &Engine,
-    segments: impl Iterator<Item = (f64, &'a [f32])>,
-    name: &str,
-) -> Result<Option<Embedding>, EngineError> {
-    let manifest = engine.model().manifest();
-    let mut sum = vec![0.0_f32; manifest.dim];
-    let mut total_s = 0.0;
-    for (seconds, vector) in segments.filter(|(seconds, _)| *seconds > 0.0) {
-        total_s += seconds;
-        sum.iter_mut().zip(vector).for_each(|(s, v)| *s += seconds as f32 * v);
-    }
-    if total_s <= 0.0 {
-        return Ok(None);
-    }
-    Ok(Some(Embedding::from_values(sum, &manifest.id, name)?))
 }
 
 /// Searches `index` for the parts, as [`query`] makes a query of them.
@@ -212,21 +182,4 @@ pub fn explain(
     });
     shared.truncate(n);
     Ok(Some(shared))
-}
-
-/// Checks a stretch given in seconds.
-///
-/// # Errors
-/// [`EngineError::Setting`] when it is empty, negative or not a number.
-pub(crate) fn check_range(range: Option<(f64, f64)>) -> Result<(), EngineError> {
-    match range {
-        Some((start, end)) if !(start >= 0.0 && start.is_finite() && end > start) => {
-            Err(EngineError::Setting {
-                field: "start_s",
-                expected: "a start of 0 s or more, and an end after it".to_owned(),
-                received: format!("{start} s to {end} s"),
-            })
-        }
-        _ => Ok(()),
-    }
 }

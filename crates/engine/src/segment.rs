@@ -56,7 +56,7 @@ impl SegmentCutter {
     /// The last one or two segments.
     pub(crate) fn finish(mut self) -> Vec<SegmentFeatures> {
         let mut last = Vec::new();
-        let short = self.current.times.len() * 2 < self.per_segment;
+        let short = is_sliver(self.current.times.len(), self.per_segment);
         match self.held.take() {
             Some(mut held) if short => {
                 held.append(self.current);
@@ -70,11 +70,16 @@ impl SegmentCutter {
     }
 }
 
+/// Whether so many windows are too few for a segment of their own where there is one before them.
+fn is_sliver(windows: usize, per_segment: usize) -> bool {
+    windows * 2 < per_segment
+}
+
 /// Which windows make up each segment: what [`SegmentCutter`] does to `windows` windows that are all here.
 pub(crate) fn segments_of(windows: usize, per_segment: usize) -> Vec<Range<usize>> {
     let per_segment = per_segment.max(1);
     let (whole, rest) = (windows / per_segment, windows % per_segment);
-    let joined = whole > 0 && rest * 2 < per_segment;
+    let joined = whole > 0 && is_sliver(rest, per_segment);
     let segments = if joined || rest == 0 { whole } else { whole + 1 };
     let end = |i: usize| if i + 1 == segments { windows } else { (i + 1) * per_segment };
     (0..segments).map(|i| i * per_segment..end(i)).collect()

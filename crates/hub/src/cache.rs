@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::HubError;
-use crate::fetch::RemoteFile;
+use crate::types::RemoteFile;
 
 /// How often to look whether another process has finished.
 const LOCK_POLL: Duration = Duration::from_millis(100);

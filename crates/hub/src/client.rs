@@ -7,7 +7,7 @@ use ureq::http::{HeaderMap, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
-use crate::fetch::RemoteFile;
+use crate::types::RemoteFile;
 use crate::{HubError, Missing, Settings, url};
 
 /// Redirects followed in a row; ureq by itself allows as many.

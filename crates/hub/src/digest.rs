@@ -1,12 +1,12 @@
 //! Checksums of files.
 
-use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
+use earmark_encoder::digest_of;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// What a file must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,27 +52,12 @@ impl std::fmt::Display for Sum {
 /// # Errors
 /// When the file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
-    digest_of_file::<Sha256>(path, Sha256::new())
+    Ok(digest_of(Sha256::new(), &mut File::open(path)?)?.1)
 }
 
 fn git_blob_of_file(path: &Path) -> io::Result<String> {
     let header = format!("blob {}\0", path.metadata()?.len());
-    digest_of_file::<Sha1>(path, Sha1::new_with_prefix(header))
-}
-
-fn digest_of_file<D: Digest>(path: &Path, mut digest: D) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut piece = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            n => digest.update(&piece[..n]),
-        }
-    }
-    Ok(digest.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(digest_of(Sha1::new_with_prefix(header), &mut File::open(path)?)?.1)
 }
 
 #[cfg(test)]

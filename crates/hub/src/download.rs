@@ -9,7 +9,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::client::{Client, header, translate};
-use crate::fetch::{Event, RemoteFile};
+use crate::types::{Event, RemoteFile};
 use crate::{HubError, Settings};
 
 /// Bytes that a try must bring to count as progress. A server that cuts each connection after a few bytes is not

@@ -19,13 +19,15 @@ mod error;
 mod fetch;
 mod install;
 mod settings;
+mod types;
 mod url;
 
 pub use digest::sha256_of_file;
 pub use error::{HubError, Missing};
-pub use fetch::{Event, Fetched, Hub, RemoteFile};
+pub use fetch::Hub;
 pub use install::{
     Imported, InstallError, Installed, Installer, Partial, Progress, Pulled, Recipe, Removed, Step, disk_use,
-    fill_in_checksums,
+    fill_in_checksums, name_among,
 };
 pub use settings::{Proxies, Settings, Token};
+pub use types::{Event, Fetched, RemoteFile};

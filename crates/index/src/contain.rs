@@ -1,5 +1,8 @@
 //! Calls into crates that panic over bad files and full disks: their panics become values, and stay off the
 //! terminal.
+//!
+//! `earmark-audio` has the same for decoders (`guard.rs`). This crate knows no other of the workspace, so it has
+//! its own; the two hooks bear each other, since each passes on what is not its thread's.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::holder::Holder;
 use crate::types::{ClipId, Identity};
-use crate::writer::Holder;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -304,6 +304,11 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// The error for a published file that is not as it was written.
+pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Error {
+    Error::Published { path: path.to_path_buf(), what: what.into() }
 }
 
 fn by(holder: Option<&Holder>) -> String {

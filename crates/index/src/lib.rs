@@ -46,9 +46,11 @@
 //! - `store`, `codec`: sled, and how records lie in it
 //! - `witness`: notices when sled drops acknowledged batches from a damaged log
 //! - `steps`: where a test can have the process die
+//! - `lock_file`, `holder`, `clock`: who is at work, and since when
 //! - `contain`: panics of other crates, turned into errors
 
 mod audit;
+mod clock;
 mod codec;
 mod collection;
 mod contain;
@@ -56,8 +58,10 @@ mod error;
 mod files;
 mod filter;
 mod graph;
+mod holder;
 mod interface;
 mod live;
+mod lock_file;
 mod open;
 mod published;
 mod query;
@@ -79,6 +83,7 @@ mod writer;
 pub use collection::{Collection, Hold, Space};
 pub use error::{Error, Result};
 pub use graph::{BuildOptions, BuildReport, Figures, GraphBuilder, KindFigures, Measured};
+pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};
 pub use live::{LiveIndex, Writing};
 pub use query::*;
@@ -87,7 +92,7 @@ pub use snapshot::Snapshot;
 pub use stored_path::{file_path, stored_path};
 pub use types::*;
 pub use vectors::UNIT_TOLERANCE;
-pub use writer::{Holder, Writer, WriterLock};
+pub use writer::{Writer, WriterLock};
 
 /// Layout of the store. A change that older code cannot read raises it.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,7 +1,6 @@
 //! What opening an index for reading and for writing have in common.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::codec::{self, HeaderProblem};
 use crate::error::{Error, Result};
@@ -47,19 +46,4 @@ pub(crate) fn absent(dir: &Path) -> Error {
         },
         None => Error::NotFound { dir: dir.to_path_buf() },
     }
-}
-
-/// The machine's clock. With debug assertions, as in tests, `EARMARK_CLOCK` sets it, in seconds since 1970.
-pub(crate) fn now() -> SystemTime {
-    #[cfg(debug_assertions)]
-    if let Some(seconds) = std::env::var("EARMARK_CLOCK").ok().and_then(|text| text.parse::<i64>().ok()) {
-        let distance = std::time::Duration::from_secs(seconds.unsigned_abs());
-        return if seconds < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance };
-    }
-    SystemTime::now()
-}
-
-/// Now, seconds since 1970.
-pub(crate) fn unix_now_s() -> i64 {
-    now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
 }

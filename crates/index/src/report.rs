@@ -103,12 +103,18 @@ pub struct Stats {
     pub failures: usize,
     /// Batches committed since the index was created.
     pub commits: u64,
-    /// Rows that graphs cover.
-    pub graph_rows: usize,
     /// What was measured of each graph when it was built, with the rows that it covers; the largest first.
     pub graphs: Vec<(usize, Figures)>,
     /// Acknowledged batches that are lost; see [`IndexEvent::BatchesLost`].
     pub lost: u64,
+}
+
+impl Stats {
+    /// Rows that graphs cover.
+    #[must_use]
+    pub fn graph_rows(&self) -> usize {
+        self.graphs.iter().map(|(rows, _)| rows).sum()
+    }
 }
 
 /// What [`crate::Writer::rebuild`] did.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::codec::Stamp;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, damaged};
 use crate::filter::Matcher;
 use crate::graph::{self, Figures, GraphSearch, Graphs};
 use crate::interface::IndexReader;
@@ -12,7 +12,7 @@ use crate::open::{absent, check_identity};
 use crate::published::layout::ClipView;
 use crate::published::list::{self, List};
 use crate::published::pieces::{Piece, Pieces};
-use crate::published::segment::{Segment as SegmentFile, damaged};
+use crate::published::segment::Segment as SegmentFile;
 use crate::published::tombstones::Tombstones;
 use crate::query::{Filter, Hit, SearchMode, SearchPath, SearchRequest, SearchResponse, SegmentRef};
 use crate::report::{IndexEvent, Stats};
@@ -472,7 +472,6 @@ impl IndexReader for Snapshot {
 
     fn stats(&self) -> Result<Stats> {
         let totals = &self.list.totals;
-        let graphs = self.stats_of_graphs().1;
         Ok(Stats {
             clips: totals.clips as usize,
             segments: totals.segments as usize,
@@ -482,8 +481,7 @@ impl IndexReader for Snapshot {
             file_bytes: totals.bytes,
             failures: totals.failures as usize,
             commits: self.list.stamp.commit,
-            graph_rows: graphs.iter().map(|(rows, _)| rows).sum(),
-            graphs,
+            graphs: self.stats_of_graphs().1,
             lost: self.list.lost,
         })
     }

@@ -17,11 +17,11 @@ use serde::de::DeserializeOwned;
 use sled::IVec;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::clock::now;
 use crate::codec;
 use crate::contain;
 use crate::error::{Error, Result};
 use crate::files::{remove_matching, sync_dir};
-use crate::open::now;
 use crate::types::OpenOptions;
 
 /// sled's folder inside the index folder. A rewritten one ([`Store::copy`]) has a number after it,

@@ -8,6 +8,7 @@ pub const UNIT_TOLERANCE: f32 = 1e-3;
 
 /// The dot product: the cosine, for unit vectors. Sixteen running sums, so that the compiler can use vector
 /// registers; the order of additions is fixed, so that the same two vectors always give the same bits.
+/// `earmark-encoder` has the same; this crate knows no models, and depends on no crate of theirs.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();

@@ -8,7 +8,9 @@ use earmark_library::Limits as LibraryLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Key;
-use crate::roots::UPLOADS;
+
+/// The name of the folder for uploads.
+pub(crate) const UPLOADS: &str = "uploads";
 
 /// Hits that can be paged through.
 const DEEPEST: usize = 10_000;

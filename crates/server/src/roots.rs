@@ -6,11 +6,8 @@ use earmark_engine::typed_path;
 use earmark_index::file_path;
 use earmark_library::Error;
 
-use crate::config::{Config, ConfigError, RootConfig};
+use crate::config::{Config, ConfigError, RootConfig, UPLOADS};
 use crate::error::{ApiError, ApiResult, Kind};
-
-/// The name of the folder for uploads.
-pub(crate) const UPLOADS: &str = "uploads";
 
 /// A folder that may be used.
 #[derive(Debug, Clone)]

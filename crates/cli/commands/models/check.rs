@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use earmark_encoder::{
     CachedGraph, Catalogue, EncoderError, FileEntry, Manifest, Model, ModelFiles, SelfTestReport, State,
 };
+use earmark_hub::name_among;
 
 use super::export::shown;
 use super::line;
@@ -25,13 +26,10 @@ struct Subject {
 
 impl Subject {
     /// The name of its folder, where the folder is among models that are found by name.
-    fn folder_name(&self) -> Option<&str> {
+    fn folder_name(&self) -> Option<String> {
         let ModelFiles::Folder(folder) = &self.files else { return None };
-        let among = earmark_library::model_folders().into_iter().flatten();
-        let real = |path: &Path| path.canonicalize().ok();
-        let parent = real(folder).and_then(|folder| folder.parent().map(Path::to_path_buf));
-        let found = among.into_iter().any(|models| parent.is_some() && real(&models) == parent);
-        if found { folder.file_name()?.to_str() } else { None }
+        let mut among = earmark_library::model_folders().into_iter().flatten();
+        among.find_map(|models| name_among(&models, folder))?.into_string().ok()
     }
 }
 
@@ -90,11 +88,11 @@ pub(super) fn check(global: &Global, models: &[String], write: bool) -> Result<E
 /// to say.
 fn write_checksums(global: &Global, subject: &Subject) -> Result<()> {
     let ModelFiles::Folder(folder) = &subject.files else { return Ok(()) };
-    let Ok(manifest) = read(&subject.files) else { return Ok(()) };
+    let Ok((manifest, text)) = read(&subject.files) else { return Ok(()) };
     if manifest.files.iter().any(|file| !folder.join(&file.path).is_file()) {
         return Ok(());
     }
-    let written = earmark_hub::fill_in_checksums(folder)?;
+    let written = earmark_hub::fill_in_checksums(folder, &manifest, &text)?;
     if !written.is_empty() && !global.quiet {
         note!("{}: wrote the checksums of {}", subject.name, written.join(", "));
     }
@@ -171,7 +169,7 @@ fn run(global: &Global, subjects: &[Subject]) -> Result<ExitCode> {
 fn find(global: &Global, subject: &Subject) -> Result<Findings> {
     let mut findings = Findings::default();
     let manifest = match read(&subject.files) {
-        Ok(manifest) => manifest,
+        Ok((manifest, _)) => manifest,
         Err(EncoderError::ManifestFields { problems, .. }) => {
             problems.iter().for_each(|problem| findings.wrong(&problem.to_string()));
             return Ok(findings);
@@ -206,11 +204,14 @@ fn find(global: &Global, subject: &Subject) -> Result<Findings> {
     Ok(findings)
 }
 
-fn read(files: &ModelFiles) -> Result<Manifest, EncoderError> {
+/// The manifest, and its text.
+fn read(files: &ModelFiles) -> Result<(Manifest, String), EncoderError> {
     match files {
         ModelFiles::Bundled(name) => {
             let file = Catalogue::compiled_in(name).iter().find(|(path, _)| *path == "manifest.toml");
-            Manifest::parse(&String::from_utf8_lossy(file.map(|(_, bytes)| *bytes).unwrap_or_default()), name)
+            let bytes = file.map(|(_, bytes)| *bytes).unwrap_or_default();
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            Ok((Manifest::parse(&text, name)?, text))
         }
         ModelFiles::Folder(folder) => {
             let path = folder.join("manifest.toml");
@@ -220,7 +221,7 @@ fn read(files: &ModelFiles) -> Result<Manifest, EncoderError> {
                 path: "manifest.toml".to_owned(),
                 reason: e.to_string(),
             })?;
-            Manifest::parse(&text, &origin)
+            Ok((Manifest::parse(&text, &origin)?, text))
         }
     }
 }

@@ -1,24 +1,9 @@
 //! What is wrong with a manifest, field by field.
 
+use std::fmt::Display;
+
 use super::{ExportRecipe, InputAxis, Kind, Manifest, Op, SCHEMA};
-use std::fmt::{self, Display};
-
-/// A field with a value that makes no sense.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldProblem {
-    /// Dotted path of the field.
-    pub field: String,
-    /// What would have been right.
-    pub expected: String,
-    /// What was there.
-    pub received: String,
-}
-
-impl Display for FieldProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: expected {}, got {}", self.field, self.expected, self.received)
-    }
-}
+use crate::FieldProblem;
 
 /// Constant dimensions and tokens of a graph's input at most: memory is set aside for as many.
 const MAX_AXIS: usize = 1 << 16;
@@ -75,7 +60,7 @@ impl Manifest {
         checks.spec("window", self.window.validate(&self.features));
         if checks.0.is_empty() {
             // Of parts that are sound by themselves: whether they go together.
-            checks.spec("features", crate::model::plan(self, &self.window).map(drop));
+            checks.spec("features", self.plan(&self.window).map(drop));
         }
         self.check_detect(&mut checks);
         self.check_audio(&mut checks);
@@ -92,7 +77,7 @@ impl Manifest {
         let window = detect.window();
         checks.window("detect", window.validate(&self.features));
         if whole && checks.0.is_empty() {
-            checks.window("detect", crate::model::plan(self, &window).map(drop));
+            checks.window("detect", self.plan(&window).map(drop));
         }
         let context = self.window.length_samples;
         let expected = format!("at most window.length_samples ({context})");

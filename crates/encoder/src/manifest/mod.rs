@@ -13,13 +13,13 @@ mod graphs;
 mod origin;
 mod scores;
 
-use earmark_audio::{FeatureSpec, FrontEndSpec, WindowSpec};
+use earmark_audio::{FeatureSpec, FrontEnd, FrontEndSpec, SpecError, WindowSpec, WindowStream};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::EncoderError;
+use crate::digest::hex;
 
-pub use check::FieldProblem;
 pub use detect::Detect;
 pub use graphs::{
     AudioGraph, AxisNames, InputAxis, Op, Pooling, SegmentPolicy, Tagger, TextAnchors, TextGraph,
@@ -226,13 +226,11 @@ impl Manifest {
     }
 }
 
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
-        let _ = write!(s, "{b:02x}");
-        s
-    })
+impl Manifest {
+    /// The front end that the manifest describes, with its windows or others.
+    pub(crate) fn plan(&self, window: &WindowSpec) -> Result<WindowStream, SpecError> {
+        WindowStream::new(FrontEnd::new(&self.front_end, &self.features)?, window)
+    }
 }
 
 #[cfg(test)]

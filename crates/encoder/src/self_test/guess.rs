@@ -4,7 +4,6 @@ use earmark_audio::{FrontEndSpec, LogKind, LogMelSpec, MelNorm, MelScale, Spectr
 
 use super::{GoldenAudio, rows_of, signals};
 use crate::audio::pool;
-use crate::model::plan;
 use crate::{AudioEncoder, Embedding, Manifest};
 
 /// Rates that models are trained at.
@@ -15,7 +14,7 @@ const RATES: [u32; 7] = [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 pub(super) fn mistake(manifest: &Manifest, encoder: &AudioEncoder, golden: &GoldenAudio) -> Option<String> {
     variants(&manifest.front_end).into_iter().find_map(|(change, front_end)| {
         let variant = Manifest { front_end, ..manifest.clone() };
-        let stream = plan(&variant, &variant.window).ok()?;
+        let stream = variant.plan(&variant.window).ok()?;
         // A variant with other shapes is not what the graph takes.
         if stream.shape() != encoder.shape() {
             return None;

@@ -45,6 +45,16 @@ enum TextHead {
     Anchors { anchors: Vec<Vec<f32>>, temperature: f32 },
 }
 
+impl Model {
+    /// Opens the text graph.
+    ///
+    /// # Errors
+    /// As [`Model::audio_encoder`], and [`EncoderError::NoSuchSide`] for a model without text.
+    pub fn text_encoder(&self, runtime: &Runtime) -> Result<TextEncoder, EncoderError> {
+        TextEncoder::open(self, runtime)
+    }
+}
+
 impl TextEncoder {
     pub(crate) fn open(model: &Model, runtime: &Runtime) -> Result<Self, EncoderError> {
         let manifest = model.manifest();
@@ -117,9 +127,8 @@ impl TextEncoder {
                 return Ok(parts.remove(0));
             }
             let familiarity = parts.iter().filter_map(|part| part.familiarity).reduce(f32::min);
-            let axis = |i: usize| parts.iter().filter_map(|part| part.vector.as_slice().get(i)).sum();
-            let values = (0..dim).map(axis).collect();
-            let vector = Embedding::from_values(values, &model, &format!("the text `{text}`"))?;
+            let weighted = parts.iter().map(|part| (1.0, part.vector.as_slice()));
+            let vector = Embedding::of_sum(dim, weighted, &model, &format!("the text `{text}`"))?;
             Ok(EncodedText { vector, familiarity, cut: parts.iter().any(|part| part.cut) })
         };
         let mut encoded = Vec::with_capacity(texts.len());
@@ -130,10 +139,9 @@ impl TextEncoder {
                 continue;
             }
             let not = sum(clauses.not.len(), text)?;
-            let pairs = heard.vector.as_slice().iter().zip(not.vector.as_slice());
-            let less = pairs.map(|(h, n)| h - NOT_WEIGHT * n).collect();
+            let parts = [(1.0, heard.vector.as_slice()), (-NOT_WEIGHT, not.vector.as_slice())];
             encoded.push(EncodedText {
-                vector: Embedding::from_values(less, &self.model, &format!("the text `{text}`"))?,
+                vector: Embedding::of_sum(dim, parts, &self.model, &format!("the text `{text}`"))?,
                 familiarity: heard.familiarity.into_iter().chain(not.familiarity).reduce(f32::min),
                 cut: heard.cut || not.cut,
             });

@@ -29,6 +29,7 @@ use crate::encoders::Encoders;
 
 pub(crate) use encode::cosines;
 pub(crate) use schedule::{Outcome, Prepared, Step, run};
+pub(crate) use types::check_range;
 pub use types::{Encoded, Keep, PipelineOptions, Source, Span};
 
 /// Encodes sounds on all cores; results are in the order of `sources`.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use earmark_audio::{AudioInfo, ReadOptions, Remarks};
 use earmark_index::{Segment, stored_path};
 
+use crate::EngineError;
+
 /// Where the bytes of a sound come from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -103,4 +105,21 @@ pub struct Encoded {
     pub spans: Vec<Span>,
     /// The context windows of [`Keep::Detection`], in order; none for a model without `[detect]`.
     pub contexts: Vec<Span>,
+}
+
+/// Checks a stretch given in seconds.
+///
+/// # Errors
+/// [`EngineError::Setting`] when it is empty, negative or not a number.
+pub(crate) fn check_range(range: Option<(f64, f64)>) -> Result<(), EngineError> {
+    match range {
+        Some((start, end)) if !(start >= 0.0 && start.is_finite() && end > start) => {
+            Err(EngineError::Setting {
+                field: "start_s",
+                expected: "a start of 0 s or more, and an end after it".to_owned(),
+                received: format!("{start} s to {end} s"),
+            })
+        }
+        _ => Ok(()),
+    }
 }

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use earmark_encoder::Embedding;
-use earmark_engine::ingest::{IngestEvent, IngestOptions, ingest, is_unchanged};
+use earmark_engine::clip_vectors::unchanged_clip;
+use earmark_engine::ingest::{IngestEvent, IngestOptions, ingest};
 use earmark_engine::search::clip_vector;
 use earmark_engine::{Engine, Walked};
 use earmark_index::{IndexReader, stored_path};
@@ -73,7 +74,7 @@ pub(super) fn of_clips(
 
 /// What an index has for a clip whose file is as it was when it was indexed.
 fn stored(engine: &Engine, index: &dyn IndexReader, clip: &Item) -> Result<Option<Embedding>, EvalError> {
-    match index.clip_by_path(&stored_path(&clip.path))?.filter(|clip| is_unchanged(&clip.meta)) {
+    match unchanged_clip(index, &clip.path)? {
         Some(clip) => Ok(clip_vector(engine, index, clip.id, None)?),
         None => Ok(None),
     }

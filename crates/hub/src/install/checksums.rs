@@ -8,18 +8,19 @@ use earmark_encoder::Manifest;
 use super::InstallError;
 use crate::sha256_of_file;
 
-/// Writes the sizes and checksums that the manifest in `folder` lacks into it, and changes nothing else in
-/// it. Gives the files that had none.
+/// Writes the sizes and checksums that the manifest in `folder`, whose text is `text`, lacks into it, and
+/// changes nothing else in it. Gives the files that had none.
 ///
 /// # Errors
-/// Those of the manifest, and [`InstallError::Io`].
-pub fn fill_in_checksums(folder: &Path) -> Result<Vec<String>, InstallError> {
-    let path = folder.join("manifest.toml");
-    let text = fs::read_to_string(&path).map_err(InstallError::io(&path))?;
-    let manifest = Manifest::parse(&text, &path.display().to_string())?;
+/// [`InstallError::Io`]; [`InstallError::Manifest`] if it cannot be written as TOML.
+pub fn fill_in_checksums(
+    folder: &Path,
+    manifest: &Manifest,
+    text: &str,
+) -> Result<Vec<String>, InstallError> {
     let filled: Vec<String> = manifest.unpinned().map(|file| file.path.clone()).collect();
     if !filled.is_empty() {
-        replace_manifest(folder, &filled_in(&text, &manifest, folder)?)?;
+        replace_manifest(folder, &filled_in(text, manifest, folder)?)?;
     }
     Ok(filled)
 }
@@ -101,17 +102,22 @@ mod tests {
         text
     }
 
+    fn fill_in(folder: &Path) -> Result<Vec<String>, InstallError> {
+        let text = fs::read_to_string(folder.join("manifest.toml")).unwrap();
+        fill_in_checksums(folder, &Manifest::parse(&text, "m").unwrap(), &text)
+    }
+
     #[test]
     fn missing_sums_are_written_and_nothing_else_is_touched() {
         let dir = tempfile::tempdir().unwrap();
         let before = mini(dir.path(), |text| text.replace("[[files]]", "# mine\n[[files]] # so"));
-        assert_eq!(fill_in_checksums(dir.path()).unwrap().len(), 4);
+        assert_eq!(fill_in(dir.path()).unwrap().len(), 4);
         let after = fs::read_to_string(dir.path().join("manifest.toml")).unwrap();
         let without = |line: &&str| !line.starts_with("bytes") && !line.starts_with("sha256");
         assert_eq!(after.lines().filter(without).collect::<Vec<_>>(), before.lines().collect::<Vec<_>>());
         let manifest = Manifest::parse(&after, "m").unwrap();
         assert_eq!(manifest.unpinned().count(), 0);
-        assert_eq!(fill_in_checksums(dir.path()).unwrap(), Vec::<String>::new(), "a second time");
+        assert_eq!(fill_in(dir.path()).unwrap(), Vec::<String>::new(), "a second time");
     }
 
     #[test]
@@ -123,7 +129,7 @@ mod tests {
             let files = names.map(|name| format!("{{ path = \"{name}\" }}")).join(", ");
             format!("files = [{files}]\n{head}")
         });
-        fill_in_checksums(dir.path()).unwrap();
+        fill_in(dir.path()).unwrap();
         let text = fs::read_to_string(dir.path().join("manifest.toml")).unwrap();
         assert_eq!(Manifest::parse(&text, "m").unwrap().unpinned().count(), 0);
     }
@@ -133,7 +139,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         mini(dir.path(), str::to_owned);
         fs::remove_file(dir.path().join("text.onnx")).unwrap();
-        let e = fill_in_checksums(dir.path()).unwrap_err().to_string();
+        let e = fill_in(dir.path()).unwrap_err().to_string();
         assert!(e.contains("text.onnx"), "{e}");
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use earmark_encoder::{Manifest, Precision, Runtime, State};
 
 use super::archive::{is_archive, unpack};
-use super::recognise::files_in;
-use super::{Imported, InstallError, Installed, Installer, Known, Progress, Session, Stage};
+use super::source::{Import, Source, files_in};
+use super::{Imported, InstallError, Installed, Installer, Known, Progress, Session};
 
 impl Installer {
     /// Installs what is at `from`: a folder that has a `manifest.toml`, as it is; a folder, a file or a tar
@@ -38,32 +38,6 @@ impl Installer {
             return import.folder(&Source { path: scratch.folder(), ours: true }, name, tell);
         }
         import.folder(&Source { path: from, ours: false }, name, tell)
-    }
-}
-
-/// One import under way.
-pub(super) struct Import<'a> {
-    pub(super) installer: &'a Installer,
-    pub(super) session: &'a Session,
-    /// What people called it.
-    pub(super) from: &'a Path,
-    /// Another name for the model.
-    pub(super) as_new: Option<&'a str>,
-    /// Which of a family's files are meant.
-    pub(super) precision: Option<Precision>,
-    pub(super) runtime: &'a Runtime,
-}
-
-/// Where the files are.
-pub(super) struct Source<'a> {
-    pub(super) path: &'a Path,
-    /// Whether it is a folder of ours, whose files nobody else will change.
-    pub(super) ours: bool,
-}
-
-impl Source<'_> {
-    pub(super) fn put(&self, stage: &Stage, from: &Path, file: &str) -> Result<(), InstallError> {
-        if self.ours { stage.link(from, file) } else { stage.copy(from, file) }
     }
 }
 

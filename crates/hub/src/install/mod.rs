@@ -6,6 +6,7 @@
 //!
 //! - `known`: models that can be installed, and the files that travel with their manifests
 //! - `pull`, `import`, `recognise`, `archive`: the ways in
+//! - `source`: what an import is made of
 //! - `checksums`: those that a manifest lacks
 //! - `stage`: the folder in which a model is put together
 //! - `export`: the recipe that makes a model from its original checkpoint
@@ -18,8 +19,10 @@ mod import;
 mod known;
 mod pull;
 mod recognise;
+mod source;
 mod stage;
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -167,12 +170,7 @@ impl Installer {
             if filled.is_empty() { text.to_owned() } else { filled_in(text, manifest, stage.folder())? };
         stage.write("manifest.toml", text.as_bytes())?;
         tell(Progress::Testing { name: &name });
-        let model = Model::open(ModelFiles::Folder(stage.folder().to_path_buf()))?;
-        let report = model.self_test(runtime);
-        if !report.passed() {
-            return Err(InstallError::SelfTest { model: name, report });
-        }
-        let bytes = model.manifest().files.iter().filter_map(|file| file.bytes).sum();
+        let (bytes, report) = try_model(stage.folder(), runtime)?;
         let folder = stage.finish(&name)?;
         let partial = self.partial_folder(&name);
         if partial.is_dir() {
@@ -185,10 +183,7 @@ impl Installer {
 impl Installer {
     /// Whether `folder` is one of the user's own models.
     fn is_own(&self, folder: &Path) -> bool {
-        // Of the name, which may be a link to a folder elsewhere.
-        let parent = |path: &Path| std::path::absolute(path).ok()?.parent()?.canonicalize().ok();
-        let own = self.own.as_ref().and_then(|own| own.canonicalize().ok());
-        own.is_some() && parent(folder) == own
+        self.own.as_ref().is_some_and(|own| name_among(own, folder).is_some())
     }
 
     /// As [`Installer::complete`], for a folder that stays where it is.
@@ -210,23 +205,18 @@ impl Installer {
         if !missing.is_empty() {
             return Err(InstallError::Missing { model: name, files: missing, place: folder.to_path_buf() });
         }
-        let filled = fill_in_checksums(folder)?;
+        let filled = fill_in_checksums(folder, manifest, text)?;
         tell(Progress::Testing { name: &name });
-        let tried = Model::open(ModelFiles::Folder(folder.to_path_buf())).map(|model| {
-            let report = model.self_test(runtime);
-            (model, report)
-        });
-        let failed = match tried {
-            Ok((model, report)) if report.passed() => {
-                let bytes = model.manifest().files.iter().filter_map(|file| file.bytes).sum();
-                return Ok(Installed { name, folder: folder.to_path_buf(), bytes, filled, report });
+        match try_model(folder, runtime) {
+            Ok((bytes, report)) => {
+                Ok(Installed { name, folder: folder.to_path_buf(), bytes, filled, report })
             }
-            Ok((_, report)) => InstallError::SelfTest { model: name, report },
-            Err(e) => e.into(),
-        };
-        // As it was, so that what is mended has its own sums next time.
-        checksums::replace_manifest(folder, text)?;
-        Err(failed)
+            Err(failed) => {
+                // As it was, so that what is mended has its own sums next time.
+                checksums::replace_manifest(folder, text)?;
+                Err(failed)
+            }
+        }
     }
 
     /// Whether a model can get this name: it must be one, and nobody's yet.
@@ -249,6 +239,26 @@ impl Installer {
         let manifest = format!("--as-new {name}");
         Err(EncoderError::ManifestFields { manifest, problems }.into())
     }
+}
+
+/// Tries the model in `folder`; gives the bytes of its files, and what the self-test found.
+fn try_model(folder: &Path, runtime: &Runtime) -> Result<(u64, SelfTestReport), InstallError> {
+    let model = Model::open(ModelFiles::Folder(folder.to_path_buf()))?;
+    let (manifest, report) = (model.manifest(), model.self_test(runtime));
+    if !report.passed() {
+        return Err(InstallError::SelfTest { model: manifest.id.clone(), report });
+    }
+    Ok((manifest.files.iter().filter_map(|file| file.bytes).sum(), report))
+}
+
+/// The name by which `folder` is found in the folder `models`; `None` if it is elsewhere. A link in `models`
+/// counts wherever it leads, since models are found by the link's name.
+#[must_use]
+pub fn name_among(models: &Path, folder: &Path) -> Option<OsString> {
+    let folder = std::path::absolute(folder).ok()?;
+    let parent = folder.parent()?.canonicalize().ok()?;
+    let is_among = models.canonicalize().is_ok_and(|models| models == parent);
+    folder.file_name().filter(|_| is_among).map(OsString::from)
 }
 
 /// Bytes of a folder's files, and of those that have another name elsewhere.
@@ -276,4 +286,26 @@ fn measure(folder: &Path) -> std::io::Result<Removed> {
 #[must_use]
 pub fn disk_use(folder: &Path) -> u64 {
     measure(folder).map_or(0, |removed| removed.bytes)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_among_others_by_its_own_name_even_if_it_is_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (models, elsewhere) = (dir.path().join("models"), dir.path().join("elsewhere"));
+        [models.join("plain"), elsewhere.join("real")]
+            .iter()
+            .for_each(|dir| fs::create_dir_all(dir).unwrap());
+        std::os::unix::fs::symlink(elsewhere.join("real"), models.join("linked")).unwrap();
+        std::os::unix::fs::symlink(&models, dir.path().join("way")).unwrap();
+        let name = |folder: PathBuf| name_among(&models, &folder).map(|name| name.into_string().unwrap());
+        assert_eq!(name(models.join("plain")).as_deref(), Some("plain"));
+        assert_eq!(name(models.join("linked")).as_deref(), Some("linked"));
+        assert_eq!(name(dir.path().join("way/plain")).as_deref(), Some("plain"));
+        assert_eq!(name(elsewhere.join("real")), None);
+        assert_eq!(name(models.clone()), None);
+    }
 }

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use earmark_encoder::State;
 
-use super::import::{Import, Source};
+use super::source::{Import, Source, files_in};
 use super::{Imported, InstallError, Known, Partial, Progress};
 use crate::sha256_of_file;
-
-/// Folders in folders are looked into this far.
-const MAX_DEPTH: usize = 8;
 
 impl Import<'_> {
     /// Installs the known models of which all files are at `source` or were brought before, and keeps files
@@ -109,23 +106,4 @@ fn checksums(
         }
     }
     Ok(sums)
-}
-
-/// The file, or all files in the folder and the folders in it, by name. Links to folders are not followed.
-pub(super) fn files_in(path: &Path) -> Result<Vec<PathBuf>, InstallError> {
-    let mut files = Vec::new();
-    collect(path, 0, &mut files)?;
-    files.sort();
-    Ok(files)
-}
-
-fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), InstallError> {
-    if path.is_file() {
-        files.push(path.to_path_buf());
-    } else if depth < MAX_DEPTH && (depth == 0 || !path.is_symlink()) && path.is_dir() {
-        for entry in fs::read_dir(path).map_err(InstallError::io(path))?.flatten() {
-            collect(&entry.path(), depth + 1, files)?;
-        }
-    }
-    Ok(())
 }

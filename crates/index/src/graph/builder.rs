@@ -1,17 +1,19 @@
 //! [`GraphBuilder`]: gives segments their graphs.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::build::{Build, Rows8};
 use super::checkpoint;
+use super::figures::Figures;
 use super::frozen::{self, Graph};
-use super::measure::{Figures, measure};
+use super::measure::measure;
+use crate::clock::unix_now_s;
 use crate::error::{Error, Result};
 use crate::interface::IndexReader as _;
-use crate::open::unix_now_s;
+use crate::lock_file::LockFile;
 use crate::published::list;
 use crate::published::pieces::Piece;
 use crate::snapshot::Snapshot;
@@ -75,7 +77,7 @@ pub struct BuildReport {
 pub struct GraphBuilder {
     work: PathBuf,
     folder: PathBuf,
-    _lock: File,
+    _lock: LockFile,
 }
 
 impl GraphBuilder {
@@ -86,14 +88,12 @@ impl GraphBuilder {
     pub fn open(dir: &Path) -> Result<Self> {
         let work = dir.join(FOLDER);
         let path = work.join(LOCK);
-        let io = |e| Error::io(dir, &path, e);
-        fs::create_dir_all(&work).map_err(io)?;
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(Error::GraphLocked { dir: dir.to_path_buf() }),
-            Ok(()) | Err(TryLockError::Error(_)) => {}
+        fs::create_dir_all(&work).map_err(|e| Error::io(dir, &path, e))?;
+        let lock = LockFile::open(dir, &path)?;
+        if !lock.try_lock() {
+            return Err(Error::GraphLocked { dir: dir.to_path_buf() });
         }
-        Ok(Self { work, folder: list::folder(dir), _lock: file })
+        Ok(Self { work, folder: list::folder(dir), _lock: lock })
     }
 
     /// Gives each large segment of `snapshot` a graph, unless it has one. `texts` (`[dim]` each, unit length)
@@ -181,6 +181,8 @@ impl GraphBuilder {
             Graph::write(&links, points, &piece.listed, figures, &self.work, to)
                 .map_err(|e| Error::io(&self.work, to, e))
         };
+        // Written twice, since what was measured lies before the links (FORMAT.md), and a graph is measured as
+        // it is read: mapped.
         let draft = self.work.join("measured.graph");
         write(&Figures::default(), &draft)?;
         let graph = Graph::open(&draft, &piece.listed, dim)?;

@@ -11,14 +11,13 @@ use std::time::SystemTime;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::measure::Figures;
+use super::figures::Figures;
 use super::{BASE_LINKS, LINKS};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, damaged};
 use crate::files::write_atomically;
 use crate::published::layout::{ALIGNMENT, u32_at, u64_at};
 use crate::published::list::Listed;
 use crate::published::map::Map;
-use crate::published::segment::damaged;
 
 const MAGIC: &[u8; 8] = b"EARMGRF1";
 

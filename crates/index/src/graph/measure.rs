@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::LEAST_RECALL;
+use super::figures::{KindFigures, Measured};
 use super::frozen::Graph;
 use super::walk::Walk;
 use crate::error::Result;
@@ -28,127 +28,6 @@ const NOISE: f32 = 1.0;
 
 /// More recall than this is not worth more time.
 const ENOUGH: f32 = 0.999;
-
-/// What one number of candidates finds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Measured {
-    /// Candidates that the search kept (`ef`).
-    pub ef: u32,
-    /// Share of the ten best rows that it found, 0 to 1.
-    pub recall: f32,
-    /// Mean time of a search on one thread, milliseconds.
-    pub ms: f32,
-}
-
-/// What was measured with one kind of query.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct KindFigures {
-    /// How many queries were asked.
-    pub queries: u32,
-    /// Mean time of comparing with every row, on all cores, milliseconds.
-    pub scan_ms: f32,
-    /// By growing `ef`.
-    pub measured: Vec<Measured>,
-}
-
-impl KindFigures {
-    /// The fewest candidates that find enough.
-    #[must_use]
-    pub fn sufficient(&self) -> Option<Measured> {
-        self.measured.iter().copied().find(|m| m.recall >= LEAST_RECALL)
-    }
-
-    /// The fewest candidates that find enough, or else those that find most.
-    #[must_use]
-    pub fn best(&self) -> Option<Measured> {
-        let most = || self.measured.iter().copied().max_by(|a, b| a.recall.total_cmp(&b.recall));
-        self.sufficient().or_else(most)
-    }
-}
-
-/// What was measured of a graph when it was built.
-#[derive(Clone, Default, PartialEq)]
-pub struct Figures {
-    /// When that was, seconds since 1970.
-    pub built_unix_s: i64,
-    /// How long building took, seconds.
-    pub seconds: f32,
-    /// With texts; no queries where no texts were given.
-    pub text: KindFigures,
-    /// With stored vectors that noise was added to.
-    pub sound: KindFigures,
-    /// The texts that were asked for, `[queries, dim]`, so that they can be asked for again.
-    pub(crate) texts: Vec<f32>,
-}
-
-// Without the texts' vectors, which are tens of thousands of numbers.
-impl std::fmt::Debug for Figures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { built_unix_s, seconds, text, sound, texts: _ } = self;
-        f.debug_struct("Figures")
-            .field("built_unix_s", built_unix_s)
-            .field("seconds", seconds)
-            .field("text", text)
-            .field("sound", sound)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Figures {
-    /// Of one kind of query.
-    #[must_use]
-    pub fn of(&self, kind: QueryKind) -> &KindFigures {
-        match kind {
-            QueryKind::Text => &self.text,
-            QueryKind::Sound => &self.sound,
-        }
-    }
-
-    /// The bytes that `FORMAT.md` describes.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = self.built_unix_s.to_le_bytes().to_vec();
-        out.extend_from_slice(&self.seconds.to_le_bytes());
-        for kind in [&self.text, &self.sound] {
-            out.extend_from_slice(&kind.queries.to_le_bytes());
-            out.extend_from_slice(&kind.scan_ms.to_le_bytes());
-            out.extend_from_slice(&(kind.measured.len() as u32).to_le_bytes());
-            for m in &kind.measured {
-                out.extend_from_slice(&m.ef.to_le_bytes());
-                out.extend_from_slice(&m.recall.to_le_bytes());
-                out.extend_from_slice(&m.ms.to_le_bytes());
-            }
-        }
-        self.texts.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
-        out
-    }
-
-    /// None if that is not what [`Self::encode`] wrote for vectors of `dim` elements.
-    pub(super) fn decode(bytes: &[u8], dim: usize) -> Option<Self> {
-        let (start, mut rest) = bytes.split_at_checked(12)?;
-        let built_unix_s = i64::from_le_bytes(start[..8].try_into().ok()?);
-        let seconds = f32::from_le_bytes(start[8..].try_into().ok()?);
-        let mut word = || {
-            let (word, after) = rest.split_first_chunk::<4>()?;
-            rest = after;
-            Some(*word)
-        };
-        let mut kind = || {
-            let queries = u32::from_le_bytes(word()?);
-            let scan_ms = f32::from_le_bytes(word()?);
-            let count = u32::from_le_bytes(word()?);
-            let measured = (0..count).map(|_| {
-                let ef = u32::from_le_bytes(word()?);
-                Some(Measured { ef, recall: f32::from_le_bytes(word()?), ms: f32::from_le_bytes(word()?) })
-            });
-            Some(KindFigures { queries, scan_ms, measured: measured.collect::<Option<_>>()? })
-        };
-        let (text, sound) = (kind()?, kind()?);
-        let (texts, none) = rest.as_chunks::<4>();
-        let texts: Vec<f32> = texts.iter().map(|x| f32::from_le_bytes(*x)).collect();
-        let is_whole = none.is_empty() && texts.len() == text.queries as usize * dim;
-        is_whole.then_some(Self { built_unix_s, seconds, text, sound, texts })
-    }
-}
 
 /// Measures a graph with `texts` (`[queries, dim]`, unit length) and with sounds of its own.
 pub(crate) fn measure(
@@ -244,28 +123,4 @@ fn with_noise(vector: &[f32], seed: u64) -> Vec<f32> {
         |i: usize| (crate::scan::codes::mix(seed << 32 | i as u64) >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
     let noise = scaled((0..vector.len()).map(random).collect());
     scaled(vector.iter().zip(noise).map(|(x, n)| x + NOISE * n).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_come_back_as_they_were_or_not_at_all() {
-        let measured = vec![
-            Measured { ef: 16, recall: 0.9, ms: 0.1 },
-            Measured { ef: 64, recall: 0.991, ms: 0.2 },
-            Measured { ef: 128, recall: 0.9985, ms: 0.4 },
-        ];
-        let text = KindFigures { queries: 2, scan_ms: 5.0, measured: measured[..1].to_vec() };
-        let sound = KindFigures { queries: 100, scan_ms: 4.0, measured };
-        let figures = Figures { built_unix_s: -5, seconds: 2.5, text, sound, texts: vec![0.5; 6] };
-        let bytes = figures.encode();
-        assert_eq!(Figures::decode(&bytes, 3), Some(figures.clone()));
-        assert_eq!(Figures::decode(&bytes, 4), None);
-        assert!((0..bytes.len()).all(|to| Figures::decode(&bytes[..to], 3).is_none()));
-        assert_eq!(figures.sound.sufficient().map(|m| m.ef), Some(128));
-        assert_eq!(figures.text.sufficient(), None);
-        assert_eq!(figures.text.best().map(|m| m.ef), Some(16));
-    }
 }

@@ -5,6 +5,7 @@
 //! - `frozen`: the finished graph, in a file of our own that is read where it lies
 //! - `walk`: searching it
 //! - `search`: searching an index of which some segments have graphs
+//! - `figures`: what was measured of it
 //! - `measure`: how much it finds, and how fast, for texts and for sounds
 //! - `builder`: which segments get a graph, and when
 //!
@@ -18,6 +19,7 @@
 mod build;
 mod builder;
 mod checkpoint;
+mod figures;
 mod frozen;
 mod measure;
 mod search;
@@ -25,9 +27,9 @@ mod walk;
 
 pub(crate) use builder::begun;
 pub use builder::{BuildOptions, BuildReport, GraphBuilder};
+pub use figures::{Figures, KindFigures, Measured};
 pub(crate) use frozen::file_name;
 pub(crate) use measure::measure;
-pub use measure::{Figures, KindFigures, Measured};
 pub(crate) use search::{GraphSearch, Graphs};
 
 /// Links a point keeps in each upper layer, twice as many in the lowest: `M` in Malkov & Yashunin 2018, who

@@ -13,7 +13,7 @@ use super::list::Listed;
 use super::segment::{
     self, HEADER_BYTES, MAGIC, PARTS, PARTS_AT, Part, SMALL_PARTS, SUMS_AT, encode_failure,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, damaged};
 use crate::random::random_u64;
 use crate::scan::codes::Coder;
 use crate::types::Failure;
@@ -195,7 +195,7 @@ fn write_at(
     rows(&mut taker)?;
     if taker.rows != content.rows {
         let what = format!("{} rows came, {} were announced", taker.rows, content.rows);
-        return Err(segment::damaged(path, what));
+        return Err(damaged(path, what));
     }
     if !taker.rows.is_multiple_of(CODE_BLOCK) {
         taker.close_block()?;

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::layout::VERSION;
-use super::segment::damaged;
 use crate::codec::Stamp;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, damaged};
 use crate::files::write_atomically;
 use crate::types::{Header, Identity, MAX_DIM};
 

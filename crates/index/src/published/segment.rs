@@ -11,7 +11,7 @@ use super::layout::{
 };
 use super::list::Listed;
 use super::map::Map;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, damaged};
 use crate::types::{ClipId, Failure};
 
 pub(crate) const MAGIC: &[u8; 8] = b"EARMSEG1";
@@ -51,11 +51,6 @@ pub(crate) const PARTS: usize = 10;
 /// The parts that are checked whole when a segment is opened, in the order of their checksums.
 pub(crate) const SMALL_PARTS: [Part; 5] =
     [Part::ByPath, Part::ByHash, Part::Failures, Part::Groups, Part::CodeSums];
-
-/// The error for a published file that is not as it was written.
-pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Error {
-    Error::Published { path: path.to_path_buf(), what: what.into() }
-}
 
 /// Where the segment called `name` is.
 pub(crate) fn path(folder: &Path, name: u64) -> PathBuf {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::layout::{VERSION, u32_at, u64_at};
-use super::segment::damaged;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, damaged};
 use crate::files::write_synced;
 
 const MAGIC: &[u8; 8] = b"EARMDED1";

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::Writer;
 use super::batch::Batch;
 use crate::audit::Problems;
+use crate::clock::unix_now_s;
 use crate::codec::{self, ClipRecord};
 use crate::error::Result;
-use crate::open::unix_now_s;
 
 /// Removed clips whose tags are kept.
 const MOST: u64 = if cfg!(test) { 3 } else { 200_000 };

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-pub use lock::{Holder, WriterLock};
+pub use lock::WriterLock;
 pub(crate) use open::is_of_earlier_version;
 
 use crate::codec::{self, ClipRecord, Counters, Stamp};

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::{State, Writer, WriterLock, next_stamp};
+use crate::clock::unix_now_s;
 use crate::codec::{self, Counters, Stamp};
 use crate::error::{Error, Result};
 use crate::files::{TEMP_PREFIX, remove_matching};
-use crate::open::{absent, check_identity, read_header, unix_now_s};
+use crate::open::{absent, check_identity, read_header};
 use crate::published::list;
 use crate::random::random_u64;
 use crate::report::IndexEvent;

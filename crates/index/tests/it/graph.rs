@@ -77,7 +77,7 @@ fn a_graph_finds_what_texts_and_sounds_ask_for_and_says_how_much() {
     let (text, sound) = (recall(&index, &asked, QueryKind::Text), recall(&index, &sounds, QueryKind::Sound));
     assert!(text >= 0.97 && sound >= 0.97, "texts {text}, sounds {sound}");
     let stats = index.stats().unwrap();
-    assert_eq!(stats.graph_rows, SEGMENTS);
+    assert_eq!(stats.graph_rows(), SEGMENTS);
     let figures = &stats.graphs[0].1;
     assert_eq!((figures.text.queries, figures.sound.queries), (40, 100));
     let best = [&figures.text, &figures.sound].map(|kind| kind.best().unwrap().recall);
@@ -100,7 +100,7 @@ fn a_graph_gives_only_what_the_filter_lets_through_and_nothing_that_is_gone() {
     let paths = |id: &u64| writer.snapshot().unwrap().clip(*id).unwrap().map(|clip| Change::Remove(clip.id));
     writer.apply(gone.iter().filter_map(paths).collect()).unwrap();
     let index = Snapshot::load_published(dir.path()).unwrap();
-    assert_eq!(index.stats().unwrap().graph_rows, SEGMENTS, "the dead are still in the graph");
+    assert_eq!(index.stats().unwrap().graph_rows(), SEGMENTS, "the dead are still in the graph");
     for (number, query) in texts(20).iter().enumerate() {
         for kind in [QueryKind::Text, QueryKind::Sound] {
             let filter = Filter { path_glob: Some("*[13579].wav".into()), ..Filter::default() };

@@ -121,7 +121,7 @@ fn draw(open: &Open, index: &Snapshot, method: MethodDto, total: usize, limit: u
         }
         let weight = (segment.end_s - segment.start_s).max(0.0) as f32;
         if let Some(row) = rows.last_mut() {
-            row.iter_mut().zip(segment.vector).for_each(|(sum, v)| *sum += weight * v);
+            earmark_encoder::add_scaled(row, weight, segment.vector);
         }
         true
     })?;

@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     Serve(ServeArgs),
     Completions(CompletionsArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Add sound files to the index
@@ -927,6 +929,14 @@ pub(crate) enum KeyScope {
 pub(crate) struct CompletionsArgs {
     /// Shell to complete for
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write a man page for each command into a folder
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ManArgs {
+    /// Folder for the pages, created if needed
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -16,11 +16,12 @@
 //!
 //! Flags of earmark and of `cargo xtask` in inline code must exist too, and so must the targets of links.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -148,7 +149,6 @@ impl Place {
             .current_dir(self.dir.path())
             .env("HOME", self.dir.path().join("home"))
             .env("PATH", path)
-            .env("EARMARK_LISTEN", "127.0.0.1:0")
             .env("EARMARK_LOG", "warn")
             .args(["-c", &format!("exec 2>&1; set -o pipefail; {script}")])
             .stdin(Stdio::null());
@@ -173,21 +173,40 @@ impl Place {
     }
 
     fn serve(&mut self, command: &str, shown: Option<&[String]>) -> Result<(), String> {
-        let mut server = self.shell(&format!("exec {command}")).stdout(Stdio::piped()).spawn().unwrap();
+        let mut shell = self.shell(&format!("exec {command}"));
+        // Any free port, whatever the page says.
+        let mut server = shell.env("EARMARK_LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(server.stdout.take().unwrap()).lines();
         self.servers.push(server);
         let mut printed = String::new();
         for line in lines.map_while(Result::ok) {
             if let Some((_, address)) = line.split_once("listening on http://") {
                 let address = address.trim_end_matches('/').to_owned();
-                writeln!(printed, "{}", line.replace(&address, ADDRESSES[1])).unwrap();
+                printed.push_str(&line.replace(&address, ADDRESSES[1]));
+                wait_until_ready(&address);
                 self.address = Some(address);
                 return compare(shown, &printed);
             }
-            writeln!(printed, "{line}").unwrap();
+            printed.push_str(&line);
+            printed.push('\n');
         }
         Err(format!("it ended without an address\n{printed}"))
     }
+}
+
+/// A server listens before it has opened the index; a minute is more than it takes anywhere.
+fn wait_until_ready(address: &str) {
+    for _ in 0..600 {
+        let mut answer = String::new();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        stream.read_to_string(&mut answer).unwrap();
+        if answer.starts_with("HTTP/1.1 200") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{address} does not become ready");
 }
 
 fn copy_tree(from: &Path, to: &Path) {
@@ -207,7 +226,9 @@ fn copy_tree(from: &Path, to: &Path) {
 /// Compares what a page shows, if anything, with what was printed.
 fn compare(shown: Option<&[String]>, printed: &str) -> Result<(), String> {
     let Some(shown) = shown else { return Ok(()) };
-    let lines: Vec<&str> = printed.lines().filter(|line| !line.trim().is_empty()).collect();
+    // Progress is shown where a run takes long.
+    let shows = |line: &&str| !line.trim().is_empty() && !line.contains(" x real time  ETA ");
+    let lines: Vec<&str> = printed.lines().filter(shows).collect();
     if lines_match(shown, &lines) {
         return Ok(());
     }
@@ -326,7 +347,9 @@ fn unknown_flags(command: &str) -> Vec<String> {
             };
             (*help).to_owned()
         }
-        ["earmark", subcommand, ..] if subcommand.starts_with(|c: char| c.is_ascii_lowercase()) => {
+        ["earmark", subcommand, ..]
+            if subcommand != "help" && subcommand.starts_with(|c: char| c.is_ascii_lowercase()) =>
+        {
             let nested = ["models", "spaces", "labels"].contains(&subcommand);
             let plain = |word: &&&str| nested && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
             let action = words.get(2).filter(plain).filter(|word| !word.starts_with('-'));

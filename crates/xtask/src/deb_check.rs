@@ -192,20 +192,21 @@ fn answers(stderr: impl std::io::Read) -> Result<()> {
             said = line;
             continue;
         };
-        let mut stream = TcpStream::connect(address.trim_end_matches('/'))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(
-            stream,
-            "GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            address.trim_end_matches('/')
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        ensure!(
-            answer.starts_with("HTTP/1.1 200"),
-            "/readyz says {}",
-            answer.lines().next().unwrap_or_default()
-        );
+        let address = address.trim_end_matches('/');
+        let asked = Instant::now();
+        // It listens before it has opened the index.
+        loop {
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            if answer.starts_with("HTTP/1.1 200") {
+                break;
+            }
+            ensure!(asked.elapsed() < PATIENCE, "/readyz says {answer}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
         return Ok(());
     }
     bail!("the server ended before it listened: {said}")

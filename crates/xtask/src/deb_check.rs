@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -117,20 +117,19 @@ impl System {
             eprintln!("skipped: systemd-analyze (it is not installed)");
             return Ok(());
         }
-        let unit = self.at("/usr/lib/systemd/system/earmark.service");
-        run(Command::new("systemd-analyze")
-            .arg("verify")
-            .arg("--man=no")
-            .arg(format!("--root={}", self.root.display()))
-            .arg("earmark.service"))?;
+        // With this machine's own units around it, of which it needs some.
+        let unit = fs::read_to_string(self.at("/usr/lib/systemd/system/earmark.service"))?;
+        let program = format!("ExecStart={}", self.at("/usr/bin").display());
+        let file = self.at("/tmp/earmark.service");
+        fs::create_dir_all(self.at("/tmp"))?;
+        fs::write(&file, unit.replace("ExecStart=/usr/bin", &program))?;
+        run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file))?;
         let mut security = Command::new("systemd-analyze");
-        security
-            .args(["security", "--offline=true", "--no-pager"])
-            .arg(format!("--threshold={EXPOSURE}"))
-            .arg(unit);
+        security.args(["security", "--offline=true", "--no-pager"]);
+        security.arg(format!("--threshold={EXPOSURE}")).arg(&file);
         let rating = shell::output(&mut security)?;
         eprintln!("{}", rating.lines().last().unwrap_or_default());
-        Ok(())
+        Ok(fs::remove_dir_all(self.at("/tmp"))?)
     }
 
     /// Runs the unit's command line as it would be run, but in this folder: as a user without privileges,
@@ -184,19 +183,22 @@ impl System {
 }
 
 /// Waits for the server's address, and asks whether it is ready.
-fn answers(stderr: impl std::io::Read) -> Result<()> {
+fn answers(stderr: ChildStderr) -> Result<()> {
     let mut said = String::new();
-    for line in BufReader::new(stderr).lines() {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Some(line) = lines.next() {
         let line = line?;
         let Some((_, address)) = line.split_once("listening on http://") else {
             said = line;
             continue;
         };
-        let address = address.trim_end_matches('/');
+        let address = address.trim_end_matches('/').to_owned();
+        // What it says later goes nowhere, but a closed pipe would stop it.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let asked = Instant::now();
         // It listens before it has opened the index.
         loop {
-            let mut stream = TcpStream::connect(address)?;
+            let mut stream = TcpStream::connect(&address)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
             let mut answer = String::new();

@@ -142,22 +142,32 @@ impl Sandbox {
         A: AsRef<std::ffi::OsStr>,
     {
         let mut command = Command::new(env!("CARGO_BIN_EXE_earmark"));
+        Self::without_settings(&mut command);
         command
             .current_dir(self.dir.path())
             .env("EARMARK_DB", self.db())
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_CACHE_HOME", self.path("cache"))
-            // One for all, as on a user's machine.
-            .env("EARMARK_GRAPH_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("graphs"))
-            .env_remove("EARMARK_DEVICE")
-            .env_remove("EARMARK_MODEL")
-            // Without the ffmpeg that this machine may have.
-            .env("EARMARK_FFMPEG", "")
-            .envs(HUB_VARIABLES.map(|name| (name, "")))
             .stdin(Stdio::null())
             .args(args);
         command
+    }
+
+    /// Takes away what this machine's settings and programs would change.
+    pub(crate) fn without_settings(command: &mut Command) {
+        for name in ["EARMARK_DB", "EARMARK_DEVICE", "EARMARK_MODEL"] {
+            command.env_remove(name);
+        }
+        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+            command.env_remove(name);
+        }
+        command
+            // One for all, as on a user's machine.
+            .env("EARMARK_GRAPH_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("graphs"))
+            // Without the ffmpeg that this machine may have.
+            .env("EARMARK_FFMPEG", "")
+            .envs(HUB_VARIABLES.map(|name| (name, "")));
     }
 
     pub(crate) fn run<I, A>(&self, args: I) -> Run

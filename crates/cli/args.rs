@@ -19,6 +19,7 @@ use crate::commands::index::IndexArgs;
 use crate::commands::info::InfoArgs;
 use crate::commands::labels::LabelsArgs;
 use crate::commands::list::ListArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::models::ModelsArgs;
 use crate::commands::reembed::ReembedArgs;
 use crate::commands::remove::RemoveArgs;
@@ -139,6 +140,8 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     Serve(ServeArgs),
     Completions(CompletionsArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         Command::Models(args) => commands::models::run(&global, args),
         Command::Serve(args) => commands::serve::run(&global, args),
         Command::Completions(args) => commands::completions::run(&args),
+        Command::Man(args) => commands::man::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -53,3 +53,14 @@ for (const [look, options] of Object.entries(LOOKS)) {
     }
   });
 }
+
+test.describe('README', () => {
+  test.use({ colorScheme: 'light', viewport: { width: 1180, height: 640 }, deviceScaleFactor: 1.5 });
+  // With EARMARK_URL of a server that has indexed a copy of index-data/sounds at a short path, such as /srv/sounds.
+  test('docs/page.png', async ({ page }) => {
+    await open(page, 'search');
+    await page.getByLabel('Describe a sound').fill('a dog barking');
+    await page.waitForTimeout(2500);
+    await page.screenshot({ path: '../docs/page.png' });
+  });
+});

@@ -11,6 +11,7 @@ pub(crate) mod index;
 pub(crate) mod info;
 pub(crate) mod labels;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod reembed;
 pub(crate) mod remove;

@@ -1,6 +1,8 @@
 //! `cargo xtask`: the chores of this repository, each one a module. Not part of the product.
 
 mod api;
+mod deb;
+mod deb_check;
 mod decode_check;
 mod demo;
 mod digest;
@@ -147,14 +149,18 @@ recipe: --check compares a rebuild with what is committed and writes nothing.",
     },
     Chore {
         name: "package",
-        about: "make a folder and an archive that run anywhere, in dist/",
+        about: "make an archive that runs anywhere, and a Debian package, in dist/",
         help: "\
-Builds for release and puts the binary, ONNX Runtime, completions and all licences into
+Builds for release and puts the binary, ONNX Runtime, man pages, completions and all licences into
 dist/earmark-VERSION-TARGET/ and a .tar.gz of it, then unpacks that elsewhere and tries it with an empty
-environment.",
-        run: |repo, args| {
-            no_arguments(args)?;
-            package::package(repo)
+environment. On Debian it also makes earmark_VERSION_ARCHITECTURE.deb, with a systemd unit for `earmark serve`.
+With --check, as root on Debian, the .deb is installed into a folder of its own, used and removed.",
+        run: |repo, args| match args {
+            [check] if check == "--check" => package::package(repo, true),
+            _ => {
+                no_arguments(args)?;
+                package::package(repo, false)
+            }
         },
     },
 ];

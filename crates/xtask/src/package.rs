@@ -10,6 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::deb;
+use crate::deb_check;
 use crate::notices;
 use crate::setup;
 use crate::shell::{self, Repo, run};
@@ -24,11 +26,12 @@ const COMPLETIONS: &[(&str, &str)] =
 /// A short sound that is in every checkout, for the trial.
 const TRIAL_SOUND: &str = "tests/fixtures/mini/chord-1s.wav";
 
-pub(crate) fn package(repo: &Repo) -> Result<()> {
+pub(crate) fn package(repo: &Repo, check: bool) -> Result<()> {
     let library = setup::ensure_pinned(repo)?;
     run(repo.cargo().args(["build", "--release", "--locked", "--package", "earmark"]))?;
     let binary = repo.release_binary();
-    let name = format!("earmark-{}-{}", version(&binary)?, target(repo)?);
+    let version = version(&binary)?;
+    let name = format!("earmark-{version}-{}", target(repo)?);
     let folder = repo.root.join("dist").join(&name);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -41,6 +44,14 @@ pub(crate) fn package(repo: &Repo) -> Result<()> {
     trial(repo, &archive, &name)?;
     let megabytes = archive.metadata()?.len().div_ceil(1_000_000);
     println!("{} ({megabytes} MB): unpacked elsewhere, it works", repo.relative(&archive).display());
+
+    let Some(package) = deb::deb(repo, &folder, &version)? else { return Ok(()) };
+    let megabytes = package.metadata()?.len().div_ceil(1_000_000);
+    println!("{} ({megabytes} MB)", repo.relative(&package).display());
+    if check {
+        let system = Elsewhere::new("system")?;
+        deb_check::check(repo, &package, &system.path)?;
+    }
     Ok(())
 }
 
@@ -57,6 +68,7 @@ one folder, and run it by its path, or put a link to it where your shell looks.
     ./earmark events night.flac --labels \"owl, car passing by\"
     ./earmark help
 
+`man/` has a page for each command: `man man/earmark-search.1`.
 `completions/` has scripts for bash, zsh and fish: for bash, `source completions/earmark.bash`, or copy it to
 /etc/bash_completion.d. `licences/` has the licences of all that is inside; the cards of the bundled models, with what
 they are good and bad at, are licences/model-*/README.md.
@@ -93,7 +105,7 @@ fn fill(repo: &Repo, folder: &Path, binary: &Path, library: &Path) -> Result<()>
         let script = shell::output(repo.command(binary).args(["completions", shell]))?;
         fs::write(completions.join(file), script)?;
     }
-    Ok(())
+    shell::output(repo.command(binary).arg("man").arg(folder.join("man"))).map(drop)
 }
 
 /// Copies a file into a folder, which is made if it is not there.
@@ -107,7 +119,7 @@ fn copy(file: &Path, folder: &Path) -> Result<()> {
 /// Unpacks the archive into a temporary folder and uses the program there: without our environment, from another
 /// folder, so that nothing of this checkout or of this machine's settings can help it.
 fn trial(repo: &Repo, archive: &Path, name: &str) -> Result<()> {
-    let elsewhere = Elsewhere::new()?;
+    let elsewhere = Elsewhere::new("trial")?;
     run(Command::new("tar").current_dir(&elsewhere.path).arg("-xzf").arg(archive))?;
     let unpacked = elsewhere.path.join(name);
     let program = unpacked.join(format!("earmark{}", env::consts::EXE_SUFFIX));
@@ -152,8 +164,8 @@ struct Elsewhere {
 }
 
 impl Elsewhere {
-    fn new() -> Result<Elsewhere> {
-        let path = env::temp_dir().join(format!("earmark-trial-{}", std::process::id()));
+    fn new(purpose: &str) -> Result<Elsewhere> {
+        let path = env::temp_dir().join(format!("earmark-{purpose}-{}", std::process::id()));
         fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Elsewhere { path })
     }

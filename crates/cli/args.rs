@@ -12,6 +12,7 @@ use earmark_eval::run::folds::FoldChoice;
 use earmark_index::OpenOptions;
 
 use crate::args_fit::{AdaptArgs, FitArgs, LabelsArgs};
+use crate::commands::describe::DescribeArgs;
 use crate::units::{
     parse_count, parse_folds, parse_format, parse_limit, parse_probability, parse_root, parse_score,
     parse_seconds, parse_since, parse_tag, parse_wait, parse_weight, sound_path,
@@ -108,6 +109,7 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     Events(EventsArgs),
     Tag(TagArgs),
+    Describe(DescribeArgs),
     Fit(FitArgs),
     Adapt(AdaptArgs),
     Labels(LabelsArgs),

@@ -80,22 +80,40 @@ impl Tagger {
         self.model().manifest().tagger.as_ref().map_or(0.5, |tagger| tagger.threshold)
     }
 
+    /// How sound files are read.
+    pub(crate) fn read_options(&self) -> &ReadOptions {
+        &self.read
+    }
+
     /// Tags sounds on all cores; results are in the order of `sources`.
     ///
     /// # Errors
     /// Those of opening the model; a sound's own failure is its result.
     pub fn tag(&self, sources: Vec<Source>) -> Result<Vec<Result<Tags, EngineError>>, EngineError> {
-        let options = PipelineOptions {
+        let results = self.encoders.encode(sources, &self.pipeline_options(Keep::Windows))?;
+        Ok(results.into_iter().map(|result| result.map(|encoded| self.tags(encoded))).collect())
+    }
+
+    /// The probabilities of all classes in each window of one sound: in the detection windows and the
+    /// contexts of a model with `[detect]`, else in its windows.
+    ///
+    /// # Errors
+    /// Those of decoding and encoding it.
+    pub(crate) fn listen(&self, source: Source) -> Result<Encoded, EngineError> {
+        let mut results = self.encoders.encode(vec![source], &self.pipeline_options(Keep::Detection))?;
+        results.pop().unwrap_or_else(|| Err(EngineError::Query("the sound gave no result".to_owned())))
+    }
+
+    fn pipeline_options(&self, keep: Keep) -> PipelineOptions {
+        PipelineOptions {
             threads: self.threads,
             batch: self.batch,
-            keep: Keep::Windows,
+            keep,
             hop_samples: None,
             compare: None,
             range: None,
             read: self.read.clone(),
-        };
-        let results = self.encoders.encode(sources, &options)?;
-        Ok(results.into_iter().map(|result| result.map(|encoded| self.tags(encoded))).collect())
+        }
     }
 
     fn tags(&self, encoded: Encoded) -> Tags {

@@ -1,0 +1,146 @@
+//! `earmark describe`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use earmark_engine::describe::{DescribeOptions, Description, describe};
+
+use crate::args::Global;
+use crate::output::note;
+use crate::sources::sources;
+use crate::units::{amount, clock, parse_probability, sound_path};
+use crate::{EXIT_SOME_FAILED, context, output};
+
+/// Describe recordings in a sentence and a few facts
+///
+/// Says how long and how loud each recording is, where it is silent, what is heard when, how much of it is speech and
+/// music, and sums that up in one plain sentence. Everything is computed from the sound; no language model
+/// is involved. --model chooses the tagger that listens, as for `earmark tag`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  earmark describe index-data/sounds/events/dog-in-rain.wav
+  earmark describe ~/Recordings --jsonl > descriptions.jsonl
+  earmark describe - --json < night.flac")]
+pub(crate) struct DescribeArgs {
+    /// Sound files and folders; `-` reads a sound file from standard input
+    #[arg(value_name = "FILE", required = true, value_parser = sound_path())]
+    files: Vec<PathBuf>,
+    /// Probability from which a class counts as heard [default: 0.3]
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    threshold: Option<f32>,
+    /// One JSON document: an array with an object for each recording
+    #[arg(long, conflicts_with = "jsonl", help_heading = "Output")]
+    json: bool,
+    /// One JSON object a line, each as soon as its recording is described
+    #[arg(long, help_heading = "Output")]
+    jsonl: bool,
+}
+
+pub(crate) fn run(global: &Global, args: &DescribeArgs) -> Result<ExitCode> {
+    let tagger = context::tagger(global)?;
+    let options = DescribeOptions { threshold: args.threshold, ..DescribeOptions::default() };
+    let (sources, mut failed) = sources(&args.files)?;
+    let several = sources.len() > 1;
+    let mut described = Vec::new();
+    let mut first = true;
+    for source in sources {
+        match describe(&tagger, source, &options) {
+            Ok(description) if args.json => described.push(description),
+            Ok(description) if args.jsonl => output::jsonl([description])?,
+            Ok(description) => {
+                print(&description, several, first)?;
+                first = false;
+            }
+            Err(e) => {
+                failed += 1;
+                note!("failed: {}", output::printable(&e.to_string()));
+            }
+        }
+    }
+    if args.json {
+        output::json(&described)?;
+    }
+    Ok(if failed > 0 { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// The sentence, then facts in two columns; under the file's name where there are several files.
+fn print(description: &Description, several: bool, first: bool) -> Result<()> {
+    let mut out = output::stdout();
+    if several {
+        if !first {
+            writeln!(out)?;
+        }
+        writeln!(out, "{}:", output::short(&description.file))?;
+    }
+    writeln!(out, "{}", output::printable(&description.sentence))?;
+    output::table(&mut out, &[], &facts(description))?;
+    Ok(out.flush()?)
+}
+
+fn facts(description: &Description) -> Vec<Vec<String>> {
+    let Description { level, silence, .. } = description;
+    let mut rows: Vec<[String; 2]> = vec![["length".to_owned(), amount(description.duration_s)]];
+    let mut levels = Vec::new();
+    if let (Some(peak), Some(rms)) = (level.peak_dbfs, level.rms_dbfs) {
+        levels.push(format!("peak {peak:.1} dBFS, RMS {rms:.1} dBFS"));
+    }
+    levels.extend(level.loudness_lufs.map(|lufs| format!("loudness {lufs:.1} LUFS")));
+    if level.clipped_share > 0.0 {
+        levels.push(format!("{} clipped", percent(level.clipped_share)));
+    }
+    if !levels.is_empty() {
+        rows.push(["level".to_owned(), levels.join(", ")]);
+    }
+    let mut silent = percent(silence.share);
+    if !silence.stretches.is_empty() {
+        let stretches: Vec<String> =
+            silence.stretches.iter().take(SHOWN).map(|s| between(s.start_s, s.end_s)).collect();
+        let more = silence.stretches.len() - stretches.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        silent = format!("{silent} ({}{more})", stretches.join(", "));
+    }
+    rows.push(["silence".to_owned(), silent]);
+    for (name, share) in [("speech", description.speech_share), ("music", description.music_share)] {
+        rows.extend(share.map(|share| [name.to_owned(), percent(share)]));
+    }
+    let mut name = "heard";
+    for event in &description.events {
+        let said = format!("{}  {:.2}  {}", between(event.onset_s, event.offset_s), event.score, event.class);
+        rows.push([std::mem::take(&mut name).to_owned(), output::printable(&said)]);
+    }
+    let mut name = "remarks";
+    for remark in &description.remarks {
+        rows.push([std::mem::take(&mut name).to_owned(), output::printable(remark)]);
+    }
+    rows.into_iter().map(|[name, value]| vec![format!("  {name}"), value]).collect()
+}
+
+/// Stretches of silence that are shown.
+const SHOWN: usize = 3;
+
+fn between(start_s: f64, end_s: f64) -> String {
+    format!("{} - {}", clock(start_s), clock(end_s))
+}
+
+/// A share as a percentage, of which a little is not nothing.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        0.0 => "0 %".to_owned(),
+        percent if percent < 1.0 => "less than 1 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_little_is_not_nothing() {
+        assert_eq!([0.0, 0.0004, 0.124, 1.0].map(percent), ["0 %", "less than 1 %", "12 %", "100 %"]);
+    }
+}

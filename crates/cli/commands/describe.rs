@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_engine::describe::{DescribeOptions, Description, describe};
+use earmark_engine::describe::{DescribeOptions, Description, SoundEvent, describe};
 
 use crate::args::Global;
 use crate::output::note;
@@ -29,7 +29,8 @@ pub(crate) struct DescribeArgs {
     /// Sound files and folders; `-` reads a sound file from standard input
     #[arg(value_name = "FILE", required = true, value_parser = sound_path())]
     files: Vec<PathBuf>,
-    /// Probability from which a class counts as heard [default: 0.3]
+    /// Probability from which a class counts as heard [default: 0.2 with ced-tiny, 0.4 with
+    /// others]
     #[arg(long, value_name = "P", value_parser = parse_probability)]
     threshold: Option<f32>,
     /// One JSON document: an array with an object for each recording
@@ -108,9 +109,13 @@ fn facts(description: &Description) -> Vec<Vec<String>> {
         rows.extend(share.map(|share| [name.to_owned(), percent(share)]));
     }
     let mut name = "heard";
-    for event in &description.events {
+    for event in shown(&description.events) {
         let said = format!("{}  {:.2}  {}", between(event.onset_s, event.offset_s), event.score, event.class);
         rows.push([std::mem::take(&mut name).to_owned(), output::printable(&said)]);
+    }
+    if description.events.len() > EVENTS_SHOWN {
+        let more = description.events.len() - EVENTS_SHOWN;
+        rows.push([String::new(), format!("and {more} less certain; --json has all")]);
     }
     let mut name = "remarks";
     for remark in &description.remarks {
@@ -119,8 +124,18 @@ fn facts(description: &Description) -> Vec<Vec<String>> {
     rows.into_iter().map(|[name, value]| vec![format!("  {name}"), value]).collect()
 }
 
-/// Stretches of silence that are shown.
+/// Stretches of silence that are shown, and events.
 const SHOWN: usize = 3;
+const EVENTS_SHOWN: usize = 30;
+
+/// The most certain events, by onset.
+fn shown(events: &[SoundEvent]) -> Vec<&SoundEvent> {
+    let mut shown: Vec<&SoundEvent> = events.iter().collect();
+    shown.sort_by(|a, b| b.score.total_cmp(&a.score));
+    shown.truncate(EVENTS_SHOWN);
+    shown.sort_by(|a, b| a.onset_s.total_cmp(&b.onset_s));
+    shown
+}
 
 fn between(start_s: f64, end_s: f64) -> String {
     format!("{} - {}", clock(start_s), clock(end_s))

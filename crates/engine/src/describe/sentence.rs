@@ -26,10 +26,10 @@ const MOST_MOMENTS: usize = 5;
 const MOST_STRETCHES: usize = 3;
 
 /// Where no sound is more certain than this, the sentence says "perhaps".
-const CERTAIN: f32 = 0.35;
+const CERTAIN: f32 = 0.3;
 
 /// A sound that is said is at least this share as certain as the most certain one.
-const LEAST_SHARE: f32 = 0.3;
+const LEAST_SHARE: f32 = 0.4;
 
 /// Silence over this share of a recording is said.
 const SILENCE_SAID: f64 = 0.2;
@@ -315,6 +315,7 @@ fn silence(silence: &Silence, duration_s: f64) -> Option<String> {
     let (from, to) = (clock(longest.start_s), clock(longest.end_s));
     Some(match (is_start(longest.start_s), is_end(longest.end_s, duration_s)) {
         (true, _) => format!(", after silence until {to}"),
+        (_, true) if from == clock(0.0) => ", then silence".to_owned(),
         (_, true) => format!(", with silence from {from} on"),
         _ => format!(", with silence from {from} to {to}"),
     })

@@ -12,6 +12,7 @@ use earmark_index::OpenOptions;
 use crate::commands::adapt::AdaptArgs;
 use crate::commands::classify::ClassifyArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::describe::DescribeArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::fit::FitArgs;
@@ -124,6 +125,7 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     Events(EventsArgs),
     Tag(TagArgs),
+    Describe(DescribeArgs),
     Fit(FitArgs),
     Adapt(AdaptArgs),
     Labels(LabelsArgs),

@@ -4,6 +4,7 @@ mod bad_input;
 mod beside;
 mod clap;
 mod classify;
+mod describe;
 mod eval;
 mod events;
 mod fit;

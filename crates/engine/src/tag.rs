@@ -1,6 +1,6 @@
 //! A tagger's own classes: what a model that was trained on a fixed list hears in a sound.
 
-use earmark_audio::{AudioInfo, Remarks};
+use earmark_audio::{AudioInfo, ReadOptions, Remarks};
 use earmark_encoder::{Head, Model, Runtime, pool_rows};
 
 use crate::encoders::Encoders;
@@ -78,6 +78,11 @@ impl Tagger {
         self.model().manifest().tagger.as_ref().map_or(0.5, |tagger| tagger.threshold)
     }
 
+    /// How sound files are read.
+    pub(crate) fn read_options(&self) -> &ReadOptions {
+        &self.options.read
+    }
+
     /// Tags sounds on all cores; results are in the order of `sources`.
     ///
     /// # Errors
@@ -85,6 +90,16 @@ impl Tagger {
     pub fn tag(&self, sources: Vec<Source>) -> Result<Vec<Result<Tags, EngineError>>, EngineError> {
         let results = encode_all(&self.encoders, sources, &self.options.pipeline(Keep::Windows))?;
         Ok(results.into_iter().map(|result| result.map(|encoded| self.tags(encoded))).collect())
+    }
+
+    /// The probabilities of all classes in each window of one sound: in the detection windows and the
+    /// contexts of a model with `[detect]`, else in its windows.
+    ///
+    /// # Errors
+    /// Errors of decoding and encoding it.
+    pub(crate) fn listen(&self, source: Source) -> Result<Encoded, EngineError> {
+        let mut results = encode_all(&self.encoders, vec![source], &self.options.pipeline(Keep::Detection))?;
+        results.pop().unwrap_or_else(|| Err(EngineError::Query("the sound gave no result".to_owned())))
     }
 
     fn tags(&self, encoded: Encoded) -> Tags {

@@ -18,7 +18,7 @@
 //!
 //! - [`Library`] (`library`): an index, its model and what is kept ready between requests
 //! - `place`, `home`, `settings`: which index and model, where things are kept, how models are run
-//! - `search`, `classify`, `events`, `tag`, `clips`, `labels`, `info`, `vectors`: a request, its answer and
+//! - `search`, `classify`, `events`, `tag`, `describe`, `clips`, `labels`, `info`, `vectors`: a request, its answer and
 //!   how the one becomes the other
 //! - `filter`, `sounds`, `words`: what several requests and answers share
 //! - [`Texts`] (`texts`): the desk where all threads have texts encoded
@@ -26,6 +26,7 @@
 
 mod classify;
 mod clips;
+mod describe;
 mod error;
 mod events;
 mod filter;
@@ -44,6 +45,9 @@ mod words;
 
 pub use classify::{Classified, Classifier, ClassifyAnswer, ClassifyRequest, LabelScore, Pooling};
 pub use clips::{Clip, ClipPage, Failure, FailurePage, ListRequest, Sort};
+pub use describe::{
+    DescribeAnswer, DescribeRequest, Described, HeardEvent, Level, Silence, SilentStretch,
+};
 pub use error::{Error, Kind, Result};
 pub use events::{Event, EventsAnswer, EventsRequest, Tracks};
 pub use filter::{Filter, check_tags, number, parse_format, parse_seconds, parse_since, parse_tag};
@@ -55,7 +59,7 @@ pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_of};
 pub use search::{Hit, Mode, Query, QueryPart, SearchAnswer, SearchRequest, Share};
 pub use settings::Settings;
 pub use tag::{TagAnswer, TagRequest, TagScore, Tagged, TaggedWindow};
-pub use texts::{BATCH, Described, Texts};
+pub use texts::{BATCH, DescribedText, Texts};
 pub use vectors::Vectors;
 pub use words::{
     FileRemarks, KnownText, SoundError, Stretch, VERSION, Version, bounded, clip_id, cursor, moment, offset,

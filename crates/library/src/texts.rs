@@ -27,7 +27,7 @@ struct Encoded {
 }
 
 /// A description as the model has it, in all its templates.
-pub struct Described {
+pub struct DescribedText {
     /// The direction of its vectors' sum.
     pub vector: Embedding,
     /// Tokens of all its prompts.
@@ -71,7 +71,7 @@ impl Texts {
     ///
     /// # Errors
     /// [`EngineError::Template`]; [`Error::Busy`]; errors of the text encoder.
-    pub fn describe(&self, engine: &Engine, text: &str, templates: &[String]) -> Result<Described> {
+    pub fn describe(&self, engine: &Engine, text: &str, templates: &[String]) -> Result<DescribedText> {
         let (mut encoded, mut tokens) = (Vec::new(), 0);
         for prompt in engine.prompts(text.trim(), templates)? {
             let one = self.encode(engine, &prompt)?;
@@ -86,7 +86,7 @@ impl Texts {
                 combine(engine, &parts)?
             }
         };
-        Ok(Described { vector, tokens, known })
+        Ok(DescribedText { vector, tokens, known })
     }
 
     /// A text as it is.

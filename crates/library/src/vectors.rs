@@ -8,7 +8,7 @@ use earmark_index::IndexReader as _;
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::library::Library;
-use crate::texts::Described;
+use crate::texts::DescribedText;
 use crate::words::{Stretch, bounded};
 
 /// The vectors of an index's segments, with where each is from.
@@ -30,7 +30,7 @@ impl Library {
     ///
     /// # Errors
     /// [`crate::Error::Field`] named `input` or `templates`; errors of the text encoder.
-    pub fn embed_texts(&self, texts: &[String], templates: &[String]) -> Result<Vec<Described>> {
+    pub fn embed_texts(&self, texts: &[String], templates: &[String]) -> Result<Vec<DescribedText>> {
         self.check_templates(templates)?;
         texts.iter().try_for_each(|text| self.check_text("input", text))?;
         let engine = self.engine()?;

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::{
-    classify, clips, embeddings, events, health, info, jobs, label_sets, map, media, models, peaks, search,
+    classify, clips, describe, embeddings, events, health, info, jobs, label_sets, map, media, models, peaks, search,
     spectrogram, tag,
 };
 use crate::auth::Scope;
@@ -31,6 +31,8 @@ fn reading() -> OpenApiRouter<App> {
         .routes(routes!(events::events_in_file))
         .routes(routes!(tag::tag))
         .routes(routes!(tag::tag_files))
+        .routes(routes!(describe::describe))
+        .routes(routes!(describe::describe_files))
         .routes(routes!(clips::list))
         .routes(routes!(clips::get))
         .routes(routes!(media::audio))

@@ -100,6 +100,31 @@ impl Uploads {
     }
 }
 
+/// One sound of a request, to be worked on by itself.
+pub(crate) struct One {
+    /// The clip, if it is one.
+    pub(crate) clip_ids: Vec<String>,
+    /// The file, if it is one.
+    pub(crate) files: Files,
+    /// The file's place in the budget.
+    pub(crate) permit: Permit,
+}
+
+/// The clips and files of a request one by one, so that others get their turn between them.
+pub(crate) fn one_by_one(clip_ids: &[String], files: Uploads) -> Vec<One> {
+    let clips = clip_ids.iter().map(|id| One {
+        clip_ids: vec![id.clone()],
+        files: Files::default(),
+        permit: None,
+    });
+    let files = files.into_sources().into_iter().map(|(name, source, permit)| One {
+        clip_ids: Vec::new(),
+        files: Files::sent(vec![(name, source)]),
+        permit,
+    });
+    clips.chain(files).collect()
+}
+
 /// A multipart request: JSON as its part `request`, which may be left out if nothing in it must be given, and
 /// files.
 pub(crate) struct WithFiles<T> {

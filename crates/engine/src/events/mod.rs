@@ -52,6 +52,7 @@ use crate::{Encoded, Engine, EngineError, Keep, PipelineOptions, Source, Span};
 pub use find::{Event, find_events};
 pub use options::{EventDefaults, EventOptions, EventSettings};
 pub use track::{EDGE_REACH, ScoreTrack};
+pub(crate) use track::{best, cells, covering};
 
 #[cfg(test)]
 fn detect_for_tests() -> earmark_encoder::Detect {

@@ -95,7 +95,7 @@ pub(super) fn cut(vector: &[f32], axes: Option<usize>) -> Vec<f32> {
 }
 
 /// Which context windows cover the middle of each window's sound: one at least, if there are any.
-fn covering(windows: &[Span], contexts: &[Span]) -> Vec<Range<usize>> {
+pub(crate) fn covering(windows: &[Span], contexts: &[Span]) -> Vec<Range<usize>> {
     let mut first = 0;
     let middles = windows.iter().map(|window| f64::midpoint(window.start_s, window.end_s));
     middles
@@ -112,7 +112,7 @@ fn covering(windows: &[Span], contexts: &[Span]) -> Vec<Range<usize>> {
 
 /// The best of a label's context scores around each window: a sound is whole in one of two overlapping
 /// contexts and cut off in the other, and the whole one knows better what it is.
-fn best<'a>(far: &'a [f32], around: &'a [Range<usize>]) -> impl Iterator<Item = f32> + 'a {
+pub(crate) fn best<'a>(far: &'a [f32], around: &'a [Range<usize>]) -> impl Iterator<Item = f32> + 'a {
     around.iter().map(|contexts| far[contexts.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
@@ -148,7 +148,7 @@ fn fitted(near: &[f32], far: &[f32], around: &[Range<usize>], line: &Line) -> Ve
 }
 
 /// Stretches that meet halfway between centres; the first begins and the last ends with the sound.
-fn cells(centres: &[f64], duration_s: f64) -> Vec<(f64, f64)> {
+pub(crate) fn cells(centres: &[f64], duration_s: f64) -> Vec<(f64, f64)> {
     let halfway = |i: usize| f64::midpoint(centres[i - 1], centres[i]).min(duration_s);
     (0..centres.len())
         .map(|i| {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use earmark_library::{Files, TagAnswer, TagRequest};
+use earmark_library::{TagAnswer, TagRequest};
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::extract::ApiJson;
 use crate::state::App;
-use crate::uploads::{Uploads, WithFiles};
+use crate::uploads::{Uploads, WithFiles, one_by_one};
 
 /// Tag clips of the index with the tagger's own classes
 ///
@@ -53,17 +53,11 @@ async fn answer(app: &App, request: TagRequest, files: Uploads) -> ApiResult<Jso
     let sounds = request.clip_ids.len() + files.len();
     earmark_library::bounded("clip_ids", sounds, 1, open.library.limits().tagged)?;
     let mut results = Vec::with_capacity(sounds);
-    // One sound at a time, so that others get their turn.
-    let clips = request.clip_ids.iter().map(|id| (vec![id.clone()], Files::default(), None));
-    let files = files
-        .into_sources()
-        .into_iter()
-        .map(|(name, source, permit)| (Vec::new(), Files::sent(vec![(name, source)]), permit));
-    for (clip_ids, files, permit) in clips.chain(files).collect::<Vec<_>>() {
-        let one = TagRequest { clip_ids, files: Vec::new(), ..request.clone() };
-        let open = Arc::clone(&open);
+    for one in one_by_one(&request.clip_ids, files) {
+        let request = TagRequest { clip_ids: one.clip_ids, files: Vec::new(), ..request.clone() };
+        let (open, files, permit) = (Arc::clone(&open), one.files, one.permit);
         let work = move || {
-            let answer = open.library.tag(&one, files)?;
+            let answer = open.library.tag(&request, files)?;
             drop(permit);
             Ok(answer)
         };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_library::{DescribeRequest, Described, Files};
+use earmark_library::{DescribeRequest, Described, Files, HeardEvent};
 
 use crate::args::Global;
 use crate::format::{Format, FormatArgs, Printer, Row};
@@ -39,8 +39,16 @@ pub(crate) struct DescribeArgs {
 }
 
 impl Row for Described {
-    const COLUMNS: &'static [&'static str] =
-        &["file", "sentence", "duration_s", "peak_dbfs", "rms_dbfs", "silence_share", "speech_share", "music_share"];
+    const COLUMNS: &'static [&'static str] = &[
+        "file",
+        "sentence",
+        "duration_s",
+        "peak_dbfs",
+        "rms_dbfs",
+        "silence_share",
+        "speech_share",
+        "music_share",
+    ];
 
     fn records(&self, _: usize) -> Vec<Vec<String>> {
         let number = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
@@ -152,8 +160,8 @@ const SHOWN: usize = 3;
 const EVENTS_SHOWN: usize = 30;
 
 /// The most certain events, by onset.
-fn shown(events: &[SoundEvent]) -> Vec<&SoundEvent> {
-    let mut shown: Vec<&SoundEvent> = events.iter().collect();
+fn shown(events: &[HeardEvent]) -> Vec<&HeardEvent> {
+    let mut shown: Vec<&HeardEvent> = events.iter().collect();
     shown.sort_by(|a, b| b.score.total_cmp(&a.score));
     shown.truncate(EVENTS_SHOWN);
     shown.sort_by(|a, b| a.onset_s.total_cmp(&b.onset_s));

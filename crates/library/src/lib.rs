@@ -45,9 +45,7 @@ mod words;
 
 pub use classify::{Classified, Classifier, ClassifyAnswer, ClassifyRequest, LabelScore, Pooling};
 pub use clips::{Clip, ClipPage, Failure, FailurePage, ListRequest, Sort};
-pub use describe::{
-    DescribeAnswer, DescribeRequest, Described, HeardEvent, Level, Silence, SilentStretch,
-};
+pub use describe::{DescribeAnswer, DescribeRequest, Described, HeardEvent, Level, Silence, SilentStretch};
 pub use error::{Error, Kind, Result};
 pub use events::{Event, EventsAnswer, EventsRequest, Tracks};
 pub use filter::{Filter, check_tags, number, parse_format, parse_seconds, parse_since, parse_tag};

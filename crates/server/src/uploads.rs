@@ -112,11 +112,8 @@ pub(crate) struct One {
 
 /// The clips and files of a request one by one, so that others get their turn between them.
 pub(crate) fn one_by_one(clip_ids: &[String], files: Uploads) -> Vec<One> {
-    let clips = clip_ids.iter().map(|id| One {
-        clip_ids: vec![id.clone()],
-        files: Files::default(),
-        permit: None,
-    });
+    let clips =
+        clip_ids.iter().map(|id| One { clip_ids: vec![id.clone()], files: Files::default(), permit: None });
     let files = files.into_sources().into_iter().map(|(name, source, permit)| One {
         clip_ids: Vec::new(),
         files: Files::sent(vec![(name, source)]),

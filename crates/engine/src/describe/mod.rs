@@ -112,11 +112,7 @@ pub fn describe(
 impl DescribeOptions {
     fn check(&self) -> Result<(), EngineError> {
         let out_of_range = |field, expected: &str, received: f64| {
-            Err(EngineError::Setting {
-                field,
-                expected: expected.to_owned(),
-                received: received.to_string(),
-            })
+            Err(EngineError::Setting { field, expected: expected.to_owned(), received: received.to_string() })
         };
         match self.threshold {
             Some(threshold) if !(threshold > 0.0 && threshold <= 1.0) => {
@@ -124,10 +120,10 @@ impl DescribeOptions {
             }
             _ => {}
         }
-        if !(self.silence_dbfs < 0.0) {
+        if self.silence_dbfs.is_nan() || self.silence_dbfs >= 0.0 {
             return out_of_range("silence_dbfs", "less than 0 dB", self.silence_dbfs);
         }
-        if !(self.min_silence_s >= 0.0) {
+        if self.min_silence_s.is_nan() || self.min_silence_s < 0.0 {
             return out_of_range("min_silence_s", "0 s or more", self.min_silence_s);
         }
         Ok(())

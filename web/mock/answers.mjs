@@ -41,7 +41,7 @@ export function search(candidates, request, find) {
     request.query.reduce((sum, part) => {
       const weight = part.weight ?? 1;
       if (part.text) return sum + weight * fit(entry, part.text);
-      if (part.upload)
+      if (part.file)
         return sum + weight * (entry.words.includes('dog') ? 0.8 : entry.words.includes('animal') ? 0.4 : 0.05);
       const like = find(part.clip_id);
       return sum + weight * (like === entry ? 0.98 : like.clip.folder === entry.clip.folder ? 0.55 : 0.04);
@@ -67,7 +67,6 @@ export function search(candidates, request, find) {
     below_min_score: all.length - fine.length,
     texts: known(request.query.flatMap((part) => part.text ?? [])),
     model: 'mini',
-    took_ms: 4.2,
   };
 }
 
@@ -94,7 +93,6 @@ export function classify({ request, files }, find) {
       label: accepted[0] ?? null,
       accepted,
       none_probability: request.multi ? null : none,
-      calibrated: true,
       scores,
     };
   };
@@ -107,14 +105,13 @@ export function classify({ request, files }, find) {
         source: file.name,
         label: null,
         accepted: [],
-        calibrated: true,
         scores: [],
-        error: { title: error.title, status: error.status, detail: error.message },
+        error: { kind: 'undecodable', detail: error.message },
       };
     }
   });
   const results = [...(request.clip_ids ?? []).map((id) => one(id, find(id))), ...uploads];
-  return { results, texts: known(labels) };
+  return { results, texts: known(labels), calibrated: true };
 }
 
 export function events({ request, files }, find) {

@@ -15,7 +15,12 @@ function multipart(body, boundary) {
     const name = /name="([^"]*)"/.exec(head)?.[1];
     const data = part.subarray(split + 4);
     if (name === 'request') parts.request = JSON.parse(data.toString());
-    else parts.files[name] = { name: /filename="([^"]*)"/.exec(head)?.[1] ?? name, data };
+    // Several files come under one name.
+    else
+      parts.files[`${name} ${Object.keys(parts.files).length}`] = {
+        name: /filename="([^"]*)"/.exec(head)?.[1] ?? name,
+        data,
+      };
     at = next;
   }
   return parts;

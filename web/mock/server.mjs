@@ -102,9 +102,13 @@ const stats = () => ({
 
 /** Answers, by method and path; what a function returns is sent as JSON. */
 const ROUTES = [
-  ['POST', /^\/v1\/search$/, async ({ body }) => search(filtered(body.request.filter ?? {}), body.request, find)],
-  ['POST', /^\/v1\/classify$/, async ({ body }) => classify(body, find)],
-  ['POST', /^\/v1\/events$/, async ({ body }) => events(body, find)],
+  [
+    'POST',
+    /^\/v1\/search(?:\/files)?$/,
+    async ({ body }) => search(filtered(body.request.filter ?? {}), body.request, find),
+  ],
+  ['POST', /^\/v1\/classify(?:\/files)?$/, async ({ body }) => classify(body, find)],
+  ['POST', /^\/v1\/events(?:\/file)?$/, async ({ body }) => events(body, find)],
   [
     'GET',
     /^\/v1\/clips$/,
@@ -201,7 +205,7 @@ const ROUTES = [
       ],
     }),
   ],
-  ['GET', /^\/v1\/stats$/, stats],
+  ['GET', /^\/v1\/info$/, stats],
   [
     'GET',
     /^\/v1\/map$/,

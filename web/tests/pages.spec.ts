@@ -106,7 +106,7 @@ test('index: a job with progress to its end', async ({ page }) => {
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   const job = page.getByTestId('job').first();
   await expect(job.getByTestId('state')).toHaveText(/Running|Waiting|Done/);
-  const refreshed = page.waitForRequest(/\/v1\/stats$/, { timeout: 25_000 });
+  const refreshed = page.waitForRequest(/\/v1\/info$/, { timeout: 25_000 });
   await expect(job.getByTestId('state')).toHaveText('Done', { timeout: 25_000 });
   await refreshed;
   await expect(job).toContainText(/\d+ of \d+ files|no new files/);

@@ -53,14 +53,24 @@ const body = (method: string, value: unknown, signal?: AbortSignal): RequestInit
   signal: signal ?? null,
 });
 
-/** JSON alone, or a multipart body with the JSON as `request` and each file under its name. */
-function post<R>(path: string, request: unknown, files: Record<string, File> = {}, signal?: AbortSignal): Promise<R> {
-  const names = Object.keys(files);
-  if (names.length === 0) return json(path, body('POST', request, signal));
+/** A multipart body with the JSON as `request` and each file as a part of the same name. */
+function sendFiles<R>(path: string, request: unknown, part: string, files: File[], signal?: AbortSignal): Promise<R> {
   const form = new FormData();
   form.append('request', new Blob([JSON.stringify(request)], { type: 'application/json' }));
-  for (const name of names) form.append(name, files[name]!, files[name]!.name);
+  for (const file of files) form.append(part, file, file.name);
   return json(path, { method: 'POST', body: form, signal: signal ?? null });
+}
+
+/** JSON alone, or, with files, the operation that takes them: `path/files` or `path/file`. */
+function post<R>(
+  path: string,
+  request: unknown,
+  part: 'files' | 'file' = 'files',
+  files: File[] = [],
+  signal?: AbortSignal,
+): Promise<R> {
+  if (files.length === 0) return json(path, body('POST', request, signal));
+  return sendFiles(`${path}/${part}`, request, part, files, signal);
 }
 
 export function query(values: Record<string, string | number | boolean | string[] | undefined | null>): string {
@@ -78,8 +88,8 @@ export function query(values: Record<string, string | number | boolean | string[
 const id = encodeURIComponent;
 export const audioPath = (clip: string) => `v1/clips/${id(clip)}/audio`;
 
-export const search = (request: T.SearchRequest, files: Record<string, File>, signal?: AbortSignal) =>
-  post<T.SearchResponse>('v1/search', request, files, signal);
+export const search = (request: T.SearchRequest, files: File[], signal?: AbortSignal) =>
+  post<T.SearchResponse>('v1/search', request, 'files', files, signal);
 
 export const clips = (
   values: T.Filter & { q?: string; sort?: string; cursor?: string; limit?: number },
@@ -90,7 +100,7 @@ export const setTags = (clipId: string, tags: string[]) =>
   json<T.Clip>(`v1/clips/${id(clipId)}`, body('PATCH', { tags }));
 
 /** Puts a file under the server's upload root and into the index. */
-export const addClip = (file: File) => post<T.Clip>('v1/clips', {}, { file });
+export const addClip = (file: File) => sendFiles<T.Clip>('v1/clips', {}, 'file', [file]);
 
 /** Asks again, three times at most, where the server is busy: nobody waits for a drawing with a button to press. */
 async function patiently<R>(ask: () => Promise<R>): Promise<R> {
@@ -128,7 +138,7 @@ export interface ClassifyRequest {
   threshold?: number;
 }
 export const classify = (request: ClassifyRequest, files: File[], signal?: AbortSignal) =>
-  post<T.ClassifyResponse>('v1/classify', request, numbered(files), signal);
+  post<T.ClassifyResponse>('v1/classify', request, 'files', files, signal);
 
 export interface EventsRequest {
   clip_id?: string;
@@ -137,9 +147,7 @@ export interface EventsRequest {
   tracks: true;
 }
 export const events = (request: EventsRequest, file: File | null, signal?: AbortSignal) =>
-  post<T.EventsResponse>('v1/events', request, file ? { file } : {}, signal);
-
-const numbered = (files: File[]) => Object.fromEntries(files.map((file, i) => [`file${i}`, file]));
+  post<T.EventsResponse>('v1/events', request, 'file', file ? [file] : [], signal);
 
 export const labelSets = async () => listOf<T.LabelSet>(await json('v1/labelsets'));
 export const saveLabelSet = (set: T.LabelSet) =>
@@ -165,7 +173,7 @@ export const failures = (cursor?: string, jobId?: string) =>
   json<T.Page<T.Failure>>(`v1/${jobId ? `jobs/${id(jobId)}/` : ''}failures${query({ cursor, limit: 100 })}`);
 
 export const models = async () => listOf<T.Model>(await json('v1/models'));
-export const stats = () => json<T.Stats>('v1/stats');
+export const stats = () => json<T.Stats>('v1/info');
 export const map = (signal?: AbortSignal) =>
   json<{ points: T.MapPoint[]; method: string }>('v1/map?method=pca&limit=5000', { signal: signal ?? null });
 

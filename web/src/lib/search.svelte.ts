@@ -123,13 +123,15 @@ class Search {
   }
 
   async #search(cursor: string | undefined, signal: AbortSignal): Promise<void> {
-    const files: Record<string, File> = {};
+    const files: File[] = [];
+    const asked = performance.now();
     const query: QueryPart[] = this.text.trim() ? [{ text: this.text.trim() }] : [];
     for (const chip of this.chips) {
       const part = { ...chip.part, weight: chip.less ? LESS : 1 };
       if (chip.file) {
-        part.upload = `upload${chip.id}`;
-        files[part.upload] = chip.file;
+        // Two files may have one name.
+        part.file = `${chip.id} ${chip.file.name}`;
+        files.push(new File([chip.file], part.file, { type: chip.file.type }));
       }
       query.push(part);
     }
@@ -156,7 +158,7 @@ class Search {
     this.next = answer.next_cursor;
     this.below = answer.below_min_score;
     this.texts = answer.texts;
-    this.took_ms = answer.took_ms;
+    this.took_ms = performance.now() - asked;
     this.total = null;
     this.answered = true;
   }

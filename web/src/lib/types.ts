@@ -43,7 +43,8 @@ export interface QueryPart {
   clip_id?: string;
   start_s?: number;
   end_s?: number;
-  upload?: string;
+  /** The name of a file that goes with the request. */
+  file?: string;
   weight?: number;
 }
 
@@ -73,7 +74,6 @@ export interface SearchResponse {
   below_min_score: number;
   texts: KnownText[];
   model: string;
-  took_ms: number;
 }
 
 export interface Problem {
@@ -89,13 +89,13 @@ export interface ClassifyResult {
   label: string | null;
   accepted: string[];
   none_probability?: number | null;
-  calibrated: boolean;
   scores: { label: string; probability: number; cosine: number }[];
-  error?: Problem | null;
+  error?: { kind: string; detail: string } | null;
 }
 
 export interface ClassifyResponse {
   results: ClassifyResult[];
+  calibrated: boolean;
   texts: KnownText[];
 }
 

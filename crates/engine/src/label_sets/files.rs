@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::known::{self, Known, Standing};
 use super::set::{Content, Made, SavedSet};
-use crate::EngineError;
+use crate::{EngineError, LabelSetsFault};
 
 /// The file of all sets.
 const FILE: &str = "label-sets.json";

@@ -31,7 +31,7 @@ use earmark_index::Identity;
 use crate::adapt::{Place, adapt_words};
 use crate::fit::Head;
 use crate::labels::EncodedLabels;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, LabelSetsFault};
 
 pub use files::is_own_file;
 use set::Content;

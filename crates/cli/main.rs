@@ -12,6 +12,7 @@ mod huge_pages;
 mod label_args;
 mod output;
 mod progress;
+mod remedies;
 mod sources;
 mod units;
 

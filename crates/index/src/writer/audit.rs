@@ -80,7 +80,7 @@ impl Writer {
             };
             if !is_same {
                 problems.add(|| {
-                    format!("clip {id} is not published as it is stored; `earmark rebuild` publishes it anew")
+                    format!("clip {id} is not published as it is stored")
                 });
             }
             report.clips += 1;

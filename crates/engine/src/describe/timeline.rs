@@ -41,6 +41,9 @@ pub(super) struct Heard {
     pub(super) remarks: Vec<String>,
 }
 
+/// AudioSet's class of no sound at all. Silence is measured instead.
+const SILENCE: &str = "Silence";
+
 /// Probability from which a class is heard by a tagger with `[detect]`, whose probabilities are those on
 /// which two windows agree, and by others. `docs/describe.md` has the figures that they were chosen by.
 const THRESHOLD_OF_TWO: f32 = 0.2;
@@ -84,7 +87,7 @@ pub(super) fn listen(
     let rows = Rows::new(manifest, &encoded, measured.duration_s);
     let mut events: Vec<SoundEvent> = Vec::new();
     let mut nearest: Option<(usize, f32)> = None;
-    for (index, class) in classes.iter().enumerate() {
+    for (index, class) in classes.iter().enumerate().filter(|(_, class)| *class != SILENCE) {
         let track = rows.track(index);
         let best = track.rows[0].iter().copied().fold(0.0, f32::max);
         let known = classes::class(class);

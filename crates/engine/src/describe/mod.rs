@@ -30,8 +30,8 @@ pub use timeline::SoundEvent;
 /// What is described, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeOptions {
-    /// Probability from which a class counts as heard; `None` for the usual one: 0.2 for a tagger with
-    /// `[detect]`, 0.4 for others.
+    /// Probability from which a class counts as heard; `None` for the tagger's own, doubled where
+    /// its windows are shorter than 2 s.
     pub threshold: Option<f32>,
     /// Power below which a recording is silent, dB relative to full scale.
     pub silence_dbfs: f64,

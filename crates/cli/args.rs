@@ -660,7 +660,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) json: bool,
 }
 
-/// Rebuild the files that searches read from the index's store
+/// Rebuild derived files from the index's store
 ///
 /// Also clears the message about lost batches, once `earmark index` has restored them.
 #[derive(Debug, ClapArgs)]

@@ -124,12 +124,35 @@ impl DescribeOptions {
             }
             _ => {}
         }
-        if !(self.silence_dbfs < 0.0) {
+        // Not a number is out of range, too.
+        let (is_level, is_length) = (self.silence_dbfs < 0.0, self.min_silence_s >= 0.0);
+        if !is_level {
             return out_of_range("silence_dbfs", "less than 0 dB", self.silence_dbfs);
         }
-        if !(self.min_silence_s >= 0.0) {
+        if !is_length {
             return out_of_range("min_silence_s", "0 s or more", self.min_silence_s);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        assert!(DescribeOptions::default().check().is_ok());
+        let usual = DescribeOptions::default;
+        for (options, setting) in [
+            (DescribeOptions { threshold: Some(0.0), ..usual() }, "threshold"),
+            (DescribeOptions { threshold: Some(f32::NAN), ..usual() }, "threshold"),
+            (DescribeOptions { silence_dbfs: 0.0, ..usual() }, "silence_dbfs"),
+            (DescribeOptions { silence_dbfs: f64::NAN, ..usual() }, "silence_dbfs"),
+            (DescribeOptions { min_silence_s: -1.0, ..usual() }, "min_silence_s"),
+        ] {
+            let message = options.check().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{setting}: expected ")), "{message}");
+        }
     }
 }

@@ -40,14 +40,18 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
             let id = operation["operationId"].as_str().unwrap().to_owned();
             assert!(ids.insert(id.clone()), "{id} twice");
             assert!(operation["summary"].is_string(), "{id}");
-            assert!(operation["description"].as_str().is_some_and(|text| text.len() > 10), "{id} says too little");
+            assert!(
+                operation["description"].as_str().is_some_and(|text| text.len() > 10),
+                "{id} says too little"
+            );
             let bodies = operation["requestBody"]["content"].as_object().map_or(0, |content| content.len());
             assert!(bodies <= 1, "{id} takes {bodies} kinds of body; generators understand one");
             let responses = operation["responses"].as_object().unwrap();
             let problems = responses.iter().filter(|(status, _)| status.starts_with(['4', '5']));
             for (status, response) in problems.clone() {
                 let name = response["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-                let problem = &document["components"]["responses"][&name]["content"]["application/problem+json"];
+                let problem =
+                    &document["components"]["responses"][&name]["content"]["application/problem+json"];
                 assert_eq!(problem["example"]["status"].to_string(), *status, "{id}: {name}");
             }
             assert!(path == "/healthz" || problems.count() > 1, "{method} {path} documents no problems");
@@ -80,7 +84,9 @@ impl Asked<'_> {
             ("post", "/v1/classify/files" | "/v1/events/file" | "/v1/labelsets/{name}") => {
                 json!({"labels": ["dog", "rain"]})
             }
-            ("put", _) => json!({"labels": ["dog", {"name": "rain", "prompts": ["rain falling", "heavy rain"]}]}),
+            ("put", _) => {
+                json!({"labels": ["dog", {"name": "rain", "prompts": ["rain falling", "heavy rain"]}]})
+            }
             ("post", "/v1/events") => json!({"clip_id": self.clip, "labels": ["dog", "rain"]}),
             ("post", "/v1/tag") => json!({"clip_ids": ids, "top": 3}),
             ("post", "/v1/describe") => json!({"clip_ids": ids}),
@@ -135,7 +141,8 @@ fn as_example(answer: &Value, folder: &str) -> Value {
 /// The examples of the document are what is asked and answered here. `EARMARK_UPDATE=1` writes them.
 fn check_examples(found: &serde_json::Map<String, Value>) {
     if std::env::var_os("EARMARK_UPDATE").is_some() {
-        std::fs::write(examples_file(), format!("{}\n", serde_json::to_string_pretty(found).unwrap())).unwrap();
+        std::fs::write(examples_file(), format!("{}\n", serde_json::to_string_pretty(found).unwrap()))
+            .unwrap();
     }
     let kept: Value = serde_json::from_slice(&std::fs::read(examples_file()).unwrap()).unwrap();
     let fields = |value: &Value| -> Vec<String> {
@@ -143,7 +150,11 @@ fn check_examples(found: &serde_json::Map<String, Value>) {
     };
     for (id, example) in found {
         assert_eq!(kept[id]["request"], example["request"], "{id}: EARMARK_UPDATE=1 writes examples");
-        assert_eq!(fields(&kept[id]["answer"]), fields(&example["answer"]), "{id}: EARMARK_UPDATE=1 writes examples");
+        assert_eq!(
+            fields(&kept[id]["answer"]),
+            fields(&example["answer"]),
+            "{id}: EARMARK_UPDATE=1 writes examples"
+        );
     }
 }
 
@@ -174,7 +185,9 @@ async fn every_operation_of_the_document_answers() {
         if !request.is_null() {
             let part = if path.ends_with("/files") { "files" } else { "file" };
             example["request"] = match () {
-                () if path == "/v1/clips" || path.ends_with("/file") => json!({"request": request, part: "bark.wav"}),
+                () if path == "/v1/clips" || path.ends_with("/file") => {
+                    json!({"request": request, part: "bark.wav"})
+                }
                 () if path.ends_with("/files") => json!({"request": request, part: ["bark.wav"]}),
                 () => request,
             };

@@ -42,7 +42,7 @@ _log = logging.getLogger("earmark")
 
 _PATH = (str, os.PathLike)
 
-ClipId = Union[str, int]
+ClipId = Union[str, int, "np.integer[Any]"]
 """The id of a clip: `Clip.id`, or the same as a number, as in `Vectors.clip_ids`."""
 
 Label = Union[str, LabelWithPrompts]
@@ -501,7 +501,7 @@ def _paths(paths: StrPath | Iterable[StrPath]) -> list[str]:
 
 
 def _ids(ids: ClipId | Iterable[ClipId]) -> list[str]:
-    return [str(id) for id in several(ids, (str, int))]
+    return [str(id) for id in several(ids, (str, int, np.integer))]
 
 
 def _labels(labels: Iterable[Label] | None) -> list[Any] | None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
+import numpy as np
+
 StrPath = Union[str, "os.PathLike[str]"]
 """The path of a file or folder on this machine."""
 
@@ -26,7 +28,7 @@ class QueryPart:
     """
 
     text: str | None = None
-    clip_id: str | int | None = None
+    clip_id: str | int | np.integer[Any] | None = None
     file: StrPath | None = None
     start_s: float | None = None
     end_s: float | None = None

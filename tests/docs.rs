@@ -387,6 +387,18 @@ fn every_flag_in_the_documentation_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Without its `$ `, a command would not be run.
+#[test]
+fn every_command_in_a_block_has_its_prompt() {
+    for page in pages() {
+        for line in fs::read_to_string(&page).unwrap().lines() {
+            let code = line.strip_prefix("    ").unwrap_or_default();
+            let bare = ["earmark ", "cargo ", "curl "].iter().any(|program| code.starts_with(program));
+            assert!(!bare, "{}: `{code}` does not start with `$ `", page.display());
+        }
+    }
+}
+
 #[test]
 fn every_link_in_the_documentation_leads_to_a_file() {
     for page in pages() {

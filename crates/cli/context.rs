@@ -12,6 +12,7 @@ use earmark_library::{Access, Chosen, Error, Filter, Library, LibraryOptions, Pl
 
 use crate::args::{Global, WaitArgs};
 use crate::output::{self, note};
+use crate::remedies;
 
 /// The folder of the index.
 pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
@@ -170,8 +171,10 @@ pub(crate) fn graph_cache(global: &Global) -> Option<GraphCache> {
 /// Says on standard error what happened to the index, such as damage that was mended.
 pub(crate) fn tell_events(events: Vec<IndexEvent>, global: &Global) {
     for event in events {
-        if !global.quiet {
-            note!("index: {event}");
+        match remedies::of_event(&event) {
+            _ if global.quiet => {}
+            Some(remedy) => note!("index: {event}; {remedy}"),
+            None => note!("index: {event}"),
         }
     }
 }

@@ -7,10 +7,12 @@ use anyhow::Result;
 use earmark_index::{file_path, stored_path};
 use serde::Serialize;
 
-/// An error and its causes in one line, without saying anything twice.
+use crate::remedies;
+
+/// An error and its causes in one line, without saying anything twice, and what to do about it.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |mut text, cause| {
-        let cause = cause.to_string();
+    let text = error.chain().fold(String::new(), |mut text, cause| {
+        let cause = remedies::in_words(cause);
         if !text.contains(&cause) {
             if !text.is_empty() {
                 text.push_str(": ");
@@ -18,7 +20,11 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
             text.push_str(&cause);
         }
         text
-    })
+    });
+    match remedies::remedy(error) {
+        Some(remedy) => format!("{text}; {remedy}"),
+        None => text,
+    }
 }
 
 /// A stored path as short as it can be from here and still be copied.

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use earmark_encoder::DeviceChoice;
 use earmark_library::{Access, Error, Filter, Library as Inner, LibraryOptions, Place, Samples, Settings};
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray as _, PyArray1, PyArray2, PyReadonlyArray2};
@@ -49,20 +48,18 @@ impl Library {
     fn new(py: Python<'_>, options: &str) -> PyResult<Self> {
         without_gil(py, || {
             let options: Options = read(options)?;
-            let device = match &options.device {
-                Some(name) => name.parse().map_err(|e: String| Error::field_is("device", e))?,
-                None => DeviceChoice::default(),
-            };
             let place = Place { model: options.model, ..Place::at(options.path) };
-            let settings = Settings {
+            let mut settings = Settings {
                 onnxruntime: options.onnxruntime,
-                device,
                 graph_cache: options.graph_cache.map(OsString::from),
                 threads: options.threads,
                 ffmpeg: options.ffmpeg.map(OsString::from),
                 notice: Some(log),
                 ..Settings::default()
             };
+            if let Some(device) = options.device {
+                settings.device = device.parse().map_err(|e: String| Error::field_is("device", e))?;
+            }
             let options = LibraryOptions { access: Access::Live, settings, ..LibraryOptions::default() };
             Ok(Self { inner: Inner::open(place, options)? })
         })

@@ -24,7 +24,7 @@ fn serve(sandbox: &Sandbox) -> (Child, String) {
 }
 
 fn clips(address: &str) -> usize {
-    let (_, body) = ask(address, "GET /v1/stats HTTP/1.1");
+    let (_, body) = ask(address, "GET /v1/info HTTP/1.1");
     let body = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
     let stats: serde_json::Value = serde_json::from_str(body).unwrap();
     stats["clips"].as_u64().unwrap() as usize

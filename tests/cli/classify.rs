@@ -163,7 +163,7 @@ fn labels_that_the_model_hardly_knows_are_warned_of() {
         assert!(!ask("church bell, heavy rain", &[]).stderr.contains("hardly"), "{command}");
         let answer = ask("church bell, qwertyuiop", &["--json"]);
         let answer: Value = serde_json::from_str(&answer.stdout).unwrap();
-        let texts = if command == "classify" { &answer[0]["texts"] } else { &answer["texts"] };
+        let texts = &answer["texts"];
         assert_eq!((&texts[0]["text"], &texts[1]["text"]), (&"church bell".into(), &"qwertyuiop".into()));
         let known = |i: usize| texts[i]["familiarity"].as_f64().unwrap();
         assert!(known(0) > 0.9 && known(1) < 0.5, "{command}: {answer}");

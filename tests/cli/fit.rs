@@ -179,7 +179,7 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     let classify = |more: &[&str]| {
         sandbox.fails(1, [&["classify", siren.as_str(), "--label-set", "kinds"], more].concat())
     };
-    assert!(classify(&["--template", "a {}"]).contains("no --template applies"));
+    assert!(classify(&["--template", "a {}"]).contains("--template: `kinds` was fitted to clips"));
     let unknown = sandbox.fails(1, ["classify", &siren, "--label-set", "kind"]);
     assert!(unknown.contains("`kind`") && unknown.contains("there are: kinds"), "{unknown}");
     sandbox.add_model("other", "other", |manifest| {
@@ -293,7 +293,7 @@ fn a_threshold_stands_in_for_the_limit_of_a_set_and_for_its_labels_own() {
     let (siren, rain) = (sample_arg("alarms/siren-wail.mp3"), sample_arg("weather/rain.flac"));
     let classify = |file: &str, more: &[&str]| {
         let args = [&["classify", file, "--label-set", "kinds", "--json"], more].concat();
-        sandbox.json(args)[0].clone()
+        sandbox.json(args)["results"][0].clone()
     };
     let best = |answer: &Value| answer["scores"][0]["probability"].as_f64().unwrap();
     assert_eq!(label(&classify(&rain, &[])), "none");
@@ -308,7 +308,7 @@ fn a_threshold_stands_in_for_the_limit_of_a_set_and_for_its_labels_own() {
     assert_eq!((multi("0").as_array().unwrap().len(), multi("1")), (3, json!([])));
     let words = |more: &[&str]| {
         let args = [&["classify", siren.as_str(), "--labels", "sneeze, dog bark", "--json"], more].concat();
-        label(&sandbox.json(args)[0]).to_owned()
+        label(&sandbox.json(args)["results"][0]).to_owned()
     };
     assert_eq!((words(&[]).as_str(), words(&["--threshold", "0"]) == "none"), ("none", false));
 }

@@ -91,7 +91,7 @@ fn without_ffmpeg_the_message_names_the_codec_and_the_remedy() {
     let index = sandbox.run(["index", "sounds"]);
     assert!(index.stderr.contains("no decoder for WavPack"), "{index:?}");
     let run = sandbox.run(["info", "sounds/a.wv", "--ffmpeg", "/nowhere/ffmpeg"]);
-    assert!(run.code == Some(1) && run.stderr.contains("--ffmpeg /nowhere/ffmpeg"), "{run:?}");
+    assert!(run.code == Some(1) && run.stderr.contains("--ffmpeg: /nowhere/ffmpeg"), "{run:?}");
 }
 
 #[cfg(unix)]

@@ -203,7 +203,7 @@ fn tags_are_given_to_new_and_unchanged_clips() {
     sandbox.ok(["index", "sounds/rain.flac", "--tag", "wet"]);
     let tagged = sandbox.json(["list", "--with-tag", "wet", "--json"]);
     assert_eq!(tagged["items"].as_array().unwrap().len(), 1);
-    assert_eq!(tagged[0]["tags"][0], "wet");
+    assert_eq!(tagged["items"][0]["tags"][0], "wet");
     // A clip keeps its tags when its sound is replaced, and gets new ones besides.
     fs::copy(sandbox.path("sounds/church-bell.flac"), sandbox.path("sounds/rain.flac")).unwrap();
     sandbox.ok(["index", "sounds/rain.flac", "--tag", "loud"]);

@@ -72,7 +72,7 @@ async fn other_machines_are_served_only_with_keys_or_on_purpose() {
         App::new(config).map(|_| ())
     };
     let refused = open(false, Vec::new()).unwrap_err();
-    assert!(refused.contains("--new-key") && refused.contains("--insecure"), "{refused}");
+    assert!(refused.to_string().contains("there are no API keys"), "{refused}");
     open(true, Vec::new()).unwrap();
     open(false, vec![Key::generate("a", Scope::Read).unwrap().1]).unwrap();
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Answer, Server, sound};
@@ -32,6 +31,7 @@ fn the_document_is_the_one_in_the_repository() {
 fn every_operation_says_what_it_is_and_how_it_fails() {
     let document = serde_json::to_value(earmark_server::openapi()).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(document["servers"].as_array().is_some_and(|servers| !servers.is_empty()));
     let (mut operations, mut ids) = (0, std::collections::HashSet::new());
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -39,14 +39,30 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
             // Generators name functions by it.
             let id = operation["operationId"].as_str().unwrap().to_owned();
             assert!(ids.insert(id.clone()), "{id} twice");
+            assert!(operation["summary"].is_string(), "{id}");
+            assert!(
+                operation["description"].as_str().is_some_and(|text| text.len() > 10),
+                "{id} says too little"
+            );
+            let bodies = operation["requestBody"]["content"].as_object().map_or(0, |content| content.len());
+            assert!(bodies <= 1, "{id} takes {bodies} kinds of body; generators understand one");
             let responses = operation["responses"].as_object().unwrap();
-            assert!(operation["summary"].is_string(), "{method} {path}");
-            let problem =
-                &responses.get("default").unwrap_or(&Value::Null)["content"]["application/problem+json"];
-            assert!(path == "/healthz" || !problem.is_null(), "{method} {path} documents no problems");
+            let problems = responses.iter().filter(|(status, _)| status.starts_with(['4', '5']));
+            for (status, response) in problems.clone() {
+                let name = response["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+                let problem =
+                    &document["components"]["responses"][&name]["content"]["application/problem+json"];
+                assert_eq!(problem["example"]["status"].to_string(), *status, "{id}: {name}");
+            }
+            assert!(path == "/healthz" || problems.count() > 1, "{method} {path} documents no problems");
+            let is_json = |response: &Value| !response["content"]["application/json"].is_null();
+            for (status, response) in responses.iter().filter(|(_, response)| is_json(response)) {
+                let example = &response["content"]["application/json"]["example"];
+                assert!(!example.is_null(), "{id} has no example for {status}; EARMARK_UPDATE=1 writes one");
+            }
         }
     }
-    assert!(operations >= 29, "{operations} operations");
+    assert!(operations >= 36, "{operations} operations");
 }
 
 /// What every operation is asked here, with the status it must answer; a new operation must be added.
@@ -56,25 +72,89 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The request's JSON, if it has a body.
+    fn request(&self, method: &str, path: &str) -> Value {
+        let ids = json!([self.clip]);
+        match (method, path) {
+            ("post", "/v1/search") => {
+                json!({"query": [{"text": "a dog barks"}, {"text": "rain", "weight": -0.5}], "k": 2, "explain": true})
+            }
+            ("post", "/v1/search/files") => json!({"query": [{"file": "bark.wav"}], "k": 2}),
+            ("post", "/v1/classify") => json!({"clip_ids": ids, "labels": ["dog", "rain"]}),
+            ("post", "/v1/classify/files" | "/v1/events/file" | "/v1/labelsets/{name}") => {
+                json!({"labels": ["dog", "rain"]})
+            }
+            ("put", _) => {
+                json!({"labels": ["dog", {"name": "rain", "prompts": ["rain falling", "heavy rain"]}]})
+            }
+            ("post", "/v1/events") => json!({"clip_id": self.clip, "labels": ["dog", "rain"]}),
+            ("post", "/v1/tag") => json!({"clip_ids": ids, "top": 3}),
+            ("post", "/v1/describe") => json!({"clip_ids": ids}),
+            ("post", "/v1/tag/files" | "/v1/describe/files" | "/v1/embeddings/files") => json!({}),
+            ("post", "/v1/clips") => json!({"tags": ["new"]}),
+            ("post", "/v1/embeddings") => json!({"input": "a dog barks"}),
+            ("post", "/v1/jobs") => json!({"root": "sounds"}),
+            ("patch", "/v1/clips/{id}") => json!({"tags": ["field", "wet"]}),
+            ("get" | "delete", _) => Value::Null,
+            _ => panic!("no request for {method} {path}: add one"),
+        }
+    }
+
     async fn answer(&self, server: &Server, method: &str, path: &str) -> Answer {
-        let bark = || [("file", "bark.wav", sound("animals/dog-barking.wav"))];
-        let labels = json!({"labels": ["dog", "rain"]});
+        let request = self.request(method, path);
         let filled = path
             .replace("{name}", "set")
             .replace("{id}", if path.starts_with("/v1/jobs") { self.job } else { self.clip });
-        match (method, path) {
-            ("post", "/v1/search") => server.post(path, json!({"query": [{"text": "a dog"}]})).await,
-            ("post", "/v1/classify" | "/v1/events") => server.upload(path, labels, &bark()).await,
-            ("post", "/v1/clips") => server.upload(path, json!({"tags": ["new"]}), &bark()).await,
-            ("post", "/v1/tag") => server.upload(path, json!({}), &bark()).await,
-            ("post", "/v1/embeddings") => server.post(path, json!({"input": "a dog"})).await,
-            ("post", "/v1/jobs") => server.post(path, json!({"root": "sounds"})).await,
-            ("patch", "/v1/clips/{id}") => server.json(Method::PATCH, &filled, json!({"tags": ["a"]})).await,
-            ("put", "/v1/labelsets/{name}") => server.json(Method::PUT, &filled, labels).await,
-            ("delete", _) => server.delete(&filled).await,
-            ("get", _) => server.get(&filled).await,
-            _ => panic!("no request for {method} {path}: add one"),
+        match method {
+            "get" => server.get(&filled).await,
+            "delete" => server.delete(&filled).await,
+            "post" if path == "/v1/clips" || path.ends_with("/files") || path.ends_with("/file") => {
+                let part = if path.ends_with("/files") { "files" } else { "file" };
+                let bark = (part, "bark.wav", sound("animals/dog-barking.wav"));
+                server.upload(path, request, &[bark]).await
+            }
+            method => server.json(method.to_uppercase().parse().unwrap(), &filled, request).await,
         }
+    }
+}
+
+/// Where the document's examples are.
+fn examples_file() -> PathBuf {
+    crate::sandbox::repo().join("crates/server/src/examples.json")
+}
+
+/// An answer as an example: without this machine's folders, and not longer than people read.
+fn as_example(answer: &Value, folder: &str) -> Value {
+    match answer {
+        Value::String(text) => Value::String(text.replace(folder, "/srv")),
+        Value::Array(items) => {
+            let most = if items.first().is_some_and(Value::is_number) { 3 } else { 2 };
+            items.iter().take(most).map(|item| as_example(item, folder)).collect()
+        }
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), as_example(value, folder))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// The examples of the document are what is asked and answered here. `EARMARK_UPDATE=1` writes them.
+fn check_examples(found: &serde_json::Map<String, Value>) {
+    if std::env::var_os("EARMARK_UPDATE").is_some() {
+        std::fs::write(examples_file(), format!("{}\n", serde_json::to_string_pretty(found).unwrap()))
+            .unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(examples_file()).unwrap()).unwrap();
+    let fields = |value: &Value| -> Vec<String> {
+        value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+    };
+    for (id, example) in found {
+        assert_eq!(kept[id]["request"], example["request"], "{id}: EARMARK_UPDATE=1 writes examples");
+        assert_eq!(
+            fields(&kept[id]["answer"]),
+            fields(&example["answer"]),
+            "{id}: EARMARK_UPDATE=1 writes examples"
+        );
     }
 }
 
@@ -91,15 +171,32 @@ async fn every_operation_of_the_document_answers() {
     operations
         .sort_by_key(|(method, ..)| order.iter().position(|m| m == method).expect("a method known here"));
     let server = Server::new();
-    let clip = server.clip("rain.flac").await;
+    let folder = server.dir.path().to_str().unwrap().to_owned();
+    let clip = server.clip("dog-in-rain.wav").await;
     let started = server.post("/v1/jobs", json!({"root": "sounds"})).await.ok();
     let asked = Asked { clip: &clip, job: started["id"].as_str().unwrap() };
     server.get(&format!("/v1/jobs/{}/events", asked.job)).await;
+    let mut examples = serde_json::Map::new();
     for (method, path, operation) in operations {
         let answer = asked.answer(&server, method, path).await;
         let status = answer.status.as_str();
+        let mut example = json!({});
+        let request = asked.request(method, path);
+        if !request.is_null() {
+            let part = if path.ends_with("/files") { "files" } else { "file" };
+            example["request"] = match () {
+                () if path == "/v1/clips" || path.ends_with("/file") => {
+                    json!({"request": request, part: "bark.wav"})
+                }
+                () if path.ends_with("/files") => json!({"request": request, part: ["bark.wav"]}),
+                () => request,
+            };
+        }
+        let id = operation["operationId"].as_str().unwrap().to_owned();
         if (method, path) == ("delete", "/v1/jobs/{id}") {
             answer.problem(409);
+            example["answer"] = as_example(&started, &folder);
+            examples.insert(id, example);
             continue;
         }
         assert!(answer.status.is_success(), "{method} {path}: {status} {}", answer.text());
@@ -115,5 +212,10 @@ async fn every_operation_of_the_document_answers() {
             }),
             "{method} {path} answers {media}, its document says {documented}"
         );
+        if media == "application/json" {
+            example["answer"] = as_example(&answer.json(), &folder);
+        }
+        examples.insert(id, example);
     }
+    check_examples(&examples);
 }

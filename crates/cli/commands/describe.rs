@@ -17,9 +17,9 @@ use crate::{EXIT_SOME_FAILED, context};
 
 /// Describe recordings in a sentence and a few facts
 ///
-/// Says how long and how loud each recording is, where it is silent, what is heard when, how much of it is speech and
-/// music, and sums that up in one plain sentence. Everything is computed from the sound; no language model
-/// is involved. --model chooses the tagger that listens, as for `earmark tag`.
+/// Says how long and how loud each recording is, where it is silent, what is heard when, how much of it is
+/// speech and music, and sums that up in one plain sentence. Everything is computed from the sound; no
+/// language model is involved. --model chooses the tagger that listens, as for `earmark tag`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,8 +30,8 @@ pub(crate) struct DescribeArgs {
     /// Sound files and folders; `-` reads a sound file from standard input
     #[arg(value_name = "FILE", required = true, value_parser = sound_path())]
     files: Vec<PathBuf>,
-    /// Probability from which a class counts as heard [default: 0.2 with ced-tiny, 0.4 with
-    /// others]
+    /// Probability from which a class counts as heard [default: the model's own, doubled where
+    /// its windows are shorter than 2 s]
     #[arg(long, value_name = "P", value_parser = parse_probability)]
     threshold: Option<f32>,
     #[command(flatten)]

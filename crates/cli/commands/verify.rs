@@ -60,6 +60,9 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     graphs: Vec<Graph>,
     problems: Vec<String>,
+    /// Commands that mend what can be mended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remedies: Vec<&'static str>,
     missing_files: Vec<String>,
 }
 
@@ -153,6 +156,16 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
         let paths = snapshot.clips(&Filter::default())?.into_iter().map(|clip| clip.meta.path);
         missing_files.extend(paths.filter(|path| !file_path(path).exists()));
     }
+    let lost = snapshot.stats()?.lost > 0;
+    let mut remedies = Vec::new();
+    if lost {
+        remedies.push("`earmark index` of the same folders puts lost clips back, then `earmark rebuild`");
+    } else if !(is_whole && problems.is_empty()) {
+        remedies.push("`earmark rebuild` makes what searches read again from the index's store");
+    }
+    if !missing_files.is_empty() {
+        remedies.push("`earmark index --prune FOLDER` removes clips whose files are gone");
+    }
     Ok(Report {
         space: space.name.clone(),
         clean: is_whole && problems.is_empty() && missing_files.is_empty(),
@@ -163,6 +176,7 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
         store_unchecked,
         graphs: audit.graphs.iter().map(|(rows, figures)| Graph::new(*rows, figures)).collect(),
         problems,
+        remedies,
         missing_files,
     })
 }
@@ -189,8 +203,8 @@ fn print(report: &Report, name_it: bool) -> Result<()> {
     for path in &report.missing_files {
         writeln!(out, "missing: {}", output::short(path))?;
     }
-    if !report.missing_files.is_empty() {
-        writeln!(out, "`earmark index --prune FOLDER` removes clips whose files are gone")?;
+    for remedy in &report.remedies {
+        writeln!(out, "{remedy}")?;
     }
     writeln!(out, "{}", if report.clean { "clean" } else { "not clean" })?;
     Ok(out.flush()?)

@@ -96,7 +96,7 @@ impl AudioEncoder {
                     model: manifest.id.clone(),
                     kind: manifest.kind.as_str(),
                     side: "classes of its own",
-                    remedy: "choose a model of kind `tagger`, or name labels with `earmark classify`",
+                    remedy: "choose a model of kind `tagger`",
                 });
             }
         };

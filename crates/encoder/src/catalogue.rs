@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::Way;
 use crate::{EncoderError, Kind, Manifest, Model, ModelFiles, bundled, recognise};
 
 /// Known models, installed ones, and the user's own.
@@ -179,12 +180,9 @@ impl Place {
     }
 
     fn open(&self) -> Result<Model, EncoderError> {
-        let remedy = match self.state {
-            State::Downloadable => format!("`earmark models pull {}` downloads it", self.name),
-            State::Exportable => format!(
-                "`earmark models export {}` tells how to make it from the original checkpoint",
-                self.name
-            ),
+        let way = match self.state {
+            State::Downloadable => Way::Download,
+            State::Exportable => Way::Export,
             State::Bundled | State::Installed | State::Own => {
                 let model = Model::open(self.files.clone())?;
                 if let Some(file) = model.manifest().unpinned().next() {
@@ -194,7 +192,7 @@ impl Place {
                 return Ok(model);
             }
         };
-        Err(EncoderError::NotInstalled { model: self.name.clone(), remedy })
+        Err(EncoderError::NotInstalled { model: self.name.clone(), way })
     }
 }
 
@@ -267,6 +265,6 @@ mod tests {
         let catalogue = Catalogue::new(Some(dir.path().to_path_buf()), None);
         assert!(catalogue.entries().iter().any(|e| e.name == "mine" && e.model.is_ok()));
         let e = catalogue.open("mine").unwrap_err().to_string();
-        assert!(e.contains("audio.onnx") && e.contains("models import"), "{e}");
+        assert!(e.contains("audio.onnx") && e.contains("import"), "{e}");
     }
 }

@@ -22,6 +22,24 @@ impl Display for FieldProblem {
     }
 }
 
+/// How a known model that is not here can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By downloading its files.
+    Download,
+    /// By converting its original checkpoint.
+    Export,
+}
+
+/// How a model of another program is converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// The known model whose recipe converts it.
+    pub model: String,
+    /// A name for what comes of it.
+    pub name: String,
+}
+
 /// Everything the encoder can refuse, with what was expected and what came.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,8 +47,8 @@ pub enum EncoderError {
     /// No ONNX Runtime library at any of the places looked in.
     #[error(
         "the ONNX Runtime library was not found (looked in: {}). \
-         Put {file_name} beside the earmark program, name it with --onnxruntime or ORT_DYLIB_PATH, \
-         or run `cargo xtask setup` in a checkout",
+         Put {file_name} beside the earmark program, name it in ORT_DYLIB_PATH, or run `cargo xtask setup` in a \
+         checkout",
         .looked_in.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     RuntimeMissing {
@@ -49,8 +67,7 @@ pub enum EncoderError {
     },
     /// This ONNX Runtime was not built for the device.
     #[error(
-        "{} does not offer `{device}`, only {}; another build of ONNX Runtime may, named with --onnxruntime (for `cuda`, \
-         `cargo xtask setup --gpu` fetches one), or use --device auto", .library.display(),
+        "{} does not offer `{device}`, only {}; another build of ONNX Runtime may", .library.display(),
         .offered.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
     DeviceNotOffered {
@@ -79,7 +96,7 @@ pub enum EncoderError {
     /// The device gives other vectors than the processor.
     #[error(
         "model `{model}`: the vectors of `{device}` differ from the processor's by {difference:.1e} (one minus the \
-         cosine; at most {tolerance:.0e} is allowed), and would not fit into one index with them; use --device cpu"
+         cosine; at most {tolerance:.0e} is allowed), and would not fit into one index with them"
     )]
     DeviceDiffers {
         /// The model's id.
@@ -116,27 +133,29 @@ pub enum EncoderError {
         problems: Vec<FieldProblem>,
     },
     /// A model of another program.
-    #[error("{} is {what}; {remedy}", .path.display())]
+    #[error(
+        "{} is {what}, which has to be converted{}", .path.display(),
+        if .recipe.is_some() { "" } else { "; there is no recipe for it (models/README.md says how one is added)" }
+    )]
     Foreign {
         /// The file or folder.
         path: PathBuf,
         /// What it is.
         what: String,
-        /// The command that makes it usable.
-        remedy: String,
+        /// The recipe that converts it, if there is one.
+        recipe: Option<Recipe>,
     },
     /// The model is known, but its files are not here.
-    #[error("model `{model}` is not installed; {remedy}")]
+    #[error("model `{model}` is not installed; it can be {}", match .way { Way::Download => "downloaded", Way::Export => "converted from its original checkpoint" })]
     NotInstalled {
         /// The model's name.
         model: String,
-        /// The command that gets it.
-        remedy: String,
+        /// How it can be had.
+        way: Way,
     },
     /// A file whose size and checksum the manifest does not say is not used.
     #[error(
-        "model `{model}`: the manifest gives no bytes and sha256 for {path}; \
-         `earmark models import DIR` checks the files and fills them in"
+        "model `{model}`: the manifest gives no bytes and sha256 for {path}; an import of its folder fills them in"
     )]
     Unpinned {
         /// The model's id.

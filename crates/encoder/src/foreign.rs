@@ -1,4 +1,4 @@
-//! Models as other programs keep them, told by what they are: not usable as they are, but by a recipe.
+//! Models as other programs keep them: recognised, and usable after a recipe converted them.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,25 +6,17 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::error::Recipe;
 use crate::{EncoderError, bundled};
 
-/// What is at `path`, as the error of using it, with the one command that makes it usable; `None` where it is
+/// What is at `path`, as the error of using it, with the recipe that converts it; `None` where it is
 /// nothing that is known.
 #[must_use]
 pub fn recognise(path: &Path) -> Option<EncoderError> {
     let (what, recipe) = if path.is_dir() { transformers(path)? } else { checkpoint(path)? };
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let Some(recipe) = recipe else {
-        let remedy = "there is no recipe for it; models/README.md says how a model of another make is added"
-            .to_owned();
-        return Some(EncoderError::Foreign { path: shown, what, remedy });
-    };
-    let name = own_name(path);
-    let quoted = shown.display().to_string().replace('\'', r"'\''");
-    let remedy = format!(
-        "make it usable with `earmark models export {recipe} --run --as-new {name} -- --checkpoint '{quoted}'`"
-    );
-    Some(EncoderError::Foreign { path: shown, what, remedy })
+    let recipe = recipe.map(|model| Recipe { model: model.to_owned(), name: own_name(path) });
+    Some(EncoderError::Foreign { path: shown, what, recipe })
 }
 
 /// A folder that transformers saved: a configuration, and weights.
@@ -92,8 +84,15 @@ fn own_name(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    /// What it is, and the recipe with the new name.
     fn said(path: &Path) -> String {
-        recognise(path).map(|e| e.to_string()).unwrap_or_default()
+        let Some(e) = recognise(path) else { return String::new() };
+        match &e {
+            EncoderError::Foreign { recipe: Some(Recipe { model, name }), .. } => {
+                format!("{e}; {model} as {name}")
+            }
+            e => e.to_string(),
+        }
     }
 
     #[test]
@@ -106,19 +105,16 @@ mod tests {
         assert_eq!(said(&folder), "", "without weights it is no model");
         std::fs::write(folder.join("model.safetensors"), "").unwrap();
         let cases = [
-            (
-                "{\"model_type\": \"clap\", \"audio_config\": {}}",
-                "export clap-htsat-unfused-fp32 --run --as-new my-clap",
-            ),
+            ("{\"model_type\": \"clap\", \"audio_config\": {}}", "clap-htsat-unfused-fp32 as my-clap"),
             (
                 "{\"model_type\": \"clap\", \"audio_config\": {\"enable_fusion\": true}}",
-                "export clap-htsat-fused --run",
+                "clap-htsat-fused as",
             ),
             (
                 "{\"model_type\": \"clap\", \"audio_config\": {\"patch_embeds_hidden_size\": 128}}",
-                "export larger-clap-general --run",
+                "larger-clap-general as",
             ),
-            ("{\"model_type\": \"audio-spectrogram-transformer\"}", "export ast-audioset --run"),
+            ("{\"model_type\": \"audio-spectrogram-transformer\"}", "ast-audioset as"),
             ("{\"model_type\": \"bert\"}", "`bert`"),
         ];
         for (text, expected) in cases {
@@ -130,7 +126,7 @@ mod tests {
         let taken = dir.path().join("clap-htsat-unfused");
         std::fs::rename(&folder, &taken).unwrap();
         std::fs::write(taken.join("config.json"), "{\"model_type\": \"clap\"}").unwrap();
-        assert!(said(&taken).contains("--as-new my-clap-htsat-unfused "), "{}", said(&taken));
+        assert!(said(&taken).ends_with("as my-clap-htsat-unfused"), "{}", said(&taken));
         std::fs::rename(&taken, &folder).unwrap();
         config("no JSON");
         assert_eq!(said(&folder), "");
@@ -148,7 +144,7 @@ mod tests {
         for (name, recipe) in cases {
             let path = dir.path().join(name);
             std::fs::write(&path, b"PK\x03\x04").unwrap();
-            assert!(said(&path).contains(&format!("models export {recipe} --run")), "{}", said(&path));
+            assert!(said(&path).contains(&format!("; {recipe} as")), "{}", said(&path));
         }
         let text = dir.path().join("notes.pt");
         std::fs::write(&text, "just text").unwrap();

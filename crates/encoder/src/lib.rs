@@ -36,7 +36,7 @@ pub use catalogue::{Catalogue, CatalogueEntry, State};
 pub use device::{Device, DeviceChoice};
 pub use digest::digest_of;
 pub use embedding::{Embedding, add_scaled, dot, normalise};
-pub use error::{EncoderError, FieldProblem};
+pub use error::{EncoderError, FieldProblem, Recipe, Way};
 pub use files::ModelFiles;
 pub use foreign::recognise;
 pub use graph_cache::{CachedGraph, GraphCache};

@@ -6,6 +6,17 @@ use earmark_audio::AudioError;
 use earmark_encoder::EncoderError;
 use earmark_index::stored_path;
 
+/// What is wrong with the files of label sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelSetsFault {
+    /// The disk, or permissions.
+    Io,
+    /// The list is not as it was left: gone, foreign or damaged. It can be put back, or accepted as it is.
+    List,
+    /// What was made for one set is gone or damaged. It can be made again.
+    Content,
+}
+
 /// Everything the engine can fail with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -75,8 +86,10 @@ pub enum EngineError {
     LabelSets {
         /// The file.
         path: PathBuf,
-        /// What was expected and what came, and what to do.
+        /// What was expected and what came.
         reason: String,
+        /// What is wrong, as far as it decides what to do.
+        fault: LabelSetsFault,
     },
     /// What was made for a label set went away while it was being read.
     #[error("label set `{name}` is being changed by another process; try again")]
@@ -85,10 +98,7 @@ pub enum EngineError {
         name: String,
     },
     /// A label set was fitted or adapted in another model's space.
-    #[error(
-        "label set `{name}` was made with {made_with}, and this is {here}; {}make it again with this model",
-        if .made_with.model_id == .here.model_id { String::new() } else { format!("add --model {}, or ", .made_with.model_id) }
-    )]
+    #[error("label set `{name}` was made with {made_with}, and this is {here}")]
     LabelSetOfOtherModel {
         /// The set.
         name: String,

@@ -45,7 +45,7 @@ mod segment;
 mod walk;
 
 pub use engine::{Engine, EngineOptions, identity};
-pub use error::EngineError;
+pub use error::{EngineError, LabelSetsFault};
 pub use known::KnownText;
 pub use pipeline::{Encoded, Keep, PipelineOptions, Source, Span};
 pub use walk::{WalkOptions, Walked, absolute_path, typed_path, walk};

@@ -211,7 +211,7 @@ fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
     let (header_path, ..) = paths(dir);
     let bytes = std::fs::read(&header_path).map_err(|e| EngineError::Transfer {
         path: header_path.clone(),
-        reason: format!("expected a folder written by `earmark export`: {e}"),
+        reason: format!("expected a folder with an exported index: {e}"),
     })?;
     let header: Header = serde_json::from_slice(&bytes).map_err(|e| EngineError::Transfer {
         path: header_path.clone(),

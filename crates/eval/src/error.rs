@@ -17,10 +17,10 @@ pub enum EvalError {
         reason: String,
     },
     /// A setting does not fit the dataset.
-    #[error("{setting}: expected {expected}, got {received}")]
+    #[error("{field}: expected {expected}, got {received}")]
     Setting {
-        /// Its name.
-        setting: &'static str,
+        /// Its field.
+        field: &'static str,
         /// What would be right.
         expected: String,
         /// What came.

@@ -1,4 +1,5 @@
-//! Everything that can go wrong in the index, with the remedy in the message where there is one.
+//! Everything that can go wrong in the index. Messages say what is wrong; what to do about it depends on who
+//! asked, and is said there by variant.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// Another process (or another `Writer` in this one) writes the index.
     #[error(
-        "the index at {} is being written by {}; wait for it with --wait, or stop it",
+        "the index at {} is being written by {}",
         .dir.display(), by(.holder.as_deref())
     )]
     Locked {
@@ -27,8 +28,7 @@ pub enum Error {
 
     /// There are no published files to read, and this process may not make them.
     #[error(
-        "the index at {} has no files that can be read without writing there (an earlier earmark wrote it); run \
-         `earmark rebuild` once where the folder can be written",
+        "the index at {} has no files that can be read without writing there (an earlier earmark wrote it)",
         .dir.display()
     )]
     Unpublished {
@@ -37,7 +37,7 @@ pub enum Error {
     },
 
     /// A published file is damaged or missing. The store, which it was made from, may be whole.
-    #[error("{} is damaged: {what}; `earmark rebuild` makes it anew from the index's store", .path.display())]
+    #[error("{} is damaged: {what}", .path.display())]
     Published {
         /// The file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum Error {
 
     /// A published file has a layout that this version does not read.
     #[error(
-        "{} has version {received}, this earmark reads version {expected}; `earmark rebuild` makes it anew",
+        "{} has version {received}, this earmark reads version {expected}",
         .path.display()
     )]
     PublishedVersion {
@@ -81,8 +81,7 @@ pub enum Error {
 
     /// The index was made by another model or pipeline than the one in use.
     #[error(
-        "the index at {} was made with {expected}, but this run uses {received}; `earmark reembed` \
-         makes vectors of that model beside the old ones, or run with the model that made them",
+        "the index at {} was made with {expected}, but this run uses {received}",
         .dir.display()
     )]
     ModelMismatch {
@@ -111,8 +110,7 @@ pub enum Error {
 
     /// The store itself (not a file derived from it) is damaged.
     #[error(
-        "the store of the index at {} is damaged: {what}; what is published can still be searched, and saved with \
-         `earmark export FOLDER`; then restore the index from a backup, or import the export into a new one",
+        "the store of the index at {} is damaged: {what}; what is published can still be searched",
         .dir.display()
     )]
     Corrupt {
@@ -123,7 +121,7 @@ pub enum Error {
     },
 
     /// There is no index in the folder.
-    #[error("there is no index at {}; create one with `earmark index`, or name another with --db", .dir.display())]
+    #[error("there is no index at {}", .dir.display())]
     NotFound {
         /// The folder that was searched.
         dir: PathBuf,
@@ -131,8 +129,7 @@ pub enum Error {
 
     /// The collection has no space of this name, or of this model.
     #[error(
-        "the index at {} has no vectors of `{wanted}`, only of: {}; `earmark reembed --model NAME` makes those of another \
-         model",
+        "the index at {} has no vectors of `{wanted}`, only of: {}",
         .dir.display(), .known.join(", ")
     )]
     UnknownSpace {
@@ -157,7 +154,7 @@ pub enum Error {
 
     /// There are spaces, and it cannot be told which is current.
     #[error(
-        "the index at {} {}; `earmark spaces use NAME` makes one of these current: {}",
+        "the index at {} {}; there are: {}",
         .dir.display(), no_current(.gone.as_deref()), .known.join(", ")
     )]
     NoCurrentSpace {
@@ -171,8 +168,7 @@ pub enum Error {
 
     /// The current space cannot be dropped.
     #[error(
-        "`{name}` is the current space of the index at {}; `earmark spaces use NAME` makes another current, then it can be \
-         dropped",
+        "`{name}` is the current space of the index at {}, which cannot be dropped",
         .dir.display()
     )]
     CurrentSpace {

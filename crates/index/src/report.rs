@@ -60,8 +60,7 @@ impl fmt::Display for IndexEvent {
         match self {
             IndexEvent::BatchesLost { lost } => write!(
                 f,
-                "{lost} acknowledged batches are lost (a damaged disk, or an older copy of the store); `earmark index` \
-                 of the same folders puts them back, then `earmark rebuild` ends this message"
+                "{lost} acknowledged batches are lost (a damaged disk, or an older copy of the store)"
             ),
             IndexEvent::BatchesRestored { batches, clips } => write!(
                 f,

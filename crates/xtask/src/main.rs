@@ -15,6 +15,7 @@ mod package;
 mod page;
 mod platform;
 mod python;
+mod rooms;
 mod rules;
 mod served;
 mod setup;

@@ -84,7 +84,7 @@ impl TextEncoder {
             model: id,
             kind: manifest.kind.as_str(),
             side: "text side",
-            remedy: "search by example with --like, or choose a model of kind `joint`",
+            remedy: "search by example, or choose a model of kind `joint`",
         })
     }
 
@@ -187,9 +187,10 @@ impl TextEncoder {
 
 /// The bundled sentence encoder that text anchors name.
 fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<Graph, EncoderError> {
-    let absent = || EncoderError::NotInstalled {
-        model: name.to_owned(),
-        remedy: format!("model `{for_model}` embeds texts with it; no bundled model of that name can"),
+    let absent = || EncoderError::File {
+        model: for_model.to_owned(),
+        path: name.to_owned(),
+        reason: "texts are embedded with the bundled model of this name, which there is not".to_owned(),
     };
     let bundled = crate::bundled::names().find(|known| *known == name).ok_or_else(absent)?;
     let model = Model::open(ModelFiles::Bundled(bundled))?;

@@ -133,6 +133,11 @@ fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0 + 0.0
 }
 
+/// A share to four digits; never -0, which an empty sum is.
+pub(super) fn ten_thousandths(share: f64) -> f64 {
+    (share * 1e4).round() / 1e4 + 0.0
+}
+
 /// Seconds to the nearest millisecond.
 pub(super) fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
@@ -238,7 +243,7 @@ impl SilentBlocks {
             .collect();
         let silent_s: f64 = stretches.iter().map(|stretch| stretch.end_s - stretch.start_s).sum();
         let share = if duration_s > 0.0 { (silent_s / duration_s).min(1.0) } else { 0.0 };
-        Silence { share: (share * 1e4).round() / 1e4, stretches }
+        Silence { share: ten_thousandths(share), stretches }
     }
 }
 
@@ -392,6 +397,7 @@ mod tests {
         close(found.level.rms_dbfs, -9.03, 0.01);
         assert_eq!((found.level.clipped_share, found.duration_s), (0.0, 2.0));
         assert_eq!(found.silence, Silence::default());
+        assert!(found.silence.share.is_sign_positive());
     }
 
     /// ITU-R BS.1770-4: a 997 Hz sine of 0 dBFS in one channel has -3.01 LUFS.

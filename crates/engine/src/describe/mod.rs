@@ -30,8 +30,8 @@ pub use timeline::SoundEvent;
 /// What is described, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeOptions {
-    /// Probability from which a class counts as heard; `None` for the usual one: 0.2 for a tagger with
-    /// `[detect]`, 0.4 for others.
+    /// Probability from which a class counts as heard; `None` for the tagger's own, doubled where
+    /// its windows are shorter than 2 s.
     pub threshold: Option<f32>,
     /// Power below which a recording is silent, dB relative to full scale.
     pub silence_dbfs: f64,
@@ -127,5 +127,26 @@ impl DescribeOptions {
             return out_of_range("min_silence_s", "0 s or more", self.min_silence_s);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        assert!(DescribeOptions::default().check().is_ok());
+        let usual = DescribeOptions::default;
+        for (options, setting) in [
+            (DescribeOptions { threshold: Some(0.0), ..usual() }, "threshold"),
+            (DescribeOptions { threshold: Some(f32::NAN), ..usual() }, "threshold"),
+            (DescribeOptions { silence_dbfs: 0.0, ..usual() }, "silence_dbfs"),
+            (DescribeOptions { silence_dbfs: f64::NAN, ..usual() }, "silence_dbfs"),
+            (DescribeOptions { min_silence_s: -1.0, ..usual() }, "min_silence_s"),
+        ] {
+            let message = options.check().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{setting}: expected ")), "{message}");
+        }
     }
 }

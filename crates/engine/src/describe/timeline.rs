@@ -13,7 +13,7 @@ use earmark_encoder::Manifest;
 use serde::{Deserialize, Serialize};
 
 use super::classes;
-use super::level::{Measured, SilentStretch, milliseconds};
+use super::level::{Measured, SilentStretch, milliseconds, ten_thousandths};
 use crate::events::{EDGE_REACH, Event, EventSettings, ScoreTrack, best, cells, covering, find_events};
 use crate::tag::Tagger;
 use crate::{Encoded, EngineError, Source};
@@ -41,10 +41,12 @@ pub(super) struct Heard {
     pub(super) remarks: Vec<String>,
 }
 
-/// Probability from which a class is heard by a tagger with `[detect]`, whose probabilities are those on
-/// which two windows agree, and by others. `docs/describe.md` has the figures that they were chosen by.
-const THRESHOLD_OF_TWO: f32 = 0.2;
-const THRESHOLD: f32 = 0.4;
+/// AudioSet's class of no sound at all. Silence is measured instead.
+const SILENCE: &str = "Silence";
+
+/// Windows shorter than this are often wrong, seconds: a class is then heard from twice the tagger's own
+/// threshold on. `docs/describe.md` has the figures.
+const SHORT_WINDOW_S: f64 = 2.0;
 
 /// An event goes on above this share of the threshold.
 const RELEASE_SHARE: f32 = 0.5;
@@ -61,8 +63,9 @@ const MIN_DURATION_S: f64 = 0.1;
 /// uncovered: a dog that is certain says more than a bark that is not.
 const AS_PROBABLE: f32 = 0.5;
 
-/// Little is this share of it; or up to half of it, where that is no more than this, seconds. So a bark within
-/// two seconds of "dog" is all of the dog, but a minute of piano does not stand for three minutes of music.
+/// Little is this share of it; or up to half of it, where that is no more than this, seconds. So a bark
+/// within two seconds of "dog" is all of the dog, but a minute of piano does not stand for three minutes of
+/// music.
 const UNCOVERED: f64 = 0.2;
 const UNCOVERED_S: f64 = 5.0;
 
@@ -79,12 +82,11 @@ pub(super) fn listen(
     let encoded = tagger.listen(source)?;
     let classes = tagger.classes();
     let manifest = tagger.model().manifest();
-    let usual = if manifest.detect.is_some() { THRESHOLD_OF_TWO } else { THRESHOLD };
-    let threshold = threshold.unwrap_or(usual);
+    let threshold = threshold.unwrap_or_else(|| usual_threshold(tagger));
     let rows = Rows::new(manifest, &encoded, measured.duration_s);
     let mut events: Vec<SoundEvent> = Vec::new();
     let mut nearest: Option<(usize, f32)> = None;
-    for (index, class) in classes.iter().enumerate() {
+    for (index, class) in classes.iter().enumerate().filter(|(_, class)| *class != SILENCE) {
         let track = rows.track(index);
         let best = track.rows[0].iter().copied().fold(0.0, f32::max);
         let known = classes::class(class);
@@ -104,7 +106,7 @@ pub(super) fn listen(
         classes.iter().any(|class| names(class)).then(|| {
             let of_kind = events.iter().filter(|event| names(&event.class));
             let share = covered_s(of_kind) / measured.duration_s.max(f64::MIN_POSITIVE);
-            (share.min(1.0) * 1e4).round() / 1e4
+            ten_thousandths(share.min(1.0))
         })
     };
     let (speech_share, music_share) = (share(|class| class.is_speech), share(|class| class.is_music));
@@ -117,6 +119,14 @@ pub(super) fn listen(
         music_share,
         remarks: encoded.remarks.sentences(),
     })
+}
+
+/// The probability from which a class is heard unless another is asked for.
+fn usual_threshold(tagger: &Tagger) -> f32 {
+    let manifest = tagger.model().manifest();
+    let samples = manifest.detect.as_ref().map_or(manifest.window.length_samples, |d| d.length_samples);
+    let length_s = samples as f64 / f64::from(manifest.front_end.sample_rate());
+    tagger.threshold() * if length_s < SHORT_WINDOW_S { 2.0 } else { 1.0 }
 }
 
 fn settings(threshold: f32, is_counted: bool) -> EventSettings {
@@ -311,7 +321,7 @@ mod tests {
     }
 
     proptest! {
-        /// Nothing is made up: what is left was there, lies within what it was, and outside silence at its edges.
+        /// What is left was there, lies within what it was, and has its edges outside silence.
         #[test]
         fn drawing_in_only_shortens(
             times in proptest::collection::vec((0.0..60.0_f64, 0.1..20.0_f64), 0..30),

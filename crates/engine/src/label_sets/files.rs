@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::known::{self, Known, Standing};
 use super::set::{Content, Made, SavedSet};
-use crate::EngineError;
+use crate::{EngineError, LabelSetsFault};
 
 /// The file of all sets.
 const FILE: &str = "label-sets.json";
@@ -51,7 +51,11 @@ pub fn is_own_file(name: &str) -> bool {
 }
 
 fn error(path: &Path, reason: impl std::fmt::Display) -> EngineError {
-    EngineError::LabelSets { path: path.to_path_buf(), reason: reason.to_string() }
+    fault(path, LabelSetsFault::Io, reason)
+}
+
+fn fault(path: &Path, fault: LabelSetsFault, reason: impl std::fmt::Display) -> EngineError {
+    EngineError::LabelSets { path: path.to_path_buf(), reason: reason.to_string(), fault }
 }
 
 pub(super) fn content_path(dir: &Path, file: &str) -> PathBuf {
@@ -83,18 +87,17 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, SavedSet>, EngineError
             _ if tries < LOOKS => std::thread::sleep(LOOK_AGAIN),
             Standing::Gone(names) => {
                 let reason = format!(
-                    "it is gone, and held the label sets {}; put it back from a backup, or `earmark labels accept` \
-                     goes on without them",
+                    "it is gone, and held the label sets {}; put it back from a backup, or accept that they are gone",
                     names.join(", ")
                 );
-                return Err(error(&path, reason));
+                return Err(fault(&path, LabelSetsFault::List, reason));
             }
             Standing::Foreign => {
                 // Damage has its own message.
                 parse(&path, list.as_deref())?;
                 let reason = "it is not the file that earmark wrote for this index; put that back from a backup, or \
-                              `earmark labels accept` takes the sets in it";
-                return Err(error(&path, reason));
+                              accept the sets in it";
+                return Err(fault(&path, LabelSetsFault::List, reason));
             }
         }
     };
@@ -127,7 +130,7 @@ fn write_known(dir: &Path, lists: Vec<Option<String>>, names: Vec<String>) -> Re
 fn parse(path: &Path, list: Option<&[u8]>) -> Result<BTreeMap<String, SavedSet>, EngineError> {
     let Some(bytes) = list else { return Ok(BTreeMap::new()) };
     let damaged = |e: serde_json::Error| {
-        error(path, format!("damaged ({e}); put it right or delete it, then `earmark labels accept`"))
+        fault(path, LabelSetsFault::List, format!("damaged ({e}); put it right or delete it, then accept it"))
     };
     let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
     match value.get("version").map(serde_json::Value::as_u64) {
@@ -180,22 +183,22 @@ pub(super) fn write_content(dir: &Path, content: &Content) -> Result<String, Eng
 /// Reads what was made for the set `name`, and checks it.
 pub(super) fn read_content(dir: &Path, name: &str, made: &Made) -> Result<Content, EngineError> {
     let path = content_path(dir, &made.file);
-    let again = "make the set again with `earmark fit` or `earmark adapt`";
+    let unusable =
+        |reason: String| fault(&path, LabelSetsFault::Content, format!("{reason}; make the label set again"));
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         // A writer removes it after the list no longer names it.
         Err(e) if e.kind() == io::ErrorKind::NotFound && !is_named(dir, name, made)? => {
             return Err(EngineError::LabelSetChanged { name: name.to_owned() });
         }
-        Err(e) => return Err(error(&path, format!("{e}; {again}"))),
+        Err(e) => return Err(unusable(e.to_string())),
     };
     if name_of(&bytes) != made.file {
-        return Err(error(&path, format!("damaged: its checksum is not its name; {again}")));
+        return Err(unusable("damaged: its checksum is not its name".to_owned()));
     }
-    let content: Content =
-        serde_json::from_slice(&bytes).map_err(|e| error(&path, format!("damaged ({e}); {again}")))?;
+    let content: Content = serde_json::from_slice(&bytes).map_err(|e| unusable(format!("damaged ({e})")))?;
     match content.problem(made.identity.dim) {
-        Some(problem) => Err(error(&path, format!("damaged: {problem}; {again}"))),
+        Some(problem) => Err(unusable(format!("damaged: {problem}"))),
         None => Ok(content),
     }
 }

@@ -31,7 +31,7 @@ use earmark_index::Identity;
 use crate::adapt::{Place, adapt_words};
 use crate::fit::Head;
 use crate::labels::EncodedLabels;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, LabelSetsFault};
 
 pub use files::is_own_file;
 use set::Content;
@@ -179,8 +179,9 @@ impl LabelSets {
         let Some(head) = content.head else { return Ok(None) };
         let names: Vec<&str> = set.labels.iter().map(SavedLabel::name).collect();
         if head.labels != names {
-            let reason = format!("the head of `{name}` is of other labels; fit it again");
-            return Err(EngineError::LabelSets { path: files::content_path(&self.dir, &made.file), reason });
+            let reason = format!("the head of `{name}` is of other labels; make the label set again");
+            let path = files::content_path(&self.dir, &made.file);
+            return Err(EngineError::LabelSets { path, reason, fault: LabelSetsFault::Content });
         }
         let model = &engine.model().manifest().id;
         Ok(Some(head.encoded(content.place.as_ref(), model)?))

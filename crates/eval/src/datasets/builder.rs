@@ -182,12 +182,12 @@ impl Builder {
             } else {
                 format!("all, {}", seen.join(", "))
             };
-            return Err(EvalError::Setting { setting: "--split", expected, received: split.clone() });
+            return Err(EvalError::Setting { field: "split", expected, received: split.clone() });
         }
         // Where a folder has only some of a benchmark's splits, the default one may not be among them.
         if self.clips.is_empty() && self.problems.is_empty() {
             let reason = match &split {
-                Some(split) => format!("split `{split}` is empty; --split names another one"),
+                Some(split) => format!("split `{split}` is empty; name another one"),
                 None => "no labelled sound in it".to_owned(),
             };
             return Err(EvalError::Nothing { path: root, reason });
@@ -283,7 +283,7 @@ fn check_classes(root: &Path, classes: &[Class], clips: &[Item]) -> Result<(), E
     for Class { name, text } in classes {
         if text.trim().is_empty() {
             let reason =
-                format!("the class `{name}` has no words to ask for it in; give it some with --names");
+                format!("the class `{name}` has no words to ask for it in; a file of names gives it some");
             return Err(EvalError::dataset(root, reason));
         }
         if let Some(first) = seen.insert(name.to_lowercase(), name) {

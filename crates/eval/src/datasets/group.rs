@@ -13,7 +13,7 @@ use crate::EvalError;
 use super::files::file_name;
 
 /// The option that names it.
-const SETTING: &str = "--group-by";
+const FIELD: &str = "group_by";
 
 /// How to tell which clips come from the same recording.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl FromStr for GroupBy {
     /// A regular expression has parentheses, a column's name has none.
     fn from_str(text: &str) -> Result<Self, EvalError> {
         let bad = |received| EvalError::Setting {
-            setting: SETTING,
+            field: FIELD,
             expected:
                 r"a column's name, or a regular expression with one pair of parentheses, as in '^(\d+)-'"
                     .to_owned(),
@@ -73,7 +73,7 @@ impl GroupBy {
         root: &Path,
     ) -> Result<Vec<u32>, EvalError> {
         let bad = |expected: &str, received: String| EvalError::Setting {
-            setting: SETTING,
+            field: FIELD,
             expected: expected.to_owned(),
             received,
         };
@@ -120,7 +120,7 @@ mod tests {
         assert!(matches!(by(r"^\d-(\d+)-"), GroupBy::Pattern(_)));
         for bad in ["", "(a)(b)", "(?:a)b", "(a", "a)"] {
             let told = bad.parse::<GroupBy>().unwrap_err().to_string();
-            assert!(told.contains("--group-by: expected a column's name, or"), "{bad}: {told}");
+            assert!(told.contains("group_by: expected a column's name, or"), "{bad}: {told}");
         }
     }
 

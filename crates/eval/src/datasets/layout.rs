@@ -133,7 +133,7 @@ pub(super) fn recognise(root: &Path) -> Result<Layout, EvalError> {
         EvalError::dataset(
             root,
             "no known layout: expected a benchmark's own files, one CSV or TSV table with a column `file`, or a folder a \
-             class; name the table itself, say --kind, or give labels with --mapping",
+             class; name the table itself, say which layout it has, or give a mapping of file names to labels",
         )
     })
 }

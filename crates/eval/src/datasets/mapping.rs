@@ -27,13 +27,13 @@ struct Rule {
 pub(super) fn load(root: &Path, mapping: Option<&Path>, builder: &mut Builder) -> Result<(), EvalError> {
     let Some(mapping) = mapping else {
         return Err(EvalError::Setting {
-            setting: "--kind mapping",
-            expected: "a table named with --mapping".to_owned(),
+            field: "mapping",
+            expected: "a table of file names and labels, which the layout `mapping` needs".to_owned(),
             received: "none".to_owned(),
         });
     };
     if !root.is_dir() {
-        return Err(EvalError::dataset(root, "expected a folder of sounds, since there is a --mapping"));
+        return Err(EvalError::dataset(root, "expected a folder of sounds, since there is a mapping"));
     }
     let (task, said) = read(&Table::read(mapping)?, None, builder)?;
     if task == Task::Events {

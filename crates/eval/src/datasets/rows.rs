@@ -213,7 +213,7 @@ pub(super) fn read(
         task = Task::MultiLabel;
         let reason = format!(
             "taken for a table of any number of labels a clip, since it gives several to {} of {} files, the first: {} \
-             ({}); if that is a mistake, correct it, or let the first label count with --task label",
+             ({}); if that is a mistake, correct it, or ask for one label a clip",
             said.iter().filter(|file| file.labels.len() > 1).count(),
             said.len(),
             first.file,

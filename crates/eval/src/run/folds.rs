@@ -106,14 +106,14 @@ pub(super) fn assign(
         let some = folds.iter().any(Option::is_some);
         let received = if some {
             format!(
-                "none for {}; correct its row, or say how many, as in --folds 5",
+                "none for {}; correct its row, or say how many folds to make",
                 clips[without].path.display()
             )
         } else {
-            "one that does not; say how many, as in --folds 5".to_owned()
+            "one that does not; say how many folds to make".to_owned()
         };
         return Err(EvalError::Setting {
-            setting: "--folds own",
+            field: "folds",
             expected: "a dataset that says the fold of each clip".to_owned(),
             received,
         });
@@ -121,7 +121,7 @@ pub(super) fn assign(
     let count = folds.iter().flatten().collect::<BTreeSet<_>>().len();
     if count < 2 {
         return Err(EvalError::Setting {
-            setting: "--folds",
+            field: "folds",
             expected: "clips in two folds or more".to_owned(),
             received: format!("{} clips in {count}", clips.len()),
         });
@@ -208,6 +208,6 @@ mod tests {
         let (with, without) = (item("a.wav", Some(1)), item("b.wav", None));
         let own = |clips: &[&Item]| assign(clips, &[], &[0, 0], FoldChoice::Own, 0).unwrap_err().to_string();
         assert!(own(&[&with, &without]).contains("b.wav"));
-        assert!(own(&[&without]).contains("--folds 5"));
+        assert!(own(&[&without]).contains("how many folds to make"));
     }
 }

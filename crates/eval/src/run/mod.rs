@@ -103,7 +103,7 @@ pub fn run(
     let clips: Vec<&Item> = chosen.iter().map(|&i| &dataset.clips[i]).collect();
     if options.fit.is_some() && dataset.task != Task::SingleLabel {
         return Err(EvalError::Setting {
-            setting: "--folds",
+            field: "folds",
             expected: "a dataset with one label a clip".to_owned(),
             received: format!("{}, which has {}", dataset.name, dataset.task.as_str()),
         });

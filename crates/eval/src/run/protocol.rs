@@ -44,7 +44,7 @@ pub(super) fn of(
         }
     } else {
         let pooling = format!(
-            "{:?} over the windows of a segment of {}, then the mean of the segments by the seconds that they add, as `classify --indexed`",
+            "{:?} over the windows of a segment of {}, then the mean of the segments by the seconds that they add, as classifying an index does",
             manifest.audio.pooling, manifest.segment.windows
         );
         (windows(length, hop), pooling.to_lowercase())

@@ -6,7 +6,7 @@ use crate::EvalError;
 use crate::datasets::{Dataset, Task};
 
 /// The option that names it.
-const SETTING: &str = "--label-set";
+const FIELD: &str = "label_set";
 
 /// A label set to score.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl<'a> Saved<'a> {
     /// [`EvalError::Setting`] for a class without a label, and for a dataset of captions or events.
     pub(super) fn matched(&self, dataset: &Dataset) -> Result<Matched<'a>, EvalError> {
         let bad =
-            |expected: String, received: String| EvalError::Setting { setting: SETTING, expected, received };
+            |expected: String, received: String| EvalError::Setting { field: FIELD, expected, received };
         if !matches!(dataset.task, Task::SingleLabel | Task::MultiLabel) {
             let received = format!("{}, which has {}", dataset.name, dataset.task.as_str());
             return Err(bad("a dataset with labels".to_owned(), received));

@@ -31,7 +31,7 @@ pub enum InstallError {
         model: String,
     },
     /// The model is not installed.
-    #[error("model `{model}` is not installed; `earmark models list` says which are")]
+    #[error("model `{model}` is not installed")]
     NotInstalled {
         /// The model.
         model: String,
@@ -45,14 +45,16 @@ pub enum InstallError {
         folder: PathBuf,
     },
     /// Nobody publishes the model's files.
-    #[error("model `{model}`: {} cannot be downloaded; {remedy}", .files.join(", "))]
+    #[error("model `{model}`: {} cannot be downloaded", .files.join(", "))]
     NotDownloadable {
         /// The model.
         model: String,
         /// The files.
         files: Vec<String>,
-        /// What to do instead.
-        remedy: String,
+        /// Whether a recipe makes them from the original checkpoint.
+        has_recipe: bool,
+        /// Where they come from.
+        source_of: String,
     },
     /// The model does not come in that precision.
     #[error(
@@ -70,12 +72,16 @@ pub enum InstallError {
         there: Vec<String>,
     },
     /// The model has no recipe.
-    #[error("model `{model}` has no export recipe; {remedy}")]
+    #[error("model `{model}` has no export recipe; it comes from {source_of}")]
     NoRecipe {
         /// The model.
         model: String,
-        /// What to do instead.
-        remedy: String,
+        /// Where it comes from.
+        source_of: String,
+        /// A model of the same family, in another precision, that has one.
+        other: Option<String>,
+        /// Whether it can be downloaded.
+        is_downloadable: bool,
     },
     /// Files that the manifest lists are not among those given.
     #[error("model `{model}`: {} not found in {}", .files.join(", "), .place.display())]
@@ -88,24 +94,21 @@ pub enum InstallError {
         place: PathBuf,
     },
     /// Another model has the name.
-    #[error(
-        "there is a model `{model}` already; give another name, or take an installed one away with `earmark models remove {model}`"
-    )]
+    #[error("there is a model `{model}` already; give another name, or remove it if it is an installed one")]
     NameTaken {
         /// The name.
         model: String,
     },
     /// A new name for what says nothing of how it is used.
     #[error(
-        "{}: there is no manifest.toml in it; --as NAME --as-new NEW takes files of the known model NAME by their names, \
-         and gives the result the name NEW", .place.display()
+        "{}: there is no manifest.toml in it, which a model with a new name needs", .place.display()
     )]
     NoManifest {
         /// What was to be imported.
         place: PathBuf,
     },
     /// A precision without the model that it is of.
-    #[error("{}: --precision needs the model's name: --as NAME, such as --as clap-htsat-unfused", .place.display())]
+    #[error("{}: a precision needs the name of the known model that the files are of", .place.display())]
     PrecisionOfWhat {
         /// What was to be imported.
         place: PathBuf,
@@ -113,7 +116,7 @@ pub enum InstallError {
     /// Files of no known model.
     #[error(
         "{}: {looked_at} files looked at, and none is a file of a known model, by its checksum; a folder with a \
-         manifest.toml is installed as it is, and --as NAME takes files by their names", .place.display()
+         manifest.toml is installed as it is", .place.display()
     )]
     NothingRecognised {
         /// What was to be imported.
@@ -138,19 +141,13 @@ pub enum InstallError {
         reason: String,
     },
     /// The model failed its self-test.
-    #[error("model `{model}` failed its self-test and was not installed: {}{}", failures(.report), remedy(.report))]
+    #[error("model `{model}` failed its self-test and was not installed: {}", failures(.report))]
     SelfTest {
         /// The model.
         model: String,
         /// What was found.
         report: SelfTestReport,
     },
-}
-
-/// What to do about files that are not those that the manifest means.
-fn remedy(report: &SelfTestReport) -> &'static str {
-    let files = report.checks.iter().any(|check| check.name == "files" && check.verdict == Verdict::Failed);
-    if files { "; made by yourself? give it another name: --as-new NAME" } else { "" }
 }
 
 fn failures(report: &SelfTestReport) -> String {

@@ -54,14 +54,12 @@ impl Installer {
                 other.manifest.family() == known.manifest.family() && other.manifest.export.is_some()
             };
             let other = Known::all(self.own.as_deref()).into_iter().find(family);
-            let remedy = if let Some(other) = other {
-                format!("`earmark models export {}` makes it in another precision", other.name)
-            } else if known.manifest.hub.is_some() {
-                format!("`earmark models pull {name}` downloads it")
-            } else {
-                format!("it comes from {}", known.manifest.source)
-            };
-            return Err(InstallError::NoRecipe { model: name.to_owned(), remedy });
+            return Err(InstallError::NoRecipe {
+                model: name.to_owned(),
+                source_of: known.manifest.source.clone(),
+                other: other.map(|other| other.name),
+                is_downloadable: known.manifest.hub.is_some(),
+            });
         };
         let folder = std::path::absolute(folder).map_err(InstallError::io(folder))?;
         fs::create_dir_all(&folder).map_err(InstallError::io(&folder))?;

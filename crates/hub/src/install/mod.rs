@@ -236,7 +236,7 @@ impl Installer {
         if problems.is_empty() {
             return Ok(());
         }
-        let manifest = format!("--as-new {name}");
+        let manifest = format!("the new name `{name}`");
         Err(EncoderError::ManifestFields { manifest, problems }.into())
     }
 }

@@ -97,14 +97,12 @@ impl Installer {
         if files.is_empty() {
             return Ok(());
         }
-        let name = &known.name;
-        let remedy = match &known.manifest.export {
-            Some(_) => {
-                format!("`earmark models export {name}` tells how to make it from the original checkpoint")
-            }
-            None => format!("`earmark models import` takes files from a disk ({})", known.manifest.source),
-        };
-        Err(InstallError::NotDownloadable { model: name.clone(), files, remedy })
+        Err(InstallError::NotDownloadable {
+            model: known.name.clone(),
+            files,
+            has_recipe: known.manifest.export.is_some(),
+            source_of: known.manifest.source.clone(),
+        })
     }
 
     /// A file that an import brought before, where it is the right one.

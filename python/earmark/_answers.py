@@ -48,7 +48,8 @@ class _Listed(Sequence[T_co]):
         import pandas
 
         columns, rows = self._rows()
-        return pandas.DataFrame.from_records(rows, columns=list(columns))
+        frame: pandas.DataFrame = pandas.DataFrame.from_records(rows, columns=list(columns))
+        return frame
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class ClipPage(_Listed[Clip]):
 
     def _rows(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         columns = (
-            "clip_id", "path", "duration_s", "format", "sample_rate", "channels", "size", "tags", "indexed_at",
+            "clip_id", "path", "duration_s", "format", "sample_rate", "channels", "size", "tags",
+            "indexed_at",
         )  # fmt: skip
         rows = [
             (c.id, c.path, c.duration_s, c.format, c.sample_rate, c.channels, c.size, c.tags, c.indexed_at)
@@ -531,10 +533,10 @@ class Described:
         duration_s: Length, seconds.
         level: How loud it is.
         silence: Where it is silent.
-        speech_share: Share of the time, 0 to 1, in which speech is heard; `None` if the tagger has no class of
-            speech.
-        music_share: Share of the time, 0 to 1, in which music is heard, singing included; `None` if the tagger
-            has no class of music.
+        speech_share: Share of the time, 0 to 1, in which speech is heard; `None` if the tagger has no class
+            of speech.
+        music_share: Share of the time, 0 to 1, in which music is heard, singing included; `None` if the
+            tagger has no class of music.
         events: What is heard, by onset.
         remarks: How the file was read: whether it is cut off, damaged or silent.
         path: The path of a clip of the index.
@@ -709,8 +711,8 @@ class Failure:
 
     Attributes:
         path: Absolute path.
-        kind: `"unsupported"`, `"malformed"`, `"limit"`, `"empty"`, `"non-finite"`, `"no-decoder"`, `"silent"`,
-            `"io"` or `"encoder"`.
+        kind: `"unsupported"`, `"malformed"`, `"limit"`, `"empty"`, `"non-finite"`, `"no-decoder"`,
+            `"silent"`, `"io"` or `"encoder"`.
         reason: Why, for people.
         seen_at: When it was tried last, RFC 3339 in UTC.
     """
@@ -811,13 +813,16 @@ class Vectors:
 
         names = ["clip_id", "start_s", "end_s"]
         rows = [self.clip_ids, self.times[:, 0], self.times[:, 1]]
-        return pandas.DataFrame(self.matrix, index=pandas.MultiIndex.from_arrays(rows, names=names))
+        index = pandas.MultiIndex.from_arrays(rows, names=names)
+        frame: pandas.DataFrame = pandas.DataFrame(self.matrix, index=index, copy=False)
+        return frame
 
 
 def build(cls: type[T], json: Mapping[str, Any]) -> T:
     """A dataclass from JSON."""
-    known = {}
-    for name, key, convert in _converters(cls):
+    known: dict[str, Any] = {}
+    of: Any = cls
+    for name, key, convert in _converters(of):
         if key in json:
             value = json[key]
             known[name] = value if convert is None or value is None else convert(value)
@@ -825,7 +830,7 @@ def build(cls: type[T], json: Mapping[str, Any]) -> T:
 
 
 @functools.cache
-def _converters(cls: type[Any]) -> list[tuple[str, str, Callable[[Any], Any] | None]]:
+def _converters(cls: Any) -> list[tuple[str, str, Callable[[Any], Any] | None]]:
     """The name of each field, its name in JSON, and what makes its value."""
     hints = typing.get_type_hints(cls)
     # `class` is a word of Python's.
@@ -843,6 +848,6 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
     if origin is np.ndarray:
         (dtype,) = typing.get_args(args[1])
         return functools.partial(np.array, dtype=dtype)
-    if is_dataclass(hint):
-        return functools.partial(build, hint)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return lambda value: build(hint, value)
     return None

@@ -56,7 +56,7 @@ class TooLargeError(Error, ValueError):
 
 
 class UndecodableError(Error, ValueError):
-    """The sound cannot be used: it cannot be decoded, is silent or is too short. Another one can."""
+    """The sound cannot be used: it cannot be decoded, or the model makes nothing of it. Another one can."""
 
     kind = "undecodable"
 

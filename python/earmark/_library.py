@@ -52,8 +52,8 @@ Label = Union[str, LabelWithPrompts]
 class Library:
     """An index of sounds, the model that made its vectors, and the models beside it.
 
-    There need not be an index yet: `index` makes it, and sounds named in requests can be labelled without one.
-    Models are opened when first needed and kept. Several threads may use one library; a process made by
+    There need not be an index yet: `index` makes it, and sounds named in requests can be labelled without
+    one. Models are opened when first needed and kept. Several threads may use one library; a process made by
     `os.fork` may not. All methods work without the GIL. Ctrl-C takes effect when the sound at hand is done.
 
     Methods raise `earmark.Error`, or one of its subclasses by kind.
@@ -82,7 +82,8 @@ class Library:
             threads: Worker threads; 0 for one a core.
             ffmpeg: The ffmpeg that decodes what earmark does not; `""` for none, by default the first in
                 `PATH`.
-            graph_cache: Where optimised models are kept; `""` for nowhere, by default the user's cache folder.
+            graph_cache: Where optimised models are kept; `""` for nowhere, by default the user's cache
+                folder.
         """
         _runtime.forbid_telemetry()
         options = {
@@ -117,8 +118,8 @@ class Library:
         """Adds sound files to the index, which is made if there is none.
 
         Files whose size and modification time have not changed are skipped. Ctrl-C finishes what is begun,
-        keeps it and raises `KeyboardInterrupt`; the same call goes on from there. Files that cannot be indexed
-        are in the report.
+        keeps it and raises `KeyboardInterrupt`; the same call goes on from there. Files that cannot be
+        indexed are in the report.
 
         Args:
             paths: Sound files and folders.
@@ -185,7 +186,7 @@ class Library:
             exclude: Clips that may not be found.
             cursor: `next_cursor` of the page before.
         """
-        request = {
+        request: dict[str, Any] = {
             "query": [
                 plain(QueryPart(text=part) if isinstance(part, str) else part)
                 for part in several(query, (str, QueryPart))
@@ -437,7 +438,7 @@ class Library:
 
         Raises:
             RequestError: Not such an array; NaN or infinity; a rate beyond 1 to 768 kHz.
-            UndecodableError: The sound is silent.
+            UndecodableError: The model makes nothing of the sound, as some do of silence.
         """
         array = np.asarray(samples)
         if not np.issubdtype(array.dtype, np.floating):

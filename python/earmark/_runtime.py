@@ -26,5 +26,5 @@ def library() -> str | None:
 
 
 def forbid_telemetry() -> None:
-    """ONNX Runtime's builds from 1.29 on send what they are used for to their maker. earmark sends nothing."""
+    """ONNX Runtime's builds from 1.29 on tell their maker what they are used for. earmark sends nothing."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"

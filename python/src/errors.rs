@@ -4,7 +4,7 @@ use earmark_library::Error;
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
-/// Why a method did not return: an exception that is raised already, such as `KeyboardInterrupt`, or an error.
+/// Why a method did not return: an exception that was raised, such as `KeyboardInterrupt`, or an error.
 pub(crate) enum Failure {
     Raised(PyErr),
     Error(Error),

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 import earmark
 from earmark import _runtime
+
+# Other processes must not import the package's sources from the folder in which tests run.
+PYTHON = (sys.executable, "-P")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,8 +51,8 @@ Cli = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def cli(db: Path) -> Cli:
-    """Runs `earmark ARGS... --json` on the index, and gives what it prints. Skipped without the program, which
-    EARMARK_BINARY names."""
+    """Runs `earmark ARGS... --json` on the index, and gives what it prints. EARMARK_BINARY names the program;
+    without it, the test is skipped."""
     program = os.environ.get("EARMARK_BINARY")
     if not program:
         pytest.skip("EARMARK_BINARY names no program")
@@ -77,6 +81,7 @@ def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
     table = np.atleast_2d(samples)
     channels, data = table.shape[0], np.ascontiguousarray(table.T, dtype="<f4").tobytes()
     words = (18, 3, channels, rate, rate * 4 * channels, 4 * channels, 32, 0)
-    fmt = b"".join(n.to_bytes(size, "little") for n, size in zip(words, (4, 2, 2, 4, 4, 2, 2, 2), strict=True))
+    sizes = (4, 2, 2, 4, 4, 2, 2, 2)
+    fmt = b"".join(word.to_bytes(size, "little") for word, size in zip(words, sizes, strict=True))
     chunks = b"WAVEfmt " + fmt + b"data" + len(data).to_bytes(4, "little") + data
     path.write_bytes(b"RIFF" + len(chunks).to_bytes(4, "little") + chunks)

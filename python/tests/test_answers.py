@@ -43,7 +43,8 @@ def test_similar_leaves_the_clip_out(library: earmark.Library) -> None:
 
 
 def test_classify_with_prompts_clips_and_filters(library: earmark.Library) -> None:
-    labels = ["siren", earmark.LabelWithPrompts("dog", ["a dog barks", "a hound howls"])]
+    dog = earmark.LabelWithPrompts("dog", ["a dog barks", "a hound howls"])
+    labels: list[str | earmark.LabelWithPrompts] = ["siren", dog]
     filter = earmark.Filter(path="animals/*")
     answer = library.classify(filter=filter, labels=labels, multi=True, threshold=0.5, pooling="max", top=1)
     assert len(answer) == library.clips(filter=filter).total > 0
@@ -56,16 +57,16 @@ def test_tracks_are_arrays(library: earmark.Library, sounds: Path) -> None:
     file = sorted((sounds / "events").glob("*"))[0]
     tracks = library.events(file, labels=["dog bark", "siren"], tracks=True).tracks
     assert tracks is not None
-    assert (tracks.times.dtype, tracks.rows.dtype) == (np.float64, np.float32)
+    assert tracks.times.dtype == np.float64 and tracks.rows.dtype == np.float32
     assert tracks.rows.shape == (2, len(tracks.times))
 
 
 def test_vectors_are_unit_rows_and_not_copies(library: earmark.Library) -> None:
     vectors, info = library.vectors(), library.info()
     rows = info.segments
-    assert (vectors.matrix.shape, vectors.matrix.dtype) == ((rows, info.dim), np.float32)
-    assert (vectors.times.shape, vectors.times.dtype) == ((rows, 2), np.float64)
-    assert (vectors.clip_ids.shape, vectors.clip_ids.dtype) == ((rows,), np.uint64)
+    assert vectors.matrix.shape == (rows, info.dim) and vectors.matrix.dtype == np.float32
+    assert vectors.times.shape == (rows, 2) and vectors.times.dtype == np.float64
+    assert vectors.clip_ids.shape == (rows,) and vectors.clip_ids.dtype == np.uint64
     np.testing.assert_allclose(np.linalg.norm(vectors.matrix, axis=1), 1.0, atol=1e-5)
     assert (vectors.times[:, 0] < vectors.times[:, 1]).all()
     # The memory is Rust's, and may be written to.
@@ -80,7 +81,7 @@ def test_vectors_are_unit_rows_and_not_copies(library: earmark.Library) -> None:
 def test_text_vectors(library: earmark.Library) -> None:
     one, dim = library.embed_text("rain"), library.info().dim
     both = library.embed_text(["rain", "a dog barks"])
-    assert (one.shape, both.shape, both.dtype) == ((dim,), (2, dim), np.float32)
+    assert one.shape == (dim,) and both.shape == (2, dim) and both.dtype == np.float32
     assert one.tobytes() == both[0].tobytes()
     assert library.embed_text([]).shape == (0, dim)
     plain = library.embed_text("rain", templates=["{}", "the sound of {}"])
@@ -96,7 +97,7 @@ def test_samples_have_the_vector_of_their_file(
     write_wav(tmp_path / "noise.wav", samples, rate)
     fresh = earmark.Library(tmp_path / "index.earmark")
     vector = fresh.embed_audio(samples if channels > 1 else samples[0], rate)
-    assert (vector.shape, vector.dtype) == ((library.info().dim,), np.float32)
+    assert vector.shape == (library.info().dim,) and vector.dtype == np.float32
     fresh.index(tmp_path / "noise.wav")
     clip = fresh.clips()[0]
     hit = fresh.search(earmark.QueryPart(file=clip.path), k=1, min_score=None)[0]

@@ -60,7 +60,8 @@ def test_events(library: earmark.Library, cli: Cli, sounds: Path) -> None:
 
 
 def test_tag(library: earmark.Library, cli: Cli, sounds: Path) -> None:
-    same(library.tag(sounds / "animals", top=3, windows=True), cli("tag", sounds / "animals", "--top", "3", "--windows"))
+    answer = library.tag(sounds / "animals", top=3, windows=True)
+    same(answer, cli("tag", sounds / "animals", "--top", "3", "--windows"))
 
 
 def test_describe(library: earmark.Library, cli: Cli, sounds: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 
 import earmark
 
-from .conftest import noise, write_wav
+from .conftest import PYTHON, noise, write_wav
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +93,25 @@ def test_an_exception_in_the_callback_stops_and_is_raised(many: Path, tmp_path: 
     assert report.unchanged > 0 and report.unchanged + report.added == 60
 
 
+def test_another_writer_is_unavailable(many: Path, sounds: Path, tmp_path: Path) -> None:
+    first, second = (earmark.Library(tmp_path / "index.earmark") for _ in range(2))
+    second.embed_text("open the model first")
+
+    def meanwhile(progress: earmark.IndexProgress) -> None:
+        if progress.done:
+            second.index(sounds / "animals/dog-barking.wav")
+
+    with pytest.raises(earmark.UnavailableError, match="writ") as refused:
+        first.index(many, progress=meanwhile)
+    assert refused.value.kind == "unavailable"
+    assert second.index(sounds / "animals/dog-barking.wav").added == 1
+
+
 INDEX = """
     import sys, time, earmark
     library = earmark.Library(sys.argv[1])
     def tell(progress):
-        if progress.done == 1:
+        if progress.done == 1 and progress.path:
             print("begun", flush=True)
     try:
         library.index(sys.argv[2], progress=tell if sys.argv[3] == "progress" else None)
@@ -109,7 +123,7 @@ INDEX = """
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process")
 @pytest.mark.parametrize("how", ["progress", "silently"])
 def test_ctrl_c_keeps_what_is_done(many: Path, tmp_path: Path, how: str) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(INDEX), str(tmp_path / "index.earmark"), str(many), how]
+    command = [*PYTHON, "-c", textwrap.dedent(INDEX), str(tmp_path / "index.earmark"), str(many), how]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         if how == "progress":
@@ -143,7 +157,7 @@ CLASSIFY = """
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process")
 def test_ctrl_c_between_results(many: Path) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(CLASSIFY), str(many)]
+    command = [*PYTHON, "-c", textwrap.dedent(CLASSIFY), str(many)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "begun\n"
         time.sleep(0.5)
@@ -162,7 +176,7 @@ def test_other_threads_run_meanwhile(library: earmark.Library, many: Path) -> No
 
     library.embed_text("open the models first")
     library.embed_audio(noise(1.0), 16_000)
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "embed_audio": lambda: library.embed_audio(noise(120.0), 16_000),
         "classify": lambda: library.classify(many, labels=["rain", "speech"]),
         "events": lambda: library.events(many / "00.wav", labels=["rain", "speech"]),
@@ -203,13 +217,13 @@ def test_onnxruntime_itself_may_be_used_in_the_same_process(db: Path) -> None:
         assert onnxruntime.get_available_providers()
         assert (library.embed_text("a dog barks") != first).any()
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program), str(db)], check=True)
+    subprocess.run([*PYTHON, "-c", textwrap.dedent(program), str(db)], check=True)
 
 
 def test_the_library_of_the_installed_onnxruntime_is_loaded(library: earmark.Library) -> None:
     if not Path("/proc/self/maps").exists() or os.environ.get("ORT_DYLIB_PATH"):
         pytest.skip("there is nowhere to look")
     library.embed_text("rain")
-    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "onnxruntime" in line}
-    assert any("site-packages/onnxruntime/capi/libonnxruntime" in path for path in loaded)
+    mapped = Path("/proc/self/maps").read_text().split()
+    assert any("site-packages/onnxruntime/capi/libonnxruntime" in path for path in mapped)
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

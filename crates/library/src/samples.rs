@@ -32,8 +32,8 @@ impl Samples<'_> {
     /// The samples as a WAV file of 32-bit floats in memory.
     ///
     /// # Errors
-    /// [`Error::Field`] named `samples` or `rate`: no samples, channels of different lengths, NaN or infinity,
-    /// more than `limits` allow or than a WAV file holds (4 GiB).
+    /// [`Error::Field`] named `samples` or `rate`: no samples, channels of different lengths, NaN or
+    /// infinity, more than `limits` allow or than a WAV file holds (4 GiB).
     pub fn to_source(&self, limits: &AudioLimits) -> Result<Source> {
         let frames = self.check(limits)?;
         let (channels, bytes) = (self.channels, size_of_val(self.values));

@@ -23,6 +23,7 @@ mod shell;
 mod test;
 #[cfg(all(test, unix))]
 mod testing;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -109,6 +110,15 @@ earmark serve on the sample sounds.",
 Runs schemathesis (installed with pip into target/) against earmark serve on the sample sounds: any 5xx and any answer
 that the OpenAPI document does not allow is a failure. An argument says how many requests an operation gets (50).",
         run: api::api,
+    },
+    Chore {
+        name: "python",
+        about: "build and test the Python package; arguments go to pytest",
+        help: "\
+Needs Python 3.11 or later with venv. Builds the wheel of python/ with maturin, installs it with the packages that
+python/requirements-test.txt pins into target/python-venv, checks types with mypy --strict, and runs python/tests, which
+compare its answers with those of the command line.",
+        run: wheel::python,
     },
     Chore {
         name: "decode-check",

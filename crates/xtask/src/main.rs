@@ -117,7 +117,8 @@ that the OpenAPI document does not allow is a failure. An argument says how many
         help: "\
 Needs Python 3.11 or later with venv. Builds the wheel of python/ with maturin, installs it with the packages that
 python/requirements-test.txt pins into target/python-venv, checks types with mypy --strict, and runs python/tests, which
-compare its answers with those of the command line.",
+compare its answers with those of the command line. Then tests/faces sends the same requests through the command line,
+HTTP, Python and MCP.",
         run: wheel::python,
     },
     Chore {

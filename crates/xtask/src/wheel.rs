@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -28,17 +29,23 @@ pub(crate) fn python(repo: &Repo, args: &[String]) -> Result<()> {
     let package = repo.root.join("python");
     let mut mypy = repo.command(python.with_file_name("mypy"));
     run(mypy.current_dir(&package).args(["--package", "earmark", "--package", "tests"]))?;
+    let binary = repo.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX));
     // Not `python -m pytest`, which would import the package's sources from here and not the wheel.
-    let mut pytest = repo.command(python.with_file_name("pytest"));
+    let mut pytest = clean(repo.command(python.with_file_name("pytest")));
+    run(pytest.env("EARMARK_BINARY", &binary).current_dir(&package).args(args))?;
+    let mut faces = clean(repo.command(&python));
+    run(faces.arg("tests/faces/faces.py").arg(binary).arg("index-data/sounds"))
+}
+
+/// The command without this machine's own settings of earmark.
+fn clean(mut command: Command) -> Command {
     for (variable, _) in env::vars_os() {
-        // None of this machine's own settings.
         if variable.to_string_lossy().starts_with("EARMARK_") {
-            pytest.env_remove(variable);
+            command.env_remove(variable);
         }
     }
-    let binary = repo.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX));
-    pytest.env_remove("ORT_DYLIB_PATH").env("EARMARK_BINARY", binary);
-    run(pytest.current_dir(&package).args(args))
+    command.env_remove("ORT_DYLIB_PATH");
+    command
 }
 
 /// Builds the wheel with maturin, in the profile and with the features of the workspace's tests.

@@ -40,25 +40,37 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
             let id = operation["operationId"].as_str().unwrap().to_owned();
             assert!(ids.insert(id.clone()), "{id} twice");
             assert!(operation["summary"].is_string(), "{id}");
-            assert!(operation["description"].as_str().is_some_and(|text| text.len() > 10), "{id} says too little");
+            assert!(
+                operation["description"].as_str().is_some_and(|text| text.len() > 10),
+                "{id} says too little"
+            );
             let bodies = operation["requestBody"]["content"].as_object().map_or(0, |content| content.len());
             assert!(bodies <= 1, "{id} takes {bodies} kinds of body; generators understand one");
             let responses = operation["responses"].as_object().unwrap();
             let problems = responses.iter().filter(|(status, _)| status.starts_with(['4', '5']));
             for (status, response) in problems.clone() {
                 let name = response["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-                let problem = &document["components"]["responses"][&name]["content"]["application/problem+json"];
+                let problem =
+                    &document["components"]["responses"][&name]["content"]["application/problem+json"];
                 assert_eq!(problem["example"]["status"].to_string(), *status, "{id}: {name}");
             }
             assert!(path == "/healthz" || problems.count() > 1, "{method} {path} documents no problems");
-            let is_json = |response: &Value| !response["content"]["application/json"].is_null();
-            for (status, response) in responses.iter().filter(|(_, response)| is_json(response)) {
-                let example = &response["content"]["application/json"]["example"];
-                assert!(!example.is_null(), "{id} has no example for {status}; EARMARK_UPDATE=1 writes one");
+            for (status, response) in responses {
+                let content = response["content"].as_object();
+                for (media, content) in content.into_iter().flatten().filter(|(media, _)| is_shown(media)) {
+                    let example = &content["example"];
+                    let missing = "has no example; EARMARK_UPDATE=1 writes one";
+                    assert!(!example.is_null(), "{id}, {status}, {media} {missing}");
+                }
             }
         }
     }
     assert!(operations >= 36, "{operations} operations");
+}
+
+/// Whether an answer of this media type can be an example.
+fn is_shown(media: &str) -> bool {
+    media == "application/json" || media == "application/openmetrics-text" || media.starts_with("text/")
 }
 
 /// What every operation is asked here, with the status it must answer; a new operation must be added.
@@ -80,7 +92,9 @@ impl Asked<'_> {
             ("post", "/v1/classify/files" | "/v1/events/file" | "/v1/labelsets/{name}") => {
                 json!({"labels": ["dog", "rain"]})
             }
-            ("put", _) => json!({"labels": ["dog", {"name": "rain", "prompts": ["rain falling", "heavy rain"]}]}),
+            ("put", _) => {
+                json!({"labels": ["dog", {"name": "rain", "prompts": ["rain falling", "heavy rain"]}]})
+            }
             ("post", "/v1/events") => json!({"clip_id": self.clip, "labels": ["dog", "rain"]}),
             ("post", "/v1/tag") => json!({"clip_ids": ids, "top": 3}),
             ("post", "/v1/describe") => json!({"clip_ids": ids}),
@@ -132,10 +146,16 @@ fn as_example(answer: &Value, folder: &str) -> Value {
     }
 }
 
+/// The first lines of a text.
+fn beginning(answer: &Answer) -> String {
+    answer.text().lines().take(6).fold(String::new(), |text, line| text + line + "\n")
+}
+
 /// The examples of the document are what is asked and answered here. `EARMARK_UPDATE=1` writes them.
 fn check_examples(found: &serde_json::Map<String, Value>) {
     if std::env::var_os("EARMARK_UPDATE").is_some() {
-        std::fs::write(examples_file(), format!("{}\n", serde_json::to_string_pretty(found).unwrap())).unwrap();
+        std::fs::write(examples_file(), format!("{}\n", serde_json::to_string_pretty(found).unwrap()))
+            .unwrap();
     }
     let kept: Value = serde_json::from_slice(&std::fs::read(examples_file()).unwrap()).unwrap();
     let fields = |value: &Value| -> Vec<String> {
@@ -143,7 +163,11 @@ fn check_examples(found: &serde_json::Map<String, Value>) {
     };
     for (id, example) in found {
         assert_eq!(kept[id]["request"], example["request"], "{id}: EARMARK_UPDATE=1 writes examples");
-        assert_eq!(fields(&kept[id]["answer"]), fields(&example["answer"]), "{id}: EARMARK_UPDATE=1 writes examples");
+        assert_eq!(
+            fields(&kept[id]["answer"]),
+            fields(&example["answer"]),
+            "{id}: EARMARK_UPDATE=1 writes examples"
+        );
     }
 }
 
@@ -174,7 +198,9 @@ async fn every_operation_of_the_document_answers() {
         if !request.is_null() {
             let part = if path.ends_with("/files") { "files" } else { "file" };
             example["request"] = match () {
-                () if path == "/v1/clips" || path.ends_with("/file") => json!({"request": request, part: "bark.wav"}),
+                () if path == "/v1/clips" || path.ends_with("/file") => {
+                    json!({"request": request, part: "bark.wav"})
+                }
                 () if path.ends_with("/files") => json!({"request": request, part: ["bark.wav"]}),
                 () => request,
             };
@@ -199,8 +225,9 @@ async fn every_operation_of_the_document_answers() {
             }),
             "{method} {path} answers {media}, its document says {documented}"
         );
-        if media == "application/json" {
-            example["answer"] = as_example(&answer.json(), &folder);
+        if is_shown(media) {
+            let shown = if media == "application/json" { answer.json() } else { beginning(&answer).into() };
+            example["answer"] = as_example(&shown, &folder);
         }
         examples.insert(id, example);
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::{Engine, EngineOptions};
 
-use crate::sandbox::{Sandbox, file_name, heard_file, repo, result_names};
+use crate::sandbox::{Sandbox, heard_file, repo, result_names};
 
 /// Mean precision@10 that text search must reach over the ten class names.
 const LEAST_PRECISION: f64 = 0.92;

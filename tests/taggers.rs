@@ -133,7 +133,7 @@ fn taggers_take_free_text_through_the_names_of_their_classes() {
     let sandbox = Sandbox::new();
     let best = |model: &str, sound: &str, labels: &str| {
         let arguments = ["classify", &sample_arg(sound), "--labels", labels, "--model", model, "--json"];
-        sandbox.json(arguments)[0]["scores"][0]["label"].as_str().unwrap().to_owned()
+        sandbox.json(arguments)["results"][0]["scores"][0]["label"].as_str().unwrap().to_owned()
     };
     assert_eq!(best("ced-tiny", "weather/rain.flac", "heavy rain,a cat,a violin"), "heavy rain");
     assert_eq!(best("yamnet", "weather/rain.flac", "heavy rain,a cat,a violin"), "heavy rain");

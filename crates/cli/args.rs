@@ -21,6 +21,7 @@ use crate::commands::info::InfoArgs;
 use crate::commands::labels::LabelsArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::man::ManArgs;
+use crate::commands::mcp::McpArgs;
 use crate::commands::models::ModelsArgs;
 use crate::commands::reembed::ReembedArgs;
 use crate::commands::remove::RemoveArgs;
@@ -141,6 +142,7 @@ pub(crate) enum Command {
     Spaces(SpacesArgs),
     Models(ModelsArgs),
     Serve(ServeArgs),
+    Mcp(McpArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),

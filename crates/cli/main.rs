@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         Command::Spaces(args) => commands::spaces::run(&global, args),
         Command::Models(args) => commands::models::run(&global, args),
         Command::Serve(args) => commands::serve::run(&global, args),
+        Command::Mcp(args) => commands::mcp::run(&global, &args),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Man(args) => commands::man::run(&args),
     };

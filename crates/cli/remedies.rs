@@ -120,7 +120,8 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     match cause.downcast_ref::<ConfigError>()? {
         ConfigError::Open { .. } => Some(
-            "make a key with `earmark serve --new-key NAME`, listen on 127.0.0.1, or add --insecure".to_owned(),
+            "make a key with `earmark serve --new-key NAME`, listen on 127.0.0.1, or add --insecure"
+                .to_owned(),
         ),
         _ => None,
     }

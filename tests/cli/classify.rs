@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, file_name, heard_file, sample_arg};
+use crate::sandbox::{Sandbox, heard_file, sample_arg};
 
 const LABELS: &str = "dog bark, church bell, siren, rain";
 

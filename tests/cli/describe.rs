@@ -43,7 +43,7 @@ fn a_dog_barks_while_it_rains() {
         "{found:#}"
     );
     assert!(events(&found, "Animal").is_empty() && events(&found, "Dog").is_empty(), "{found:#}");
-    assert_eq!((&found["speech_share"], &found["model"]), (&Value::from(0.0), &Value::from("ced-tiny")));
+    assert_eq!(found["speech_share"], 0.0);
 }
 
 #[test]
@@ -151,7 +151,10 @@ fn other_taggers_describe_too_and_bad_files_are_named() {
     let sandbox = Sandbox::new();
     let drums = sample_arg("music/drum-beat.mp3");
     let found = sandbox.json(["describe", &drums, "--model", "musicnn", "--json"]);
-    assert_eq!((&found["model"], &found["results"][0]["speech_share"]), (&Value::from("musicnn"), &Value::Null));
+    assert_eq!(
+        (&found["model"], &found["results"][0]["speech_share"]),
+        (&Value::from("musicnn"), &Value::Null)
+    );
     assert!(!found["results"][0]["sentence"].as_str().unwrap().contains('“'), "{found:#}");
 
     sandbox.write("noise.txt.wav", b"no sound");

@@ -308,7 +308,7 @@ fn a_threshold_stands_in_for_the_limit_of_a_set_and_for_its_labels_own() {
     assert_eq!((multi("0").as_array().unwrap().len(), multi("1")), (3, json!([])));
     let words = |more: &[&str]| {
         let args = [&["classify", siren.as_str(), "--labels", "sneeze, dog bark", "--json"], more].concat();
-        label(&sandbox.json(args)[0]).to_owned()
+        label(&sandbox.json(args)["results"][0]).to_owned()
     };
     assert_eq!((words(&[]).as_str(), words(&["--threshold", "0"]) == "none"), ("none", false));
 }

@@ -14,7 +14,7 @@ fn a_model_without_a_text_side_searches_by_example_and_says_what_it_cannot() {
     let hits = sandbox.json(["search", "--like", &dog, "--json"]);
     assert_eq!(result_names(&hits)[0], "dog-barking.wav");
 
-    let text = "kind `audio`, which has no text side; search by example with --like";
+    let text = "kind `audio`, which has no text side; search by example";
     for args in [
         vec!["search", "dog"],
         vec!["classify", &dog, "--labels", "dog, cat", "--model", "tiny-whisper"],

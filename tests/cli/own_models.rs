@@ -68,7 +68,7 @@ fn what_one_made_of_a_known_model_gets_another_name() {
     sandbox.add_tone("sounds/a.wav", 1);
     sandbox.ok(["--model", "my-clap", "index", "sounds"]);
     let bad = sandbox.fails(1, ["models", "import", "usb", "--as-new", "My Clap"]);
-    assert!(bad.contains("--as-new My Clap") && bad.contains("`id`"), "{bad}");
+    assert!(bad.contains("the new name `My Clap`") && bad.contains("`id`"), "{bad}");
     // No model takes another's name, whether it is here or only known.
     for name in ["my-clap", "mini", "clap-htsat-fused"] {
         let taken = sandbox.fails(1, ["models", "import", "usb", "--as-new", name]);

@@ -69,7 +69,10 @@ fn index_info(global: &Global, args: &InfoArgs) -> Result<()> {
     if args.json {
         return output::json(&info);
     }
-    let label_sets = info.label_sets_error.clone().unwrap_or_else(|| info.label_sets.to_string());
+    let label_sets = match &info.label_sets_error {
+        Some(error) => format!("{error}; `earmark labels accept` takes them as they are"),
+        None => info.label_sets.to_string(),
+    };
     let mut rows = vec![
         ("index", answerer.name().unwrap_or_else(|| folder.display().to_string())),
         ("clips", info.clips.to_string()),

@@ -13,6 +13,7 @@ pub(crate) mod info;
 pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod reembed;
 pub(crate) mod remove;

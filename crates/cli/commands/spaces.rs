@@ -114,8 +114,8 @@ fn list(collection: &Collection, json: bool) -> Result<()> {
     let mut out = output::stdout();
     output::table(&mut out, &[false, false, false, true, true, true], &cells)?;
     out.flush()?;
-    if let Err(e) = &current {
-        note!("{e}");
+    if let Err(e) = current {
+        note!("{}", output::chain(&e.into()));
     }
     Ok(())
 }

@@ -88,7 +88,9 @@ mod tests {
     fn said(path: &Path) -> String {
         let Some(e) = recognise(path) else { return String::new() };
         match &e {
-            EncoderError::Foreign { recipe: Some(Recipe { model, name }), .. } => format!("{e}; {model} as {name}"),
+            EncoderError::Foreign { recipe: Some(Recipe { model, name }), .. } => {
+                format!("{e}; {model} as {name}")
+            }
             e => e.to_string(),
         }
     }
@@ -103,10 +105,7 @@ mod tests {
         assert_eq!(said(&folder), "", "without weights it is no model");
         std::fs::write(folder.join("model.safetensors"), "").unwrap();
         let cases = [
-            (
-                "{\"model_type\": \"clap\", \"audio_config\": {}}",
-                "clap-htsat-unfused-fp32 as my-clap",
-            ),
+            ("{\"model_type\": \"clap\", \"audio_config\": {}}", "clap-htsat-unfused-fp32 as my-clap"),
             (
                 "{\"model_type\": \"clap\", \"audio_config\": {\"enable_fusion\": true}}",
                 "clap-htsat-fused as",

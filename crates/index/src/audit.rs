@@ -59,9 +59,7 @@ impl Snapshot {
         let mut problems = Problems::default();
         let mut report = AuditReport::default();
         if self.list.lost > 0 {
-            problems.add(|| {
-                format!("{} acknowledged batches are lost", self.list.lost)
-            });
+            problems.add(|| format!("{} acknowledged batches are lost", self.list.lost));
         }
         self.audit_rows(&mut problems)?;
         let checked = self.audit_clips(&mut problems, &mut report);

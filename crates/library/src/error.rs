@@ -1,5 +1,7 @@
 //! What a request can fail with: a kind for programs, a field that is at fault, and words for people.
 
+use std::io;
+
 use earmark_audio::AudioError;
 use earmark_encoder::EncoderError;
 use earmark_engine::EngineError;
@@ -106,6 +108,13 @@ impl Error {
         }
     }
 
+    /// Whether there is no index, or none with vectors of the model that is named.
+    #[must_use]
+    pub fn is_no_index(&self) -> bool {
+        use earmark_index::Error as Index;
+        matches!(self, Self::Engine(EngineError::Index(Index::NotFound { .. } | Index::UnknownSpace { .. })))
+    }
+
     /// The field of the request that is at fault, where one is.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
@@ -144,6 +153,9 @@ fn kind_of(e: &EngineError) -> Kind {
     use earmark_index::Error as Index;
     match e {
         EngineError::Audio(AudioError::OverLimit { what: "bytes", .. }) => Kind::TooLarge,
+        EngineError::Audio(AudioError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Kind::NotFound
+        }
         EngineError::Audio(AudioError::Io { .. }) => Kind::Internal,
         EngineError::Audio(AudioError::OutOfRange { .. }) => Kind::BadRequest,
         EngineError::Audio(_) | EngineError::Silent { .. } => Kind::Undecodable,

@@ -18,8 +18,9 @@
 //!
 //! - [`Library`] (`library`): an index, its model and what is kept ready between requests
 //! - `place`, `home`, `settings`: which index and model, where things are kept, how models are run
-//! - `search`, `classify`, `events`, `tag`, `describe`, `clips`, `labels`, `info`, `vectors`: a request, its answer and
-//!   how the one becomes the other
+//! - `search`, `classify`, `events`, `tag`, `describe`, `clips`, `labels`, `info`, `vectors`, `indexing`: a
+//!   request, its answer and how the one becomes the other
+//! - `samples`: sounds that a program holds as samples
 //! - `filter`, `sounds`, `words`: what several requests and answers share
 //! - [`Texts`] (`texts`): the desk where all threads have texts encoded
 //! - [`Error`] (`error`): a kind for programs, the field at fault, and words for people
@@ -31,10 +32,12 @@ mod error;
 mod events;
 mod filter;
 mod home;
+mod indexing;
 mod info;
 mod labels;
 mod library;
 mod place;
+mod samples;
 mod search;
 mod settings;
 mod sounds;
@@ -50,10 +53,12 @@ pub use error::{Error, Kind, Result};
 pub use events::{Event, EventsAnswer, EventsRequest, Tracks};
 pub use filter::{Filter, check_tags, number, parse_format, parse_seconds, parse_since, parse_tag};
 pub use home::{catalogue, data_folder, graph_cache, model_folders};
+pub use indexing::{IndexProgress, IndexReport, IndexRequest, PruneRefused};
 pub use info::{Graph, GraphFigures, Info};
 pub use labels::{Adapted, Fitted, Label, LabelSetContent, LabelWithPrompts, Labels, NamedLabelSet};
 pub use library::{Access, ClipFiles, Files, Library, LibraryOptions, Limits};
 pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_of};
+pub use samples::Samples;
 pub use search::{Hit, Mode, Query, QueryPart, SearchAnswer, SearchRequest, Share};
 pub use settings::Settings;
 pub use tag::{TagAnswer, TagRequest, TagScore, Tagged, TaggedWindow};

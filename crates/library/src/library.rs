@@ -1,7 +1,7 @@
 //! [`Library`]: an index, the model of its vectors and what is kept ready between requests.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use earmark_encoder::{Catalogue, Runtime};
 use earmark_engine::label_sets::LabelSets;
@@ -157,15 +157,22 @@ impl Default for LibraryOptions {
     }
 }
 
+/// An index that was found, and the space of it that is used.
+struct Opened {
+    space: Space,
+    index: Index,
+}
+
 enum Index {
-    /// There is no index, or it has no vectors of the model that is named.
-    Absent(Absent),
     Once(Arc<Snapshot>),
     Live(Arc<LiveIndex>),
 }
 
+/// Why no index was found.
 enum Absent {
+    /// There is none.
     Index,
+    /// It has no vectors of the model that is named.
     Space { wanted: String, known: Vec<String> },
 }
 
@@ -177,8 +184,10 @@ enum Absent {
 pub struct Library {
     place: Place,
     access: Access,
-    space: Option<Space>,
-    index: Index,
+    /// Why there was no index when the library was opened, if there was none.
+    absent: Option<Absent>,
+    /// Empty until there is an index.
+    opened: OnceLock<Opened>,
     settings: Settings,
     limits: Limits,
     clip_files: ClipFiles,
@@ -193,13 +202,16 @@ pub struct Library {
 
 impl Library {
     /// Opens the library at a place. There need not be an index there: sounds that requests bring can be
-    /// classified without one.
+    /// classified without one. With [`Access::Live`], an index that is made later is used from then on.
     ///
     /// # Errors
     /// As [`Place::open_index`], but for an index that is not there.
     pub fn open(place: Place, options: LibraryOptions) -> Result<Self> {
         let LibraryOptions { access, settings, limits, clip_files } = options;
-        let (space, index) = open_index(&place, access)?;
+        let (opened, absent) = match open_index(&place, access)? {
+            Ok(opened) => (OnceLock::from(opened), None),
+            Err(absent) => (OnceLock::new(), Some(absent)),
+        };
         let catalogue = home::catalogue();
         Ok(Self {
             label_sets: LabelSets::new(&place.folder, limits.label_sets),
@@ -210,8 +222,8 @@ impl Library {
             tagger: Lazy::default(),
             place,
             access,
-            space,
-            index,
+            absent,
+            opened,
             settings,
             limits,
             clip_files,
@@ -234,7 +246,7 @@ impl Library {
     /// The space of the index that is read; `None` without an index.
     #[must_use]
     pub fn space(&self) -> Option<&Space> {
-        self.space.as_ref()
+        self.opened.get().map(|opened| &opened.space)
     }
 
     /// Bounds on requests.
@@ -276,8 +288,7 @@ impl Library {
     /// # Errors
     /// [`IndexError::NotFound`] if there is no index.
     pub fn index(&self) -> Result<Arc<Snapshot>> {
-        match &self.index {
-            Index::Absent(_) => Err(self.no_index().into()),
+        match &self.opened()?.index {
             Index::Once(snapshot) => Ok(Arc::clone(snapshot)),
             Index::Live(live) => Ok(live.reader()),
         }
@@ -289,30 +300,41 @@ impl Library {
     /// [`IndexError::NotFound`] if there is no index, [`IndexError::ReadOnly`] if it was opened with
     /// [`Access::Once`].
     pub fn live(&self) -> Result<&Arc<LiveIndex>> {
-        match &self.index {
+        match &self.opened()?.index {
             Index::Live(live) => Ok(live),
-            _ => Err(self.no_index().into()),
+            Index::Once(_) => Err(IndexError::ReadOnly { dir: self.place.folder.clone() }.into()),
         }
     }
 
-    fn no_index(&self) -> IndexError {
+    /// The index. One that was not there before is looked for again if the library is open for long.
+    fn opened(&self) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        if self.access == Access::Live
+            && let Ok(opened) = open_index(&self.place, self.access)?
+        {
+            return Ok(self.opened.get_or_init(|| opened));
+        }
         let dir = self.place.folder.clone();
-        match &self.index {
-            Index::Absent(Absent::Space { wanted, known }) => {
+        Err(match &self.absent {
+            Some(Absent::Space { wanted, known }) => {
                 IndexError::UnknownSpace { dir, wanted: wanted.clone(), known: known.clone() }
             }
-            Index::Once(_) => IndexError::ReadOnly { dir },
             _ => IndexError::NotFound { dir },
         }
+        .into())
     }
 
     /// What happened to the index since the last call and is worth telling.
     #[must_use]
     pub fn take_events(&self) -> Vec<IndexEvent> {
-        match &self.index {
-            Index::Absent(_) => Vec::new(),
-            Index::Once(snapshot) => snapshot.take_events(),
-            Index::Live(live) => live.take_events().into_iter().chain(live.reader().take_events()).collect(),
+        match self.opened.get().map(|opened| &opened.index) {
+            None => Vec::new(),
+            Some(Index::Once(snapshot)) => snapshot.take_events(),
+            Some(Index::Live(live)) => {
+                live.take_events().into_iter().chain(live.reader().take_events()).collect()
+            }
         }
     }
 
@@ -330,7 +352,7 @@ impl Library {
     /// # Errors
     /// [`Error::ModelGone`], [`IndexError::ModelMismatch`]; as [`Settings::runtime`].
     pub fn engine(&self) -> Result<Arc<Engine>> {
-        self.engine.get(|| {
+        let engine = self.engine.get(|| {
             let model = match self.index() {
                 // Another version of a model that is named by its folder may be meant.
                 Ok(index) => {
@@ -344,7 +366,14 @@ impl Library {
                 Err(_) => self.place.model()?,
             };
             Ok(Engine::new(model, (*self.runtime()?).clone(), self.settings.engine_options()?))
-        })
+        })?;
+        // An index that another process made meanwhile may be another model's.
+        if self.absent.is_some()
+            && let Ok(index) = self.index()
+        {
+            index.check_identity(&engine.identity())?;
+        }
+        Ok(engine)
     }
 
     /// A model with classes of its own: the one that the place names, if it is one, else the bundled one.
@@ -395,11 +424,12 @@ impl Library {
     }
 }
 
-fn open_index(place: &Place, access: Access) -> Result<(Option<Space>, Index)> {
+/// The index of a place, or why there is none.
+fn open_index(place: &Place, access: Access) -> Result<Result<Opened, Absent>> {
     let options = OpenOptions { once: access == Access::Once, ..OpenOptions::default() };
     let collection = match place.collection(&options) {
         Err(Error::Engine(EngineError::Index(IndexError::NotFound { .. }))) => {
-            return Ok((None, Index::Absent(Absent::Index)));
+            return Ok(Err(Absent::Index));
         }
         collection => collection?,
     };
@@ -407,7 +437,7 @@ fn open_index(place: &Place, access: Access) -> Result<(Option<Space>, Index)> {
     let space = match place.choose(&collection) {
         // A tagger, say, has no vectors in the index, and needs none.
         Err(Error::Engine(EngineError::Index(IndexError::UnknownSpace { wanted, known, .. }))) => {
-            return Ok((None, Index::Absent(Absent::Space { wanted, known })));
+            return Ok(Err(Absent::Space { wanted, known }));
         }
         chosen => chosen?.0,
     };
@@ -415,7 +445,7 @@ fn open_index(place: &Place, access: Access) -> Result<(Option<Space>, Index)> {
         Access::Once => Index::Once(Arc::new(Snapshot::open(&space.path, None, &options)?)),
         Access::Live => Index::Live(Arc::new(LiveIndex::open(&space.path, None, &options)?)),
     };
-    Ok((Some(space), index))
+    Ok(Ok(Opened { space, index }))
 }
 
 /// What is made when first needed, and kept. A failure is not kept: the next one who needs it tries again.

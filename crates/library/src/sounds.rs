@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use earmark_audio::AudioError;
 use earmark_engine::{EngineError, Source, WalkOptions, walk};
 use earmark_index::{Clip as IndexClip, stored_path};
 
@@ -50,6 +51,10 @@ fn walked(name: &str, path: &Path) -> Vec<Named> {
         path: None,
         sound: Ok(Source::Path(path.to_path_buf())),
     };
+    // As where one file is asked for, so that a missing one is of the same kind everywhere.
+    if let Err(source) = std::fs::metadata(path) {
+        return vec![failed(name.to_owned(), AudioError::Io { file: stored_path(path), source }.into())];
+    }
     match walk(&[path.to_path_buf()], &WalkOptions::default()) {
         Err(e) => vec![failed(name.to_owned(), e.into())],
         Ok(walked) => {

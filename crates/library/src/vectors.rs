@@ -18,8 +18,8 @@ pub struct Vectors {
     pub dim: usize,
     /// The clip of each row.
     pub clip_ids: Vec<u64>,
-    /// Start and end of each row, seconds.
-    pub times: Vec<(f64, f64)>,
+    /// `[rows, 2]`: start and end of each row, seconds.
+    pub times: Vec<[f64; 2]>,
     /// `[rows, dim]`, row by row, each of unit length.
     pub values: Vec<f32>,
 }
@@ -54,7 +54,7 @@ impl Library {
         let mut vectors = Vectors { dim: index.header().identity.dim, ..Vectors::default() };
         index.for_each_segment(&filter.check()?, &mut |segment| {
             vectors.clip_ids.push(segment.clip.id);
-            vectors.times.push((segment.start_s, segment.end_s));
+            vectors.times.push([segment.start_s, segment.end_s]);
             vectors.values.extend_from_slice(segment.vector);
             true
         })?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Schema;
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
 /// Where the OpenAPI document keeps schemas, and where a JSON Schema does.
 const COMPONENTS: &str = "#/components/schemas/";
@@ -17,8 +17,10 @@ pub(crate) fn schema_of<T: ToSchema>() -> Arc<JsonObject> {
     let mut parts: Vec<(String, RefOr<Schema>)> = Vec::new();
     T::schemas(&mut parts);
     let mut schema = object(serde_json::to_value(T::schema()).unwrap_or_default());
-    let defs: Map<String, Value> =
-        parts.into_iter().map(|(name, part)| (name, serde_json::to_value(part).unwrap_or_default())).collect();
+    let defs: Map<String, Value> = parts
+        .into_iter()
+        .map(|(name, part)| (name, serde_json::to_value(part).unwrap_or_default()))
+        .collect();
     if !defs.is_empty() {
         schema.insert("$defs".to_owned(), Value::Object(defs));
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use earmark_audio::Format;
 use earmark_library::{
-    Clip, ClipPage, ClassifyAnswer, ClassifyRequest, DescribeAnswer, DescribeRequest, Error, EventsAnswer,
+    ClassifyAnswer, ClassifyRequest, Clip, ClipPage, DescribeAnswer, DescribeRequest, Error, EventsAnswer,
     EventsRequest, Files, Info, Library, ListRequest, SearchAnswer, SearchRequest,
 };
 use rmcp::handler::server::ServerHandler;
@@ -134,7 +134,8 @@ impl Tools {
 
 /// A request of the arguments, or an answer that says which of them is wrong.
 fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, CallToolResult> {
-    serde_json::from_value(Value::Object(arguments)).map_err(|e| refusal(&Error::field_is("arguments", e.to_string())))
+    serde_json::from_value(Value::Object(arguments))
+        .map_err(|e| refusal(&Error::field_is("arguments", e.to_string())))
 }
 
 /// An error as an answer: the model that called can put it right.
@@ -182,7 +183,10 @@ fn said_hits(answer: &SearchAnswer) -> String {
         );
     }
     let line = |hit: &earmark_library::Hit| {
-        format!("{:.2}  {} (clip {}), {:.1} to {:.1} s", hit.score, hit.clip.name, hit.clip.id, hit.start_s, hit.end_s)
+        format!(
+            "{:.2}  {} (clip {}), {:.1} to {:.1} s",
+            hit.score, hit.clip.name, hit.clip.id, hit.start_s, hit.end_s
+        )
     };
     answer.hits.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -354,10 +358,12 @@ impl ServerHandler for Tools {
 fn audio(library: &Library, id: u64) -> Result<(Vec<u8>, &'static str), Error> {
     let clip = library.find_clip(id)?;
     let path = library.clip_file(&clip.meta.path)?;
-    let gone = |e: std::io::Error| Error::ClipFile { forbidden: false, reason: format!("the clip's file: {e}") };
+    let gone =
+        |e: std::io::Error| Error::ClipFile { forbidden: false, reason: format!("the clip's file: {e}") };
     let size = std::fs::metadata(&path).map_err(gone)?.len();
     if size > AUDIO_BYTES {
-        let reason = format!("the clip's file has {size} bytes, more than the {AUDIO_BYTES} that are handed over");
+        let reason =
+            format!("the clip's file has {size} bytes, more than the {AUDIO_BYTES} that are handed over");
         return Err(Error::ClipFile { forbidden: true, reason });
     }
     Ok((std::fs::read(&path).map_err(gone)?, media_type(&clip.meta.format)))

@@ -1,5 +1,7 @@
 //! Which handler answers what, and who may ask.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -93,8 +95,20 @@ pub fn router(app: App) -> Router {
     let docs = SwaggerUi::new("/docs")
         .url("/openapi.json", document)
         .config(Config::default().try_it_out_enabled(true).validator_url("none"));
+    let tools = {
+        let app = app.clone();
+        let library = move || match app.library() {
+            Ok(open) => Ok(Arc::clone(&open.library)),
+            Err(e) => Err(e.problem().detail),
+        };
+        earmark_mcp::http_service(Arc::new(library))
+    };
+    let tools = Router::new()
+        .route_service("/mcp", tools)
+        .route_layer(from_fn_with_state((app.clone(), Scope::Read), authorise));
     Router::new()
         .merge(api.with_state(app.clone()))
+        .merge(tools)
         .merge(docs)
         .fallback(axum::routing::get(page))
         .layer(CatchPanicLayer::custom(panicked))

@@ -22,7 +22,7 @@ use crate::uploads::Budget;
 
 /// A library at work.
 pub(crate) struct Open {
-    pub(crate) library: Library,
+    pub(crate) library: Arc<Library>,
     pub(crate) jobs: Jobs,
     pub(crate) graphs: Graphs,
 }
@@ -132,7 +132,7 @@ impl App {
         let open = Open {
             jobs: Jobs::start(engine.beside(jobs), Arc::clone(&index), bounds.jobs)?,
             graphs: Graphs::start(engine, index, bounds)?,
-            library,
+            library: Arc::new(library),
         };
         self.inner.open.set(Ok(Arc::new(open))).map_err(|_| ServeError::AlreadyOpen)
     }

@@ -7,6 +7,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use crate::python::Python;
+use crate::rooms;
 use crate::rules;
 use crate::shell::{self, Repo, run};
 
@@ -15,6 +16,7 @@ const CARGO_DENY: &str = "0.20.2";
 
 pub(crate) fn lint(repo: &Repo) -> Result<()> {
     rules::check(repo)?;
+    rooms::check(repo)?;
     run(repo.cargo().args(["fmt", "--all", "--check"]))?;
     dependencies(repo)?;
     run(repo.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

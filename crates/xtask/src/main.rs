@@ -16,6 +16,7 @@ mod package;
 mod page;
 mod platform;
 mod python;
+mod rooms;
 mod rules;
 mod served;
 mod setup;
@@ -23,6 +24,7 @@ mod shell;
 mod test;
 #[cfg(all(test, unix))]
 mod testing;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -121,6 +123,15 @@ with them. tests/clients has the pinned generators and the programs that use the
             no_arguments(args)?;
             clients::clients(repo)
         },
+    },
+    Chore {
+        name: "python",
+        about: "build and test the Python package; arguments go to pytest",
+        help: "\
+Needs Python 3.11 or later with venv. Builds the wheel of python/ with maturin, installs it with the packages that
+python/requirements-test.txt pins into target/python-venv, checks types with mypy --strict, and runs python/tests, which
+compare its answers with those of the command line.",
+        run: wheel::python,
     },
     Chore {
         name: "decode-check",

@@ -25,7 +25,8 @@ impl Served {
     /// uploads allowed.
     pub(crate) fn start(repo: &Repo, name: &str) -> Result<Served> {
         let runtime = setup::ensure(repo)?;
-        run(repo.cargo().args(["build", "--locked", "--package", "earmark"]))?;
+        // With the features of the whole workspace, so that what is compiled here serves the tests too.
+        run(repo.cargo().args(["build", "--locked", "--workspace", "--bin", "earmark"]))?;
         let folder = repo.target.join("served").join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;

@@ -129,3 +129,24 @@ impl DescribeOptions {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        assert!(DescribeOptions::default().check().is_ok());
+        let usual = DescribeOptions::default;
+        for (options, setting) in [
+            (DescribeOptions { threshold: Some(0.0), ..usual() }, "threshold"),
+            (DescribeOptions { threshold: Some(f32::NAN), ..usual() }, "threshold"),
+            (DescribeOptions { silence_dbfs: 0.0, ..usual() }, "silence_dbfs"),
+            (DescribeOptions { silence_dbfs: f64::NAN, ..usual() }, "silence_dbfs"),
+            (DescribeOptions { min_silence_s: -1.0, ..usual() }, "min_silence_s"),
+        ] {
+            let message = options.check().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{setting}: expected ")), "{message}");
+        }
+    }
+}

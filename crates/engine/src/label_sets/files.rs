@@ -183,9 +183,8 @@ pub(super) fn write_content(dir: &Path, content: &Content) -> Result<String, Eng
 /// Reads what was made for the set `name`, and checks it.
 pub(super) fn read_content(dir: &Path, name: &str, made: &Made) -> Result<Content, EngineError> {
     let path = content_path(dir, &made.file);
-    let unusable = |reason: String| {
-        fault(&path, LabelSetsFault::Content, format!("{reason}; make the label set again"))
-    };
+    let unusable =
+        |reason: String| fault(&path, LabelSetsFault::Content, format!("{reason}; make the label set again"));
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         // A writer removes it after the list no longer names it.
@@ -197,8 +196,7 @@ pub(super) fn read_content(dir: &Path, name: &str, made: &Made) -> Result<Conten
     if name_of(&bytes) != made.file {
         return Err(unusable("damaged: its checksum is not its name".to_owned()));
     }
-    let content: Content =
-        serde_json::from_slice(&bytes).map_err(|e| unusable(format!("damaged ({e})")))?;
+    let content: Content = serde_json::from_slice(&bytes).map_err(|e| unusable(format!("damaged ({e})")))?;
     match content.problem(made.identity.dim) {
         Some(problem) => Err(unusable(format!("damaged: {problem}"))),
         None => Ok(content),

@@ -94,9 +94,7 @@ pub enum InstallError {
         place: PathBuf,
     },
     /// Another model has the name.
-    #[error(
-        "there is a model `{model}` already; give another name, or remove it if it is an installed one"
-    )]
+    #[error("there is a model `{model}` already; give another name, or remove it if it is an installed one")]
     NameTaken {
         /// The name.
         model: String,

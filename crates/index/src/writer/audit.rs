@@ -79,9 +79,7 @@ impl Writer {
                 _ => false,
             };
             if !is_same {
-                problems.add(|| {
-                    format!("clip {id} is not published as it is stored")
-                });
+                problems.add(|| format!("clip {id} is not published as it is stored"));
             }
             report.clips += 1;
             report.segments += record.segments as usize;

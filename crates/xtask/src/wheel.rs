@@ -1,0 +1,60 @@
+//! `cargo xtask python`: the wheel of the Python package, built, installed and tested in an environment of its own.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::python;
+use crate::setup;
+use crate::shell::{Repo, run};
+
+/// What is needed to build the wheel and to test it.
+const REQUIREMENTS: &str = "python/requirements-test.txt";
+
+/// Arguments go to pytest.
+pub(crate) fn python(repo: &Repo, args: &[String]) -> Result<()> {
+    // The command line, with whose answers the package's are compared. With the features of the whole workspace,
+    // so that what is compiled here serves the tests too.
+    run(repo.cargo().args(["build", "--locked", "--workspace", "--bin", "earmark"]))?;
+    setup::ensure(repo)?;
+    let python = python::environment(repo, Path::new("python-venv"), REQUIREMENTS)?;
+    let wheel = wheel(repo, &python)?;
+    let mut install = repo.command(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    run(install.args(["--force-reinstall", "--no-deps"]).arg(&wheel))?;
+
+    let package = repo.root.join("python");
+    let mut mypy = repo.command(python.with_file_name("mypy"));
+    run(mypy.current_dir(&package).args(["--package", "earmark", "--package", "tests"]))?;
+    // Not `python -m pytest`, which would import the package's sources from here and not the wheel.
+    let mut pytest = repo.command(python.with_file_name("pytest"));
+    for (variable, _) in env::vars_os() {
+        // None of this machine's own settings.
+        if variable.to_string_lossy().starts_with("EARMARK_") {
+            pytest.env_remove(variable);
+        }
+    }
+    let binary = repo.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX));
+    pytest.env_remove("ORT_DYLIB_PATH").env("EARMARK_BINARY", binary);
+    run(pytest.current_dir(&package).args(args))
+}
+
+/// Builds the wheel with maturin, in the profile and with the features of the workspace's tests.
+fn wheel(repo: &Repo, python: &Path) -> Result<PathBuf> {
+    let out = repo.target.join("python-wheels");
+    if out.exists() {
+        fs::remove_dir_all(&out).with_context(|| format!("cannot remove {}", out.display()))?;
+    }
+    let mut maturin = repo.command(python.with_file_name("maturin"));
+    maturin.args(["build", "--locked", "--profile", "dev", "--manifest-path", "python/Cargo.toml"]);
+    maturin.args(["--features", "as-in-workspace", "--interpreter"]).arg(python);
+    run(maturin.arg("--target-dir").arg(&repo.target).arg("--out").arg(&out))?;
+    let wheels = fs::read_dir(&out).with_context(|| format!("maturin left no {}", out.display()))?;
+    let wheels: Vec<PathBuf> = wheels.map(|wheel| Ok(wheel?.path())).collect::<Result<_>>()?;
+    match wheels.as_slice() {
+        [wheel] => Ok(wheel.clone()),
+        wheels => bail!("expected one wheel in {}, found {}", out.display(), wheels.len()),
+    }
+}

@@ -55,14 +55,22 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
                 assert_eq!(problem["example"]["status"].to_string(), *status, "{id}: {name}");
             }
             assert!(path == "/healthz" || problems.count() > 1, "{method} {path} documents no problems");
-            let is_json = |response: &Value| !response["content"]["application/json"].is_null();
-            for (status, response) in responses.iter().filter(|(_, response)| is_json(response)) {
-                let example = &response["content"]["application/json"]["example"];
-                assert!(!example.is_null(), "{id} has no example for {status}; EARMARK_UPDATE=1 writes one");
+            for (status, response) in responses {
+                let content = response["content"].as_object();
+                for (media, content) in content.into_iter().flatten().filter(|(media, _)| is_shown(media)) {
+                    let example = &content["example"];
+                    let missing = "has no example; EARMARK_UPDATE=1 writes one";
+                    assert!(!example.is_null(), "{id}, {status}, {media} {missing}");
+                }
             }
         }
     }
     assert!(operations >= 36, "{operations} operations");
+}
+
+/// Whether an answer of this media type can be an example.
+fn is_shown(media: &str) -> bool {
+    media == "application/json" || media == "application/openmetrics-text" || media.starts_with("text/")
 }
 
 /// What every operation is asked here, with the status it must answer; a new operation must be added.
@@ -136,6 +144,11 @@ fn as_example(answer: &Value, folder: &str) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// The first lines of a text.
+fn beginning(answer: &Answer) -> String {
+    answer.text().lines().take(6).fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// The examples of the document are what is asked and answered here. `EARMARK_UPDATE=1` writes them.
@@ -212,8 +225,9 @@ async fn every_operation_of_the_document_answers() {
             }),
             "{method} {path} answers {media}, its document says {documented}"
         );
-        if media == "application/json" {
-            example["answer"] = as_example(&answer.json(), &folder);
+        if is_shown(media) {
+            let shown = if media == "application/json" { answer.json() } else { beginning(&answer).into() };
+            example["answer"] = as_example(&shown, &folder);
         }
         examples.insert(id, example);
     }

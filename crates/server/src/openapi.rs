@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AllOf, KnownFormat, ObjectBuilder, OneOf, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::{OpenApi, Ref, RefOr};
@@ -74,13 +74,28 @@ pub fn openapi() -> OpenApi {
     if let Some(components) = document.components.as_mut() {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         components.add_security_scheme("key", scheme);
-        for (kind, ..) in TABLE {
+        // 405 answers methods that are no operations.
+        for (kind, ..) in TABLE.iter().filter(|(kind, ..)| *kind != Kind::MethodNotAllowed) {
             components.responses.insert(component(*kind), problem_response(*kind).into());
         }
+        components.schemas.values_mut().for_each(settle_references);
     }
     // A server without keys asks for none.
     document.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("key", [""; 0])]);
     document
+}
+
+/// Writes a reference with a default as `allOf`: with one schema alone, `oneOf` says nothing, and linters refuse it.
+fn settle_references(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for property in object.properties.values_mut() {
+        if let RefOr::T(Schema::OneOf(OneOf { items, default, .. })) = property
+            && items.len() == 1
+        {
+            let all = AllOf { items: std::mem::take(items), default: default.take(), ..AllOf::default() };
+            *property = RefOr::T(Schema::AllOf(all));
+        }
+    }
 }
 
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -120,13 +135,13 @@ fn add_problems(operation: &mut Operation) {
     let has_body = operation.request_body.is_some();
     let in_path = has_parameter(utoipa::openapi::path::ParameterIn::Path);
     let kinds = TABLE.iter().map(|(kind, ..)| *kind).filter(|kind| match kind {
-        // Nothing guards it, and nothing can fail.
-        _ if id == "getHealth" => false,
-        _ if id == "getReadiness" => matches!(kind, Kind::Unavailable | Kind::Internal),
+        // No key guards these, but the server's name does.
+        _ if id == "getHealth" => *kind == Kind::Forbidden,
+        _ if id == "getReadiness" => matches!(kind, Kind::Forbidden | Kind::Unavailable | Kind::Internal),
         Kind::MethodNotAllowed => false,
         Kind::NotFound => in_path || has_body,
-        Kind::TooLarge | Kind::UnsupportedMediaType | Kind::Undecodable => has_body || in_path,
-        Kind::Conflict => has_body || in_path,
+        Kind::UnsupportedMediaType => has_body,
+        Kind::TooLarge | Kind::Undecodable | Kind::Conflict => has_body || in_path,
         Kind::NoSuchRange => id == "getClipAudio",
         _ => true,
     });

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the chores of this repository, each one a module. Not part of the product.
 
 mod api;
+mod clients;
 mod deb;
 mod deb_check;
 mod decode_check;
@@ -110,6 +111,18 @@ earmark serve on the sample sounds.",
 Runs schemathesis (installed with pip into target/) against earmark serve on the sample sounds: any 5xx and any answer
 that the OpenAPI document does not allow is a failure. An argument says how many requests an operation gets (50).",
         run: api::api,
+    },
+    Chore {
+        name: "clients",
+        about: "generate clients of the API, compile them, and use them",
+        help: "\
+Needs Node with npm. Lints the OpenAPI document with redocly, generates a Python client with openapi-python-client and
+TypeScript types with openapi-typescript in target/clients, compiles both, and calls earmark serve on the sample sounds
+with them. tests/clients has the pinned generators and the programs that use the clients.",
+        run: |repo, args| {
+            no_arguments(args)?;
+            clients::clients(repo)
+        },
     },
     Chore {
         name: "python",

@@ -12,10 +12,7 @@ use crate::shell::{self, Repo, run};
 const CHROMIUM: &str = "/usr/bin/chromium";
 
 pub(crate) fn page(repo: &Repo, args: &[String]) -> Result<()> {
-    ensure!(
-        shell::works(repo.command("npm").arg("--version")),
-        "npm was not found on PATH: the page's checks need Node (https://nodejs.org) with npm"
-    );
+    needs_npm(repo)?;
     let chromium = chromium(repo)?;
     let web = repo.root.join("web");
     let npm = |arguments: &[&str]| run(repo.command("npm").current_dir(&web).args(arguments));
@@ -27,6 +24,15 @@ pub(crate) fn page(repo: &Repo, args: &[String]) -> Result<()> {
     tests.current_dir(&web).args(["test", "--"]).args(args);
     run(tests.env("EARMARK_URL", &served.url).env("CHROMIUM", chromium))?;
     served.still_runs()
+}
+
+/// Fails where there is no npm.
+pub(crate) fn needs_npm(repo: &Repo) -> Result<()> {
+    ensure!(
+        shell::works(repo.command("npm").arg("--version")),
+        "npm was not found on PATH: this needs Node (https://nodejs.org) with npm"
+    );
+    Ok(())
 }
 
 /// The browser; installed where it is missing and we may.

@@ -100,7 +100,8 @@ pub(crate) async fn delete(State(app): State<App>, ApiId(id): ApiId) -> ApiResul
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; it is read as a stream")]
 pub(crate) struct UploadForm {
-    request: Option<UploadRequest>,
+    #[schema(required = false)]
+    request: UploadRequest,
     /// The sound file.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,

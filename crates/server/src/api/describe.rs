@@ -30,7 +30,8 @@ pub(crate) async fn describe(
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; it is read as a stream")]
 pub(crate) struct DescribeForm {
-    request: Option<DescribeRequest>,
+    #[schema(required = false)]
+    request: DescribeRequest,
     /// Sound files.
     #[schema(value_type = Vec<String>, format = Binary)]
     files: Vec<Vec<u8>>,

@@ -80,7 +80,7 @@ pub(crate) struct EmbeddingsAnswer {
 
 /// One vector.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Embedding)]
+#[schema(as = EmbeddingItem)]
 pub(crate) struct EmbeddingDto {
     /// `embedding`
     object: &'static str,
@@ -144,7 +144,8 @@ pub(crate) async fn embed_texts(
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; it is read as a stream")]
 pub(crate) struct EmbeddingsForm {
-    request: Option<EmbeddingsSettings>,
+    #[schema(required = false)]
+    request: EmbeddingsSettings,
     /// Sound files.
     #[schema(value_type = Vec<String>, format = Binary)]
     files: Vec<Vec<u8>>,

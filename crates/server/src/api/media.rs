@@ -20,13 +20,16 @@ use crate::state::{App, Open};
 
 /// The original file of a clip
 ///
-/// As it is on the server's disk, whole or, with `Range`, in part.
+/// As it is on the server's disk, whole or, with `Range`, in part. Its media type is that of its format, or
+/// `application/octet-stream`.
 #[utoipa::path(get, path = "/v1/clips/{id}/audio", operation_id = "getClipAudio", tag = "clips",
     params(("id" = String, Path, description = "A clip's id"),
         ("range" = Option<String>, Header, description = "As `bytes=0-1023`")),
     responses(
-        (status = 200, body = Binary, content_type = "audio/*", description = "The whole file"),
-        (status = 206, body = Binary, content_type = "audio/*", description = "The range"),
+        (status = 200, description = "The whole file",
+            content((Binary = "audio/*"), (Binary = "application/octet-stream"))),
+        (status = 206, description = "The range",
+            content((Binary = "audio/*"), (Binary = "application/octet-stream"))),
         (status = 304, description = "Unchanged")))]
 pub(crate) async fn audio(
     State(app): State<App>,

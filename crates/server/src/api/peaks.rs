@@ -22,6 +22,7 @@ use crate::state::App;
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PeaksQuery {
+    /// Stretches.
     #[param(minimum = 1, maximum = 10000, default = 800)]
     points: usize,
 }
@@ -43,6 +44,8 @@ pub(crate) struct Peaks {
 }
 
 /// The waveform's outline
+///
+/// The smallest and the largest sample of each of `points` equal stretches.
 #[utoipa::path(get, path = "/v1/clips/{id}/peaks", operation_id = "getClipPeaks", tag = "clips",
     params(("id" = String, Path, description = "A clip's id"), PeaksQuery),
     responses((status = 200, body = Peaks, description = "The outline"), (status = 304, description = "Unchanged")))]

@@ -46,7 +46,9 @@ impl Default for PictureQuery {
     }
 }
 
-/// A picture of the clip: time to the right, frequency (mel scale) upwards, decibels as brightness
+/// A picture of the clip
+///
+/// Time to the right, frequency (mel scale) upwards, decibels as brightness.
 #[utoipa::path(get, path = "/v1/clips/{id}/spectrogram.png", operation_id = "getClipSpectrogram", tag = "clips",
     params(("id" = String, Path, description = "A clip's id"), PictureQuery),
     responses((status = 200, body = Binary, content_type = "image/png", description = "The picture"),

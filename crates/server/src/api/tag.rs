@@ -28,7 +28,8 @@ pub(crate) async fn tag(
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; it is read as a stream")]
 pub(crate) struct TagForm {
-    request: Option<TagRequest>,
+    #[schema(required = false)]
+    request: TagRequest,
     /// Sound files.
     #[schema(value_type = Vec<String>, format = Binary)]
     files: Vec<Vec<u8>>,

@@ -9,7 +9,7 @@ use crate::cli::serve::ask;
 use crate::sandbox::{Sandbox, result_names};
 
 /// A server on the sandbox's index, and its address.
-fn serve(sandbox: &Sandbox) -> (Child, String) {
+pub(super) fn serve(sandbox: &Sandbox) -> (Child, String) {
     let mut command = sandbox.command(["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);

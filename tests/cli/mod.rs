@@ -1,5 +1,6 @@
 //! The program as people run it.
 
+mod asked;
 mod bad_input;
 mod beside;
 mod clap;

@@ -46,8 +46,8 @@ pub(crate) fn index(
                 stop.store(true, Ordering::Relaxed);
             }
         }
-        let rest = receiver.try_iter().take_while(|_| raised.is_none());
-        let called = rest.map(|so_far| call(progress, &so_far)).collect::<Result<(), Failure>>();
+        let mut rest = receiver.try_iter().take_while(|_| raised.is_none());
+        let called = rest.try_for_each(|so_far| call(progress, &so_far));
         let report = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         interrupt.check()?;
         raised.map_or(Ok(()), Err)?;

@@ -112,7 +112,6 @@ fn language_models_get_the_answers_of_the_command_line() {
     let wrong = ask(4, "tools/call", json!({ "name": "search_sounds", "arguments": { "querry": [] } }));
     assert!(wrong.to_string().contains("querry"), "{wrong}");
 
-    drop(ask);
     drop(stdin);
     assert!(child.wait().unwrap().success());
 }

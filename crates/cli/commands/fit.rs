@@ -1,30 +1,26 @@
 //! `earmark fit`
 
-use crate::units::{parse_fold_count, parse_probability, sound_path};
-use clap::Args;
-use earmark_eval::datasets::GroupBy;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use earmark_encoder::Embedding;
-use earmark_engine::Engine;
-use earmark_engine::clip_vectors::{OfFiles, clip_vectors};
-use earmark_engine::fit::{self, FitOptions, Fitted, Labelled, Method, OutOfFold};
+use anyhow::Result;
+use clap::Args;
+use earmark_engine::fit::{FitOptions, Method};
 use earmark_engine::label_sets::{FitSummary, SavedSet, check_name};
-use earmark_engine::labels::{Label, LabelSet};
-use earmark_eval::datasets::{Dataset, LoadOptions, Task, Truth, load};
-use earmark_eval::metrics;
-use earmark_eval::report::{Classification, Interval};
-use earmark_index::{IndexReader, stored_path};
-use serde::Serialize;
+use earmark_eval::datasets::{GroupBy, LoadOptions, load};
+use earmark_eval::fitting::{
+    self, Answers, Doubtful, FailedClip, Figures, FitReport, FitSettings, LabelRow, LabelledClips, Learnt,
+};
+use earmark_eval::report::Interval;
+use earmark_index::IndexReader;
 
 use crate::args::Global;
 use crate::output::note;
 use crate::progress::LINE_EVERY;
+use crate::units::{parse_fold_count, parse_probability, sound_path};
 use crate::{EXIT_SOME_FAILED, context, output};
 
 /// Learn labels from a few labelled clips
@@ -87,118 +83,6 @@ pub(crate) struct FitArgs {
 /// Doubtful labels listed in a table; --json lists all.
 const LISTED: usize = 50;
 
-#[derive(Serialize)]
-struct Report {
-    labelled: String,
-    model: String,
-    clips: usize,
-    from_index: usize,
-    /// Clips that were held out; all figures are of these.
-    held_out: usize,
-    folds: usize,
-    /// Whether the parts are the dataset's own folds; else `seed` decides.
-    own_folds: bool,
-    /// How clips of one recording were recognised; they share a part.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_by: Option<String>,
-    seed: u64,
-    method: &'static str,
-    text_weight: f32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strength: Option<f32>,
-    /// The words alone; `None` where the model has no text side.
-    zero_shot: Option<Figures>,
-    fitted: Option<Figures>,
-    /// What `classify` would answer with the words alone; `None` where nothing was held out, or without
-    /// words.
-    zero_shot_answers: Option<Answers>,
-    /// What `classify` would answer with the set; `None` where nothing was held out.
-    answers: Option<Answers>,
-    /// Share of the held-out clips that are answered "none of these" when their own label is left out, as is
-    /// right then; `None` where nothing was held out.
-    unknown_refused: Option<Interval>,
-    /// The same before calibration.
-    uncalibrated: Option<Figures>,
-    labels: Vec<LabelRow>,
-    /// Clips whose label is doubtful, if they were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    doubtful: Option<Vec<Doubtful>>,
-    failed: Vec<Failed>,
-    saved: Option<String>,
-}
-
-/// Answers to clips that were held out, by a limit that was found without them.
-#[derive(Clone, Copy, Serialize)]
-struct Answers {
-    /// Share that is answered rightly; "none of these" is not right.
-    right: Interval,
-    /// Share that is answered with "none of these".
-    none: Interval,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct Figures {
-    accuracy: Interval,
-    nll: f64,
-    ece: f64,
-}
-
-#[derive(Serialize)]
-struct LabelRow {
-    label: String,
-    clips: usize,
-    /// Share of its held-out clips that were called so.
-    recall: Option<f64>,
-    threshold: f32,
-}
-
-#[derive(Serialize)]
-struct Doubtful {
-    file: String,
-    label: String,
-    probability: f32,
-    rather: String,
-    rather_probability: f32,
-    /// Whether that is usual for clips so labelled; else the clip may just be hard.
-    confident: bool,
-}
-
-#[derive(Serialize)]
-struct Failed {
-    path: String,
-    reason: String,
-}
-
-/// The probabilities of the classes, and whether the answer is "none of these".
-type Said<'a> = (&'a [f32], bool);
-
-/// Labelled clips that could be used.
-struct Clips {
-    files: Vec<PathBuf>,
-    vectors: Vec<Embedding>,
-    truth: Vec<usize>,
-    folds: Vec<Option<u32>>,
-    /// Recordings, if they were asked for.
-    recordings: Vec<Option<u32>>,
-    from_index: usize,
-    failed: Vec<Failed>,
-}
-
-impl Clips {
-    /// Which clips belong together: those of a recording, if that was asked for, else those of a fold.
-    fn groups(&self) -> Option<Vec<u32>> {
-        self.recordings.iter().copied().collect::<Option<_>>().or_else(|| self.own_folds())
-    }
-
-    /// The dataset's own folds, where every clip is in one and there are several: they part clips that were cut from the
-    /// same recording.
-    fn own_folds(&self) -> Option<Vec<u32>> {
-        let groups: Vec<u32> = self.folds.iter().copied().collect::<Option<_>>()?;
-        let first = groups.first()?;
-        groups.iter().any(|group| group != first).then_some(groups)
-    }
-}
-
 pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     // First of all, so that a typing error does not wait for the model.
     if let Some(name) = &args.save {
@@ -207,32 +91,26 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     let method: Method = args.method.parse()?;
     let (names, group_by) = (args.names.clone(), args.group_by.clone());
     let dataset = load(&args.labelled, &LoadOptions { names, group_by, ..Default::default() })?;
-    if dataset.task != Task::SingleLabel {
-        bail!("{}: expected one label a clip", args.labelled.display());
-    }
+    fitting::check(&args.labelled, &dataset)?;
     let engine = context::engine(global, context::model(global)?)?;
-    let clips = clips(global, &engine, &dataset)?;
-    let label = |class: &earmark_eval::datasets::Class| Label {
-        name: class.name.clone(),
-        prompts: vec![class.text.clone()],
+    let index = context::index_of(global, &engine);
+    let index = index.as_ref().map(|index| index as &dyn IndexReader);
+    let clips = LabelledClips::read(&engine, index, &dataset)?;
+    let settings = FitSettings {
+        labelled: args.labelled.display().to_string(),
+        templates: args.templates.clone(),
+        options: FitOptions {
+            method,
+            text_weight: args.text_weight,
+            folds: args.folds,
+            seed: args.seed,
+            groups: None,
+            balanced: !args.keep_frequencies,
+            threads: engine.pipeline_options(earmark_engine::Keep::Segments).threads,
+        },
+        group_by: args.group_by.as_ref().map(ToString::to_string),
+        audit: args.audit,
     };
-    let words = LabelSet::new(dataset.classes.iter().map(label).collect())?;
-    let names: Vec<String> = dataset.classes.iter().map(|class| class.name.clone()).collect();
-    let texts = match engine.model().manifest().has_text() {
-        true => Some(words.encode(&engine, &args.templates)?.vectors),
-        false => None,
-    };
-    let options = FitOptions {
-        method,
-        text_weight: args.text_weight,
-        folds: args.folds,
-        seed: args.seed,
-        groups: clips.groups(),
-        balanced: !args.keep_frequencies,
-        threads: engine.pipeline_options(earmark_engine::Keep::Segments).threads,
-    };
-    let labelled =
-        Labelled { vectors: &clips.vectors, truth: &clips.truth, names: &names, texts: texts.as_deref() };
     let last = Mutex::new(Instant::now());
     let told = |done, of| {
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,9 +119,8 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
             note!("{done} of {of} parts fitted");
         }
     };
-    let fitted = fit::fit_told(&labelled, &engine.model().manifest().scores, &options, &told)
-        .inspect_err(|_| tell(&clips.failed))?;
-    let mut report = report(args, &engine, &names, clips, &fitted)?;
+    let Learnt { words, fitted, mut report } =
+        fitting::fit(&engine, &dataset, &clips, &settings, &told).inspect_err(|_| tell(&clips.failed))?;
     if let Some(name) = &args.save {
         let summary = FitSummary {
             method: report.method.to_owned(),
@@ -282,135 +159,17 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_FAILED) })
 }
 
-fn tell(failed: &[Failed]) {
+fn tell(failed: &[FailedClip]) {
     for failed in failed {
         note!("failed: {}: {}", output::short(&failed.path), output::reason(&failed.path, &failed.reason));
     }
-}
-
-fn clips(global: &Global, engine: &Engine, dataset: &Dataset) -> Result<Clips> {
-    let failed = |problem: &earmark_eval::datasets::Problem| Failed {
-        path: problem.path.clone(),
-        reason: problem.reason.clone(),
-    };
-    let mut clips = Clips {
-        files: Vec::new(),
-        vectors: Vec::new(),
-        truth: Vec::new(),
-        folds: Vec::new(),
-        recordings: Vec::new(),
-        from_index: 0,
-        failed: dataset.problems.iter().map(failed).collect(),
-    };
-    let files: Vec<PathBuf> = dataset.clips.iter().map(|clip| clip.path.clone()).collect();
-    let index = context::index_of(global, engine);
-    let OfFiles { results, from_index } =
-        clip_vectors(engine, index.as_ref().map(|index| index as &dyn IndexReader), &files)?;
-    clips.from_index = from_index;
-    for (clip, result) in dataset.clips.iter().zip(results) {
-        match (result, &clip.truth) {
-            (Ok(vector), Truth::Labels(labels)) => {
-                clips.files.push(clip.path.clone());
-                clips.vectors.push(vector);
-                clips.truth.extend(labels);
-                clips.folds.push(clip.fold);
-                clips.recordings.push(clip.group);
-            }
-            (Ok(_), _) => bail!("{}: expected one label a clip", clip.path.display()),
-            (Err(e), _) => {
-                clips.failed.push(Failed { path: stored_path(&clip.path), reason: e.to_string() });
-            }
-        }
-    }
-    Ok(clips)
-}
-
-fn report(
-    args: &FitArgs,
-    engine: &Engine,
-    names: &[String],
-    clips: Clips,
-    fitted: &Fitted,
-) -> Result<Report> {
-    let held_out = &fitted.held_out;
-    let truth: Vec<usize> = held_out.iter().map(|one| clips.truth[one.clip]).collect();
-    let files: Vec<String> = held_out.iter().map(|one| stored_path(&clips.files[one.clip])).collect();
-    let judge = |scores: &dyn Fn(&OutOfFold) -> Option<Vec<f32>>| -> Result<Option<Classification>> {
-        match held_out.iter().map(scores).collect::<Option<Vec<_>>>() {
-            Some(rows) if !rows.is_empty() => {
-                Ok(Some(metrics::classification(names, &files, &rows, &truth, None)?))
-            }
-            _ => Ok(None),
-        }
-    };
-    let figures = |c: &Classification| Figures {
-        accuracy: c.accuracy.top1,
-        nll: c.calibration.nll,
-        ece: c.calibration.ece,
-    };
-    let calibrated = judge(&|one| Some(one.probabilities.clone()))?;
-    let share = |is: &dyn Fn(&OutOfFold) -> bool| {
-        metrics::wilson(held_out.iter().filter(|one| is(one)).count(), held_out.len())
-    };
-    let best = |probabilities: &[f32]| {
-        (0..names.len()).rev().max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
-    };
-    let answers = |said: &dyn Fn(&OutOfFold) -> Option<Said<'_>>| {
-        let is_right = |one: &OutOfFold| {
-            said(one).is_some_and(|(row, none)| !none && best(row) == Some(clips.truth[one.clip]))
-        };
-        let is_none = |one: &OutOfFold| said(one).is_some_and(|(_, none)| none);
-        let is_known = held_out.first().and_then(said).is_some();
-        is_known.then(|| Answers { right: share(&is_right), none: share(&is_none) })
-    };
-    let row = |(class, name): (usize, &String)| LabelRow {
-        label: name.clone(),
-        clips: clips.truth.iter().filter(|&&own| own == class).count(),
-        recall: calibrated.as_ref().map(|c| &c.classes[class]).filter(|c| c.support > 0).map(|c| c.recall),
-        threshold: fitted.head.lines[class].threshold,
-    };
-    let doubtful = |suspect: fit::Suspect| Doubtful {
-        file: stored_path(&clips.files[suspect.clip]),
-        label: names[suspect.given].clone(),
-        probability: suspect.given_probability,
-        rather: names[suspect.rather].clone(),
-        rather_probability: suspect.rather_probability,
-        confident: suspect.confident,
-    };
-    let suspects = || fit::suspects(held_out, &clips.truth, names.len());
-    Ok(Report {
-        labelled: args.labelled.display().to_string(),
-        model: engine.model().manifest().id.clone(),
-        clips: clips.files.len(),
-        from_index: clips.from_index,
-        held_out: held_out.len(),
-        folds: held_out.iter().map(|one| one.fold + 1).max().unwrap_or(0),
-        own_folds: args.group_by.is_none() && clips.own_folds().is_some(),
-        group_by: args.group_by.as_ref().map(ToString::to_string),
-        seed: args.seed,
-        method: if fitted.chosen.method == Method::Linear { "linear" } else { "prototypes" },
-        text_weight: fitted.chosen.text_weight,
-        strength: fitted.chosen.strength,
-        zero_shot: judge(&|one| Some(one.zero_shot.as_ref()?.probabilities.clone()))?.as_ref().map(figures),
-        uncalibrated: judge(&|one| Some(one.uncalibrated.clone()))?.as_ref().map(figures),
-        fitted: calibrated.as_ref().map(figures),
-        zero_shot_answers: answers(&|one| {
-            one.zero_shot.as_ref().map(|words| (words.probabilities.as_slice(), words.none))
-        }),
-        answers: answers(&|one| Some((&one.probabilities, one.none))),
-        unknown_refused: (!held_out.is_empty()).then(|| share(&|one| one.none_without_class)),
-        labels: names.iter().enumerate().map(row).collect(),
-        doubtful: args.audit.then(|| suspects().into_iter().map(doubtful).collect()),
-        failed: clips.failed,
-        saved: None,
-    })
 }
 
 fn interval(interval: Interval) -> String {
     format!("{:.1} to {:.1} %", 100.0 * interval.low, 100.0 * interval.high)
 }
 
-fn print(report: &Report) -> Result<()> {
+fn print(report: &FitReport) -> Result<()> {
     let mut out = output::stdout();
     writeln!(
         out,

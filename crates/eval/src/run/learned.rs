@@ -13,7 +13,7 @@ pub struct Learned(pub FitOptions);
 
 impl Fit for Learned {
     fn describe(&self) -> String {
-        "what `earmark fit` learns: prototypes mixed with the words, or logistic regression; chosen and calibrated on the \
+        "what `fit` learns: prototypes mixed with the words, or logistic regression; chosen and calibrated on the \
          clips that each fit has heard"
             .to_owned()
     }

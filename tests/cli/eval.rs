@@ -78,7 +78,7 @@ fn folds_are_the_datasets_own_and_each_clip_is_scored_by_what_has_not_seen_it() 
         (&report["protocol"]["folds"], &report["protocol"]["fold_choice"]),
         (&2.into(), &"own".into())
     );
-    assert!(report["protocol"]["fitted"].as_str().unwrap().contains("earmark fit"), "{report:#}");
+    assert!(report["protocol"]["fitted"].as_str().unwrap().contains("what `fit` learns"), "{report:#}");
     assert_eq!(report["results"]["folds"], serde_json::json!([1.0, 1.0]));
     assert_eq!(report["prompts"][0]["metric"], "top-1, zero-shot");
 

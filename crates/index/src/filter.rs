@@ -1,10 +1,29 @@
-//! A [`Filter`] made ready to test clips.
+//! Conditions on clips: a [`Filter`], and the same made ready to test clips.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
 use crate::published::layout::MetaView;
-use crate::query::Filter;
+
+/// Which clips a search may return. The default lets all of them through; the conditions given must all hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it
+    /// has no `/`.
+    pub path_glob: Option<String>,
+    /// The path starts with this, as text.
+    pub path_prefix: Option<String>,
+    /// Tags that must all be there, exactly.
+    pub tags: Vec<String>,
+    /// One of these formats, ignoring case. None given: any.
+    pub formats: Vec<String>,
+    /// Shortest clip, seconds, inclusive.
+    pub min_duration_s: Option<f64>,
+    /// Longest clip, seconds, inclusive.
+    pub max_duration_s: Option<f64>,
+    /// Indexed at this time or later, seconds since 1970.
+    pub indexed_since_unix_s: Option<i64>,
+}
 
 /// Longest glob, bytes: a path is at most so long, and compiling takes time and memory by the length.
 const MAX_GLOB_BYTES: usize = 4096;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::query::{Filter, SearchRequest, SearchResponse, SegmentRef};
+use crate::filter::Filter;
+use crate::query::{SearchRequest, SearchResponse, SegmentRef};
 use crate::report::Stats;
 use crate::types::{Change, Clip, ClipId, Failure, Header, Segment};
 

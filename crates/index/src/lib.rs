@@ -82,6 +82,7 @@ mod writer;
 
 pub use collection::{Collection, Hold, Space};
 pub use error::{Error, Result};
+pub use filter::Filter;
 pub use graph::{BuildOptions, BuildReport, Figures, GraphBuilder, KindFigures, Measured};
 pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};

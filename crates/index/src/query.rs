@@ -2,27 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::filter::Filter;
 use crate::types::Clip;
-
-/// Which clips a search may return. The default lets all of them through; the conditions given must all hold.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Filter {
-    /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it
-    /// has no `/`.
-    pub path_glob: Option<String>,
-    /// The path starts with this, as text.
-    pub path_prefix: Option<String>,
-    /// Tags that must all be there, exactly.
-    pub tags: Vec<String>,
-    /// One of these formats, ignoring case. None given: any.
-    pub formats: Vec<String>,
-    /// Shortest clip, seconds, inclusive.
-    pub min_duration_s: Option<f64>,
-    /// Longest clip, seconds, inclusive.
-    pub max_duration_s: Option<f64>,
-    /// Indexed at this time or later, seconds since 1970.
-    pub indexed_since_unix_s: Option<i64>,
-}
 
 /// What a query is made from. Texts and sounds meet in one space, but not in the same part of it, so what is
 /// a good way to search for one is not for the other.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::codec::Stamp;
 use crate::error::{Error, Result, damaged};
+use crate::filter::Filter;
 use crate::filter::Matcher;
 use crate::graph::{self, Figures, GraphSearch, Graphs};
 use crate::interface::IndexReader;
@@ -14,7 +15,7 @@ use crate::published::list::{self, List};
 use crate::published::pieces::{Piece, Pieces};
 use crate::published::segment::Segment as SegmentFile;
 use crate::published::tombstones::Tombstones;
-use crate::query::{Filter, Hit, SearchMode, SearchPath, SearchRequest, SearchResponse, SegmentRef};
+use crate::query::{Hit, SearchMode, SearchPath, SearchRequest, SearchResponse, SegmentRef};
 use crate::report::{IndexEvent, Stats};
 use crate::scan::codes::Coder;
 use crate::scan::{Admitted, Scored, Task};

@@ -85,7 +85,7 @@ impl Catalogue {
     /// had.
     #[must_use]
     pub fn entries(&self) -> Vec<CatalogueEntry> {
-        let open = |place: Place| CatalogueEntry {
+        let open = |place: ModelEntry| CatalogueEntry {
             model: Model::open(place.files.clone()),
             name: place.name,
             files: place.files,
@@ -102,12 +102,12 @@ impl Catalogue {
     /// a model of another program; those of [`Model::open`].
     pub fn open(&self, name: &str) -> Result<Model, EncoderError> {
         let places = self.places();
-        let usable = |place: &&Place| !matches!(place.state, State::Downloadable | State::Exportable);
+        let usable = |place: &&ModelEntry| !matches!(place.state, State::Downloadable | State::Exportable);
         if let Some(place) = places.iter().filter(usable).find(|place| place.name == name) {
             return place.open();
         }
         // An index remembers the id in the manifest, which need not be the folder's name.
-        let by_id = |place: &Place| {
+        let by_id = |place: &ModelEntry| {
             let model = Model::open(place.files.clone()).ok()?;
             (model.manifest().id == name).then(|| place.open())
         };
@@ -121,7 +121,7 @@ impl Catalogue {
         let folder = Path::new(name);
         if folder.join("manifest.toml").is_file() {
             let files = ModelFiles::Folder(folder.to_path_buf());
-            return Place { name: name.to_owned(), files, state: State::Own }.open();
+            return ModelEntry { name: name.to_owned(), files, state: State::Own }.open();
         }
         if let Some(foreign) = recognise(folder) {
             return Err(foreign);
@@ -131,11 +131,11 @@ impl Catalogue {
     }
 
     /// In the order of preference: of two with one name only the first is there.
-    fn places(&self) -> Vec<Place> {
-        let (mut places, known): (Vec<Place>, Vec<Place>) =
-            bundled::names().map(Place::known).partition(|place| place.state == State::Bundled);
+    fn places(&self) -> Vec<ModelEntry> {
+        let (mut places, known): (Vec<ModelEntry>, Vec<ModelEntry>) =
+            bundled::names().map(ModelEntry::known).partition(|place| place.state == State::Bundled);
         for (folder, state) in [(&self.installed, State::Installed), (&self.own, State::Own)] {
-            places.extend(folder.iter().flat_map(|folder| Place::folders(folder, state)));
+            places.extend(folder.iter().flat_map(|folder| ModelEntry::folders(folder, state)));
         }
         places.extend(known);
         let mut names = std::collections::HashSet::new();
@@ -145,13 +145,13 @@ impl Catalogue {
 }
 
 /// Where a model is, not opened yet.
-struct Place {
+struct ModelEntry {
     name: String,
     files: ModelFiles,
     state: State,
 }
 
-impl Place {
+impl ModelEntry {
     /// A model whose manifest is compiled in.
     fn known(name: &'static str) -> Self {
         let files = ModelFiles::Bundled(name);

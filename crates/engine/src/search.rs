@@ -146,7 +146,7 @@ pub fn search(
 
 /// What one axis adds to a score.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shared {
+pub struct Share {
     /// The axis' name.
     pub axis: String,
     /// Its part of the cosine.
@@ -164,7 +164,7 @@ pub fn explain(
     query: &Embedding,
     hit: &Hit,
     n: usize,
-) -> Result<Option<Vec<Shared>>, EngineError> {
+) -> Result<Option<Vec<Share>>, EngineError> {
     let Some(axes) = engine.model().axes() else { return Ok(None) };
     let segments = index.segments(hit.clip.id)?;
     let Some(segment) = segments.get(hit.segment as usize) else { return Ok(Some(Vec::new())) };
@@ -172,9 +172,9 @@ pub fn explain(
     for (axis, (q, v)) in axes.iter().zip(query.as_slice().iter().zip(&segment.vector)) {
         *parts.entry(axis).or_default() += q * v;
     }
-    let mut shared: Vec<Shared> = parts
+    let mut shared: Vec<Share> = parts
         .into_iter()
-        .map(|(axis, contribution)| Shared { axis: axis.to_owned(), contribution })
+        .map(|(axis, contribution)| Share { axis: axis.to_owned(), contribution })
         .filter(|s| s.contribution.abs() >= hit.score.abs() / 50.0)
         .collect();
     shared.sort_by(|a, b| {

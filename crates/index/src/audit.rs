@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::published::layout::CODE_BLOCK;
 use crate::published::segment::Plane;
 use crate::report::AuditReport;
-use crate::scan::{Admitted, Task};
+use crate::scan::{Admitted, Scan};
 use crate::snapshot::Snapshot;
 use crate::vectors::{check_unit, cosine};
 
@@ -173,7 +173,7 @@ impl Snapshot {
             let (_, vector) = self.pieces.0[*piece].segment.row(*row)?;
             // Not by a graph, which may miss some.
             let (pieces, admitted) = (&self.pieces, &Admitted::All);
-            let task = Task { pieces, admitted, query: vector, k: 1, collapse: false, once: false };
+            let task = Scan { pieces, admitted, query: vector, k: 1, collapse: false, once: false };
             let best = task.by_codes(&self.coder)?.first().map_or(-1.0, |found| found.score);
             report.searched += 1;
             report.found += usize::from(best >= cosine(vector, vector) - SCORE_TOLERANCE);

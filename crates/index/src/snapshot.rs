@@ -18,7 +18,7 @@ use crate::published::tombstones::Tombstones;
 use crate::query::{Hit, SearchMode, SearchPath, SearchRequest, SearchResponse, SegmentRef};
 use crate::report::{IndexEvent, Stats};
 use crate::scan::codes::Coder;
-use crate::scan::{Admitted, Scored, Task};
+use crate::scan::{Admitted, Scan, Scored};
 use crate::stats::disk_bytes;
 use crate::store::{Store, lock};
 use crate::types::{Clip, ClipId, Failure, Header, Identity, OpenOptions, Segment};
@@ -250,7 +250,7 @@ impl Snapshot {
     /// What graphs find; None where none is to be used, or they find fewer than `wanted`.
     fn by_graphs(
         &self,
-        task: &Task<'_>,
+        task: &Scan<'_>,
         request: &SearchRequest,
         wanted: usize,
     ) -> Result<Option<Vec<Scored>>> {
@@ -386,7 +386,7 @@ impl IndexReader for Snapshot {
         let passed = self.passed(&request.filter, &matcher)?;
         let (k, collapse) = (request.k, request.collapse);
         let (pieces, admitted, once) = (&self.pieces, &passed.admitted, self.once);
-        let task = Task { pieces, admitted, query, k, collapse, once };
+        let task = Scan { pieces, admitted, query, k, collapse, once };
         let wanted = k.min(if collapse { passed.clips } else { passed.segments });
         let (mut found, path) = match self.by_graphs(&task, request, wanted)? {
             Some(found) => (found, SearchPath::Graph),

@@ -346,7 +346,7 @@ impl Library {
                 true => explain(&engine, &*index, &query.vector, hit, SHARES)?,
                 false => None,
             };
-            let share = |s: earmark_engine::search::Shared| Share { class: s.axis, share: s.contribution };
+            let share = |s: earmark_engine::search::Share| Share { class: s.axis, share: s.contribution };
             Ok(Hit {
                 clip: (&*hit.clip).into(),
                 score: hit.score,

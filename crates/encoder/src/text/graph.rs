@@ -9,7 +9,7 @@ use crate::session::{self, GraphSession};
 use crate::{Device, EncoderError, Model, Runtime};
 
 /// A text graph, ready to run on any number of threads at once.
-pub(super) struct Graph {
+pub(super) struct OnnxGraph {
     session: GraphSession,
     tokenizer: Tokenizer,
     model: String,
@@ -32,7 +32,7 @@ pub(super) struct Rows {
     pub(super) cut: bool,
 }
 
-impl Graph {
+impl OnnxGraph {
     /// Opens the graph that `spec` describes, for the outputs of these names.
     pub(super) fn open(
         model: &Model,

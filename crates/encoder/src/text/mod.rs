@@ -8,7 +8,7 @@ use crate::audio::{apply, softmax};
 use crate::manifest::{Familiarity, Op};
 use crate::{Embedding, EncoderError, Model, ModelFiles, Runtime, dot, normalise};
 use clauses::{Clauses, NOT_WEIGHT};
-use graph::{Graph, Rows};
+use graph::{OnnxGraph, Rows};
 
 pub use template::in_template;
 
@@ -27,7 +27,7 @@ pub struct EncodedText {
 
 /// Texts into a model's space, on any number of threads at once.
 pub struct TextEncoder {
-    graph: Graph,
+    graph: OnnxGraph,
     head: TextHead,
     /// Whether several sounds in one text are embedded one by one.
     clauses: bool,
@@ -63,7 +63,7 @@ impl TextEncoder {
             let known = text.familiarity_output.as_deref().zip(manifest.scores.familiarity);
             let (known, familiarity): (Option<&str>, Option<Familiarity>) = known.unzip();
             let outputs: Vec<&str> = std::iter::once(text.output.as_str()).chain(known).collect();
-            let graph = Graph::open(model, runtime, text, &outputs)?;
+            let graph = OnnxGraph::open(model, runtime, text, &outputs)?;
             let head = TextHead::Steps(text.post.clone());
             let clauses = text.clauses;
             return Ok(Self { graph, head, clauses, familiarity, model: id, dim });
@@ -186,7 +186,7 @@ impl TextEncoder {
 }
 
 /// The bundled sentence encoder that text anchors name.
-fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<Graph, EncoderError> {
+fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<OnnxGraph, EncoderError> {
     let absent = || EncoderError::File {
         model: for_model.to_owned(),
         path: name.to_owned(),
@@ -196,7 +196,7 @@ fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<Grap
     let model = Model::open(ModelFiles::Bundled(bundled))?;
     let text = model.manifest().text.as_ref().ok_or_else(absent)?;
     let output = text.sentence_output.as_ref().ok_or_else(absent)?;
-    Graph::open(&model, runtime, text, &[output])
+    OnnxGraph::open(&model, runtime, text, &[output])
 }
 
 fn not_empty(text: &str) -> Result<(), EncoderError> {

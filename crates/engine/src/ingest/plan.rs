@@ -107,7 +107,7 @@ pub fn is_unchanged(clip: &ClipMeta) -> bool {
 
 /// A file that needs a look.
 #[derive(Debug, Clone)]
-pub(super) struct Job {
+pub(super) struct PendingFile {
     pub(super) path: String,
     pub(super) size: u64,
     pub(super) mtime_ns: i64,
@@ -130,7 +130,7 @@ pub(super) enum Settled {
 }
 
 pub(super) struct Plan {
-    pub(super) jobs: Vec<Job>,
+    pub(super) jobs: Vec<PendingFile>,
     /// Paths of unchanged clips that lack a tag.
     pub(super) retag: Vec<String>,
     /// Every path, of clips that are known or to be, whose file was met.
@@ -191,19 +191,19 @@ pub(super) fn plan(
             report.known_bad += 1;
             continue;
         }
-        plan.jobs.push(Job { path: text, size, mtime_ns, known: clip.cloned(), hash: [0; 32] });
+        plan.jobs.push(PendingFile { path: text, size, mtime_ns, known: clip.cloned(), hash: [0; 32] });
     }
     plan
 }
 
 /// Hashes a file and says whether that settles it. Runs on the workers.
 pub(super) fn prepare(
-    mut job: Job,
+    mut job: PendingFile,
     hashes: &HashSet<[u8; 32]>,
     force: bool,
     max_bytes: u64,
     stop: &AtomicBool,
-) -> (Job, Prepared<Settled>) {
+) -> (PendingFile, Prepared<Settled>) {
     let path = file_path(&job.path);
     if job.size > max_bytes {
         // The reader refuses it with the limit's name; reading it to hash it first would be for nothing.
@@ -231,7 +231,7 @@ pub(super) fn prepare(
 /// The content's hash, and where the decoder shall read from: memory, for a small file. `None` when stopped.
 pub(super) fn read_or_hash(
     path: &Path,
-    job: &Job,
+    job: &PendingFile,
     stop: &AtomicBool,
 ) -> std::io::Result<Option<(blake3::Hash, Source)>> {
     let mut file = File::open(path)?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use earmark_index::{IndexReader, file_path};
 use serde::Serialize;
 
-use super::plan::{Job, Known, Plan, plan, read_or_hash};
+use super::plan::{Known, PendingFile, Plan, plan, read_or_hash};
 use super::writer::is_gone;
 use super::{FailedFile, IngestOptions, IngestReport, PruneRefused, leave, paths};
 use crate::EngineError;
@@ -130,7 +130,13 @@ impl<'a> Contents<'a> {
     }
 
     /// Finds out what would become of a file.
-    fn settle(&mut self, job: Job, options: &IngestOptions, stop: &AtomicBool, preview: &mut Preview) {
+    fn settle(
+        &mut self,
+        job: PendingFile,
+        options: &IngestOptions,
+        stop: &AtomicBool,
+        preview: &mut Preview,
+    ) {
         let may_be_known = match &job.known {
             Some(known) => known.size == job.size,
             None => self.sizes.contains(&job.size),

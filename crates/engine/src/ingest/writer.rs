@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use earmark_index::{Change, Clip, ClipMeta, Failure, IndexWriter, Segment, file_path};
 
-use super::plan::{Job, Settled};
+use super::plan::{PendingFile, Settled};
 use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
 use crate::EngineError;
 use crate::pipeline::{Encoded, Outcome};
@@ -52,9 +52,9 @@ impl<'a> Writer<'a> {
     /// Takes the outcome of a job; a job that must be run again goes to `again`.
     pub(super) fn take(
         &mut self,
-        job: Job,
+        job: PendingFile,
         outcome: Outcome<Settled>,
-        again: &mut Vec<Job>,
+        again: &mut Vec<PendingFile>,
     ) -> Result<(), EngineError> {
         match outcome {
             Outcome::Encoded(Ok(encoded)) => self.encoded(&job, encoded),
@@ -86,7 +86,7 @@ impl<'a> Writer<'a> {
         if full || self.batch_begun.elapsed() >= BATCH_AGE { self.flush() } else { Ok(()) }
     }
 
-    fn encoded(&mut self, job: &Job, encoded: Encoded) -> Result<(), EngineError> {
+    fn encoded(&mut self, job: &PendingFile, encoded: Encoded) -> Result<(), EngineError> {
         let meta = ClipMeta {
             path: job.path.clone(),
             content_hash: job.hash,
@@ -114,7 +114,7 @@ impl<'a> Writer<'a> {
         self.push(Change::Put { meta, segments })
     }
 
-    fn failed(&mut self, job: &Job, error: &EngineError) -> Result<(), EngineError> {
+    fn failed(&mut self, job: &PendingFile, error: &EngineError) -> Result<(), EngineError> {
         // Whoever opened the file may have named it as well as it could.
         let shown = file_path(&job.path).display().to_string();
         let (kind, reason) = (error.kind().to_owned(), error.to_string().replacen(&shown, &job.path, 1));
@@ -141,7 +141,7 @@ impl<'a> Writer<'a> {
         }))
     }
 
-    fn touched(&mut self, job: &Job) -> Result<(), EngineError> {
+    fn touched(&mut self, job: &PendingFile) -> Result<(), EngineError> {
         self.report.unchanged += 1;
         self.done(job, None);
         let Some(clip) = self.index.reader()?.clip_by_path(&job.path)? else { return Ok(()) };
@@ -150,7 +150,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The content is that of a clip we have: moved if that clip's file is gone, a copy if it is still there.
-    fn same_content(&mut self, job: Job, again: &mut Vec<Job>) -> Result<(), EngineError> {
+    fn same_content(&mut self, job: PendingFile, again: &mut Vec<PendingFile>) -> Result<(), EngineError> {
         // What is waiting may move or replace the very clip.
         self.flush()?;
         let stored = self.index.reader()?;
@@ -186,7 +186,7 @@ impl<'a> Writer<'a> {
     }
 
     /// What is known of `clip`, for the file of `job`, with the tags that are to be added.
-    fn meta_of(&self, job: &Job, clip: &Clip) -> ClipMeta {
+    fn meta_of(&self, job: &PendingFile, clip: &Clip) -> ClipMeta {
         ClipMeta {
             path: job.path.clone(),
             mtime_ns: job.mtime_ns,
@@ -201,7 +201,7 @@ impl<'a> Writer<'a> {
         (self.observe)(event);
     }
 
-    fn done(&mut self, job: &Job, failed: Option<&str>) {
+    fn done(&mut self, job: &PendingFile, failed: Option<&str>) {
         self.tell(IngestEvent::File { path: &job.path, bytes: job.size, failed });
     }
 }

@@ -211,7 +211,7 @@ fn contain<R>(name: &str, work: impl FnOnce() -> Result<R, EngineError>) -> Resu
     })
 }
 
-enum Task<I, T> {
+enum Work<I, T> {
     Encode(Vec<Run<T>>),
     TakeUp(I),
     Leave,
@@ -225,8 +225,8 @@ where
     fn work(self) {
         loop {
             match self.next_task() {
-                Task::Encode(runs) => self.encode(runs),
-                Task::TakeUp(item) => {
+                Work::Encode(runs) => self.encode(runs),
+                Work::TakeUp(item) => {
                     let schedule = self.schedule;
                     let _decoding = Decoding(|| {
                         schedule.lock().decoding -= 1;
@@ -234,26 +234,26 @@ where
                     });
                     self.take_up(item);
                 }
-                Task::Leave => return,
+                Work::Leave => return,
             }
         }
     }
 
     /// Waits for something to do. Queued runs come first, so that files are finished before others are begun.
-    fn next_task(&self) -> Task<I::Item, T> {
+    fn next_task(&self) -> Work<I::Item, T> {
         let mut state = self.schedule.lock();
         loop {
             if !state.queue.is_empty() {
-                return Task::Encode(state.take_runs(self.schedule.batch));
+                return Work::Encode(state.take_runs(self.schedule.batch));
             }
             if !self.schedule.stopped()
                 && let Some(item) = state.items.next()
             {
                 state.decoding += 1;
-                return Task::TakeUp(item);
+                return Work::TakeUp(item);
             }
             if state.decoding == 0 {
-                return Task::Leave;
+                return Work::Leave;
             }
             state = self.schedule.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use earmark_encoder::{Manifest, Precision, Runtime, State};
 
 use super::archive::{is_archive, unpack};
-use super::source::{Import, Source, files_in};
+use super::source::{Import, ModelFolder, files_in};
 use super::{Imported, InstallError, Installed, Installer, Known, Progress, Session};
 
 impl Installer {
@@ -35,22 +35,24 @@ impl Installer {
         if metadata.is_file() && is_archive(from).map_err(InstallError::io(from))? {
             let scratch = session.stage(".unpacked")?;
             unpack(from, scratch.folder())?;
-            return import.folder(&Source { path: scratch.folder(), ours: true }, name, tell);
+            return import.folder(&ModelFolder { path: scratch.folder(), ours: true }, name, tell);
         }
-        import.folder(&Source { path: from, ours: false }, name, tell)
+        import.folder(&ModelFolder { path: from, ours: false }, name, tell)
     }
 }
 
 impl Import<'_> {
     fn folder(
         &self,
-        source: &Source,
+        source: &ModelFolder,
         name: Option<&str>,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Imported, InstallError> {
         let installed = match (name, folder_of_manifest(source.path)) {
             (Some(name), _) => self.by_name(source, name, tell)?,
-            (None, Some(path)) => self.with_manifest(&Source { path: &path, ours: source.ours }, tell)?,
+            (None, Some(path)) => {
+                self.with_manifest(&ModelFolder { path: &path, ours: source.ours }, tell)?
+            }
             (None, None) if self.as_new.is_some() => {
                 if let Some(foreign) = earmark_encoder::recognise(source.path) {
                     return Err(foreign.into());
@@ -68,7 +70,7 @@ impl Import<'_> {
     /// A model that brings its manifest.
     fn with_manifest(
         &self,
-        source: &Source,
+        source: &ModelFolder,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Installed, InstallError> {
         let path = source.path.join("manifest.toml");
@@ -95,7 +97,7 @@ impl Import<'_> {
     /// A known model whose files have the names that its manifest or the hub gives them.
     fn by_name(
         &self,
-        source: &Source,
+        source: &ModelFolder,
         name: &str,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Installed, InstallError> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use earmark_encoder::State;
 
-use super::source::{Import, Source, files_in};
+use super::source::{Import, ModelFolder, files_in};
 use super::{Imported, InstallError, Known, Partial, Progress};
 use crate::sha256_of_file;
 
@@ -15,7 +15,7 @@ impl Import<'_> {
     /// of others until the rest comes.
     pub(super) fn by_checksum(
         &self,
-        source: &Source,
+        source: &ModelFolder,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Imported, InstallError> {
         let mut known = Known::all(self.installer.own.as_deref());

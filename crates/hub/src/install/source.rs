@@ -24,13 +24,13 @@ pub(super) struct Import<'a> {
 }
 
 /// Where the files are.
-pub(super) struct Source<'a> {
+pub(super) struct ModelFolder<'a> {
     pub(super) path: &'a Path,
     /// Whether it is a folder of ours, whose files nobody else will change.
     pub(super) ours: bool,
 }
 
-impl Source<'_> {
+impl ModelFolder<'_> {
     pub(super) fn put(&self, stage: &Stage, from: &Path, file: &str) -> Result<(), InstallError> {
         if self.ours { stage.link(from, file) } else { stage.copy(from, file) }
     }

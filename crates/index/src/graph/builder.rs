@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::build::{Build, Rows8};
 use super::checkpoint;
 use super::figures::Figures;
-use super::frozen::{self, Graph};
+use super::frozen::{self, FrozenGraph};
 use super::measure::measure;
 use crate::clock::unix_now_s;
 use crate::error::{Error, Result};
@@ -178,14 +178,14 @@ impl GraphBuilder {
         // Its memory is as large as the vectors.
         drop((build, rows));
         let write = |figures: &Figures, to: &Path| {
-            Graph::write(&links, points, &piece.listed, figures, &self.work, to)
+            FrozenGraph::write(&links, points, &piece.listed, figures, &self.work, to)
                 .map_err(|e| Error::io(&self.work, to, e))
         };
         // Written twice, since what was measured lies before the links (FORMAT.md), and a graph is measured as
         // it is read: mapped.
         let draft = self.work.join("measured.graph");
         write(&Figures::default(), &draft)?;
-        let graph = Graph::open(&draft, &piece.listed, dim)?;
+        let graph = FrozenGraph::open(&draft, &piece.listed, dim)?;
         let graph = graph.ok_or_else(|| self.failed("the graph that was written is gone".to_owned()))?;
         let (text, sound) = measure(piece, &graph, &snapshot.coder, texts)?;
         drop(graph);

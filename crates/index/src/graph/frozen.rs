@@ -231,7 +231,7 @@ pub(crate) fn file_name(name: u64) -> String {
 }
 
 /// A graph over the rows of a segment.
-pub(crate) struct Graph {
+pub(crate) struct FrozenGraph {
     path: PathBuf,
     map: Map,
     parts: [(usize, usize); PARTS],
@@ -250,7 +250,7 @@ fn mark_of(path: &Path) -> Option<(SystemTime, u64)> {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-impl Graph {
+impl FrozenGraph {
     /// Writes the graph of a segment at `to`, by way of `work`, a folder on the same disk. A crash leaves it
     /// whole or not there.
     pub(super) fn write(

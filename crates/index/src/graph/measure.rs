@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::figures::{KindFigures, Measured};
-use super::frozen::Graph;
+use super::frozen::FrozenGraph;
 use super::walk::Walk;
 use crate::error::Result;
 use crate::published::pieces::{Piece, Pieces};
 use crate::query::QueryKind;
 use crate::scan::codes::Coder;
-use crate::scan::{Admitted, Task};
+use crate::scan::{Admitted, Scan};
 
 /// Candidates that are tried (`ef`).
 const LADDER: [u32; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
@@ -32,7 +32,7 @@ const ENOUGH: f32 = 0.999;
 /// Measures a graph with `texts` (`[queries, dim]`, unit length) and with sounds of its own.
 pub(crate) fn measure(
     piece: &Piece,
-    graph: &Graph,
+    graph: &FrozenGraph,
     coder: &Coder,
     texts: &[f32],
 ) -> Result<(KindFigures, KindFigures)> {
@@ -44,7 +44,7 @@ pub(crate) fn measure(
 
 struct Ruler<'a> {
     alone: Pieces,
-    graph: &'a Graph,
+    graph: &'a FrozenGraph,
     coder: &'a Coder,
 }
 
@@ -60,8 +60,8 @@ impl Ruler<'_> {
         alive.take(SOUNDS).map(|row| Ok(with_noise(self.piece().segment.row(row)?.1, row as u64))).collect()
     }
 
-    fn task<'t>(&'t self, query: &'t [f32]) -> Task<'t> {
-        Task {
+    fn task<'t>(&'t self, query: &'t [f32]) -> Scan<'t> {
+        Scan {
             pieces: &self.alone,
             admitted: &Admitted::All,
             query,

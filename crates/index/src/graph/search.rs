@@ -3,21 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::frozen::{self, Graph};
+use super::frozen::{self, FrozenGraph};
 use super::measure::MEASURED_HITS;
 use super::walk::Walk;
 use crate::error::Result;
 use crate::published::list::Listed;
 use crate::query::{QueryKind, SearchMode, SearchRequest};
 use crate::scan::codes::Coder;
-use crate::scan::{Admitted, Scored, Task};
+use crate::scan::{Admitted, Scan, Scored};
 
 /// With more candidates than this, comparing with every row is as fast.
 const MAX_EF: usize = 8192;
 
 /// The graphs of a list's segments, in its order.
 #[derive(Default)]
-pub(crate) struct Graphs(Vec<Option<Arc<Graph>>>);
+pub(crate) struct Graphs(Vec<Option<Arc<FrozenGraph>>>);
 
 impl Graphs {
     /// Opens those that there are in `folder`; one that is open in `before` and the same still is not opened
@@ -35,7 +35,7 @@ impl Graphs {
             if let Some(known) = known {
                 return Some(Arc::clone(known));
             }
-            Graph::open(&path, listed, dim)
+            FrozenGraph::open(&path, listed, dim)
                 .unwrap_or_else(|e| {
                     tell(e.to_string());
                     None
@@ -46,19 +46,19 @@ impl Graphs {
     }
 
     /// The graph of a piece.
-    pub(crate) fn get(&self, piece: usize) -> Option<&Arc<Graph>> {
+    pub(crate) fn get(&self, piece: usize) -> Option<&Arc<FrozenGraph>> {
         self.0.get(piece)?.as_ref()
     }
 
     /// All there are.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Graph>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<FrozenGraph>> {
         self.0.iter().flatten()
     }
 
     /// How many candidates to keep in each piece's graph; None where its rows are compared by their codes.
-    pub(crate) fn plan(&self, request: &SearchRequest, admitted: &Admitted) -> Plan {
+    pub(crate) fn plan(&self, request: &SearchRequest, admitted: &Admitted) -> Efs {
         let more = request.k.div_ceil(MEASURED_HITS).max(1);
-        let ef = |graph: &Arc<Graph>| {
+        let ef = |graph: &Arc<FrozenGraph>| {
             let figures = graph.figures().of(request.kind);
             let measured = match (request.mode, admitted) {
                 (SearchMode::Exact, _) => None,
@@ -76,14 +76,14 @@ impl Graphs {
             };
             measured.map(|m| m.ef as usize * more).filter(|ef| *ef <= MAX_EF)
         };
-        Plan(self.0.iter().map(|graph| graph.as_ref().and_then(ef)).collect())
+        Efs(self.0.iter().map(|graph| graph.as_ref().and_then(ef)).collect())
     }
 }
 
 /// How to search each piece.
-pub(crate) struct Plan(Vec<Option<usize>>);
+pub(crate) struct Efs(Vec<Option<usize>>);
 
-impl Plan {
+impl Efs {
     /// Whether any graph is walked.
     pub(crate) fn has_walks(&self) -> bool {
         self.0.iter().any(Option::is_some)
@@ -92,7 +92,7 @@ impl Plan {
 
 /// One search.
 pub(crate) struct GraphSearch<'a> {
-    pub(crate) task: &'a Task<'a>,
+    pub(crate) task: &'a Scan<'a>,
     pub(crate) graphs: &'a Graphs,
     pub(crate) coder: &'a Coder,
     pub(crate) kind: QueryKind,
@@ -100,7 +100,7 @@ pub(crate) struct GraphSearch<'a> {
 
 impl GraphSearch<'_> {
     /// The best rows that were found, best first, `task.k` at most.
-    pub(crate) fn run(&self, plan: &Plan) -> Result<Vec<Scored>> {
+    pub(crate) fn run(&self, plan: &Efs) -> Result<Vec<Scored>> {
         let query = self.coder.query(self.task.query);
         let ef = |piece: usize| plan.0.get(piece).copied().flatten();
         let mut all = self.task.scan(self.coder, &query, &|piece| ef(piece).is_none())?;

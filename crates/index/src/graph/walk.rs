@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::frozen::Graph;
+use super::frozen::FrozenGraph;
 use crate::error::Result;
 use crate::published::segment::{Plane, Segment};
 use crate::query::QueryKind;
@@ -17,7 +17,7 @@ const TEXT_ENTRIES: usize = 64;
 /// One search of one segment's graph.
 pub(crate) struct Walk<'a> {
     pub(crate) segment: &'a Segment,
-    pub(crate) graph: &'a Graph,
+    pub(crate) graph: &'a FrozenGraph,
     pub(crate) coder: &'a Coder,
     pub(crate) query: &'a CodedQuery,
 }

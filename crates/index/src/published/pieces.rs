@@ -21,7 +21,7 @@ pub(crate) struct Piece {
 
 /// Rows of one clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct RowRange {
     /// Which piece they are in.
     pub(crate) piece: usize,
     pub(crate) first: usize,
@@ -106,10 +106,10 @@ impl Pieces {
     }
 
     /// Where the rows of a clip are; None if it has none, or they are missing.
-    pub(crate) fn place(&self, clip: &ClipView<'_>) -> Option<Place> {
+    pub(crate) fn place(&self, clip: &ClipView<'_>) -> Option<RowRange> {
         self.0.iter().enumerate().rev().find_map(|(piece, p)| {
             let (first, count) = p.segment.group(clip.first_seq).filter(|_| clip.segments > 0)?;
-            Some(Place { piece, first, count })
+            Some(RowRange { piece, first, count })
         })
     }
 

@@ -99,7 +99,7 @@ pub(crate) struct Candidate {
 }
 
 /// One search.
-pub(crate) struct Task<'a> {
+pub(crate) struct Scan<'a> {
     pub(crate) pieces: &'a Pieces,
     pub(crate) admitted: &'a Admitted,
     /// `[dim]`, unit length.
@@ -112,7 +112,7 @@ pub(crate) struct Task<'a> {
     pub(crate) once: bool,
 }
 
-impl Task<'_> {
+impl Scan<'_> {
     /// The `k` best rows, best first, by way of their codes.
     pub(crate) fn by_codes(&self, coder: &Coder) -> Result<Vec<Scored>> {
         let mut all = self.scan(coder, &coder.query(self.query), &|_| true)?;

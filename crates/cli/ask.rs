@@ -122,7 +122,7 @@ impl Answerer {
 }
 
 /// Files on this machine, and standard input under the name `-`.
-fn with_stdin(stdin: Option<Source>) -> Files {
+pub(crate) fn with_stdin(stdin: Option<Source>) -> Files {
     match stdin {
         Some(source) => Files::local().with("-", source),
         None => Files::local(),

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_library::{DescribeRequest, Described, Files, HeardEvent};
+use earmark_library::{DescribeRequest, Described, HeardEvent};
 
 use crate::args::Global;
+use crate::ask::with_stdin;
 use crate::format::{Format, FormatArgs, Printer, Row};
 use crate::output;
 use crate::sources::{names, stdin_of};
@@ -72,10 +73,7 @@ pub(crate) fn run(global: &Global, args: &DescribeArgs) -> Result<ExitCode> {
         threshold: args.threshold,
         ..DescribeRequest::default()
     };
-    let files = match stdin_of(&args.files)? {
-        Some(source) => Files::local().with("-", source),
-        None => Files::local(),
-    };
+    let files = with_stdin(stdin_of(&args.files)?);
     let format = args.format.format();
     let mut printer = Printer::new(format);
     let (mut results, mut failed, mut printed) = (Vec::new(), 0, Ok(()));

@@ -1,14 +1,13 @@
 //! A short account of a recording: how loud it is, what is heard when, and one plain sentence.
 
-use earmark_engine::Source;
 use earmark_engine::describe::{self, DescribeOptions, Description};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::library::{Files, Library};
-use crate::sounds::{Named, files_of};
-use crate::words::{SoundError, Version, bounded, to_millisecond};
+use crate::sounds::Named;
+use crate::words::{SoundError, Version, to_millisecond};
 
 /// What to describe.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -154,13 +153,7 @@ impl Library {
             let reason = format!("expected more than 0, at most 1, got {threshold}");
             return Err(Error::field_is("threshold", reason));
         }
-        let clips = self.clips_of(&request.clip_ids)?.into_iter().map(|clip| Named {
-            source: clip.id.to_string(),
-            sound: self.clip_file(&clip.meta.path).map(Source::Path),
-            path: Some(clip.meta.path),
-        });
-        let sounds: Vec<Named> = clips.chain(files_of(&request.files, files)).collect();
-        bounded("clip_ids", sounds.len(), 1, self.limits().tagged)?;
+        let sounds = self.sounds_of(&request.clip_ids, &request.files, files)?;
         let tagger = self.tagger()?;
         let options = DescribeOptions { threshold: request.threshold, ..DescribeOptions::default() };
         for Named { source, path, sound } in sounds {

@@ -102,7 +102,7 @@ pub struct Fitted {
     pub text_weight: f32,
     /// Clips that it was learned from.
     pub clips: usize,
-    /// Those of them that could be held out.
+    /// How many of these clips could be held out.
     pub held_out: usize,
     /// Share of held-out clips whose best label was right, if any could be held out.
     pub accuracy: Option<f64>,

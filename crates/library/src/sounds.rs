@@ -8,7 +8,7 @@ use earmark_index::{Clip as IndexClip, stored_path};
 
 use crate::error::{Error, Kind, Result};
 use crate::library::{Files, Library};
-use crate::words::{SoundError, clip_id};
+use crate::words::{SoundError, bounded, clip_id};
 
 /// Files encoded before their answers are given: enough to keep all cores busy, few enough to bound memory,
 /// since their windows are held until then.
@@ -79,6 +79,23 @@ fn walked(name: &str, path: &Path) -> Vec<Named> {
 }
 
 impl Library {
+    /// The sounds of a request whose clips are decoded: clips first, then files, as many as may be tagged.
+    pub(crate) fn sounds_of(
+        &self,
+        clip_ids: &[String],
+        names: &[String],
+        files: Files,
+    ) -> Result<Vec<Named>> {
+        let clips = self.clips_of(clip_ids)?.into_iter().map(|clip| Named {
+            source: clip.id.to_string(),
+            sound: self.clip_file(&clip.meta.path).map(Source::Path),
+            path: Some(clip.meta.path),
+        });
+        let sounds: Vec<Named> = clips.chain(files_of(names, files)).collect();
+        bounded("clip_ids", sounds.len(), 1, self.limits().tagged)?;
+        Ok(sounds)
+    }
+
     /// Clips of a request by their ids.
     pub(crate) fn clips_of(&self, ids: &[String]) -> Result<Vec<IndexClip>> {
         ids.iter().map(|id| self.find_clip(clip_id("clip_ids", id)?)).collect()

@@ -1,13 +1,12 @@
 //! What a tagger hears: the classes that a model was trained on.
 
-use earmark_engine::Source;
 use earmark_engine::tag::{ClassScore, Tagger, Tags};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::library::{Files, Library};
-use crate::sounds::{FILES_AT_ONCE, Named, files_of};
+use crate::sounds::{FILES_AT_ONCE, Named};
 use crate::words::{SoundError, Version, bounded};
 
 /// What to tag.
@@ -132,13 +131,7 @@ impl Library {
         if let Some(threshold) = request.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
             return Err(Error::field_is("threshold", format!("expected 0 to 1, got {threshold}")));
         }
-        let clips = self.clips_of(&request.clip_ids)?.into_iter().map(|clip| Named {
-            source: clip.id.to_string(),
-            sound: self.clip_file(&clip.meta.path).map(Source::Path),
-            path: Some(clip.meta.path),
-        });
-        let sounds: Vec<Named> = clips.chain(files_of(&request.files, files)).collect();
-        bounded("clip_ids", sounds.len(), 1, self.limits().tagged)?;
+        let sounds = self.sounds_of(&request.clip_ids, &request.files, files)?;
         let tagger = self.tagger()?;
         let mut sounds = sounds.into_iter().peekable();
         while sounds.peek().is_some() {

@@ -8,14 +8,14 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
 use earmark_engine::Source;
-use earmark_library::Files;
+use earmark_library::{Error, Files, Library, SoundError, bounded};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::extract::{JSON_BYTES, from_json};
-use crate::state::App;
+use crate::state::{App, Open};
 
 /// Most bytes of a multipart body that have come and belong to no part's content (yet): boundaries, headers, what is before
 /// the first part, and what came faster than it was taken.
@@ -100,26 +100,37 @@ impl Uploads {
     }
 }
 
-/// One sound of a request, to be worked on by itself.
-pub(crate) struct One {
-    /// The clip, if it is one.
-    pub(crate) clip_ids: Vec<String>,
-    /// The file, if it is one.
-    pub(crate) files: Files,
-    /// The file's place in the budget.
-    pub(crate) permit: Permit,
-}
-
-/// The clips and files of a request one by one, so that others get their turn between them.
-pub(crate) fn one_by_one(clip_ids: &[String], files: Uploads) -> Vec<One> {
-    let clips =
-        clip_ids.iter().map(|id| One { clip_ids: vec![id.clone()], files: Files::default(), permit: None });
-    let files = files.into_sources().into_iter().map(|(name, source, permit)| One {
-        clip_ids: Vec::new(),
-        files: Files::sent(vec![(name, source)]),
-        permit,
-    });
-    clips.chain(files).collect()
+/// Works on the clips and files of a request one by one, so that others get their turn between them. `work` gets a
+/// clip's id or a file, not both. If there is only one sound and it cannot be used, that is the answer's error.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    app: &App,
+    open: &Arc<Open>,
+    (clip_ids, names, files): (&[String], &[String], Uploads),
+    work: impl Fn(&Library, Vec<String>, Files) -> Result<Vec<T>, Error> + Clone + Send + 'static,
+    error: impl Fn(&T) -> Option<&SoundError>,
+) -> ApiResult<Vec<T>> {
+    files.check_names(names)?;
+    let sounds = clip_ids.len() + files.len();
+    bounded("clip_ids", sounds, 1, open.library.limits().tagged)?;
+    let clips = clip_ids.iter().map(|id| (vec![id.clone()], Files::default(), None));
+    let files = files.into_sources().into_iter();
+    let files = files.map(|(name, source, permit)| (Vec::new(), Files::sent(vec![(name, source)]), permit));
+    let mut results = Vec::with_capacity(sounds);
+    for (clip_ids, files, permit) in clips.chain(files).collect::<Vec<_>>() {
+        let (open, work) = (Arc::clone(open), work.clone());
+        let work = move || {
+            let results = work(&open.library, clip_ids, files)?;
+            drop(permit);
+            Ok(results)
+        };
+        results.extend(app.inner.encodes.run(work).await?);
+    }
+    if let [only] = results.as_slice()
+        && let Some(error) = error(only)
+    {
+        return Err(ApiError::new(Kind::of_name(&error.kind), error.detail.clone()));
+    }
+    Ok(results)
 }
 
 /// A multipart request: JSON as its part `request`, which may be left out if nothing in it must be given, and

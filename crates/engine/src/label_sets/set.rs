@@ -132,7 +132,7 @@ pub struct FitSummary {
     pub text_weight: f32,
     /// Clips that it was learned from.
     pub clips: usize,
-    /// Those of them that could be held out.
+    /// How many of these clips could be held out.
     pub held_out: usize,
     /// Share of them for which the best label was right, where there are any.
     pub accuracy: Option<f64>,

@@ -19,7 +19,7 @@ pub struct FitReport {
     pub model: String,
     /// Clips that it was learned from.
     pub clips: usize,
-    /// Those of them whose vectors came from the index.
+    /// How many of these clips had their vectors in the index.
     pub from_index: usize,
     /// Clips that were held out; all figures are of these.
     pub held_out: usize,

@@ -1,16 +1,14 @@
 //! `/v1/tag` and `/v1/tag/files`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
-use earmark_library::{TagAnswer, TagRequest};
+use earmark_library::{Library, TagAnswer, TagRequest};
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ApiResult, Kind};
+use crate::error::ApiResult;
 use crate::extract::ApiJson;
 use crate::state::App;
-use crate::uploads::{Uploads, WithFiles, one_by_one};
+use crate::uploads::{Uploads, WithFiles, in_turn};
 
 /// Tag clips of the index with the tagger's own classes
 ///
@@ -50,24 +48,12 @@ pub(crate) async fn tag_files(
 
 async fn answer(app: &App, request: TagRequest, files: Uploads) -> ApiResult<Json<TagAnswer>> {
     let open = app.library()?;
-    files.check_names(&request.files)?;
-    let sounds = request.clip_ids.len() + files.len();
-    earmark_library::bounded("clip_ids", sounds, 1, open.library.limits().tagged)?;
-    let mut results = Vec::with_capacity(sounds);
-    for one in one_by_one(&request.clip_ids, files) {
-        let request = TagRequest { clip_ids: one.clip_ids, files: Vec::new(), ..request.clone() };
-        let (open, files, permit) = (Arc::clone(&open), one.files, one.permit);
-        let work = move || {
-            let answer = open.library.tag(&request, files)?;
-            drop(permit);
-            Ok(answer)
-        };
-        results.extend(app.inner.encodes.run(work).await?.results);
-    }
-    if let [only] = results.as_slice()
-        && let Some(error) = &only.error
-    {
-        return Err(ApiError::new(Kind::of_name(&error.kind), error.detail.clone()));
-    }
+    let one = request.clone();
+    let work = move |library: &Library, clip_ids, files| {
+        let request = TagRequest { clip_ids, files: Vec::new(), ..one.clone() };
+        Ok(library.tag(&request, files)?.results)
+    };
+    let sounds = (request.clip_ids.as_slice(), request.files.as_slice(), files);
+    let results = in_turn(app, &open, sounds, work, |result| result.error.as_ref()).await?;
     Ok(Json(open.library.tag_answer(results)?))
 }

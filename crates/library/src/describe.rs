@@ -149,13 +149,11 @@ impl Library {
         files: Files,
         each: &mut dyn FnMut(Described) -> bool,
     ) -> Result<()> {
-        if let Some(threshold) = request.threshold.filter(|t| !(*t > 0.0 && *t <= 1.0)) {
-            let reason = format!("expected more than 0, at most 1, got {threshold}");
-            return Err(Error::field_is("threshold", reason));
-        }
+        let options = DescribeOptions { threshold: request.threshold, ..DescribeOptions::default() };
+        // Before a sound is looked for.
+        options.validate()?;
         let sounds = self.sounds_of(&request.clip_ids, &request.files, files)?;
         let tagger = self.tagger()?;
-        let options = DescribeOptions { threshold: request.threshold, ..DescribeOptions::default() };
         for Named { source, path, sound } in sounds {
             let described = sound.and_then(|sound| Ok(describe::describe(&tagger, sound, &options)?));
             let described = match described {

@@ -85,7 +85,8 @@ pub fn openapi() -> OpenApi {
     document
 }
 
-/// Writes a reference with a default as `allOf`: with one schema alone, `oneOf` says nothing, and linters refuse it.
+/// Writes a reference with a default as `allOf`: with one schema alone, `oneOf` says nothing, and linters
+/// refuse it.
 fn settle_references(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::Object(object)) = schema else { return };
     for property in object.properties.values_mut() {

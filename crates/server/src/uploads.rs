@@ -100,8 +100,9 @@ impl Uploads {
     }
 }
 
-/// Works on the clips and files of a request one by one, so that others get their turn between them. `work` gets a
-/// clip's id or a file, not both. If there is only one sound and it cannot be used, that is the answer's error.
+/// Works on the clips and files of a request one by one, so that others get their turn between them. `work`
+/// gets a clip's id or a file, not both. If there is only one sound and it cannot be used, that is the answer's
+/// error.
 pub(crate) async fn in_turn<T: Send + 'static>(
     app: &App,
     open: &Arc<Open>,

@@ -1,4 +1,5 @@
-//! `cargo xtask clients`: clients that generators make of the OpenAPI document, compiled and used against the server.
+//! `cargo xtask clients`: clients that generators make of the OpenAPI document, compiled and used against the
+//! server.
 
 use std::fs;
 use std::path::{Path, PathBuf};

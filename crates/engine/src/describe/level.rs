@@ -4,12 +4,11 @@
 //! several channels, a peak in one channel can therefore be higher than `peak_dbfs` says.
 
 use earmark_audio::AudioReader;
-use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
 
 /// How loud a recording is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
     /// Largest sample of the mono mix, dB relative to full scale; `None` if all samples are zero.
     pub peak_dbfs: Option<f64>,
@@ -25,7 +24,7 @@ pub struct Level {
 }
 
 /// Where a recording is silent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Silence {
     /// Share of the recording, 0 to 1, that lies in `stretches`.
     pub share: f64,
@@ -34,7 +33,7 @@ pub struct Silence {
 }
 
 /// A stretch of silence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SilentStretch {
     /// Start, seconds.
     pub start_s: f64,

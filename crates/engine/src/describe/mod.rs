@@ -19,7 +19,6 @@ mod sentence;
 mod timeline;
 
 use earmark_audio::AudioReader;
-use serde::{Deserialize, Serialize};
 
 use crate::tag::Tagger;
 use crate::{EngineError, Source};
@@ -46,10 +45,8 @@ impl Default for DescribeOptions {
 }
 
 /// An account of a recording.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// The file's name.
-    pub file: String,
     /// One plain sentence.
     pub sentence: String,
     /// Length, seconds.
@@ -67,8 +64,6 @@ pub struct Description {
     pub events: Vec<SoundEvent>,
     /// What to know about how the file was read.
     pub remarks: Vec<String>,
-    /// The tagger that listened.
-    pub model: String,
 }
 
 /// Describes a recording.
@@ -80,8 +75,7 @@ pub fn describe(
     source: Source,
     options: &DescribeOptions,
 ) -> Result<Description, EngineError> {
-    options.check()?;
-    let file = source.name();
+    options.validate()?;
     let reader = match &source {
         Source::Path(path) => AudioReader::open(path, tagger.read_options())?,
         Source::Bytes { name, bytes } => AudioReader::from_bytes(name, bytes.clone(), tagger.read_options())?,
@@ -97,7 +91,6 @@ pub fn describe(
     };
     Ok(Description {
         sentence: sentence::sentence(&facts),
-        file,
         duration_s: measured.duration_s,
         level: measured.level,
         silence: measured.silence,
@@ -105,26 +98,29 @@ pub fn describe(
         music_share: heard.music_share,
         events: heard.events,
         remarks: heard.remarks,
-        model: tagger.model().manifest().id.clone(),
     })
 }
 
 impl DescribeOptions {
-    fn check(&self) -> Result<(), EngineError> {
-        let out_of_range = |field, expected: &str, received: f64| {
-            Err(EngineError::Setting { field, expected: expected.to_owned(), received: received.to_string() })
+    /// Whether the options are in range.
+    ///
+    /// # Errors
+    /// [`EngineError::Setting`] for the first that is not.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        let out_of_range = |field, expected: &str, received: String| {
+            Err(EngineError::Setting { field, expected: expected.to_owned(), received })
         };
         match self.threshold {
             Some(threshold) if !(threshold > 0.0 && threshold <= 1.0) => {
-                return out_of_range("threshold", "more than 0, at most 1", f64::from(threshold));
+                return out_of_range("threshold", "more than 0, at most 1", threshold.to_string());
             }
             _ => {}
         }
         if self.silence_dbfs.is_nan() || self.silence_dbfs >= 0.0 {
-            return out_of_range("silence_dbfs", "less than 0 dB", self.silence_dbfs);
+            return out_of_range("silence_dbfs", "less than 0 dB", self.silence_dbfs.to_string());
         }
         if self.min_silence_s.is_nan() || self.min_silence_s < 0.0 {
-            return out_of_range("min_silence_s", "0 s or more", self.min_silence_s);
+            return out_of_range("min_silence_s", "0 s or more", self.min_silence_s.to_string());
         }
         Ok(())
     }
@@ -136,7 +132,7 @@ mod tests {
 
     #[test]
     fn options_out_of_range_are_named() {
-        assert!(DescribeOptions::default().check().is_ok());
+        assert!(DescribeOptions::default().validate().is_ok());
         let usual = DescribeOptions::default;
         for (options, setting) in [
             (DescribeOptions { threshold: Some(0.0), ..usual() }, "threshold"),
@@ -145,7 +141,7 @@ mod tests {
             (DescribeOptions { silence_dbfs: f64::NAN, ..usual() }, "silence_dbfs"),
             (DescribeOptions { min_silence_s: -1.0, ..usual() }, "min_silence_s"),
         ] {
-            let message = options.check().unwrap_err().to_string();
+            let message = options.validate().unwrap_err().to_string();
             assert!(message.starts_with(&format!("{setting}: expected ")), "{message}");
         }
     }

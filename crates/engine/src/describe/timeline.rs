@@ -10,7 +10,6 @@
 //! says the same: `Animal` and `Dog` where `Bark` is heard.
 
 use earmark_encoder::Manifest;
-use serde::{Deserialize, Serialize};
 
 use super::classes;
 use super::level::{Measured, SilentStretch, milliseconds, ten_thousandths};
@@ -19,7 +18,7 @@ use crate::tag::Tagger;
 use crate::{Encoded, EngineError, Source};
 
 /// Something heard.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SoundEvent {
     /// The class, as the tagger names it.
     pub class: String,

@@ -221,7 +221,11 @@ impl Bench {
                 .iter()
                 .map(|&n| {
                     number += 1;
-                    Change::Put { meta: common::meta(number), segments: vec![segment(vector); n] }
+                    Change::Put {
+                        meta: common::meta(number),
+                        segments: vec![segment(vector); n],
+                        texts: Vec::new(),
+                    }
                 })
                 .collect();
             index.apply(changes)?;

@@ -89,7 +89,7 @@ fn made_up(size: usize) -> Result<()> {
             .map(|i| {
                 let vector = random.near(&centres[i % CLUSTERS], 0.75);
                 let segments = vec![Segment { start_s: 0.0, end_s: 5.0, vector }];
-                Change::Put { meta: common::meta(i as u64), segments }
+                Change::Put { meta: common::meta(i as u64), segments, texts: Vec::new() }
             })
             .collect();
         index.apply(changes)?;

@@ -138,7 +138,7 @@ fn put(number: usize) -> Change {
         indexed_unix_s: 4,
     };
     let segment = |at: usize| Segment { start_s: at as f64, end_s: at as f64 + 1.0, vector: vector(number + at) };
-    Change::Put { meta, segments: (0..1 + number % 3).map(segment).collect() }
+    Change::Put { meta, segments: (0..1 + number % 3).map(segment).collect(), texts: Vec::new() }
 }
 
 /// Carries out the first edit; what is left of the edits.

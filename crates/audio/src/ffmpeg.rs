@@ -26,7 +26,7 @@ use tempfile::NamedTempFile;
 use crate::container::pcm::{Coding, Pcm, PcmReader};
 use crate::error::AudioError;
 use crate::limits::Limits;
-use crate::source::{from_symphonia, io_error, malformed, unsupported};
+use crate::open_track::{from_symphonia, io_error, malformed, unsupported};
 
 /// ffmpeg is given up when it writes nothing for so long.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -20,9 +20,9 @@ use crate::formats::{Format, is_known_to_ffmpeg};
 use crate::guard::contain;
 use crate::limits::{Limits, ReadOptions};
 use crate::mix::MonoMixer;
+use crate::open_track::{Clock, OpenTrack, check_channels, check_rate, from_symphonia, io_error, malformed};
 use crate::remarks::{Missing, Remarks};
 use crate::resample::{Converter, ResampledReader};
-use crate::source::{Clock, Source, check_channels, check_rate, from_symphonia, io_error, malformed};
 use crate::timeline::{Before, Timeline};
 use crate::trim::{Cutter, Piece, Ticks};
 
@@ -77,7 +77,7 @@ pub struct AudioReader {
     file: String,
     limits: Limits,
     /// `None` once the stream ended or failed.
-    source: Option<Source>,
+    source: Option<OpenTrack>,
     mixer: MonoMixer,
     /// Made when the first packet is decoded.
     stream: Option<Stream>,
@@ -162,7 +162,7 @@ impl AudioReader {
     ) -> Result<Self, AudioError> {
         let began = Instant::now();
         let mut opened =
-            contain(|| Source::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))?;
+            contain(|| OpenTrack::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))?;
         let lacking = match &mut opened {
             Err(AudioError::NoDecoder { codec, ffmpeg, .. }) => {
                 let likely = if is_known_to_ffmpeg(codec) { "would" } else { "may" };
@@ -178,7 +178,7 @@ impl AudioReader {
         let decoder = Some((ffmpeg.name().to_owned(), codec));
         let by_ffmpeg = ffmpeg
             .decode(&file, input, limits)
-            .and_then(|format| Source::by_ffmpeg(&file, format, limits))
+            .and_then(|format| OpenTrack::by_ffmpeg(&file, format, limits))
             .and_then(|source| Self::from_source(file.clone(), source, decoder, file_bytes, began, limits));
         match (by_ffmpeg, opened) {
             // Another track is better than none, and a remark says that it is another.
@@ -191,7 +191,7 @@ impl AudioReader {
 
     fn from_source(
         file: String,
-        source: Source,
+        source: OpenTrack,
         second: Option<(String, String)>,
         file_bytes: u64,
         began: Instant,
@@ -343,7 +343,7 @@ impl AudioReader {
     /// Reads packets until one decodes to samples, or gives silence. The cutter may drop all of them: long
     /// stretches that an edit list leaves out are no end of the stream, but the limits must be checked on the
     /// way.
-    fn step(&mut self, source: &mut Source) -> Result<Step, AudioError> {
+    fn step(&mut self, source: &mut OpenTrack) -> Result<Step, AudioError> {
         let mut barren = 0;
         while barren < MAX_BARREN_PACKETS {
             source.meter.reset();
@@ -390,7 +390,7 @@ impl AudioReader {
     }
 
     /// Decodes a packet into the queue; whether that gave anything.
-    fn read_packet(&mut self, source: &mut Source, packet: &Packet) -> Result<bool, AudioError> {
+    fn read_packet(&mut self, source: &mut OpenTrack, packet: &Packet) -> Result<bool, AudioError> {
         let mut decoded = source.decoder.decode(packet).map(|buf| buf.frames());
         if matches!(decoded, Err(Error::ResetRequired)) {
             source.decoder.reset();
@@ -420,7 +420,7 @@ impl AudioReader {
     }
 
     /// Takes what the decoder holds.
-    fn take_decoded(&mut self, source: &mut Source, packet: &Packet) -> Result<bool, AudioError> {
+    fn take_decoded(&mut self, source: &mut OpenTrack, packet: &Packet) -> Result<bool, AudioError> {
         let buf = source.decoder.last_decoded();
         let (rate, channels) = (buf.spec().rate(), buf.spec().channels().count());
         let mut block = Vec::with_capacity(buf.frames());
@@ -464,7 +464,7 @@ impl AudioReader {
     }
 
     /// Puts silence in the place of a packet that cannot be decoded.
-    fn take_bad(&mut self, source: &Source, packet: &Packet) {
+    fn take_bad(&mut self, source: &OpenTrack, packet: &Packet) {
         let Some(stream) = &mut self.stream else { return };
         let base = source.time_base();
         let len = stream.timeline.samples(as_stamp(packet.dur.get()), base);
@@ -738,7 +738,7 @@ fn check_duration(file: &str, duration_s: f64, limits: &Limits) -> Result<(), Au
 /// length need not cost a file that is sound.
 fn believed_duration(
     file: &str,
-    source: &Source,
+    source: &OpenTrack,
     file_bytes: u64,
     limits: &Limits,
 ) -> Result<Option<f64>, AudioError> {

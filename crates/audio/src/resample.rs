@@ -16,9 +16,9 @@ use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::error::AudioError;
+use crate::open_track::unsupported;
 use crate::reader::{AudioInfo, AudioReader};
 use crate::remarks::Remarks;
-use crate::source::unsupported;
 
 /// Samples in a block at the lower of the two rates, at least. More would be a little faster, and take
 /// memory.

@@ -2,7 +2,7 @@
 
 use crate::error::AudioError;
 use crate::formats::readable;
-use crate::source::{no_decoder, unsupported};
+use crate::open_track::{no_decoder, unsupported};
 
 /// How much of a file is looked at to name what is not audio.
 pub(crate) const HEAD_LEN: usize = 512;

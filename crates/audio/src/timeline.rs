@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use symphonia::core::units::{TimeBase, Timestamp};
 
 use crate::container::{Gap, Link};
-use crate::source::Clock;
+use crate::open_track::Clock;
 
 /// A packet may be this much late or early, in seconds: time stamps are rounded, to a millisecond in
 /// Matroska. A lost packet that is shorter (Opus has such of 2.5 to 10 ms) is only noticed together with

@@ -13,7 +13,7 @@ use crate::{Device, Embedding, EncoderError, Model, Runtime, normalise};
 
 /// Which output of the audio graph is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
+pub enum AudioOutput {
     /// The embedding, `[dim]`.
     Embedding,
     /// The probabilities of a tagger's own classes, `[classes]`.
@@ -26,12 +26,16 @@ impl Model {
     /// # Errors
     /// [`EncoderError::File`], [`EncoderError::FileMismatch`], [`EncoderError::Graph`],
     /// [`EncoderError::Ort`]; [`EncoderError::NoSuchSide`] for the classes of a model that has none.
-    pub fn audio_encoder(&self, runtime: &Runtime, head: Head) -> Result<AudioEncoder, EncoderError> {
+    pub fn audio_encoder(
+        &self,
+        runtime: &Runtime,
+        output: AudioOutput,
+    ) -> Result<AudioEncoder, EncoderError> {
         let shape = self.window_stream(None)?.shape();
-        AudioEncoder::open(self, runtime, head, shape)
+        AudioEncoder::open(self, runtime, output, shape)
     }
 
-    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`Head::Embedding`] into the embedding of
+    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`AudioOutput::Embedding`] into the embedding of
     /// the audio they cover. `input` names that audio in errors.
     ///
     /// # Errors
@@ -61,18 +65,18 @@ impl AudioEncoder {
     pub(crate) fn open(
         model: &Model,
         runtime: &Runtime,
-        head: Head,
+        output: AudioOutput,
         shape: FeatureShape,
     ) -> Result<Self, EncoderError> {
         let mut passed_over: Vec<String> = runtime.shortfall().map(str::to_owned).into_iter().collect();
         let (last, before) = runtime.devices().split_last().unwrap_or((&Device::Cpu, &[]));
         for device in before {
-            match Self::open_on(model, runtime, *device, head, shape) {
+            match Self::open_on(model, runtime, *device, output, shape) {
                 Ok(encoder) => return Ok(Self { passed_over: passed_over.into(), ..encoder }),
                 Err(e) => passed_over.push(e.to_string()),
             }
         }
-        let encoder = Self::open_on(model, runtime, *last, head, shape)?;
+        let encoder = Self::open_on(model, runtime, *last, output, shape)?;
         Ok(Self { passed_over: passed_over.into(), ..encoder })
     }
 
@@ -80,18 +84,18 @@ impl AudioEncoder {
         model: &Model,
         runtime: &Runtime,
         device: Device,
-        head: Head,
+        output: AudioOutput,
         shape: FeatureShape,
     ) -> Result<Self, EncoderError> {
         let manifest = model.manifest().clone();
-        let (output, width, window_post) = match (head, &manifest.tagger, model.classes()) {
-            (Head::Embedding, ..) => {
+        let (tensor, width, window_post) = match (output, &manifest.tagger, model.classes()) {
+            (AudioOutput::Embedding, ..) => {
                 (manifest.audio.output.clone(), manifest.dim, manifest.audio.window_post.clone())
             }
-            (Head::Classes, Some(tagger), Some(classes)) => {
+            (AudioOutput::Classes, Some(tagger), Some(classes)) => {
                 (tagger.output.clone(), classes.len(), tagger.post.clone())
             }
-            (Head::Classes, ..) => {
+            (AudioOutput::Classes, ..) => {
                 return Err(EncoderError::NoSuchSide {
                     model: manifest.id.clone(),
                     kind: manifest.kind.as_str(),
@@ -105,11 +109,11 @@ impl AudioEncoder {
         let longer = manifest.audio.longer_input.as_deref();
         let longer = longer.map(|name| session::Tensor { field: "audio.longer_input", name, axes: &[] });
         let inputs: Vec<_> = std::iter::once(input).chain(longer).collect();
-        let field = if head == Head::Classes { "tagger.output" } else { "audio.output" };
-        let output = session::Tensor { field, name: &output, axes: &[] };
+        let field = if output == AudioOutput::Classes { "tagger.output" } else { "audio.output" };
+        let tensor = session::Tensor { field, name: &tensor, axes: &[] };
         let open = |device| {
             let graph = &manifest.audio.graph;
-            let session = GraphSession::open(model, runtime, device, graph, &inputs, &[output])?;
+            let session = GraphSession::open(model, runtime, device, graph, &inputs, &[tensor])?;
             let (manifest, window_post) = (Arc::new(manifest.clone()), window_post.clone());
             Ok(Self { session, device, shape, width, window_post, manifest, passed_over: Arc::default() })
         };

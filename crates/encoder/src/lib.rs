@@ -31,7 +31,7 @@ mod self_test;
 mod session;
 mod text;
 
-pub use audio::{AudioEncoder, Head, pool_rows};
+pub use audio::{AudioEncoder, AudioOutput, pool_rows};
 pub use catalogue::{Catalogue, CatalogueEntry, State};
 pub use device::{Device, DeviceChoice};
 pub use digest::digest_of;

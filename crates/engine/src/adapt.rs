@@ -26,7 +26,7 @@ pub const FEWEST_PIECES: usize = 10;
 /// Where the sounds of a place lie in a model's space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct Surroundings {
     /// How many there were.
     pub pieces: usize,
     /// Mean of their vectors, `[dim]`.
@@ -35,7 +35,7 @@ pub struct Place {
     pub spread: Vec<f32>,
 }
 
-impl Place {
+impl Surroundings {
     /// The place of `clips`; one that is nowhere if there are none.
     #[must_use]
     pub fn of(clips: &[Embedding]) -> Self {
@@ -54,7 +54,7 @@ impl Place {
         Self { pieces: clips.len(), mean: mean.iter().map(|&m| m as f32).collect(), spread }
     }
 
-    /// As [`Place::of`], of a place to adapt to.
+    /// As [`Surroundings::of`], of a place to adapt to.
     ///
     /// # Errors
     /// [`EngineError::Labels`] with fewer than [`FEWEST_PIECES`].
@@ -108,7 +108,7 @@ impl Place {
 }
 
 /// Labels of words, read as they are to be in `place`.
-pub fn adapt_words(labels: &mut EncodedLabels, place: &Place) {
+pub fn adapt_words(labels: &mut EncodedLabels, place: &Surroundings) {
     // The mean of cosines with unit vectors is the product with their mean.
     let means: Vec<f32> = labels.vectors.iter().map(|label| dot(label.as_slice(), &place.mean)).collect();
     let all = means.iter().sum::<f32>() / means.len().max(1) as f32;
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_moved_label_reads_a_clip_as_the_corrected_clip_would_be_read() {
-        let here = Place { pieces: 9, mean: vec![0.1, 0.2, 0.0], spread: vec![0.2, 0.4, 0.0] };
-        let there = Place { pieces: 9, mean: vec![0.3, -0.1, 0.2], spread: vec![0.1, 0.6, 0.3] };
+        let here = Surroundings { pieces: 9, mean: vec![0.1, 0.2, 0.0], spread: vec![0.2, 0.4, 0.0] };
+        let there = Surroundings { pieces: 9, mean: vec![0.3, -0.1, 0.2], spread: vec![0.1, 0.6, 0.3] };
         let label = unit(&[1.0, -2.0, 0.5]);
         let line =
             Line { scale: 7.0, bias: 0.3, independent_scale: 5.0, independent_bias: -2.0, threshold: 0.4 };
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_place_like_the_own_one_changes_nothing() {
         let clips = [unit(&[1.0, 0.1]), unit(&[0.2, 1.0]), unit(&[0.5, 0.6])];
-        let place = Place::of(&clips);
+        let place = Surroundings::of(&clips);
         assert!((place.mean[0] - (0.995_037 + 0.196_116 + 0.640_184) / 3.0).abs() < 1e-5);
         let line =
             Line { scale: 7.0, bias: 0.3, independent_scale: 5.0, independent_bias: -2.0, threshold: 0.4 };

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use earmark_encoder::{AudioEncoder, Head, Model, Runtime};
+use earmark_encoder::{AudioEncoder, AudioOutput, Model, Runtime};
 
 use crate::EngineError;
 
@@ -10,14 +10,14 @@ use crate::EngineError;
 pub(crate) struct Encoders {
     model: Model,
     runtime: Runtime,
-    head: Head,
+    output: AudioOutput,
     notice: Option<fn(&str)>,
     open: Mutex<Option<AudioEncoder>>,
 }
 
 impl Encoders {
-    pub(crate) fn new(model: Model, runtime: Runtime, head: Head, notice: Option<fn(&str)>) -> Self {
-        Self { model, runtime, head, notice, open: Mutex::new(None) }
+    pub(crate) fn new(model: Model, runtime: Runtime, output: AudioOutput, notice: Option<fn(&str)>) -> Self {
+        Self { model, runtime, output, notice, open: Mutex::new(None) }
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -34,7 +34,7 @@ impl Encoders {
         if let Some(encoder) = &*open {
             return Ok(encoder.clone());
         }
-        let encoder = self.model.audio_encoder(&self.runtime, self.head)?;
+        let encoder = self.model.audio_encoder(&self.runtime, self.output)?;
         if let (Some(tell), false) = (self.notice, encoder.passed_over().is_empty()) {
             tell(&format!("audio runs on `{}`: {}", encoder.device(), encoder.passed_over().join("; ")));
         }

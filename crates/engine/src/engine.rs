@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use earmark_audio::{ReadOptions, Remarks};
 use earmark_encoder::{
-    Embedding, EncodedText, Head, Model, PIPELINE_VERSION, Runtime, TextEncoder, in_template,
+    AudioOutput, Embedding, EncodedText, Model, PIPELINE_VERSION, Runtime, TextEncoder, in_template,
 };
 use earmark_index::Identity;
 
@@ -57,7 +57,7 @@ impl Engine {
     /// Makes `model` ready. Its graphs are opened when first needed.
     #[must_use]
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Self {
-        let encoders = Encoders::new(model, runtime, Head::Embedding, options.notice);
+        let encoders = Encoders::new(model, runtime, AudioOutput::Embedding, options.notice);
         Self { encoders: Arc::new(encoders), options, text: Arc::default() }
     }
 

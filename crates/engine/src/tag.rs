@@ -1,7 +1,7 @@
 //! A tagger's own classes: what a model that was trained on a fixed list hears in a sound.
 
 use earmark_audio::{AudioInfo, ReadOptions, Remarks};
-use earmark_encoder::{Head, Model, Runtime, pool_rows};
+use earmark_encoder::{AudioOutput, Model, Runtime, pool_rows};
 
 use crate::encoders::Encoders;
 use crate::pipeline::{Encoded, Keep, Source, encode_all};
@@ -55,7 +55,7 @@ impl Tagger {
     /// [`earmark_encoder::EncoderError::NoSuchSide`] for a model that has no classes of its own; those of
     /// opening its graph.
     pub fn new(model: Model, runtime: Runtime, options: EngineOptions) -> Result<Self, EngineError> {
-        let encoders = Encoders::new(model, runtime, Head::Classes, options.notice);
+        let encoders = Encoders::new(model, runtime, AudioOutput::Classes, options.notice);
         encoders.get()?;
         Ok(Self { encoders, options })
     }

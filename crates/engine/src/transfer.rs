@@ -5,7 +5,9 @@ use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use earmark_index::{Change, ClipMeta, Filter, Header, Identity, IndexReader, IndexWriter, Segment};
+use earmark_index::{
+    Change, ClipMeta, ClipText, Filter, Header, Identity, IndexReader, IndexWriter, Segment,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineError, npy};
@@ -30,6 +32,9 @@ struct ClipLine {
     decoder: Option<String>,
     tags: Vec<String>,
     indexed_unix_s: i64,
+    /// What the file says about itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    texts: Vec<ClipText>,
     /// Start and end of each segment, seconds; one row each.
     segments: Vec<(f64, f64)>,
 }
@@ -183,6 +188,7 @@ fn write_files(
             decoder: meta.decoder.clone(),
             tags: meta.tags.clone(),
             indexed_unix_s: meta.indexed_unix_s,
+            texts: index.texts(clip.id)?,
             segments: segments.iter().map(|s| (s.start_s, s.end_s)).collect(),
         };
         serde_json::to_writer(&mut lines, &line).map_err(|e| at(&clips_path)(e.into()))?;
@@ -280,7 +286,7 @@ pub fn import<W: IndexWriter>(
             tags: line.tags,
             indexed_unix_s: line.indexed_unix_s,
         };
-        batch.push(Change::Put { meta, segments });
+        batch.push(Change::Put { meta, segments, texts: line.texts });
         if batch.len() >= BATCH_CLIPS {
             index.apply(std::mem::take(&mut batch)).map_err(|e| not_applied(&clips_path, number + 1, e))?;
         }

@@ -9,12 +9,15 @@
 //! | `p` path                     | clip id                                              |
 //! | `h` content hash, clip id    | nothing                                              |
 //! | `s` clip id, chunk number    | segments and their vectors, see [`encode_chunk`]     |
+//! | `x` clip id                  | its [`crate::types::ClipText`]s, if it has any       |
 //! | `f` path                     | [`crate::types::Failure`]                            |
 //! | `t` content hash, number     | tags of a removed clip, `KeptTags` in `kept_tags`    |
 //! | `o` number                   | content hash of kept tags; rises with each removal   |
 //! | `m` `kept`                   | the next such number, and how many there are         |
 //!
 //! Numbers in keys are big-endian, so that keys sort by them; numbers in chunks are little-endian.
+
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -40,6 +43,7 @@ pub(crate) const CLIP_PREFIX: &[u8] = b"c";
 pub(crate) const PATH_PREFIX: &[u8] = b"p";
 pub(crate) const HASH_PREFIX: &[u8] = b"h";
 pub(crate) const CHUNK_PREFIX: &[u8] = b"s";
+pub(crate) const TEXTS_PREFIX: &[u8] = b"x";
 pub(crate) const FAILURE_PREFIX: &[u8] = b"f";
 pub(crate) const KEPT_TAGS_PREFIX: &[u8] = b"t";
 pub(crate) const KEPT_ORDER_PREFIX: &[u8] = b"o";
@@ -65,6 +69,20 @@ pub(crate) struct Stamp {
     pub(crate) nonce: u64,
 }
 
+impl Stamp {
+    /// What `to_string` wrote.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (commit, nonce) = text.split_once('-')?;
+        Some(Self { commit: commit.parse().ok()?, nonce: u64::from_str_radix(nonce, 16).ok()? })
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.commit, self.nonce)
+    }
+}
+
 /// A clip as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ClipRecord {
@@ -85,6 +103,10 @@ fn key(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 
 pub(crate) fn clip_key(id: ClipId) -> Vec<u8> {
     key(CLIP_PREFIX, &[&id.to_be_bytes()])
+}
+
+pub(crate) fn texts_key(id: ClipId) -> Vec<u8> {
+    key(TEXTS_PREFIX, &[&id.to_be_bytes()])
 }
 
 pub(crate) fn path_key(path: &str) -> Vec<u8> {

@@ -59,6 +59,15 @@ pub enum Error {
         received: u32,
     },
 
+    /// The text side (names, tags, metadata) cannot be read. It is made again when the index is written.
+    #[error("names cannot be searched in the index at {}: {what}", .dir.display())]
+    Names {
+        /// The index folder.
+        dir: PathBuf,
+        /// What was found.
+        what: String,
+    },
+
     /// Another process builds graphs for this index.
     #[error("another process is building a graph for the index at {}; let it finish, or stop it", .dir.display())]
     GraphLocked {

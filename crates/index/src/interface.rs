@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::query::{SearchRequest, SearchResponse, SegmentRef};
+use crate::names::{NameMatches, NameQuery};
+use crate::query::{Hit, SearchRequest, SearchResponse, SegmentRef, Spread};
 use crate::report::Stats;
-use crate::types::{Change, Clip, ClipId, Failure, Header, Segment};
+use crate::types::{Change, Clip, ClipId, ClipText, Failure, Header, Segment};
 
 /// A committed state of an index, which does not change while it is read.
 ///
@@ -24,6 +25,32 @@ pub trait IndexReader: Send + Sync {
     /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`],
     /// [`crate::Error::BadFilter`].
     fn search(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse>;
+
+    /// The clips with words of `query` in their names, tags or metadata that the filter lets through: the `k`
+    /// with most of it.
+    ///
+    /// # Errors
+    /// [`crate::Error::BadFilter`], [`crate::Error::Names`].
+    fn named(&self, query: &NameQuery, filter: &Filter, k: usize) -> Result<NameMatches>;
+
+    /// The best segment of each of these clips, in their order. Clips without segments, or that are gone, are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`].
+    fn best_of(&self, query: &[f32], clips: &[ClipId]) -> Result<Vec<Hit>>;
+
+    /// How `query` scores with the segments of the index.
+    ///
+    /// # Errors
+    /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`].
+    fn spread(&self, query: &[f32]) -> Result<Spread>;
+
+    /// What a clip's file says about itself.
+    ///
+    /// # Errors
+    /// [`crate::Error::Names`].
+    fn texts(&self, id: ClipId) -> Result<Vec<ClipText>>;
 
     /// The clip with this id.
     fn clip(&self, id: ClipId) -> Result<Option<Clip>>;

@@ -41,6 +41,7 @@
 //! - `error`: what can go wrong, with remedies
 //! - `scan`, `filter`: comparing a query with every admitted row; which clips may be returned
 //! - [`GraphBuilder`] (`graph`): HNSW graphs over published segments, built by hnsw_rs
+//! - `names`: names, tags and metadata of clips, searched with tantivy
 //! - `published`: the files that readers see; `FORMAT.md` describes their bytes
 //! - [`stored_path`], [`file_path`]: paths as text, from which the exact bytes come back
 //! - `store`, `codec`: sled, and how records lie in it
@@ -62,6 +63,7 @@ mod holder;
 mod interface;
 mod live;
 mod lock_file;
+mod names;
 mod open;
 mod published;
 mod query;
@@ -87,6 +89,7 @@ pub use graph::{BuildOptions, BuildReport, Figures, GraphBuilder, KindFigures, M
 pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};
 pub use live::{LiveIndex, Writing};
+pub use names::{MatchedWord, NameField, NameMatch, NameMatches, NameQuery};
 pub use query::*;
 pub use report::*;
 pub use snapshot::Snapshot;

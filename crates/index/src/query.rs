@@ -105,6 +105,17 @@ pub struct SearchResponse {
     pub below_min_score: usize,
 }
 
+/// How a query scores with all segments, from an even sample of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// Segments that were compared.
+    pub sampled: usize,
+    /// Their mean cosine.
+    pub mean: f32,
+    /// The standard deviation of their cosines.
+    pub deviation: f32,
+}
+
 /// A stored segment, lent to a visitor.
 #[derive(Debug, Clone, Copy)]
 pub struct SegmentRef<'a> {

@@ -38,6 +38,12 @@ pub enum IndexEvent {
         /// Why.
         reason: String,
     },
+    /// The text side could not be written: names, tags and metadata of what was written last cannot be
+    /// searched until the index is opened for writing again.
+    NamesNotWritten {
+        /// Why.
+        reason: String,
+    },
     /// The compact codes are damaged, so that a search compared everything in full precision.
     CodesDamaged {
         /// What was found.
@@ -73,6 +79,9 @@ impl fmt::Display for IndexEvent {
             IndexEvent::PublishedAnew { reason } => write!(f, "published files made anew ({reason})"),
             IndexEvent::NotPublished { reason } => {
                 write!(f, "what was written is safe, but cannot be searched yet: {reason}")
+            }
+            IndexEvent::NamesNotWritten { reason } => {
+                write!(f, "what was written is safe, but cannot be found by name yet: {reason}")
             }
             IndexEvent::CodesDamaged { reason } => write!(f, "searches are right, but slow: {reason}"),
             IndexEvent::GraphUnusable { reason } => {

@@ -9,24 +9,28 @@ use crate::filter::Filter;
 use crate::filter::Matcher;
 use crate::graph::{self, Figures, GraphSearch, Graphs};
 use crate::interface::IndexReader;
+use crate::names::{CurrentNames, NameMatches, NameQuery, Names, unusable};
 use crate::open::{absent, check_identity};
 use crate::published::layout::ClipView;
 use crate::published::list::{self, List};
 use crate::published::pieces::{Piece, Pieces};
 use crate::published::segment::Segment as SegmentFile;
 use crate::published::tombstones::Tombstones;
-use crate::query::{Hit, SearchMode, SearchPath, SearchRequest, SearchResponse, SegmentRef};
+use crate::query::{Hit, SearchMode, SearchPath, SearchRequest, SearchResponse, SegmentRef, Spread};
 use crate::report::{IndexEvent, Stats};
 use crate::scan::codes::Coder;
 use crate::scan::{Admitted, Scan, Scored};
 use crate::stats::disk_bytes;
 use crate::store::{Store, lock};
-use crate::types::{Clip, ClipId, Failure, Header, Identity, OpenOptions, Segment};
-use crate::vectors::check_unit;
+use crate::types::{Clip, ClipId, ClipText, Failure, Header, Identity, OpenOptions, Segment};
+use crate::vectors::{check_unit, cosine};
 use crate::writer::Writer;
 
 /// How often the list is read again when files that it names are gone: a writer has replaced it meanwhile.
 const RETRIES: usize = 20;
+
+/// Segments that the spread of a query's scores is taken from: spread evenly over the index.
+const SPREAD_SAMPLE: usize = 4096;
 
 /// Filters whose answers a snapshot remembers.
 const FILTERS: usize = 16;
@@ -43,6 +47,7 @@ pub struct Snapshot {
     /// See [`OpenOptions::once`].
     once: bool,
     filters: Mutex<Vec<(Filter, Arc<Passed>)>>,
+    names: Arc<CurrentNames>,
     events: Mutex<Vec<IndexEvent>>,
 }
 
@@ -177,6 +182,7 @@ impl Snapshot {
             coder,
             once: false,
             filters: Mutex::default(),
+            names: before.map(|before| Arc::clone(&before.names)).unwrap_or_default(),
             events: Mutex::new(events),
         }
     }
@@ -245,6 +251,17 @@ impl Snapshot {
         }
         filters.push((filter.clone(), Arc::clone(&passed)));
         Ok(passed)
+    }
+
+    /// The text side. Without one that can be read or made, what the published files say: names and tags.
+    fn names(&self) -> Result<Arc<Names>> {
+        let published = std::fs::metadata(list::path(&self.dir)).ok().and_then(|meta| meta.modified().ok());
+        self.names.get(&self.dir, self.list.stamp, published, || {
+            let clips = self.clips(&Filter::default())?;
+            let clips =
+                clips.iter().map(|clip| (clip.id, clip.meta.path.as_str(), clip.meta.tags.as_slice()));
+            Names::in_memory(clips).map_err(|e| unusable(&self.dir, &e))
+        })
     }
 
     /// What graphs find; None where none is to be used, or they find fewer than `wanted`.
@@ -412,6 +429,73 @@ impl IndexReader for Snapshot {
             segments_admitted: passed.segments,
             below_min_score: all - found.len(),
         })
+    }
+
+    fn named(&self, query: &NameQuery, filter: &Filter, k: usize) -> Result<NameMatches> {
+        let matcher = Matcher::new(filter)?;
+        let mut found = self.names()?.search(query).map_err(|e| unusable(&self.dir, &e))?;
+        let mut admitted = Vec::new();
+        for one in std::mem::take(&mut found.matches) {
+            if admitted.len() == k {
+                break;
+            }
+            // The text side may be of another moment.
+            let meta = self.pieces.find(one.clip)?.and_then(|view| view.meta);
+            if meta.is_some_and(|meta| matcher.admits(&meta)) {
+                admitted.push(one);
+            }
+        }
+        found.matches = admitted;
+        Ok(found)
+    }
+
+    fn best_of(&self, query: &[f32], clips: &[ClipId]) -> Result<Vec<Hit>> {
+        check_unit(query, self.list.header.identity.dim)?;
+        let mut hits = Vec::with_capacity(clips.len());
+        for id in clips {
+            let Some(view) = self.pieces.find(*id)? else { continue };
+            let (Some(clip), Some(place)) = (view.to_clip(), self.pieces.place(&view)) else { continue };
+            let mut best: Option<Hit> = None;
+            let clip = Arc::new(clip);
+            for row in place.first..place.first + place.count {
+                let (record, vector) = self.pieces.0[place.piece].segment.row(row)?;
+                let score = cosine(query, vector);
+                if best.as_ref().is_none_or(|best| score > best.score) {
+                    let (segment, start_s, end_s) = (record.segment, record.start_s, record.end_s);
+                    best = Some(Hit { clip: Arc::clone(&clip), segment, start_s, end_s, score });
+                }
+            }
+            hits.extend(best);
+        }
+        Ok(hits)
+    }
+
+    fn spread(&self, query: &[f32]) -> Result<Spread> {
+        check_unit(query, self.list.header.identity.dim)?;
+        let rows = self.pieces.rows();
+        let step = rows.div_ceil(SPREAD_SAMPLE).max(1);
+        let (mut n, mut sum, mut squares) = (0_usize, 0.0_f64, 0.0_f64);
+        let mut before = 0;
+        for piece in &self.pieces.0 {
+            let own = piece.segment.rows();
+            let first = before.next_multiple_of(step) - before;
+            for row in (first..own).step_by(step) {
+                if !piece.dead.is_dead(row) {
+                    let score = f64::from(cosine(query, piece.segment.row(row)?.1));
+                    n += 1;
+                    sum += score;
+                    squares += score * score;
+                }
+            }
+            before += own;
+        }
+        let mean = if n == 0 { 0.0 } else { sum / n as f64 };
+        let variance = if n == 0 { 0.0 } else { (squares / n as f64 - mean * mean).max(0.0) };
+        Ok(Spread { sampled: n, mean: mean as f32, deviation: variance.sqrt() as f32 })
+    }
+
+    fn texts(&self, id: ClipId) -> Result<Vec<ClipText>> {
+        self.names()?.texts(id).map_err(|e| unusable(&self.dir, &e))
     }
 
     fn clip(&self, id: ClipId) -> Result<Option<Clip>> {

@@ -225,6 +225,14 @@ impl Store {
         done
     }
 
+    /// Takes no more writes if `error` is one of the disk's. A thread of sled's may meet a full disk after a
+    /// commit has returned; the next call hears of it, even one that only reads.
+    pub(crate) fn note_failure(&self, error: &Error) {
+        if matches!(error, Error::DiskFull { .. } | Error::Io { .. }) {
+            *lock(&self.failed) = Some(error.to_string());
+        }
+    }
+
     /// Fails if an earlier commit did.
     pub(crate) fn check_writable(&self) -> Result<()> {
         match &*lock(&self.failed) {

@@ -149,6 +149,15 @@ impl From<StoredMeta> for ClipMeta {
     }
 }
 
+/// Something that a sound file says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClipText {
+    /// What it is, in lower case: `title`, `description`, `keywords`, `category`, `artist`.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// A clip in the index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clip {
@@ -199,6 +208,8 @@ pub enum Change {
         meta: ClipMeta,
         /// Its segments, in order. May be empty.
         segments: Vec<Segment>,
+        /// What the file says about itself.
+        texts: Vec<ClipText>,
     },
     /// Gives a clip new metadata (as a rule a new path and mtime) and keeps its segments; the tags given are
     /// added to those it has. Another clip at the new path is removed: its file was overwritten. A clip that

@@ -16,7 +16,7 @@ use rmcp::ServiceExt as _;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-pub use tools::{Source, Tools};
+pub use tools::{OpenLibrary, Tools};
 
 /// Why the server on standard input and output ended.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ pub fn serve_stdio(library: Library) -> Result<(), McpError> {
 
 /// The tools as a service of streamable HTTP. Requests may not name files. Whoever mounts it decides which
 /// hosts and origins may ask.
-pub fn http_service(library: Arc<Source>) -> StreamableHttpService<Tools, LocalSessionManager> {
+pub fn http_service(library: Arc<OpenLibrary>) -> StreamableHttpService<Tools, LocalSessionManager> {
     let tools = Tools::new(library, false);
     let mut config = StreamableHttpServerConfig::default();
     config.legacy_session_mode = false;

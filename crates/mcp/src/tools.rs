@@ -38,12 +38,12 @@ const INSTRUCTIONS: &str = "A library of sounds that can be searched by describi
     one. Clips are named by their ids; the sound itself is at earmark://clips/ID/audio.";
 
 /// Gives the library, or why there is none yet.
-pub type Source = dyn Fn() -> Result<Arc<Library>, String> + Send + Sync;
+pub type OpenLibrary = dyn Fn() -> Result<Arc<Library>, String> + Send + Sync;
 
 /// The library as tools.
 #[derive(Clone)]
 pub struct Tools {
-    library: Arc<Source>,
+    library: Arc<OpenLibrary>,
     /// Whether requests may name files of this machine.
     has_files: bool,
     /// Requests that work at a time.
@@ -53,7 +53,7 @@ pub struct Tools {
 impl Tools {
     /// Tools of a library. `has_files` says whether requests may name files of this machine: only for clients
     /// that are its user's own.
-    pub fn new(library: Arc<Source>, has_files: bool) -> Self {
+    pub fn new(library: Arc<OpenLibrary>, has_files: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self { library, has_files, working: Arc::new(Semaphore::new(cores)) }
     }

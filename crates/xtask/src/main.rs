@@ -30,6 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::package::Build;
 use crate::shell::Repo;
 
 /// One chore.
@@ -179,12 +180,13 @@ recipe: --check compares a rebuild with what is committed and writes nothing.",
 Builds for release and puts the binary, ONNX Runtime, man pages, completions and all licences into
 dist/earmark-VERSION-TARGET/ and a .tar.gz of it, then unpacks that elsewhere and tries it with an empty
 environment. On Debian it also makes earmark_VERSION_ARCHITECTURE.deb, with a systemd unit for `earmark serve`.
-With --check, as root on Debian, the .deb is installed into a folder of its own, used and removed.",
+With --check, the same is made of the build that the tests use, in target/package-check, and the .deb, as root on
+Debian, is installed into a folder of its own, used and removed.",
         run: |repo, args| match args {
-            [check] if check == "--check" => package::package(repo, true),
+            [check] if check == "--check" => package::package(repo, Build::Check),
             _ => {
                 no_arguments(args)?;
-                package::package(repo, false)
+                package::package(repo, Build::Release)
             }
         },
     },

@@ -26,21 +26,40 @@ const COMPLETIONS: &[(&str, &str)] =
 /// A short sound that is in every checkout, for the trial.
 const TRIAL_SOUND: &str = "tests/fixtures/mini/chord-1s.wav";
 
-pub(crate) fn package(repo: &Repo, check: bool) -> Result<()> {
+/// What the packages are made of, and for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// For users: built for release.
+    Release,
+    /// To see that packages can be made, installed, used and removed: from the build that the tests use, which is
+    /// much faster to make and larger.
+    Check,
+}
+
+pub(crate) fn package(repo: &Repo, build: Build) -> Result<()> {
     let library = setup::ensure_pinned(repo)?;
-    run(repo.cargo().args(["build", "--release", "--locked", "--package", "earmark"]))?;
-    let binary = repo.release_binary();
+    let binary = match build {
+        Build::Release => {
+            run(repo.cargo().args(["build", "--release", "--locked", "--package", "earmark"]))?;
+            repo.release_binary()
+        }
+        Build::Check => repo.build_for_tests()?,
+    };
+    let dist = match build {
+        Build::Release => repo.root.join("dist"),
+        Build::Check => repo.target.join("package-check"),
+    };
     let version = version(&binary)?;
     let name = format!("earmark-{version}-{}", target(repo)?);
-    let folder = repo.root.join("dist").join(&name);
+    let folder = dist.join(&name);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     fill(repo, &folder, &binary, &library)?;
 
     let archive = format!("{name}.tar.gz");
-    run(Command::new("tar").current_dir(repo.root.join("dist")).args(["-czf", &archive, &name]))?;
-    let archive = repo.root.join("dist").join(archive);
+    run(Command::new("tar").current_dir(&dist).args(["-czf", &archive, &name]))?;
+    let archive = dist.join(archive);
     trial(repo, &archive, &name)?;
     let megabytes = archive.metadata()?.len().div_ceil(1_000_000);
     println!("{} ({megabytes} MB): unpacked elsewhere, it works", repo.relative(&archive).display());
@@ -48,7 +67,7 @@ pub(crate) fn package(repo: &Repo, check: bool) -> Result<()> {
     let Some(package) = deb::deb(repo, &folder, &version)? else { return Ok(()) };
     let megabytes = package.metadata()?.len().div_ceil(1_000_000);
     println!("{} ({megabytes} MB)", repo.relative(&package).display());
-    if check {
+    if build == Build::Check {
         let system = Elsewhere::new("system")?;
         deb_check::check(repo, &package, &system.path)?;
     }

@@ -25,8 +25,7 @@ impl Served {
     /// uploads allowed.
     pub(crate) fn start(repo: &Repo, name: &str) -> Result<Served> {
         let runtime = setup::ensure(repo)?;
-        // With the features of the whole workspace, so that what is compiled here serves the tests too.
-        run(repo.cargo().args(["build", "--locked", "--workspace", "--bin", "earmark"]))?;
+        let binary = repo.build_for_tests()?;
         let folder = repo.target.join("served").join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -34,7 +33,6 @@ impl Served {
         let sounds = folder.join("sounds");
         copy_tree(&repo.root.join("index-data/sounds"), &sounds)?;
 
-        let binary = repo.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX));
         let earmark = || {
             let mut command: Command = repo.command(&binary);
             runtime.given_to(&mut command);

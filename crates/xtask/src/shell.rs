@@ -56,6 +56,13 @@ impl Repo {
         self.target.join("release").join(format!("earmark{}", env::consts::EXE_SUFFIX))
     }
 
+    /// Builds earmark as the tests use it, with the features of the whole workspace, so that what is compiled for
+    /// one chore serves the others; the binary.
+    pub(crate) fn build_for_tests(&self) -> Result<PathBuf> {
+        run(self.cargo().args(["build", "--locked", "--workspace", "--bin", "earmark"]))?;
+        Ok(self.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX)))
+    }
+
     /// A path as one would type it at the root.
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)

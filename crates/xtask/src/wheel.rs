@@ -17,9 +17,8 @@ const REQUIREMENTS: &str = "python/requirements-test.txt";
 
 /// Arguments go to pytest.
 pub(crate) fn python(repo: &Repo, args: &[String]) -> Result<()> {
-    // The command line, with whose answers the package's are compared. With the features of the whole workspace,
-    // so that what is compiled here serves the tests too.
-    run(repo.cargo().args(["build", "--locked", "--workspace", "--bin", "earmark"]))?;
+    // The command line, with whose answers the package's are compared.
+    let binary = repo.build_for_tests()?;
     setup::ensure(repo)?;
     let python = python::environment(repo, Path::new("python-venv"), REQUIREMENTS)?;
     let wheel = wheel(repo, &python)?;
@@ -30,7 +29,6 @@ pub(crate) fn python(repo: &Repo, args: &[String]) -> Result<()> {
     let package = repo.root.join("python");
     let mut mypy = repo.command(python.with_file_name("mypy"));
     run(mypy.current_dir(&package).args(["--package", "earmark", "--package", "tests"]))?;
-    let binary = repo.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX));
     // Not `python -m pytest`, which would import the package's sources from here and not the wheel.
     let mut pytest = clean(repo.command(python.with_file_name("pytest")));
     run(pytest.env("EARMARK_BINARY", &binary).current_dir(&package).args(args))?;

@@ -12,7 +12,7 @@ mod signals;
 use earmark_audio::WindowStream;
 use serde::Deserialize;
 
-use crate::{Embedding, EncoderError, Head, Kind, Model, Runtime, dot};
+use crate::{AudioOutput, Embedding, EncoderError, Kind, Model, Runtime, dot};
 
 /// Above this mean cosine unrelated texts are not told apart. A dead projection has 0.999; trained models are
 /// under 0.8.
@@ -202,7 +202,7 @@ type Outcome = Result<(), EncoderError>;
 
 fn try_audio(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Outcome {
     let name = "audio graph";
-    let encoder = model.audio_encoder(runtime, Head::Embedding)?;
+    let encoder = model.audio_encoder(runtime, AudioOutput::Embedding)?;
     let rate = model.manifest().front_end.sample_rate();
     let mut embeddings = Vec::new();
     for signal in signals::NAMES {
@@ -255,7 +255,7 @@ fn try_classes(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Out
     if model.manifest().kind != Kind::Tagger {
         return Ok(());
     }
-    let encoder = model.audio_encoder(runtime, Head::Classes)?;
+    let encoder = model.audio_encoder(runtime, AudioOutput::Classes)?;
     let rate = model.manifest().front_end.sample_rate();
     let samples = signals::make(signals::NAMES[0], rate).unwrap_or_default();
     let rows = rows_of(model.window_stream(None)?, &encoder, &samples)?;

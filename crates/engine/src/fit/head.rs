@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::candidate::Directions;
 use super::select::Reading;
 use crate::EngineError;
-use crate::adapt::Place;
+use crate::adapt::Surroundings;
 use crate::labels::EncodedLabels;
 use crate::readout::{Line, NoneOfThese, Readout};
 
@@ -26,7 +26,7 @@ pub struct Head {
     /// Whether held-out clips calibrated them; else they are the model's own.
     pub calibrated: bool,
     /// Where the clips lie that it was learned from.
-    pub place: Place,
+    pub place: Surroundings,
 }
 
 impl Head {
@@ -35,7 +35,7 @@ impl Head {
         directions: Directions,
         reading: Option<&Reading>,
         scores: &Scores,
-        place: Place,
+        place: Surroundings,
     ) -> Result<Self, EngineError> {
         let line = |class: usize| match reading {
             None => Line::of_model(scores),
@@ -86,7 +86,7 @@ impl Head {
     ///
     /// # Errors
     /// A vector without direction.
-    pub fn encoded(&self, place: Option<&Place>, model: &str) -> Result<EncodedLabels, EngineError> {
+    pub fn encoded(&self, place: Option<&Surroundings>, model: &str) -> Result<EncodedLabels, EngineError> {
         let mut vectors = Vec::with_capacity(self.vectors.len());
         let mut lines = Vec::with_capacity(self.lines.len());
         for ((name, vector), line) in self.labels.iter().zip(&self.vectors).zip(&self.lines) {

@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use earmark_encoder::{Embedding, Scores};
 
 use crate::EngineError;
-use crate::adapt::Place;
+use crate::adapt::Surroundings;
 use candidate::{Candidate, Material};
 use refuse::{best, best_without};
 use rows::{Rows, softmax};
@@ -237,7 +237,7 @@ pub fn fit_told(
         Some((candidate, reading)) => (candidate, Some(reading)),
         None => (untried(text_weight), None),
     };
-    let place = Place::of(clips.vectors);
+    let place = Surroundings::of(clips.vectors);
     let head = Head::new(clips.names, material.head(candidate), reading.as_ref(), scores, place)?;
     Ok(Fitted { head, chosen: candidate.into(), held_out })
 }

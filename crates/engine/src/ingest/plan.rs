@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
-use earmark_index::{ClipMeta, Failure, Filter, IndexReader, file_path, stored_path};
+use earmark_audio::{embedded_texts, ucs_category};
+use earmark_index::{ClipMeta, ClipText, Failure, Filter, IndexReader, file_path, stored_path};
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
@@ -115,6 +116,8 @@ pub(super) struct PendingFile {
     pub(super) known: Option<KnownClip>,
     /// The content's hash, once it is made.
     pub(super) hash: [u8; 32],
+    /// What the file says about itself, once it is read.
+    pub(super) texts: Vec<ClipText>,
 }
 
 /// What the hash settled.
@@ -191,7 +194,14 @@ pub(super) fn plan(
             report.known_bad += 1;
             continue;
         }
-        plan.jobs.push(PendingFile { path: text, size, mtime_ns, known: clip.cloned(), hash: [0; 32] });
+        plan.jobs.push(PendingFile {
+            path: text,
+            size,
+            mtime_ns,
+            known: clip.cloned(),
+            hash: [0; 32],
+            texts: Vec::new(),
+        });
     }
     plan
 }
@@ -216,16 +226,30 @@ pub(super) fn prepare(
     };
     job.hash = *hash.as_bytes();
     let same_clip = job.known.as_ref().is_some_and(|known| known.hash == job.hash);
+    if same_clip && !force {
+        return (job, Prepared::Done(Settled::Touched));
+    }
+    job.texts = texts(&job.path, &source);
     let prepared = if force {
         Prepared::Encode(source)
-    } else if same_clip {
-        Prepared::Done(Settled::Touched)
     } else if hashes.contains(&job.hash) {
         Prepared::Done(Settled::SameContent)
     } else {
         Prepared::Encode(source)
     };
     (job, prepared)
+}
+
+/// What a file says about itself, and what its name says by the Universal Category System.
+fn texts(path: &str, source: &Source) -> Vec<ClipText> {
+    let embedded = match source {
+        Source::Bytes { bytes, .. } => embedded_texts(Cursor::new(bytes)),
+        Source::Path(path) => File::open(path).map(BufReader::new).map(embedded_texts).unwrap_or_default(),
+    };
+    let name = path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path);
+    let category = ucs_category(name).map(|text| ("category", text.to_owned()));
+    let embedded = embedded.into_iter().map(|one| (one.name, one.text));
+    embedded.chain(category).map(|(name, text)| ClipText { name: name.to_owned(), text }).collect()
 }
 
 /// The content's hash, and where the decoder shall read from: memory, for a small file. `None` when stopped.

@@ -111,7 +111,7 @@ impl<'a> Writer<'a> {
         self.report.audio_s += encoded.duration_s;
         self.report.segments += segments.len();
         self.done(job, None);
-        self.push(Change::Put { meta, segments })
+        self.push(Change::Put { meta, segments, texts: job.texts.clone() })
     }
 
     fn failed(&mut self, job: &PendingFile, error: &EngineError) -> Result<(), EngineError> {
@@ -182,7 +182,7 @@ impl<'a> Writer<'a> {
         self.done(&job, None);
         let segments = stored.segments(clip.id)?;
         let meta = ClipMeta { indexed_unix_s: now_unix_s(), ..self.meta_of(&job, clip) };
-        self.push(Change::Put { meta, segments })
+        self.push(Change::Put { meta, segments, texts: job.texts })
     }
 
     /// What is known of `clip`, for the file of `job`, with the tags that are to be added.

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use earmark_index::Identity;
 
-use crate::adapt::{Place, adapt_words};
+use crate::adapt::{Surroundings, adapt_words};
 use crate::fit::Head;
 use crate::labels::EncodedLabels;
 use crate::{Engine, EngineError, LabelSetsFault};
@@ -115,7 +115,7 @@ impl LabelSets {
         &self,
         name: &str,
         identity: &Identity,
-        place: Place,
+        place: Surroundings,
         adapt: AdaptSummary,
     ) -> Result<(), EngineError> {
         let _lock = files::lock(&self.dir)?;
@@ -228,7 +228,7 @@ impl LabelSets {
         name: &str,
         set: &SavedSet,
         engine: &Engine,
-        place: Option<&Place>,
+        place: Option<&Surroundings>,
     ) -> Result<EncodedLabels, EngineError> {
         let head = match set.made.as_ref().filter(|_| set.is_fitted()) {
             Some(made) => self.content(name, made, engine)?.head,

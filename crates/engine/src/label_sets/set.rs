@@ -4,7 +4,7 @@ use earmark_index::Identity;
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
-use crate::adapt::Place;
+use crate::adapt::Surroundings;
 use crate::fit::Head;
 use crate::labels::{Label, LabelSet};
 
@@ -169,7 +169,7 @@ pub(super) struct Content {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) head: Option<Head>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Surroundings>,
 }
 
 impl Content {

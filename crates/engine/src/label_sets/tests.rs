@@ -15,8 +15,8 @@ fn identity() -> Identity {
     Identity { model_id: "m".to_owned(), manifest_hash: "h".to_owned(), pipeline_version: 1, dim: 2 }
 }
 
-fn place(mean: f32) -> Place {
-    Place { pieces: 12, mean: vec![mean, 0.2], spread: vec![0.1, 0.1] }
+fn place(mean: f32) -> Surroundings {
+    Surroundings { pieces: 12, mean: vec![mean, 0.2], spread: vec![0.1, 0.1] }
 }
 
 fn head() -> Head {

@@ -339,7 +339,7 @@ where
 mod tests {
     use std::sync::mpsc;
 
-    use earmark_encoder::{Catalogue, EncoderError, Head, Runtime};
+    use earmark_encoder::{AudioOutput, Catalogue, EncoderError, Runtime};
 
     use super::*;
     use crate::EngineOptions;
@@ -363,7 +363,7 @@ mod tests {
         mut sink: impl FnMut(usize, Outcome<()>),
     ) -> Result<(), EngineError> {
         let model = Catalogue::default().open(Catalogue::default_name())?;
-        let encoders = Encoders::new(model, Runtime::load(None)?, Head::Embedding, None);
+        let encoders = Encoders::new(model, Runtime::load(None)?, AudioOutput::Embedding, None);
         run(&encoders, &options(), 0..50, prepare, &AtomicBool::new(false), |step| {
             if let Step::Finished(i, outcome) = step {
                 sink(i, outcome);

@@ -5,7 +5,7 @@ use crate::codec::{self, ClipRecord, Counters};
 use crate::error::{Error, Result};
 use crate::published::draft::Delta;
 use crate::store::{Store, Writes};
-use crate::types::{Change, ClipId, ClipMeta, Failure, Segment};
+use crate::types::{Change, ClipId, ClipMeta, ClipText, Failure, Segment};
 use crate::vectors::check_unit;
 
 /// A batch in the making.
@@ -27,7 +27,7 @@ impl<'a> Batch<'a> {
 
     pub(crate) fn add(&mut self, change: Change) -> Result<()> {
         match change {
-            Change::Put { meta, segments } => self.put(meta, segments),
+            Change::Put { meta, segments, texts } => self.put(meta, segments, &texts),
             Change::Move { id, meta } => self.move_clip(id, meta),
             Change::Remove(id) => self.remove(id),
             Change::RemoveAt(path) => match self.id_at(&path)? {
@@ -55,7 +55,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn put(&mut self, mut meta: ClipMeta, segments: Vec<Segment>) -> Result<()> {
+    fn put(&mut self, mut meta: ClipMeta, segments: Vec<Segment>, texts: &[ClipText]) -> Result<()> {
         check_meta(&meta)?;
         for segment in &segments {
             check_segment(segment, self.dim)?;
@@ -82,6 +82,10 @@ impl<'a> Batch<'a> {
         self.counters.next_seq += u64::from(count);
         for (number, chunk) in (0..).zip(segments.chunks(codec::rows_per_chunk(self.dim))) {
             self.set(codec::chunk_key(id, number), codec::encode_chunk(chunk));
+        }
+        match texts {
+            [] => self.clear(codec::texts_key(id)),
+            texts => self.set(codec::texts_key(id), codec::encode(&texts)?),
         }
         self.forget_failure(&record.meta.path);
         if count > 0 {
@@ -136,6 +140,7 @@ impl<'a> Batch<'a> {
         self.drop_segments(id, &old);
         self.clear(codec::path_key(&old.meta.path));
         self.clear(codec::hash_key(&old.meta.content_hash, id));
+        self.clear(codec::texts_key(id));
         self.clear(codec::clip_key(id));
         self.delta.clips.insert(id, None);
         Ok(())

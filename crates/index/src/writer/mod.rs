@@ -4,6 +4,7 @@
 //! - `open`: opening the store, and what is published of it
 //! - `batch`: changes into one atomic write
 //! - `kept_tags`: tags of removed clips, for when their sound is found again
+//! - `names`: keeping the text side at the state of the store
 //! - `catch_up`: publishing what the store holds and the published files do not
 //! - `restore`: putting back into the store what it lost and the published files still hold
 //! - `audit`: whether the store is sound
@@ -14,6 +15,7 @@ mod batch;
 mod catch_up;
 mod kept_tags;
 mod lock;
+mod names;
 mod open;
 mod restore;
 mod tidy;
@@ -28,6 +30,7 @@ pub(crate) use open::is_of_earlier_version;
 use crate::codec::{self, ClipRecord, Counters, Stamp};
 use crate::error::{Error, Result};
 use crate::interface::{IndexReader, IndexWriter};
+use crate::names::NamesWriter;
 use crate::published::draft::{Delta, Draft};
 use crate::published::list::Totals;
 use crate::published::pieces::Pieces;
@@ -52,6 +55,8 @@ pub struct Writer {
     coder: Arc<Coder>,
     state: Mutex<State>,
     events: Mutex<Vec<IndexEvent>>,
+    /// None where it could not be opened or written.
+    names: Mutex<Option<NamesWriter>>,
     // Last, so that the store is closed when the next writer comes.
     _lock: WriterLock,
 }
@@ -127,6 +132,7 @@ impl Writer {
         let dropped_dead = state.published.as_ref().map_or(0, |published| published.pieces.dead());
         state.lost = 0;
         self.publish_all(&mut state)?;
+        self.write_all_names(state.counters.stamp);
         let rows = state.published.as_ref().map_or(0, |published| published.pieces.rows());
         Ok(RebuildReport { rows, dropped_dead, seconds: start.elapsed().as_secs_f64() })
     }
@@ -214,11 +220,13 @@ impl Writer {
 impl IndexWriter for Writer {
     fn apply(&self, changes: Vec<Change>) -> Result<Vec<ClipId>> {
         let mut state = locked(&self.state);
+        self.store.check_writable()?;
         let mut batch = Batch::new(&self.store, self.dim(), state.counters);
-        for change in changes {
-            batch.add(change)?;
-        }
-        batch.drop_old_tags()?;
+        changes
+            .into_iter()
+            .try_for_each(|change| batch.add(change))
+            .and_then(|()| batch.drop_old_tags())
+            .inspect_err(|e| self.store.note_failure(e))?;
         if batch.writes.is_empty() {
             return Ok(batch.ids);
         }
@@ -237,6 +245,7 @@ impl IndexWriter for Writer {
         }
         steps::reached("witness");
         self.publish(&mut state, &delta);
+        self.follow_names(&delta, counters.stamp);
         Ok(ids)
     }
 

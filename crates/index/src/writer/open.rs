@@ -101,11 +101,13 @@ impl Writer {
             coder: Arc::new(Coder::new(header.identity.dim)),
             events: Mutex::new(mended.into_iter().map(|file| IndexEvent::StoreMended { file }).collect()),
             state: Mutex::new(state),
+            names: Mutex::default(),
             store,
             header,
             _lock: lock,
         };
         writer.adopt(anchor)?;
+        writer.open_names();
         Ok(writer)
     }
 

@@ -96,6 +96,7 @@ impl Writer {
             writes.insert(path, None);
         }
         writes.insert(codec::hash_key(&old.meta.content_hash, id), None);
+        writes.insert(codec::texts_key(id), None);
         writes.insert(key, None);
         Ok(())
     }

@@ -73,7 +73,8 @@ impl Writer {
             return Err(e);
         }
         steps::reached("copied");
-        let Self { dir, store, _lock: alone, .. } = self;
+        let Self { dir, store, names, _lock: alone, .. } = self;
+        drop(names);
         drop(store);
         let io = |e: io::Error| Error::io(&dir, &temp, e);
         fs::rename(&temp, Store::next_folder(&dir)).map_err(io)?;

@@ -17,6 +17,7 @@ fn put_find_replace_move_remove() {
     let put = |path: &str, axis: usize| Change::Put {
         meta: meta(path),
         segments: vec![segment(4, axis), segment(4, axis + 1)],
+        texts: Vec::new(),
     };
     let ids = index.apply(vec![put("/a.wav", 0), put("/b.wav", 2)]).unwrap();
     assert_eq!(ids, [1, 2]);
@@ -68,9 +69,11 @@ fn bad_input_is_refused_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let index = Writer::create_or_open(dir.path(), &identity(4), &OpenOptions::default()).unwrap();
     let put = |vector: Vec<f32>, start_s: f64| {
-        let good = Change::Put { meta: meta("/good.wav"), segments: vec![segment(4, 0)] };
+        let good = Change::Put { meta: meta("/good.wav"), segments: vec![segment(4, 0)], texts: Vec::new() };
         let bad = Segment { start_s, end_s: 1.0, vector };
-        index.apply(vec![good, Change::Put { meta: meta("/bad.wav"), segments: vec![bad] }]).unwrap_err()
+        index
+            .apply(vec![good, Change::Put { meta: meta("/bad.wav"), segments: vec![bad], texts: Vec::new() }])
+            .unwrap_err()
     };
     let axis = vec![1.0, 0.0, 0.0, 0.0];
     assert!(matches!(put(vec![1.0], 0.0), Error::DimMismatch { expected: 4, received: 1 }));
@@ -79,7 +82,7 @@ fn bad_input_is_refused_and_changes_nothing() {
     assert!(matches!(put(vec![f32::NAN, 1.0, 0.0, 0.0], 0.0), Error::NonFinite));
     assert!(matches!(put(axis.clone(), 2.0), Error::BadSegment { .. }));
     assert!(matches!(put(axis.clone(), f64::NAN), Error::BadSegment { .. }));
-    let long = Change::Put { meta: meta(&"x".repeat(20_000)), segments: vec![] };
+    let long = Change::Put { meta: meta(&"x".repeat(20_000)), segments: vec![], texts: Vec::new() };
     assert!(matches!(index.apply(vec![long]), Err(Error::Limit { .. })));
     let request = SearchRequest::default();
     assert!(matches!(index.snapshot().unwrap().search(&[1.0], &request), Err(Error::DimMismatch { .. })));
@@ -100,7 +103,11 @@ fn bad_input_is_refused_and_changes_nothing() {
 fn changes_of_one_batch_see_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let index = Writer::create_or_open(dir.path(), &identity(4), &OpenOptions::default()).unwrap();
-    let put = |path: &str, axis| Change::Put { meta: meta(path), segments: vec![segment(4, axis)] };
+    let put = |path: &str, axis| Change::Put {
+        meta: meta(path),
+        segments: vec![segment(4, axis)],
+        texts: Vec::new(),
+    };
     let ids = index
         .apply(vec![
             put("/a.wav", 0),

@@ -67,7 +67,7 @@ pub(crate) fn put(path: &str, rng: &mut Rng, dim: usize, segments: usize) -> Cha
     let segments = (0..segments)
         .map(|i| Segment { start_s: i as f64, end_s: i as f64 + 1.0, vector: rng.clustered(dim, 20) })
         .collect();
-    Change::Put { meta: meta(path), segments }
+    Change::Put { meta: meta(path), segments, texts: Vec::new() }
 }
 
 /// An index of `clips` clips with `segments` segments each.

@@ -30,7 +30,7 @@ fn put(number: usize, segments: usize) -> Change {
     let mut meta = meta(&format!("/l\u{e4}rm/{number}.wav"));
     meta.tags = vec!["rain".into(), "n\u{f6}isy".into()];
     meta.content_hash = [number as u8; 32];
-    Change::Put { meta, segments: (0..segments).map(segment).collect() }
+    Change::Put { meta, segments: (0..segments).map(segment).collect(), texts: Vec::new() }
 }
 
 fn changes() -> [Vec<Change>; 3] {

@@ -14,7 +14,7 @@ fn put(path: &str, content: u8, tags: &[&str]) -> Change {
     let mut meta = meta(path);
     meta.content_hash = [content; 32];
     meta.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-    Change::Put { meta, segments: vec![segment(DIM, usize::from(content))] }
+    Change::Put { meta, segments: vec![segment(DIM, usize::from(content))], texts: Vec::new() }
 }
 
 fn remove(path: &str) -> Change {

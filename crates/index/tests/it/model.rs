@@ -158,7 +158,8 @@ impl Model {
         match step {
             Step::Put(number, tags, vectors) => {
                 let mut meta = meta(*number, *tags);
-                let change = Change::Put { meta: meta.clone(), segments: segments(vectors) };
+                let change =
+                    Change::Put { meta: meta.clone(), segments: segments(vectors), texts: Vec::new() };
                 let id = self.at(&meta.path).unwrap_or_else(|| {
                     meta.tags = union(&self.take_kept(&meta), &meta.tags);
                     self.next += 1;

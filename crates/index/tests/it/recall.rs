@@ -40,7 +40,7 @@ fn codes_find_the_best_of_many_that_are_nearly_the_same() {
                 vector[i % DIM] += 1e-4 * rng.unit();
             }
             let segments = vec![Segment { start_s: 0.0, end_s: 1.0, vector: unit(vector) }];
-            Change::Put { meta: meta(&format!("/{batch}-{i}.wav")), segments }
+            Change::Put { meta: meta(&format!("/{batch}-{i}.wav")), segments, texts: Vec::new() }
         };
         index.apply((0..1000).map(near).collect()).unwrap();
     }

@@ -40,7 +40,7 @@ pub(crate) enum Clock {
 }
 
 /// A demuxer, the decoder of one of its tracks, and what the headers say about that track.
-pub(crate) struct Source {
+pub(crate) struct OpenTrack {
     pub(crate) format: Box<dyn FormatReader>,
     pub(crate) decoder: Box<dyn AudioDecoder>,
     pub(crate) track_id: u32,
@@ -80,7 +80,7 @@ pub(crate) struct Declared {
     pub(crate) is_open_ended: bool,
 }
 
-impl Source {
+impl OpenTrack {
     /// Looks at the content, never at the name, and makes a decoder for the track that players would play.
     pub(crate) fn open(file: &str, open: Open<'_>, limits: &Limits) -> Result<Self, AudioError> {
         let media = || open().map_err(|source| io_error(file, source));

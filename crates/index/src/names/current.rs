@@ -1,0 +1,95 @@
+//! The newest text side for the snapshots of an index: opened when first asked for, and again when a writer
+//! has replaced it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use super::{Names, folder};
+use crate::codec::Stamp;
+use crate::error::{Error, Result};
+use crate::store::lock;
+use crate::types::OpenOptions;
+use crate::writer::Writer;
+
+/// A text side that is so much older than the published state is not on its way: its writer was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(10);
+
+/// What tells one state of the text side from the next without opening it: its list of files is replaced by
+/// each commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    inode: u64,
+}
+
+impl Mark {
+    fn of(dir: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(folder(dir).join("meta.json"))?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok(Self { modified: meta.modified().ok(), bytes: meta.len(), inode })
+    }
+}
+
+/// Shared by the snapshots of one index, one after the other.
+#[derive(Default)]
+pub(crate) struct CurrentNames(Mutex<Option<(Option<Mark>, Arc<Names>)>>);
+
+impl CurrentNames {
+    /// The text side of the index in `dir`, whose published state, since `published`, is that of `stamp`. One
+    /// that lags behind for long, or cannot be used, is made again where this process may write; else
+    /// `in_memory` makes it.
+    pub(crate) fn get(
+        &self,
+        dir: &Path,
+        stamp: Stamp,
+        published: Option<SystemTime>,
+        in_memory: impl FnOnce() -> Result<Names>,
+    ) -> Result<Arc<Names>> {
+        let mut current = lock(&self.0);
+        let mark = Mark::of(dir).ok();
+        if let Some((of, names)) = &*current
+            && *of == mark
+            && (mark.is_some() || names.stamp() == Some(stamp))
+        {
+            return Ok(Arc::clone(names));
+        }
+        let is_abandoned =
+            || published.and_then(|then| then.elapsed().ok()).is_some_and(|age| age > ABANDONED_AFTER);
+        let opened = match Names::open(dir) {
+            Ok(names) if names.stamp().is_some_and(|shown| shown.commit >= stamp.commit) => Some(names),
+            // A writer is at work, or was a moment ago.
+            Ok(names) if names.stamp().is_some() && !is_abandoned() => Some(names),
+            unusable => match Writer::open(
+                dir,
+                None,
+                &OpenOptions { lock_wait: Duration::ZERO, ..OpenOptions::default() },
+            ) {
+                // Opening it has made the text side again.
+                Ok(writer) => {
+                    drop(writer);
+                    Names::open(dir).ok()
+                }
+                Err(_) => unusable.ok(),
+            },
+        };
+        let names = match opened {
+            Some(names) => names,
+            None => in_memory()?.at(stamp),
+        };
+        let names = Arc::new(names);
+        *current = Some((Mark::of(dir).ok(), Arc::clone(&names)));
+        Ok(names)
+    }
+}
+
+/// What tantivy found wrong.
+pub(crate) fn unusable(dir: &Path, error: &tantivy::TantivyError) -> Error {
+    Error::Names { dir: dir.to_path_buf(), what: error.to_string() }
+}

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use earmark_audio::{AudioReader, ReadOptions, Waveform};
-use earmark_encoder::{Catalogue, Head, Model, Runtime};
+use earmark_encoder::{Catalogue, AudioOutput, Model, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{Engine, EngineOptions, WalkOptions, walk};
 use earmark_index::{Change, IndexWriter as _, OpenOptions, Segment, Writer};
@@ -179,7 +179,7 @@ impl Bench {
             Ok(())
         })?;
 
-        let encoder = self.model.audio_encoder(&self.runtime, Head::Embedding)?;
+        let encoder = self.model.audio_encoder(&self.runtime, AudioOutput::Embedding)?;
         let run = encoder.features_per_window() * self.model.manifest().segment.windows;
         let all: Vec<Vec<f32>> = waveforms.iter().map(features_of).collect();
         let mut rows = Vec::new();

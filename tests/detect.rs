@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use std::path::Path;
 
 use earmark_audio::{FeatureWindow, WindowStream};
-use earmark_encoder::{AudioEncoder, Head, Model, ModelFiles, Runtime};
+use earmark_encoder::{AudioEncoder, AudioOutput, Model, ModelFiles, Runtime};
 use earmark_engine::events::{EventOptions, detect, listen};
 use earmark_engine::labels::{EncodedLabels, LabelSet};
 use earmark_engine::{Encoded, Engine, EngineOptions, Keep, PipelineOptions, Source};
@@ -96,7 +96,7 @@ fn rows(encoder: &AudioEncoder, stream: &WindowStream, windows: &[FeatureWindow]
 fn a_row_is_the_same_bits_in_any_company_and_at_both_lengths_of_window() {
     let runtime = Runtime::load(None).unwrap();
     let model = open(&folder());
-    let encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = model.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
     let tones = [(0.0, 1.0, HUM), (3.0, 3.2, WHISTLE), (6.0, 11.0, BEEP)];
     let (short, long) = (model.detection_stream(None).unwrap().unwrap(), model.window_stream(None).unwrap());
     let (short_windows, long_windows) = (cut(short.clone(), &tones), cut(long.clone(), &tones));
@@ -118,7 +118,7 @@ fn a_row_is_the_same_bits_in_any_company_and_at_both_lengths_of_window() {
     sandbox.write("batched/manifest.toml", manifest.replace("batch = false", "batch = true"));
     let batched = open(&sandbox.path("batched"));
     assert_ne!(model.vector_hash(), batched.vector_hash());
-    let encoder = batched.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = batched.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
     assert_ne!(rows(&encoder, &short, &short_windows), together);
 }
 

@@ -25,6 +25,8 @@ use output::note;
 
 /// Finished, but some files could not be used.
 const EXIT_SOME_FAILED: u8 = 3;
+/// An error, for commands that say something else with 1.
+const EXIT_ERROR: u8 = 2;
 /// Cut short by Ctrl-C (128 + SIGINT), the index consistent.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -43,6 +45,10 @@ fn main() -> ExitCode {
     forbid_telemetry();
     let Args { global, command } = Args::parse();
     huge_pages::ask_for();
+    let on_error = match command {
+        Command::Search(_) => ExitCode::from(EXIT_ERROR),
+        _ => ExitCode::FAILURE,
+    };
     let result = match command {
         Command::Index(args) => commands::index::run(&global, args),
         Command::Search(args) => commands::search::run(&global, args),
@@ -75,7 +81,7 @@ fn main() -> ExitCode {
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
             note!("error: {}", output::chain(&e));
-            ExitCode::FAILURE
+            on_error
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The same file gives the same bits, whoever encodes it and beside whatever.
 
-use earmark_encoder::{Catalogue, GraphCache, Head, Runtime};
+use earmark_encoder::{AudioOutput, Catalogue, GraphCache, Runtime};
 use earmark_engine::{Engine, EngineOptions, Keep, Source};
 
 use super::tiny::{ALL, Tiny};
@@ -50,7 +50,7 @@ fn the_batch_that_a_window_is_in_changes_the_seventh_digit_at_most() {
     let runtime = Runtime::load(None).unwrap();
     for name in ALL {
         let tiny = Tiny::open(name);
-        let encoder = tiny.model.audio_encoder(&runtime, Head::Embedding).unwrap();
+        let encoder = tiny.model.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
         // Windows of different clips, so that neighbours differ.
         let features: Vec<Vec<f32>> = tiny
             .clips()
@@ -100,7 +100,7 @@ fn one_graph_is_run_by_many_threads_at_once() {
     let runtime = Runtime::load(None).unwrap();
     for name in ALL {
         let tiny = Tiny::open(name);
-        let encoder = tiny.model.audio_encoder(&runtime, Head::Embedding).unwrap();
+        let encoder = tiny.model.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
         let windows: Vec<_> =
             tiny.clips().flat_map(|clip| windows(&tiny.model, &clip.path)).take(6).collect();
         let rows = |features: &[f32]| {
@@ -151,7 +151,7 @@ fn kept_graphs_change_no_bit() {
     };
     let audio = |runtime: &Runtime| {
         let mut rows = Vec::new();
-        model.audio_encoder(runtime, Head::Embedding).unwrap().encode(&window, &mut rows).unwrap();
+        model.audio_encoder(runtime, AudioOutput::Embedding).unwrap().encode(&window, &mut rows).unwrap();
         rows
     };
     let expected = (text(&plain), audio(&plain));

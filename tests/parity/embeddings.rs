@@ -1,6 +1,6 @@
 //! Vectors of clips and texts, against the networks of `transformers`.
 
-use earmark_encoder::{Embedding, Head, Runtime, pool_rows};
+use earmark_encoder::{AudioOutput, Embedding, Runtime, pool_rows};
 
 use super::tiny::{ALL, Tiny, numbers};
 use super::windows;
@@ -63,7 +63,7 @@ fn a_tagger_gives_the_reference_probabilities() {
     let runtime = Runtime::load(None).unwrap();
     let tiny = Tiny::open("tiny-ast");
     let tagger = tiny.model.manifest().tagger.as_ref().unwrap();
-    let encoder = tiny.model.audio_encoder(&runtime, Head::Classes).unwrap();
+    let encoder = tiny.model.audio_encoder(&runtime, AudioOutput::Classes).unwrap();
     for clip in tiny.clips() {
         let features: Vec<f32> =
             windows(&tiny.model, &clip.path).into_iter().flat_map(|w| w.features).collect();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use earmark_encoder::{Catalogue, Embedding, Head, Model, Pooling, Runtime, pool_rows};
+use earmark_encoder::{AudioOutput, Catalogue, Embedding, Model, Pooling, Runtime, pool_rows};
 use serde_json::Value;
 
 use super::{read_npy, windows, windows_of};
@@ -69,7 +69,7 @@ fn log_mel_patches_match_the_reference() {
 #[test]
 fn audio_embeddings_match_the_reference() {
     let (model, runtime) = mini();
-    let encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = model.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
     let golden = golden();
     let reference = read_npy(&fixtures().join(golden["clip_embeddings"].as_str().unwrap()));
     let rates: Vec<u64> =
@@ -106,7 +106,7 @@ fn scores_of_yamnet_match_the_reference() {
 fn assert_scores_match(model: &str, reference: &[f32], classes: usize) {
     let (_, runtime) = mini();
     let model = Catalogue::default().open(model).unwrap();
-    let encoder = model.audio_encoder(&runtime, Head::Classes).unwrap();
+    let encoder = model.audio_encoder(&runtime, AudioOutput::Classes).unwrap();
     let golden = golden();
     for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(classes)) {
         if clip["sample_rate"] != 16_000 {
@@ -161,7 +161,7 @@ fn a_second_for_detection_has_the_reference_vector() {
     let (model, runtime) = mini();
     let golden = golden();
     let reference = read_npy(&fixtures().join(golden["clip_detected"].as_str().unwrap()));
-    let encoder = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let encoder = model.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
     for (clip, reference) in golden["clips"].as_array().unwrap().iter().zip(reference.chunks_exact(DIM)) {
         if clip["sample_rate"] != 16_000 {
             continue;
@@ -199,7 +199,7 @@ fn assert_texts_match(model: &str, reference: &Path) {
 #[test]
 fn vectors_do_not_depend_on_the_company_they_are_encoded_in() {
     let (model, runtime) = mini();
-    let audio = model.audio_encoder(&runtime, Head::Embedding).unwrap();
+    let audio = model.audio_encoder(&runtime, AudioOutput::Embedding).unwrap();
     let features: Vec<Vec<f32>> =
         windows(&model, &fixtures().join("bursts-3s3.wav")).into_iter().map(|w| w.features).collect();
     let mut together = Vec::new();

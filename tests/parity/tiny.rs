@@ -55,7 +55,7 @@ impl Tiny {
 
     /// One row a window of a clip, `[windows][dim]`.
     pub(super) fn rows(&self, runtime: &Runtime, clip: &Clip<'_>) -> Vec<Vec<f32>> {
-        let encoder = self.model.audio_encoder(runtime, earmark_encoder::Head::Embedding).unwrap();
+        let encoder = self.model.audio_encoder(runtime, earmark_encoder::AudioOutput::Embedding).unwrap();
         let windows = windows(&self.model, &clip.path);
         windows
             .iter()

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use earmark_encoder::Embedding;
-use earmark_engine::adapt::Place;
+use earmark_engine::adapt::Surroundings;
 use earmark_engine::classify::{Decision, read};
 use earmark_engine::clip_vectors::{OfFiles, segments};
 use earmark_engine::label_sets::{AdaptSummary, unless_changed};
@@ -75,7 +75,7 @@ pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
             }
         }
     }
-    let place = Place::heard(&pieces)?;
+    let place = Surroundings::heard(&pieces)?;
     let (before, after) = unless_changed(|| {
         let set = sets.get(&args.name)?;
         let encode = |place| sets.encode_in(&args.name, &set, &engine, place);

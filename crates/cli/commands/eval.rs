@@ -17,6 +17,7 @@ use earmark_eval::run::folds::{Fit, FoldChoice};
 use earmark_eval::run::learned::Learned;
 use earmark_eval::run::saved::Saved;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
+use earmark_eval::searches;
 use earmark_index::{Collection, IndexReader, OpenOptions, Writer};
 use etcetera::BaseStrategy as _;
 
@@ -42,7 +43,8 @@ Examples:
   earmark eval ~/UrbanSound8K --folds own --json
   earmark eval ~/ESC-50 --folds 5 --group-by src_file
   earmark eval ~/new-recordings --label-set machines
-  earmark eval ~/samples --mapping names.csv")]
+  earmark eval ~/samples --mapping names.csv
+  earmark eval ~/samples --searches searches.csv")]
 pub(crate) struct EvalArgs {
     /// Folder or table of the dataset
     #[arg(value_name = "PATH", value_parser = sound_path())]
@@ -64,6 +66,12 @@ pub(crate) struct EvalArgs {
     /// Labels or captions by file name: a table as above in which `file` is a pattern such as `bd_*`
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
+    /// Searches of the index by sound, by name and by both: a table with the columns `query` and `file`, the
+    /// latter a pattern of the paths in PATH that the query should find. PATH must be indexed
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "kind", "task", "split", "audio", "mapping", "names", "templates", "prompts", "folds", "label_set", "limit", "out",
+    ])]
+    pub(crate) searches: Option<PathBuf>,
     /// Texts for classes: one class per line, as name, tab, text
     #[arg(long, value_name = "FILE")]
     pub(crate) names: Option<PathBuf>,
@@ -128,7 +136,25 @@ impl From<EvalTask> for Task {
     }
 }
 
+/// Asks the searches of a table.
+fn run_searches(global: &Global, args: &EvalArgs, table: &Path) -> Result<ExitCode> {
+    let searches = searches::read(table)?;
+    let library = context::library(global, context::place(global)?)?;
+    let report = searches::run(&*library.engine()?, &*library.index()?, &args.path, &searches)?;
+    if args.json {
+        output::json(&report)?;
+    } else {
+        let mut out = output::stdout();
+        out.write_all(report.table().as_bytes())?;
+        out.flush()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
+    if let Some(table) = &args.searches {
+        return run_searches(global, &args, table);
+    }
     let load_options = LoadOptions {
         layout: args.kind,
         task: args.task.map(Into::into),

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use earmark_engine::typed_path;
 use earmark_index::{file_path, stored_path};
-use earmark_library::{Filter, Hit, Mode, QueryPart, SearchAnswer, SearchRequest, Share, parse_seconds};
+use earmark_library::{
+    By, Filter, Hit, HitOrder, Mode, QueryPart, Reason, SearchAnswer, SearchRequest, Share, parse_seconds,
+};
 
 use crate::args::Global;
 use crate::ask::{Answerer, ServerArgs};
@@ -18,18 +21,25 @@ use crate::{context, familiarity};
 
 /// Search by words, by example, or both
 ///
-/// Each clip is listed once, with its best matching stretch. Scores are cosines: larger is closer.
+/// Words are looked for in what clips sound like and in their names, tags and metadata. "Quotes" keep words
+/// together, and -word leaves out clips that have it in their names. Each clip is listed once, with its best
+/// matching stretch: how likely it is right, its score (a cosine: larger is closer), and why it is a hit. Exits
+/// with 1 if nothing is found, and with 2 after an error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   earmark search glass breaking --max-duration 5s
+  earmark search '\"door slam\" -car' --by name --sort duration
   earmark search --like index-data/sounds/alarms/siren-wail.mp3 --not speech
   earmark search rain --with-tag field --json")]
 pub(crate) struct SearchArgs {
     /// What the sound is like, in your own words
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
-    /// Find sounds like this file (repeatable)
+    /// What counts
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    by: By,
+    /// Find sounds like this file, which is left out itself (repeatable)
     #[arg(long, value_name = "FILE", value_parser = sound_path())]
     like: Vec<PathBuf>,
     /// Start of the stretch to use from the examples, such as 12s or 1:30
@@ -42,6 +52,9 @@ pub(crate) struct SearchArgs {
     /// lower --not-weight is gentler
     #[arg(long, value_name = "WORDS")]
     not: Vec<String>,
+    /// Leave out this clip and its copies, by its path or its id (repeatable)
+    #[arg(long, value_name = "CLIP")]
+    except: Vec<String>,
     /// Weight of the words
     #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = parse_weight)]
     text_weight: f32,
@@ -67,6 +80,12 @@ pub(crate) struct SearchArgs {
     /// List every matching stretch, not only the best one of each clip
     #[arg(long)]
     segments: bool,
+    /// List the hits in this order
+    #[arg(long, value_enum, default_value_t, value_name = "ORDER")]
+    sort: HitOrder,
+    /// Prefer hits that differ from each other: 0 takes the best, 1 those that are least alike
+    #[arg(long, value_name = "0..1", default_value_t = 0.0)]
+    diversity: f32,
     /// Show the sound classes that the query and each hit share
     #[arg(long)]
     explain: bool,
@@ -84,18 +103,35 @@ pub(crate) struct SearchArgs {
     m3u: bool,
 }
 
+/// Nothing was found, as with grep.
+const EXIT_NOTHING_FOUND: u8 = 1;
+
 /// Sound classes shown for a hit.
 const EXPLAINED: usize = 4;
 
 impl Row for Hit {
-    const COLUMNS: &'static [&'static str] =
-        &["rank", "score", "path", "start_s", "end_s", "clip_id", "duration_s", "format", "tags", "shares"];
+    const COLUMNS: &'static [&'static str] = &[
+        "rank",
+        "score",
+        "probability",
+        "path",
+        "start_s",
+        "end_s",
+        "clip_id",
+        "duration_s",
+        "format",
+        "tags",
+        "reasons",
+        "shares",
+        "missing",
+    ];
 
     fn records(&self, rank: usize) -> Vec<Vec<String>> {
         let shares = self.shares.iter().flatten().map(|s| format!("{} {:.2}", s.class, s.share));
         vec![vec![
             rank.to_string(),
             format!("{:.4}", self.score),
+            self.probability.map_or_else(String::new, |p| format!("{p:.4}")),
             self.clip.path.clone(),
             format!("{:.3}", self.start_s),
             format!("{:.3}", self.end_s),
@@ -103,7 +139,9 @@ impl Row for Hit {
             format!("{:.3}", self.clip.duration_s),
             self.clip.format.clone(),
             self.clip.tags.join(";"),
+            self.reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join(";"),
             shares.collect::<Vec<_>>().join(";"),
+            self.missing.to_string(),
         ]]
     }
 
@@ -127,7 +165,7 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     if let (Some(reason), false) = (why_fewer(&answerer, &answer)?, global.quiet) {
         note!("{reason}");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if answer.hits.is_empty() { ExitCode::from(EXIT_NOTHING_FOUND) } else { ExitCode::SUCCESS })
 }
 
 impl SearchArgs {
@@ -144,6 +182,10 @@ impl SearchArgs {
         let not = self.not.iter().map(|text| QueryPart { weight: -self.not_weight, ..QueryPart::text(text) });
         SearchRequest {
             query: text.into_iter().chain(like).chain(not).collect(),
+            by: self.by,
+            exclude: self.except.iter().map(|clip| clip_name(clip)).collect(),
+            sort: self.sort,
+            diversity: self.diversity,
             templates: if self.no_prompt { vec!["{}".to_owned()] } else { self.templates },
             filter: context::filter(self.filter),
             k: self.k,
@@ -153,6 +195,15 @@ impl SearchArgs {
             mode: self.mode,
             ..SearchRequest::default()
         }
+    }
+}
+
+/// A clip as requests name it: by its id, or by its path.
+fn clip_name(clip: &str) -> String {
+    if clip.bytes().all(|b| b.is_ascii_digit()) {
+        clip.to_owned()
+    } else {
+        name(&typed_path(Path::new(clip)))
     }
 }
 
@@ -184,13 +235,19 @@ fn why_fewer(answerer: &Answerer, answer: &SearchAnswer) -> Result<Option<String
 }
 
 fn print(out: &mut dyn Write, hits: &[Hit]) -> Result<()> {
+    let has_probabilities = hits.iter().any(|hit| hit.probability.is_some());
     let cells = |(i, hit): (usize, &Hit)| {
         let stretch = format!("{} - {}", clock(hit.start_s), clock(hit.end_s));
-        vec![(i + 1).to_string(), format!("{:.2}", hit.score), stretch, output::short(&hit.clip.path)]
+        let likely = hit.probability.map(|p| format!("{:.0} %", (100.0 * p).clamp(1.0, 99.0)));
+        let mut cells = vec![(i + 1).to_string()];
+        cells.extend(has_probabilities.then(|| likely.unwrap_or_default()));
+        cells.extend([format!("{:.2}", hit.score), stretch, output::short(&hit.clip.path)]);
+        cells.extend(why(hit));
+        cells
     };
     let cells: Vec<Vec<String>> = hits.iter().enumerate().map(cells).collect();
     let mut lines = Vec::new();
-    output::table(&mut lines, &[true, true, true], &cells)?;
+    output::table(&mut lines, &[true; 4][..if has_probabilities { 4 } else { 3 }], &cells)?;
     for (line, hit) in String::from_utf8_lossy(&lines).lines().zip(hits) {
         writeln!(out, "{line}")?;
         if let Some(shares) = &hit.shares {
@@ -200,6 +257,18 @@ fn print(out: &mut dyn Write, hits: &[Hit]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Why a clip is a hit, in brackets, if there is something to say.
+fn why(hit: &Hit) -> Option<String> {
+    let mut said: Vec<String> = hit.reasons.iter().map(Reason::to_string).collect();
+    if hit.weak {
+        said.insert(0, "weak".to_owned());
+    }
+    if hit.missing {
+        said.insert(0, "file missing".to_owned());
+    }
+    (!said.is_empty()).then(|| format!("({})", output::printable(&said.join("; "))))
 }
 
 fn print_m3u(out: &mut dyn Write, hits: &[Hit]) -> Result<()> {

@@ -42,7 +42,8 @@ pub use foreign::recognise;
 pub use graph_cache::{CachedGraph, GraphCache};
 pub use manifest::{
     AudioGraph, AxisNames, Detect, ExportRecipe, Familiarity, FileEntry, HubSource, InputAxis, Kind,
-    Manifest, Op, Pooling, Precision, Scores, SegmentPolicy, SelfTestSpec, Tagger, TextAnchors, TextGraph,
+    Manifest, Op, Pooling, Precision, Scores, SegmentPolicy, SelfTestSpec, SoundLikelihood, Tagger,
+    TextAnchors, TextGraph,
 };
 pub use model::{Model, PIPELINE_VERSION};
 pub use runtime::Runtime;

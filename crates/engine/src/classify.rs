@@ -231,6 +231,7 @@ mod tests {
         multi_scale: 10.0,
         multi_bias: -4.0,
         familiarity: None,
+        likelihood: None,
     };
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`run`]: vectors, scores and results of a dataset
 //! - [`fitting`]: labels learned from a dataset's clips, and what they are worth
 //! - [`metrics`]: pure functions from scores and truth to figures
+//! - [`searches`]: how well searches of an index find what they should
 //! - [`report`]: what a run found, as a table, as JSON and as one HTML page
 
 pub mod datasets;
@@ -11,6 +12,7 @@ pub mod fitting;
 pub mod metrics;
 pub mod report;
 pub mod run;
+pub mod searches;
 
 mod error;
 

@@ -11,8 +11,12 @@ pub struct Filter {
     /// Glob over the whole path (`*` stays within a folder, `**` does not), or over the file name alone if it
     /// has no `/`.
     pub path_glob: Option<String>,
-    /// The path starts with this, as text.
-    pub path_prefix: Option<String>,
+    /// The path is this, or lies in this folder.
+    pub path_within: Option<String>,
+    /// The path has this in it.
+    pub path_part: Option<String>,
+    /// Upper and lower case are alike in [`Self::path_glob`] and [`Self::path_part`].
+    pub path_ignores_case: bool,
     /// Tags that must all be there, exactly.
     pub tags: Vec<String>,
     /// One of these formats, ignoring case. None given: any.
@@ -40,7 +44,7 @@ impl<'a> Matcher<'a> {
     pub(crate) fn new(filter: &'a Filter) -> Result<Self> {
         let glob = match &filter.path_glob {
             None => None,
-            Some(pattern) => Some(compile(pattern)?),
+            Some(pattern) => Some(compile(pattern, filter.path_ignores_case)?),
         };
         for (name, bound) in
             [("min_duration_s", filter.min_duration_s), ("max_duration_s", filter.max_duration_s)]
@@ -73,7 +77,19 @@ impl<'a> Matcher<'a> {
     }
 
     fn path_matches(&self, path: &str) -> bool {
-        if self.filter.path_prefix.as_ref().is_some_and(|prefix| !path.starts_with(prefix.as_str())) {
+        let separators = ['/', std::path::MAIN_SEPARATOR];
+        let is_within = |folder: &str| {
+            let rest = path.strip_prefix(folder.trim_end_matches(separators));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(separators))
+        };
+        if self.filter.path_within.as_ref().is_some_and(|folder| !is_within(folder)) {
+            return false;
+        }
+        let has = |part: &str| match self.filter.path_ignores_case {
+            true => path.to_lowercase().contains(&part.to_lowercase()),
+            false => path.contains(part),
+        };
+        if self.filter.path_part.as_ref().is_some_and(|part| !has(part)) {
             return false;
         }
         match &self.glob {
@@ -88,7 +104,7 @@ impl<'a> Matcher<'a> {
 }
 
 /// A set of one: unlike a lone matcher, it says so when a glob is too large or too deep instead of panicking.
-fn compile(pattern: &str) -> Result<GlobSet> {
+fn compile(pattern: &str, ignores_case: bool) -> Result<GlobSet> {
     let bad = |reason: String| {
         let pattern = pattern.chars().take(100).collect();
         Error::BadFilter { pattern, reason }
@@ -96,7 +112,7 @@ fn compile(pattern: &str) -> Result<GlobSet> {
     if pattern.len() > MAX_GLOB_BYTES {
         return Err(bad(format!("{} bytes, at most {MAX_GLOB_BYTES} are allowed", pattern.len())));
     }
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(ignores_case).build();
     let glob = glob.map_err(|e| bad(e.kind().to_string()))?;
     let set = GlobSetBuilder::new().add(glob).build();
     set.map_err(|_| bad("too deeply nested or too large".to_owned()))
@@ -131,7 +147,9 @@ mod tests {
     fn all_conditions_must_hold() {
         let all = Filter {
             path_glob: Some("*.wav".into()),
-            path_prefix: Some("/a/".into()),
+            path_within: Some("/a".into()),
+            path_part: Some("B".into()),
+            path_ignores_case: true,
             tags: vec!["rain".into(), "night".into()],
             formats: vec!["mp3".into(), "WAV".into()],
             min_duration_s: Some(3.0),
@@ -140,6 +158,10 @@ mod tests {
         };
         assert!(admits(all.clone(), "/a/b.wav"));
         assert!(!admits(all.clone(), "/b/b.wav"));
+        assert!(!admits(Filter { path_ignores_case: false, ..all.clone() }, "/a/b.wav"));
+        assert!(admits(Filter { path_within: Some("/a/b.wav".into()), ..all.clone() }, "/a/b.wav"));
+        assert!(!admits(Filter { path_within: Some("/a".into()), ..all.clone() }, "/ab/b.wav"));
+        assert!(!admits(Filter { path_part: Some("c".into()), ..all.clone() }, "/a/b.wav"));
         assert!(!admits(Filter { tags: vec!["rain".into(), "day".into()], ..all.clone() }, "/a/b.wav"));
         assert!(!admits(Filter { formats: vec!["mp3".into()], ..all.clone() }, "/a/b.wav"));
         assert!(!admits(Filter { min_duration_s: Some(3.1), ..all.clone() }, "/a/b.wav"));

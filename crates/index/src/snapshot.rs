@@ -475,7 +475,7 @@ impl IndexReader for Snapshot {
         let rows = self.pieces.rows();
         let step = rows.div_ceil(SPREAD_SAMPLE).max(1);
         let (mut n, mut sum, mut squares) = (0_usize, 0.0_f64, 0.0_f64);
-        let mut before = 0;
+        let mut before = 0_usize;
         for piece in &self.pieces.0 {
             let own = piece.segment.rows();
             let first = before.next_multiple_of(step) - before;

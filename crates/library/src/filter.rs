@@ -1,5 +1,6 @@
 //! Which clips: the filter that every face takes, and how its words are read.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use earmark_audio::Format;
@@ -22,11 +23,12 @@ const TAGS: usize = 100;
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
-    /// Glob of the path, or of the file name if there is no `/` in it. `*` stays within a folder, `**` does
-    /// not; upper and lower case differ
+    /// Part of the path, such as a folder; an absolute path for all in that folder; or a glob of the path, or of
+    /// the file name if it has no `/` (`*` stays within a folder, `**` does not). Upper and lower case differ
+    /// only if there is a capital in it
     #[schema(example = "*.wav")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "clap", arg(long, value_name = "GLOB"))]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "PATH|GLOB"))]
     pub path: Option<String>,
     /// Only clips with this tag (repeat it for clips with all of several tags)
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,9 +73,16 @@ impl Filter {
             value => Ok(value),
         };
         let since = self.indexed_since.as_deref().map(parse_since).transpose();
+        let path = self.path.as_deref().filter(|path| !path.is_empty());
+        let glob = path.filter(|path| path.contains(['*', '?', '[', '{']));
+        let plain = path.filter(|_| glob.is_none());
+        let folder = plain.filter(|path| Path::new(path).is_absolute());
+        let part = plain.filter(|_| folder.is_none());
         Ok(IndexFilter {
-            path_glob: self.path.as_deref().filter(|glob| !glob.is_empty()).map(anywhere),
-            path_prefix: None,
+            path_glob: glob.map(anywhere),
+            path_within: folder.map(str::to_owned),
+            path_part: part.map(str::to_owned),
+            path_ignores_case: !path.is_some_and(|path| path.chars().any(char::is_uppercase)),
             tags: self.tags.clone(),
             formats: formats.map_err(|reason: String| Error::field_is("formats", reason))?,
             min_duration_s: seconds("min_duration_s", self.min_duration_s)?,
@@ -274,6 +283,16 @@ mod tests {
         assert_eq!(glob("/srv/*.wav").as_deref(), Some("/srv/*.wav"));
         assert_eq!(glob("*.wav").as_deref(), Some("*.wav"));
         assert_eq!(glob(""), None);
+    }
+
+    #[test]
+    fn a_path_without_signs_of_a_glob_is_a_folder_or_a_part() {
+        let read = |path: &str| Filter { path: Some(path.to_owned()), ..Filter::default() }.check().unwrap();
+        assert_eq!(read("/srv/rain").path_within.as_deref(), Some("/srv/rain"));
+        assert_eq!(read("rain/").path_part.as_deref(), Some("rain/"));
+        assert_eq!(read("rain/").path_glob, None);
+        assert!(read("rain").path_ignores_case && !read("Rain").path_ignores_case);
+        assert!(read("*.wav").path_ignores_case && read("*.wav").path_part.is_none());
     }
 
     #[test]

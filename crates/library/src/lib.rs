@@ -59,7 +59,7 @@ pub use labels::{Adapted, Fitted, Label, LabelSetContent, LabelWithPrompts, Labe
 pub use library::{Access, ClipFiles, Files, Library, LibraryOptions, Limits};
 pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_of};
 pub use samples::Samples;
-pub use search::{Hit, Mode, Query, QueryPart, SearchAnswer, SearchRequest, Share};
+pub use search::{By, Hit, HitOrder, Mode, Query, QueryPart, Reason, SearchAnswer, SearchRequest, Share};
 pub use settings::Settings;
 pub use tag::{TagAnswer, TagRequest, TagScore, Tagged, TaggedWindow};
 pub use texts::{BATCH, DescribedText, Texts};

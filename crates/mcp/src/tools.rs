@@ -185,9 +185,18 @@ fn said_hits(answer: &SearchAnswer) -> String {
         );
     }
     let line = |hit: &earmark_library::Hit| {
+        let reasons: Vec<String> = hit.reasons.iter().map(ToString::to_string).collect();
+        let likely = match hit.probability {
+            Some(p) => format!("{:.0} % likely, cosine {:.2}", 100.0 * p, hit.score),
+            None => format!("cosine {:.2}", hit.score),
+        };
         format!(
-            "{:.2}  {} (clip {}), {:.1} to {:.1} s",
-            hit.score, hit.clip.name, hit.clip.id, hit.start_s, hit.end_s
+            "{} (clip {}), {:.1} to {:.1} s: {likely}; {}",
+            hit.clip.name,
+            hit.clip.id,
+            hit.start_s,
+            hit.end_s,
+            reasons.join("; ")
         )
     };
     answer.hits.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -25,7 +25,7 @@ pub use graphs::{
     AudioGraph, AxisNames, InputAxis, Op, Pooling, SegmentPolicy, Tagger, TextAnchors, TextGraph,
 };
 pub use origin::{ExportRecipe, FileEntry, HubSource, SelfTestSpec};
-pub use scores::{Familiarity, Scores};
+pub use scores::{Familiarity, Scores, SoundLikelihood};
 
 /// The manifest schema that this program reads.
 const SCHEMA: u32 = 1;

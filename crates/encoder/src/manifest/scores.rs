@@ -27,6 +27,25 @@ pub struct Scores {
     /// From `text.familiarity_output` to the probability that the model knows what a text is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub familiarity: Option<Familiarity>,
+    /// From a cosine with a text to the probability that a search hit is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<SoundLikelihood>,
+}
+
+/// Reads a cosine with a text, in a search: `sigmoid(bias + outstanding * z + cosine * c + familiarity * f)` is the
+/// probability that the clip is what the text says, where `c` is the cosine, `z` how many standard deviations it lies above
+/// the mean cosine of the text with the library, and `f` the log odds of the text's familiarity (0 where there is none).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoundLikelihood {
+    /// Added to the rest.
+    pub bias: f32,
+    /// Factor on how far the cosine stands out.
+    pub outstanding: f32,
+    /// Factor on the cosine.
+    pub cosine: f32,
+    /// Factor on the log odds of the familiarity.
+    pub familiarity: f32,
 }
 
 /// Reads how near a text comes to anything the model knows: `sigmoid(scale * nearness + bias)` is the probability that it

@@ -162,6 +162,7 @@ const SCORES: Scores = Scores {
     multi_scale: 10.0,
     multi_bias: -4.0,
     familiarity: None,
+    likelihood: None,
 };
 
 #[test]

@@ -1,5 +1,6 @@
 //! The words of the pipeline: what it takes, how it is asked to run, and what it gives.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +30,19 @@ impl Source {
         match self {
             Self::Path(path) => stored_path(path),
             Self::Bytes { name, .. } => name.clone(),
+        }
+    }
+
+    /// The hash of its bytes, by which an index knows copies; `None` if they cannot be read.
+    #[must_use]
+    pub fn content_hash(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Path(path) => {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update_reader(File::open(path).ok()?).ok()?;
+                Some(*hasher.finalize().as_bytes())
+            }
+            Self::Bytes { bytes, .. } => Some(*blake3::hash(bytes).as_bytes()),
         }
     }
 }

@@ -78,6 +78,15 @@ impl NameQuery {
         self.words.iter().map(|word| word.word.written.as_str())
     }
 
+    /// Whether a word, by its place in [`Self::words`], is in a text, whole or as the beginning of a word.
+    #[must_use]
+    pub fn is_in(&self, word: usize, text: &str) -> bool {
+        let Some(QueryWord { word, is_prefix }) = self.words.get(word) else { return false };
+        words(text).iter().any(|found| {
+            found.stem == word.stem || *is_prefix && found.written.starts_with(word.written.as_str())
+        })
+    }
+
     /// Whether nothing is looked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -210,7 +210,7 @@ mod tests {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             indexed_unix_s: 0,
         };
-        Change::Put { meta, segments: Vec::new() }
+        Change::Put { meta, segments: Vec::new(), texts: Vec::new() }
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn no_hit_is_missing_because_a_graph_keeps_too_few_candidates() {
         (3000, false, Filter::default()),
         (SEGMENTS, false, Filter::default()),
         (SEGMENTS / 3, true, Filter::default()),
-        (40, true, Filter { path_prefix: Some("/199".into()), ..Filter::default() }),
+        (40, true, Filter { path_part: Some("/199".into()), ..Filter::default() }),
     ] {
         let request =
             |mode| SearchRequest { k, mode, collapse, filter: filter.clone(), ..SearchRequest::default() };

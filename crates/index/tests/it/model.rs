@@ -66,12 +66,13 @@ fn filter() -> impl Strategy<Value = Filter> {
     )
         .prop_map(|(glob, prefix, tags, format, min, max, since)| Filter {
             path_glob: glob.map(str::to_string),
-            path_prefix: prefix.map(str::to_string),
+            path_part: prefix.map(str::to_string),
             tags: if tags < 3 { tag_list(tags) } else { vec![] },
             formats: format.into_iter().map(str::to_string).collect(),
             min_duration_s: min,
             max_duration_s: max,
             indexed_since_unix_s: since,
+            ..Filter::default()
         })
 }
 
@@ -257,7 +258,7 @@ fn admits(filter: &Filter, meta: &ClipMeta) -> bool {
         Some("/lib/*/1*") => number.to_string().starts_with('1'),
         _ => false,
     };
-    glob && filter.path_prefix.as_ref().is_none_or(|p| meta.path.starts_with(p.as_str()))
+    glob && filter.path_part.as_ref().is_none_or(|p| meta.path.contains(p.as_str()))
         && filter.tags.iter().all(|tag| meta.tags.contains(tag))
         && (filter.formats.is_empty() || meta.format == "mp3")
         && filter.min_duration_s.is_none_or(|min| min <= meta.duration_s)

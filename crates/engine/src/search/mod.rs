@@ -1,82 +1,23 @@
 //! An index by words, by example, by both.
+//!
+//! - here: the direction of a query, and why a hit matched
+//! - [`rank`]: the clips by what they sound like, by what they are called, by both
+//! - [`diversity`]: hits that differ from each other
+//! - [`likelihood`]: how likely a hit is right
+
+pub mod diversity;
+pub mod likelihood;
+pub mod rank;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use earmark_audio::Remarks;
 use earmark_encoder::Embedding;
-use earmark_index::{ClipId, Hit, IndexReader, QueryKind, SearchRequest, SearchResponse};
+use earmark_index::{ClipId, Hit, IndexReader};
 
-use crate::mean::{mean, mean_of_segments};
+use crate::mean::mean_of_segments;
 use crate::pipeline::check_range;
 use crate::segment::new_parts;
-use crate::{Engine, EngineError, KnownText};
-
-/// One thing to look for, or to keep away from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueryPart {
-    /// What.
-    pub what: Like,
-    /// How much it counts; negative to keep away from.
-    pub weight: f32,
-}
-
-/// What a part of a query is given as.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Like {
-    /// A description.
-    Text(String),
-    /// A sound file, or a stretch of it in seconds (the end may be infinite).
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The stretch.
-        range: Option<(f64, f64)>,
-    },
-}
-
-/// What is looked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Query {
-    /// The weighted sum of its parts, scaled to unit length.
-    pub vector: Embedding,
-    /// How well the model knows each of its texts; empty for models that cannot tell.
-    pub texts: Vec<KnownText>,
-    /// What a user should know about how its sound files were read, by name.
-    pub remarks: Vec<(String, Remarks)>,
-}
-
-/// Encodes the parts of a query. Texts are put into `templates`, whose vectors are averaged, or into the model's own
-/// prompt where there are none.
-///
-/// # Errors
-/// [`EngineError::Query`] without a positive part or when the parts cancel out; [`EngineError::Template`]; those of
-/// encoding a part.
-pub fn query(engine: &Engine, parts: &[QueryPart], templates: &[String]) -> Result<Query, EngineError> {
-    check_weights(parts.iter().map(|part| part.weight))?;
-    let mut vectors = Vec::with_capacity(parts.len());
-    let (mut texts, mut remarks) = (Vec::new(), Vec::new());
-    for part in parts {
-        match &part.what {
-            Like::Text(text) => {
-                let prompts = engine.prompts(text, templates)?;
-                let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
-                texts.extend(KnownText::of(text, &encoded));
-                let encoded: Vec<Embedding> = encoded.into_iter().map(|one| one.vector).collect();
-                let name = format!("the text `{text}`");
-                vectors.push((mean(&encoded, &engine.model().manifest().id, &name)?, part.weight));
-            }
-            Like::File { path, range } => {
-                let (vector, remark) = engine.embed_file(path, *range)?;
-                vectors.push((vector, part.weight));
-                if !remark.is_empty() {
-                    remarks.push((path.display().to_string(), remark));
-                }
-            }
-        }
-    }
-    Ok(Query { vector: combine(engine, &vectors)?, texts, remarks })
-}
+use crate::{Engine, EngineError};
 
 /// The direction of a query whose parts are encoded already, each with its weight.
 ///
@@ -123,25 +64,6 @@ pub fn clip_vector(
         shared.zip(segments.iter().map(|s| s.vector.as_slice())),
         &format!("clip {clip}"),
     )
-}
-
-/// Searches `index` for the parts, as [`query`] makes a query of them.
-///
-/// # Errors
-/// Errors from [`query`] and from the index.
-pub fn search(
-    engine: &Engine,
-    index: &dyn IndexReader,
-    parts: &[QueryPart],
-    templates: &[String],
-    request: &SearchRequest,
-) -> Result<(Query, SearchResponse), EngineError> {
-    let query = query(engine, parts, templates)?;
-    let has_text = parts.iter().any(|part| matches!(part.what, Like::Text(_)));
-    let kind = if has_text { QueryKind::Text } else { QueryKind::Sound };
-    let request = SearchRequest { kind, ..request.clone() };
-    let response = index.search(query.vector.as_slice(), &request)?;
-    Ok((query, response))
 }
 
 /// What one axis adds to a score.

@@ -1,0 +1,50 @@
+//! Hits that differ from each other.
+
+use earmark_encoder::dot;
+use earmark_index::IndexReader;
+
+use super::rank::RankedHit;
+use crate::EngineError;
+
+/// Chooses `n` of the hits, one after the other, each the best by `(1 - diversity) * relevance - diversity *
+/// likeness`: how good the hit is, and its largest cosine with those chosen before (maximal marginal
+/// relevance: Carbonell and Goldstein, SIGIR 1998). The first is the best hit. Relevance is the probability
+/// where there is one, else the cosine.
+///
+/// # Errors
+/// Errors of the index.
+pub fn spread_out(
+    index: &dyn IndexReader,
+    hits: Vec<RankedHit>,
+    diversity: f32,
+    n: usize,
+) -> Result<Vec<RankedHit>, EngineError> {
+    struct Candidate {
+        hit: RankedHit,
+        vector: Vec<f32>,
+        /// The largest cosine with those chosen.
+        likeness: f32,
+    }
+    let mut candidates = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let segments = index.segments(hit.hit.clip.id)?;
+        let vector = segments.into_iter().nth(hit.hit.segment as usize).map_or_else(Vec::new, |s| s.vector);
+        candidates.push(Candidate { hit, vector, likeness: 0.0 });
+    }
+    let mut chosen = Vec::with_capacity(n.min(candidates.len()));
+    while chosen.len() < n && !candidates.is_empty() {
+        let value = |one: &Candidate| {
+            let relevance = one.hit.probability.unwrap_or(one.hit.hit.score);
+            (1.0 - diversity) * relevance - diversity * one.likeness
+        };
+        // Of equals the first, which ranks higher.
+        let best = (1..candidates.len())
+            .fold(0, |best, i| if value(&candidates[i]) > value(&candidates[best]) { i } else { best });
+        let best = candidates.remove(best);
+        for one in candidates.iter_mut().filter(|one| one.vector.len() == best.vector.len()) {
+            one.likeness = one.likeness.max(dot(&one.vector, &best.vector));
+        }
+        chosen.push(best.hit);
+    }
+    Ok(chosen)
+}

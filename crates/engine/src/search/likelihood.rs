@@ -1,0 +1,98 @@
+//! How likely a hit is right.
+//!
+//! A cosine says little by itself: 0.3 is much for one query and nothing for another. What counts is how far
+//! a clip stands out from the rest of the library for this very query, how large the cosine is, and how well
+//! the model knows the query's words. A logistic regression on the three was fitted to searches whose right
+//! answers are known (`benches/searches/README.md` says which, and how); its coefficients are a model's own
+//! ([`earmark_encoder::SoundLikelihood`]).
+
+use earmark_encoder::SoundLikelihood;
+use earmark_index::{NameMatch, Spread};
+
+/// Below this a hit is more likely wrong than right.
+pub const EVEN: f32 = 0.5;
+
+/// What a query is compared with: the library as a whole, and the words that the model knows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SoundQuery {
+    /// How the query scores with the library's segments.
+    pub spread: Spread,
+    /// Probability that the model knows the words; `None` where it cannot tell.
+    pub familiarity: Option<f32>,
+}
+
+/// Narrowest spread: with fewer segments, or all alike, the deviation means nothing.
+const LEAST_DEVIATION: f32 = 0.02;
+
+impl SoundQuery {
+    /// The probability that a clip with this cosine is what the words say.
+    #[must_use]
+    pub fn likelihood(&self, score: f32, read: SoundLikelihood) -> f32 {
+        let outstanding = (score - self.spread.mean) / self.spread.deviation.max(LEAST_DEVIATION);
+        let known = self.familiarity.map_or(0.0, |p| logit(p) * read.familiarity);
+        sigmoid(read.bias + read.outstanding * outstanding + read.cosine * score + known)
+    }
+}
+
+/// Coefficients of [`name_likelihood`], from the same searches.
+const NAME_BIAS: f32 = -4.0;
+const NAME_SLOPE: f32 = 6.5;
+
+/// The probability that a clip with these words in its name, tags or metadata is what they say.
+#[must_use]
+pub fn name_likelihood(named: &NameMatch) -> f32 {
+    sigmoid(NAME_BIAS + NAME_SLOPE * named.coverage)
+}
+
+/// The probability that at least one of two independent witnesses is right.
+#[must_use]
+pub fn either(a: f32, b: f32) -> f32 {
+    1.0 - (1.0 - a) * (1.0 - b)
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The inverse of [`sigmoid`], within ±7 (a probability of 0.999).
+fn logit(p: f32) -> f32 {
+    (p / (1.0 - p)).ln().clamp(-7.0, 7.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: SoundLikelihood =
+        SoundLikelihood { bias: -6.0, outstanding: 0.8, cosine: 4.0, familiarity: 0.5 };
+
+    fn query(mean: f32, deviation: f32, familiarity: Option<f32>) -> SoundQuery {
+        SoundQuery { spread: Spread { sampled: 100, mean, deviation }, familiarity }
+    }
+
+    #[test]
+    fn what_stands_out_is_likelier_than_what_does_not() {
+        let stands_out = query(0.05, 0.05, None).likelihood(0.4, READ);
+        let is_usual = query(0.30, 0.10, None).likelihood(0.4, READ);
+        assert!(stands_out > 0.5 && is_usual < 0.1, "{stands_out} {is_usual}");
+    }
+
+    #[test]
+    fn words_that_the_model_does_not_know_make_a_hit_unlikely() {
+        let known = query(0.05, 0.05, Some(0.99)).likelihood(0.35, READ);
+        let strange = query(0.05, 0.05, Some(0.05)).likelihood(0.35, READ);
+        assert!(known > 0.8 && strange < 0.3, "{known} {strange}");
+    }
+
+    #[test]
+    fn a_library_of_one_sound_is_no_reason_to_divide_by_nothing() {
+        let p = query(0.4, 0.0, Some(1.0)).likelihood(0.4, READ);
+        assert!(p.is_finite());
+    }
+
+    #[test]
+    fn two_witnesses_are_better_than_one() {
+        assert!((either(0.5, 0.5) - 0.75).abs() < 1e-6);
+        assert_eq!(either(0.0, 0.3), 0.3);
+    }
+}

@@ -1,0 +1,198 @@
+//! The clips of an index by what they sound like, by what they are called, or by both.
+//!
+//! Ranked by both, a clip's place is the probability that its sound or its name is right: so a clear name and
+//! a clear sound both come first, a clip with both comes before either, and among clips with the same words
+//! in their names the sound decides. Candidates are the best of each side; each is then judged by both.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use earmark_encoder::SoundLikelihood;
+use earmark_index::{ClipId, Hit, IndexReader, NameMatch, NameQuery, SearchRequest};
+
+use super::likelihood::{SoundQuery, either, name_likelihood};
+use crate::EngineError;
+
+/// Candidates of each side at least, so that the order does not depend on how many hits are asked for.
+const CANDIDATES: usize = 500;
+
+/// What counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum By {
+    /// What a clip sounds like.
+    Sound,
+    /// Its name, its tags, and what its file says about itself.
+    Name,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// What is looked for, and how.
+#[derive(Debug, Clone)]
+pub struct Ranking<'a> {
+    /// What counts. Without [`Self::names`] only the sound does.
+    pub by: By,
+    /// The query's direction, a unit vector `[dim]`.
+    pub vector: &'a [f32],
+    /// The query's words.
+    pub names: Option<&'a NameQuery>,
+    /// How cosines with the query's words are read; `None` for a query of sounds alone, or a model that does
+    /// not say.
+    pub read: Option<(SoundLikelihood, Option<f32>)>,
+    /// Filter, mode, number of hits, and smallest cosine of hits that only their sound brings.
+    pub request: SearchRequest,
+}
+
+/// A hit, and why it is one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankedHit {
+    /// The clip's best stretch, or one of its stretches where they are not collapsed, and its cosine.
+    pub hit: Hit,
+    /// The probability that it is right, by its sound and its name; `None` where a sound is looked for, or the
+    /// model's cosines are not calibrated.
+    pub probability: Option<f32>,
+    /// The words of the query in its name, if any count.
+    pub named: Option<NameMatch>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ranked {
+    /// The best first.
+    pub hits: Vec<RankedHit>,
+    /// Clips that the filter lets through.
+    pub clips_admitted: usize,
+    /// Of the best, those left out because of the smallest cosine.
+    pub below_min_score: usize,
+}
+
+/// Ranks the clips of an index.
+///
+/// # Errors
+/// Errors of the index.
+pub fn rank(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, EngineError> {
+    let sound = match ranking.read {
+        Some((read, familiarity)) => {
+            Some((SoundQuery { spread: index.spread(ranking.vector)?, familiarity }, read))
+        }
+        None => None,
+    };
+    let likelihood = |hit: &Hit| sound.map(|(query, read)| query.likelihood(hit.score, read));
+    match (ranking.by, ranking.names.filter(|names| !names.is_empty() || names.is_strict())) {
+        (By::Sound, _) | (By::Both, None) => {
+            let response = index.search(ranking.vector, &ranking.request)?;
+            let ranked = |hit: Hit| RankedHit { probability: likelihood(&hit), hit, named: None };
+            Ok(Ranked {
+                hits: response.hits.into_iter().map(ranked).collect(),
+                clips_admitted: response.clips_admitted,
+                below_min_score: response.below_min_score,
+            })
+        }
+        (By::Name, None) => Ok(Ranked::default()),
+        (By::Name, Some(names)) => by_name(index, ranking, names, &likelihood),
+        (By::Both, Some(names)) => by_both(index, ranking, names, &likelihood),
+    }
+}
+
+/// Likelihood of a hit by its sound.
+type BySound<'a> = dyn Fn(&Hit) -> Option<f32> + 'a;
+
+fn by_name(
+    index: &dyn IndexReader,
+    ranking: &Ranking<'_>,
+    names: &NameQuery,
+    likelihood: &BySound<'_>,
+) -> Result<Ranked, EngineError> {
+    let request = &ranking.request;
+    // Clips alike by name are put in order by their sound, so more than are wanted have to be heard.
+    let found = index.named(names, &request.filter, request.k.max(CANDIDATES))?;
+    let mut hits = with_sound(index, ranking.vector, found.matches)?;
+    for hit in &mut hits {
+        let by_sound = likelihood(&hit.hit);
+        hit.probability = hit.named.as_ref().map(name_likelihood).map(|p| p.max(by_sound.unwrap_or(0.0)));
+    }
+    let coverage = |hit: &RankedHit| hit.named.as_ref().map_or(0.0, |named| named.coverage);
+    hits.sort_by(|a, b| {
+        coverage(b)
+            .total_cmp(&coverage(a))
+            .then_with(|| b.hit.score.total_cmp(&a.hit.score))
+            .then(by_id(a, b))
+    });
+    hits.truncate(request.k);
+    Ok(Ranked { hits, clips_admitted: admitted(index, ranking)?, below_min_score: 0 })
+}
+
+fn by_both(
+    index: &dyn IndexReader,
+    ranking: &Ranking<'_>,
+    names: &NameQuery,
+    likelihood: &BySound<'_>,
+) -> Result<Ranked, EngineError> {
+    let request = &ranking.request;
+    let candidates = request.k.max(CANDIDATES);
+    let named = index.named(names, &request.filter, candidates)?;
+    let wanted = SearchRequest { k: candidates, min_score: None, ..request.clone() };
+    let response = index.search(ranking.vector, &wanted)?;
+    let mut by_clip: HashMap<ClipId, NameMatch> =
+        named.matches.iter().map(|one| (one.clip, one.clone())).collect();
+    let mut hits: Vec<RankedHit> = Vec::with_capacity(response.hits.len() + by_clip.len());
+    for hit in response.hits.into_iter().filter(|hit| named.admits(hit.clip.id)) {
+        let named = match request.collapse {
+            true => by_clip.remove(&hit.clip.id),
+            false => by_clip.get(&hit.clip.id).cloned(),
+        };
+        hits.push(RankedHit { hit, probability: None, named });
+    }
+    if !request.collapse {
+        hits.iter().for_each(|hit| drop(by_clip.remove(&hit.hit.clip.id)));
+    }
+    let unheard = named.matches.iter().filter(|one| by_clip.contains_key(&one.clip)).cloned().collect();
+    hits.extend(with_sound(index, ranking.vector, unheard)?);
+
+    let is_calibrated = ranking.read.is_some();
+    let mut placed: Vec<(f32, RankedHit)> = hits
+        .into_iter()
+        .map(|hit| {
+            // Without a calibration, a cosine is the best guess there is.
+            let by_sound = likelihood(&hit.hit).unwrap_or_else(|| hit.hit.score.clamp(0.0, 1.0));
+            let by_name = hit.named.as_ref().map_or(0.0, name_likelihood);
+            let probability = either(by_sound, by_name);
+            (probability, RankedHit { probability: is_calibrated.then_some(probability), ..hit })
+        })
+        .collect();
+    placed.sort_by(|(p, a), (q, b)| {
+        q.total_cmp(p).then_with(|| b.hit.score.total_cmp(&a.hit.score)).then(by_id(a, b))
+    });
+    placed.truncate(request.k);
+    let all = placed.len();
+    let mut hits: Vec<RankedHit> = placed.into_iter().map(|(_, hit)| hit).collect();
+    if let Some(least) = request.min_score {
+        hits.retain(|hit| hit.hit.score >= least || hit.named.is_some());
+    }
+    let below_min_score = all - hits.len();
+    Ok(Ranked { hits, clips_admitted: response.clips_admitted, below_min_score })
+}
+
+/// The best stretch of each clip that its name brought.
+fn with_sound(
+    index: &dyn IndexReader,
+    vector: &[f32],
+    named: Vec<NameMatch>,
+) -> Result<Vec<RankedHit>, EngineError> {
+    let clips: Vec<ClipId> = named.iter().map(|one| one.clip).collect();
+    let mut by_clip: HashMap<ClipId, NameMatch> = named.into_iter().map(|one| (one.clip, one)).collect();
+    let hits = index.best_of(vector, &clips)?.into_iter();
+    Ok(hits.map(|hit| RankedHit { named: by_clip.remove(&hit.clip.id), hit, probability: None }).collect())
+}
+
+/// How many clips the filter lets through.
+fn admitted(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<usize, EngineError> {
+    let one = SearchRequest { k: 1, min_score: None, ..ranking.request.clone() };
+    Ok(index.search(ranking.vector, &one)?.clips_admitted)
+}
+
+fn by_id(a: &RankedHit, b: &RankedHit) -> Ordering {
+    let key = |ranked: &RankedHit| (ranked.hit.clip.id, ranked.hit.segment);
+    key(a).cmp(&key(b))
+}

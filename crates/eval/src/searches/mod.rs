@@ -1,0 +1,155 @@
+//! How well searches of an index find what they should: queries whose right answers are known, ranked by
+//! sound, by name, and by both.
+//!
+//! - here: reading the queries, and asking them
+//! - `report`: the figures, as a table and as JSON
+
+mod report;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use csv::ReaderBuilder;
+use earmark_engine::search::combine;
+use earmark_engine::search::rank::{By, Ranking, rank};
+use earmark_engine::{Engine, KnownText, absolute_path};
+use earmark_index::{
+    ClipId, Filter, IndexReader, NameQuery, QueryKind, SearchRequest, file_path, stored_path,
+};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::EvalError;
+pub use report::{QueryFigures, Ranked, SearchesReport, WayFigures};
+
+/// Hits whose precision is measured.
+pub const TOP: usize = 10;
+
+/// How deep the first right hit is looked for.
+const DEPTH: usize = 500;
+
+/// The ways to rank.
+pub const WAYS: [By; 3] = [By::Sound, By::Name, By::Both];
+
+/// A query, and the files that are right.
+#[derive(Debug)]
+pub struct Search {
+    /// The query.
+    pub query: String,
+    patterns: GlobSet,
+}
+
+/// Reads a table with the columns `query` and `file`: a query, and a glob over the paths within the folder of
+/// sounds of what it should find (`*` stays within a folder, `**` does not; case does not matter). Rows of
+/// one query add up.
+///
+/// # Errors
+/// [`EvalError::Dataset`] for a table that cannot be read, or a bad pattern.
+pub fn read(table: &Path) -> Result<Vec<Search>, EvalError> {
+    let bad = |reason: String| EvalError::dataset(table, reason);
+    let mut reader = ReaderBuilder::new().from_path(table).map_err(|e| bad(e.to_string()))?;
+    let headers = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
+    let column = |name: &str| {
+        let found = headers.iter().position(|header| header.trim() == name);
+        found.ok_or_else(|| bad(format!("expected a column `{name}`")))
+    };
+    let (query, file) = (column("query")?, column("file")?);
+    let mut queries: Vec<(String, GlobSetBuilder)> = Vec::new();
+    for (number, row) in reader.records().enumerate() {
+        let row = row.map_err(|e| bad(e.to_string()))?;
+        let (text, pattern) = (row.get(query).unwrap_or("").trim(), row.get(file).unwrap_or("").trim());
+        if text.is_empty() || pattern.is_empty() {
+            return Err(bad(format!("row {}: expected a query and a file", number + 2)));
+        }
+        let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(true).build();
+        let glob = glob.map_err(|e| bad(format!("row {}: {e}", number + 2)))?;
+        match queries.iter_mut().find(|(known, _)| known == text) {
+            Some((_, patterns)) => drop(patterns.add(glob)),
+            None => {
+                let mut patterns = GlobSetBuilder::new();
+                patterns.add(glob);
+                queries.push((text.to_owned(), patterns));
+            }
+        }
+    }
+    queries
+        .into_iter()
+        .map(|(query, patterns)| {
+            let patterns = patterns.build().map_err(|e| bad(e.to_string()))?;
+            Ok(Search { query, patterns })
+        })
+        .collect()
+}
+
+/// Asks the searches of the clips of `index` that lie in the folder `root`, in each of [`WAYS`].
+///
+/// # Errors
+/// [`EvalError::Nothing`] if no clip of the index lies there; errors of the model and of the index.
+pub fn run(
+    engine: &Engine,
+    index: &dyn IndexReader,
+    root: &Path,
+    searches: &[Search],
+) -> Result<SearchesReport, EvalError> {
+    let root = absolute_path(root).map_err(|e| EvalError::io(root, &e))?;
+    let filter = Filter { path_within: Some(stored_path(&root)), ..Filter::default() };
+    let clips = index.clips(&filter)?;
+    if clips.is_empty() {
+        let reason = "no clip of the index lies in it; index the folder first".to_owned();
+        return Err(EvalError::Nothing { path: root, reason });
+    }
+    let mut queries = Vec::new();
+    for search in searches {
+        let right: HashSet<ClipId> = clips
+            .iter()
+            .filter(|clip| {
+                let path = file_path(&clip.meta.path);
+                path.strip_prefix(&root).is_ok_and(|inside| search.patterns.is_match(inside))
+            })
+            .map(|clip| clip.id)
+            .collect();
+        let ways = WAYS.map(|by| ask(engine, index, &filter, search, by));
+        let ways = ways.into_iter().collect::<Result<Vec<_>, EvalError>>()?;
+        let ways = ways.into_iter().map(|hits| report::way(hits, &right, TOP)).collect();
+        queries.push(QueryFigures::new(search.query.clone(), right.len(), ways));
+    }
+    Ok(SearchesReport::new(engine.model().manifest().id.clone(), clips.len(), queries))
+}
+
+fn ask(
+    engine: &Engine,
+    index: &dyn IndexReader,
+    filter: &Filter,
+    search: &Search,
+    by: By,
+) -> Result<Vec<Ranked>, EvalError> {
+    let names = NameQuery::parse(&search.query);
+    let text = if by == By::Sound { &search.query } else { names.text() };
+    let prompts = engine.prompts(text, &[])?;
+    let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let familiarity = KnownText::of(text, &encoded).and_then(|known| known.familiarity);
+    let parts: Vec<_> = encoded.into_iter().map(|one| (one.vector, 1.0)).collect();
+    let vector = combine(engine, &parts)?;
+    let ranking = Ranking {
+        by,
+        vector: vector.as_slice(),
+        names: Some(&names),
+        read: engine.model().manifest().scores.likelihood.map(|read| (read, familiarity)),
+        request: SearchRequest {
+            k: DEPTH,
+            kind: QueryKind::Text,
+            filter: filter.clone(),
+            ..SearchRequest::default()
+        },
+    };
+    let ranked = rank(index, &ranking)?.hits.into_iter();
+    Ok(ranked
+        .map(|hit| Ranked {
+            clip: hit.hit.clip.id,
+            path: hit.hit.clip.meta.path.clone(),
+            score: hit.hit.score,
+            probability: hit.probability,
+            coverage: hit.named.map(|named| named.coverage),
+            is_right: false,
+        })
+        .collect())
+}

@@ -1,0 +1,293 @@
+//! Searching by words, by example, by both.
+//!
+//! - `request`, `answer`: what is looked for, and what was found
+//! - `reasons`: why a clip is a hit
+//! - here: from the one to the other
+
+mod answer;
+mod reasons;
+mod request;
+
+use std::sync::Arc;
+
+use earmark_encoder::Embedding;
+use earmark_engine::Engine;
+use earmark_engine::search::diversity::spread_out;
+use earmark_engine::search::likelihood::EVEN;
+use earmark_engine::search::rank::{Ranked, RankedHit, Ranking, rank};
+use earmark_engine::search::{clip_vector, combine};
+use earmark_index::{IndexReader, NameQuery, QueryKind, SearchRequest as IndexRequest, Snapshot, file_path};
+
+pub use answer::{Hit, Reason, SearchAnswer, Share};
+pub use request::{By, HitOrder, Mode, QueryPart, SearchRequest};
+
+use crate::error::{Error, Result};
+use crate::library::{Files, Library};
+use crate::words::{
+    FileRemarks, KnownText, Stretch, Version, bounded, clip_id, cursor, name_and_folder, offset,
+};
+
+/// Clips that a request may leave out.
+const EXCLUDED: usize = 100;
+
+/// Largest weight of a part.
+const MAX_WEIGHT: f32 = 1000.0;
+
+/// Hits that a diverse page is chosen from.
+const DIVERSE_POOL: usize = 500;
+
+/// A request's query in the model's space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The weighted sum of its parts, of unit length.
+    pub vector: Embedding,
+    /// Whether it has words.
+    has_text: bool,
+    /// Its words, where they are looked for in names too; none for words to keep away from.
+    names: NameQuery,
+    /// Whether it is a single text, so that it is known how to read its cosines.
+    is_one_text: bool,
+    /// Contents of its examples, which it does not find.
+    examples: Vec<[u8; 32]>,
+    texts: Vec<KnownText>,
+    remarks: Vec<FileRemarks>,
+}
+
+impl Library {
+    /// Searches the index.
+    ///
+    /// # Errors
+    /// [`Error::Field`] that names what is wrong in the request; errors of decoding and encoding its parts.
+    pub fn search(&self, request: &SearchRequest, files: Files) -> Result<SearchAnswer> {
+        let query = self.query(request, files)?;
+        self.find(request, &query)
+    }
+
+    /// The query of a request in the model's space: the first half of [`Self::search`].
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub fn query(&self, request: &SearchRequest, mut files: Files) -> Result<Query> {
+        self.page(request)?;
+        let engine = self.engine()?;
+        bounded("query", request.query.len(), 1, self.limits().parts)?;
+        self.check_templates(&request.templates)?;
+        let mut vectors = Vec::with_capacity(request.query.len());
+        let (mut texts, mut remarks, mut examples) = (Vec::new(), Vec::new(), Vec::new());
+        let mut looked_for: Vec<&str> = Vec::new();
+        for (i, part) in request.query.iter().enumerate() {
+            let field = format!("query[{i}]");
+            if !(part.weight.is_finite() && part.weight.abs() <= MAX_WEIGHT) {
+                let reason = format!("expected a number within -{MAX_WEIGHT} and {MAX_WEIGHT}");
+                return Err(Error::field_is(format!("{field}.weight"), reason));
+            }
+            let stretch = Stretch::of(part.start_s, part.end_s).map_err(|e| e.within(&field))?;
+            let vector = match (&part.text, &part.clip_id, &part.file) {
+                (Some(text), None, None) => {
+                    if stretch.is_some() {
+                        return Err(Error::field_is(field, "a text has no `start_s` and `end_s`"));
+                    }
+                    // What is to be left out is a matter of names.
+                    let read = NameQuery::parse(text);
+                    let spoken = if request.by == By::Sound { text } else { read.text() };
+                    self.check_text(&format!("{field}.text"), spoken)?;
+                    let described = self.texts().describe(&engine, spoken, &request.templates)?;
+                    texts.extend(described.known.as_ref().map(KnownText::from));
+                    if part.weight > 0.0 {
+                        looked_for.push(text);
+                    }
+                    described.vector
+                }
+                (None, Some(id), None) => {
+                    let id = clip_id(&format!("{field}.clip_id"), id)?;
+                    if part.weight > 0.0 {
+                        examples.push(self.find_clip(id)?.meta.content_hash);
+                    }
+                    self.clip_or_stretch(&engine, id, stretch)?
+                }
+                (None, None, Some(name)) => {
+                    let source = files.take(&format!("{field}.file"), name)?;
+                    if part.weight > 0.0 {
+                        examples.extend(source.content_hash());
+                    }
+                    let (vector, remark) = engine.embed_sound(source, stretch.map(Stretch::bounds))?;
+                    if !remark.is_empty() {
+                        remarks.push(FileRemarks::new(name, &remark));
+                    }
+                    vector
+                }
+                _ => {
+                    return Err(Error::field_is(
+                        field,
+                        "expected exactly one of `text`, `clip_id` and `file`",
+                    ));
+                }
+            };
+            vectors.push((vector, part.weight));
+        }
+        let is_one_text = matches!(&*request.query, [QueryPart { text: Some(_), .. }]);
+        let has_text = request.query.iter().any(|part| part.text.is_some());
+        let names = NameQuery::parse(&looked_for.join(" "));
+        let vector = combine(&engine, &vectors)?;
+        Ok(Query { vector, has_text, names, is_one_text, examples, texts, remarks })
+    }
+
+    /// What the index has for a query: the second half of [`Self::search`].
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub fn find(&self, request: &SearchRequest, query: &Query) -> Result<SearchAnswer> {
+        let (start, k) = self.page(request)?;
+        if !(0.0..=1.0).contains(&request.diversity) {
+            let reason = format!("expected 0 to 1, got {}", request.diversity);
+            return Err(Error::field_is("diversity", reason));
+        }
+        let engine = self.engine()?;
+        let manifest = engine.model().manifest();
+        let min_score = request.min_score.unwrap_or(Some(manifest.scores.min_similarity));
+        let index = self.index()?;
+        let left_out = left_out(&index, request, query)?;
+        // One more than the page, to know whether there is another. A page may end with hits that score too
+        // little; then none follows.
+        let end = start.saturating_add(k);
+        let wanted = end.saturating_add(1).saturating_add(left_out.len());
+        let is_diverse = request.diversity > 0.0;
+        let filter = request.filter.check().map_err(|e| e.within("filter"))?;
+        let familiarity = query.texts.first().and_then(|known| known.familiarity);
+        let ranking = Ranking {
+            by: request.by.into(),
+            vector: query.vector.as_slice(),
+            names: Some(&query.names),
+            read: manifest.scores.likelihood.filter(|_| query.is_one_text).map(|read| (read, familiarity)),
+            request: IndexRequest {
+                k: if is_diverse { wanted.max(DIVERSE_POOL) } else { wanted },
+                kind: if query.has_text { QueryKind::Text } else { QueryKind::Sound },
+                filter,
+                mode: request.mode.into(),
+                min_score,
+                collapse: request.collapse,
+                ef: None,
+            },
+        };
+        let Ranked { mut hits, clips_admitted, below_min_score } = rank(&*index, &ranking)?;
+        hits.retain(|hit| !left_out.contains(&hit.hit.clip.id));
+        if is_diverse {
+            hits = spread_out(&*index, hits, request.diversity, end.saturating_add(1))?;
+        }
+        let found = hits.len() + below_min_score;
+        let more = hits.len() > end;
+        hits.truncate(end);
+        hits.drain(..start.min(hits.len()));
+        let below_min_score = found.saturating_sub(start).min(k).saturating_sub(hits.len());
+        put_in_order(&mut hits, request.sort);
+        Ok(SearchAnswer {
+            version: Version,
+            hits: hits
+                .into_iter()
+                .map(|hit| self.hit(&engine, &index, request, query, hit))
+                .collect::<Result<_>>()?,
+            next_cursor: more.then(|| cursor(end)),
+            below_min_score,
+            clips_admitted,
+            min_score,
+            texts: query.texts.clone(),
+            remarks: query.remarks.clone(),
+            model: manifest.id.clone(),
+        })
+    }
+
+    fn hit(
+        &self,
+        engine: &Engine,
+        index: &Snapshot,
+        request: &SearchRequest,
+        query: &Query,
+        ranked: RankedHit,
+    ) -> Result<Hit> {
+        let shares = reasons::shares(engine, index, query, &ranked)?;
+        let reasons = reasons::reasons(index, request.by, query, &ranked, shares.as_deref())?;
+        let RankedHit { hit, probability, .. } = ranked;
+        Ok(Hit {
+            clip: (&*hit.clip).into(),
+            score: hit.score,
+            probability,
+            weak: probability.is_some_and(|p| p < EVEN),
+            reasons,
+            // A file that cannot be looked at is not gone.
+            missing: matches!(file_path(&hit.clip.meta.path).try_exists(), Ok(false)),
+            start_s: hit.start_s,
+            end_s: hit.end_s,
+            shares: shares.filter(|_| request.explain),
+        })
+    }
+
+    /// Where the page of a request begins, and how many hits it has.
+    fn page(&self, request: &SearchRequest) -> Result<(usize, usize)> {
+        let k = bounded("k", request.k, 1, self.limits().results)?;
+        let start = offset(request.cursor.as_deref())?;
+        let deepest = self.limits().deepest;
+        if start.saturating_add(k) > deepest {
+            let reason = format!("only the first {deepest} hits can be paged through");
+            return Err(Error::field_is("cursor", reason));
+        }
+        Ok((start, k))
+    }
+
+    /// A clip from its stored vectors. A stretch of it is listened to again if the file can be read, else
+    /// approximated by the segments that reach into it.
+    fn clip_or_stretch(&self, engine: &Arc<Engine>, id: u64, stretch: Option<Stretch>) -> Result<Embedding> {
+        let clip = self.find_clip(id)?;
+        let range = stretch.map(Stretch::bounds);
+        let is_short = clip.meta.duration_s <= self.limits().decode_s;
+        if range.is_some()
+            && is_short
+            && let Ok(file) = self.clip_file(&clip.meta.path)
+        {
+            // A file that has gone or changed beyond use leaves the stored vectors.
+            match engine.embed_file(&file, range) {
+                Ok((vector, _)) => return Ok(vector),
+                Err(e) if e.kind() == "io" => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        let vector = clip_vector(engine, &*self.index()?, id, range)?;
+        vector.ok_or_else(|| Error::field_is("start_s", "the clip has no sound there"))
+    }
+}
+
+/// The clips that a request leaves out: those that it names, its examples, and all copies of both.
+fn left_out(index: &Snapshot, request: &SearchRequest, query: &Query) -> Result<Vec<u64>> {
+    bounded("exclude", request.exclude.len(), 0, EXCLUDED)?;
+    let mut left_out = Vec::new();
+    let mut contents = query.examples.clone();
+    for id in &request.exclude {
+        let by_path = match id.bytes().all(|b| b.is_ascii_digit()) {
+            true => None,
+            false => Some(index.clip_by_path(id)?.ok_or_else(|| {
+                Error::field_is("exclude", format!("expected the id or the path of a clip, got `{id}`"))
+            })?),
+        };
+        let id = by_path.map_or_else(|| clip_id("exclude", id), |clip| Ok(clip.id))?;
+        left_out.push(id);
+        contents.extend(index.clip(id)?.map(|clip| clip.meta.content_hash));
+    }
+    for content in contents {
+        let copies = index.clips_by_hash(&content)?;
+        left_out.extend(copies.iter().map(|clip| clip.id));
+    }
+    left_out.sort_unstable();
+    left_out.dedup();
+    Ok(left_out)
+}
+
+fn put_in_order(hits: &mut [RankedHit], order: HitOrder) {
+    let name = |hit: &RankedHit| name_and_folder(&hit.hit.clip.meta.path).0.to_lowercase();
+    match order {
+        HitOrder::Score => {}
+        HitOrder::Name => hits.sort_by_cached_key(|hit| (name(hit), hit.hit.clip.meta.path.clone())),
+        HitOrder::Duration => {
+            hits.sort_by(|a, b| a.hit.clip.meta.duration_s.total_cmp(&b.hit.clip.meta.duration_s));
+        }
+        HitOrder::Date => hits.sort_by_key(|hit| std::cmp::Reverse(hit.hit.clip.meta.mtime_ns)),
+    }
+}

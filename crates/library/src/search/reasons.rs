@@ -1,0 +1,69 @@
+//! Why a clip is a hit: the words of the query in its name, tags and metadata, and what it sounds like.
+
+use earmark_engine::Engine;
+use earmark_engine::search::explain;
+use earmark_engine::search::rank::RankedHit;
+use earmark_index::{IndexReader, MatchedWord, NameField, Snapshot};
+
+use super::answer::{Reason, SOUND, Share};
+use super::{By, Query};
+use crate::error::Result;
+
+/// Sound classes named for a hit.
+const SHARES: usize = 6;
+
+/// A sound class is a reason if it makes up so much of the score.
+const LEAST_SHARE: f32 = 0.2;
+
+/// The sound classes that the query and a hit share; `None` for a model whose axes have no names.
+pub(super) fn shares(
+    engine: &Engine,
+    index: &Snapshot,
+    query: &Query,
+    ranked: &RankedHit,
+) -> Result<Option<Vec<Share>>> {
+    let shares = explain(engine, index, &query.vector, &ranked.hit, SHARES)?;
+    let share = |s: earmark_engine::search::Share| Share { class: s.axis, share: s.contribution };
+    Ok(shares.map(|shares| shares.into_iter().map(share).collect()))
+}
+
+/// The reasons for a hit: its words, by where they stand, and the sound class that counts most.
+pub(super) fn reasons(
+    index: &Snapshot,
+    by: By,
+    query: &Query,
+    ranked: &RankedHit,
+    shares: Option<&[Share]>,
+) -> Result<Vec<Reason>> {
+    let mut reasons = Vec::new();
+    if let Some(named) = &ranked.named {
+        let words: Vec<&str> = query.names.words().collect();
+        for (field, name) in
+            [(NameField::Name, "name"), (NameField::Tag, "tag"), (NameField::Folder, "folder")]
+        {
+            reasons.extend(reason(name, &words, named.words.iter().filter(|found| found.field == field)));
+        }
+        let in_texts: Vec<&MatchedWord> =
+            named.words.iter().filter(|found| found.field == NameField::Metadata).collect();
+        if !in_texts.is_empty() {
+            // Which of the texts has most of the words.
+            let texts = index.texts(ranked.hit.clip.id)?;
+            let having =
+                |text: &str| in_texts.iter().filter(|found| query.names.is_in(found.word, text)).count();
+            let best = texts.iter().max_by_key(|text| having(&text.text));
+            let name = best.map_or("metadata", |text| text.name.as_str());
+            reasons.extend(reason(name, &words, in_texts.into_iter()));
+        }
+    }
+    let sound =
+        shares.into_iter().flatten().next().filter(|share| share.share >= LEAST_SHARE * ranked.hit.score);
+    if let (true, Some(share)) = (by != By::Name && ranked.hit.score > 0.0, sound) {
+        reasons.push(Reason { by: SOUND.to_owned(), text: share.class.clone() });
+    }
+    Ok(reasons)
+}
+
+fn reason<'a>(by: &str, words: &[&str], found: impl Iterator<Item = &'a MatchedWord>) -> Option<Reason> {
+    let text: Vec<&str> = found.filter_map(|one| words.get(one.word).copied()).collect();
+    (!text.is_empty()).then(|| Reason { by: by.to_owned(), text: text.join(" ") })
+}

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use earmark_audio::{AudioReader, ReadOptions, Waveform};
-use earmark_encoder::{Catalogue, AudioOutput, Model, Runtime};
+use earmark_encoder::{AudioOutput, Catalogue, Model, Runtime};
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{Engine, EngineOptions, WalkOptions, walk};
 use earmark_index::{Change, IndexWriter as _, OpenOptions, Segment, Writer};

@@ -1,8 +1,8 @@
 //! The clips of an index by what they sound like, by what they are called, or by both.
 //!
-//! Ranked by both, a clip's place is the probability that its sound or its name is right: so a clear name and
-//! a clear sound both come first, a clip with both comes before either, and among clips with the same words
-//! in their names the sound decides. Candidates are the best of each side; each is then judged by both.
+//! Ranked by both, a clip's place is the probability that it is right, given its sound and its name: so a clear
+//! name and a clear sound both come first, a clip with both comes before either, and among clips with the same
+//! words in their names the sound decides. Candidates are the best of each side; each is then judged by both.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use earmark_encoder::SoundLikelihood;
 use earmark_index::{ClipId, Hit, IndexReader, NameMatch, NameQuery, SearchRequest};
 
-use super::likelihood::{SoundQuery, either, name_likelihood};
+use super::likelihood::{SoundQuery, UNCALIBRATED, both_likelihood, name_likelihood};
 use crate::EngineError;
 
 /// Candidates of each side at least, so that the order does not depend on how many hits are asked for.
@@ -72,17 +72,14 @@ pub struct Ranked {
 /// # Errors
 /// Errors of the index.
 pub fn rank(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, EngineError> {
-    let sound = match ranking.read {
-        Some((read, familiarity)) => {
-            Some((SoundQuery { spread: index.spread(ranking.vector)?, familiarity }, read))
-        }
-        None => None,
-    };
-    let likelihood = |hit: &Hit| sound.map(|(query, read)| query.likelihood(hit.score, read));
+    let (read, familiarity) = ranking.read.unwrap_or((UNCALIBRATED, None));
+    let query = SoundQuery { spread: index.spread(ranking.vector)?, familiarity };
+    let likelihood = |hit: &Hit| query.likelihood(hit.score, read);
+    let told = |p: f32| ranking.read.is_some().then_some(p);
     match (ranking.by, ranking.names.filter(|names| !names.is_empty() || names.is_strict())) {
         (By::Sound, _) | (By::Both, None) => {
             let response = index.search(ranking.vector, &ranking.request)?;
-            let ranked = |hit: Hit| RankedHit { probability: likelihood(&hit), hit, named: None };
+            let ranked = |hit: Hit| RankedHit { probability: told(likelihood(&hit)), hit, named: None };
             Ok(Ranked {
                 hits: response.hits.into_iter().map(ranked).collect(),
                 clips_admitted: response.clips_admitted,
@@ -90,29 +87,20 @@ pub fn rank(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, En
             })
         }
         (By::Name, None) => Ok(Ranked::default()),
-        (By::Name, Some(names)) => by_name(index, ranking, names, &likelihood),
+        (By::Name, Some(names)) => by_name(index, ranking, names),
         (By::Both, Some(names)) => by_both(index, ranking, names, &likelihood),
     }
 }
 
 /// Likelihood of a hit by its sound.
-type BySound<'a> = dyn Fn(&Hit) -> Option<f32> + 'a;
+type BySound<'a> = dyn Fn(&Hit) -> f32 + 'a;
 
-fn by_name(
-    index: &dyn IndexReader,
-    ranking: &Ranking<'_>,
-    names: &NameQuery,
-    likelihood: &BySound<'_>,
-) -> Result<Ranked, EngineError> {
+fn by_name(index: &dyn IndexReader, ranking: &Ranking<'_>, names: &NameQuery) -> Result<Ranked, EngineError> {
     let request = &ranking.request;
     // Clips alike by name are put in order by their sound, so more than are wanted have to be heard.
     let found = index.named(names, &request.filter, request.k.max(CANDIDATES))?;
     let mut hits = with_sound(index, ranking.vector, found.matches)?;
-    for hit in &mut hits {
-        let by_sound = likelihood(&hit.hit);
-        hit.probability = hit.named.as_ref().map(name_likelihood).map(|p| p.max(by_sound.unwrap_or(0.0)));
-    }
-    let coverage = |hit: &RankedHit| hit.named.as_ref().map_or(0.0, |named| named.coverage);
+    hits.iter_mut().for_each(|hit| hit.probability = Some(name_likelihood(coverage(hit))));
     hits.sort_by(|a, b| {
         coverage(b)
             .total_cmp(&coverage(a))
@@ -150,15 +138,13 @@ fn by_both(
     let unheard = named.matches.iter().filter(|one| by_clip.contains_key(&one.clip)).cloned().collect();
     hits.extend(with_sound(index, ranking.vector, unheard)?);
 
-    let is_calibrated = ranking.read.is_some();
+    let has_names = hits.iter().any(|hit| hit.named.is_some());
     let mut placed: Vec<(f32, RankedHit)> = hits
         .into_iter()
         .map(|hit| {
-            // Without a calibration, a cosine is the best guess there is.
-            let by_sound = likelihood(&hit.hit).unwrap_or_else(|| hit.hit.score.clamp(0.0, 1.0));
-            let by_name = hit.named.as_ref().map_or(0.0, name_likelihood);
-            let probability = either(by_sound, by_name);
-            (probability, RankedHit { probability: is_calibrated.then_some(probability), ..hit })
+            let by_sound = likelihood(&hit.hit);
+            let p = if has_names { both_likelihood(by_sound, coverage(&hit)) } else { by_sound };
+            (p, RankedHit { probability: ranking.read.is_some().then_some(p), ..hit })
         })
         .collect();
     placed.sort_by(|(p, a), (q, b)| {
@@ -172,6 +158,10 @@ fn by_both(
     }
     let below_min_score = all - hits.len();
     Ok(Ranked { hits, clips_admitted: response.clips_admitted, below_min_score })
+}
+
+fn coverage(hit: &RankedHit) -> f32 {
+    hit.named.as_ref().map_or(0.0, |named| named.coverage)
 }
 
 /// The best stretch of each clip that its name brought.

@@ -10,15 +10,17 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use csv::ReaderBuilder;
+use earmark_encoder::Embedding;
 use earmark_engine::search::combine;
 use earmark_engine::search::rank::{By, Ranking, rank};
 use earmark_engine::{Engine, KnownText, absolute_path};
 use earmark_index::{
-    ClipId, Filter, IndexReader, NameQuery, QueryKind, SearchRequest, file_path, stored_path,
+    ClipId, Filter, IndexReader, NameQuery, QueryKind, SearchRequest, Spread, file_path, stored_path,
 };
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::EvalError;
+use report::Asked;
 pub use report::{QueryFigures, Ranked, SearchesReport, WayFigures};
 
 /// Hits whose precision is measured.
@@ -26,6 +28,9 @@ pub const TOP: usize = 10;
 
 /// How deep the first right hit is looked for.
 const DEPTH: usize = 500;
+
+/// Hits that a report lists.
+const KEPT: usize = 100;
 
 /// The ways to rank.
 pub const WAYS: [By; 3] = [By::Sound, By::Name, By::Both];
@@ -107,49 +112,69 @@ pub fn run(
             })
             .map(|clip| clip.id)
             .collect();
-        let ways = WAYS.map(|by| ask(engine, index, &filter, search, by));
+        let text = Asking::new(engine, index, &search.query)?;
+        let ways = WAYS.map(|by| text.ranked(engine, index, &filter, by));
         let ways = ways.into_iter().collect::<Result<Vec<_>, EvalError>>()?;
-        let ways = ways.into_iter().map(|hits| report::way(hits, &right, TOP)).collect();
-        queries.push(QueryFigures::new(search.query.clone(), right.len(), ways));
+        let ways = ways.into_iter().map(|hits| report::way(hits, &right, KEPT)).collect();
+        queries.push(QueryFigures::new(text.asked(), right.len(), ways));
     }
     Ok(SearchesReport::new(engine.model().manifest().id.clone(), clips.len(), queries))
 }
 
-fn ask(
-    engine: &Engine,
-    index: &dyn IndexReader,
-    filter: &Filter,
-    search: &Search,
-    by: By,
-) -> Result<Vec<Ranked>, EvalError> {
-    let names = NameQuery::parse(&search.query);
-    let text = if by == By::Sound { &search.query } else { names.text() };
-    let prompts = engine.prompts(text, &[])?;
-    let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let familiarity = KnownText::of(text, &encoded).and_then(|known| known.familiarity);
-    let parts: Vec<_> = encoded.into_iter().map(|one| (one.vector, 1.0)).collect();
-    let vector = combine(engine, &parts)?;
-    let ranking = Ranking {
-        by,
-        vector: vector.as_slice(),
-        names: Some(&names),
-        read: engine.model().manifest().scores.likelihood.map(|read| (read, familiarity)),
-        request: SearchRequest {
-            k: DEPTH,
-            kind: QueryKind::Text,
-            filter: filter.clone(),
-            ..SearchRequest::default()
-        },
-    };
-    let ranked = rank(index, &ranking)?.hits.into_iter();
-    Ok(ranked
-        .map(|hit| Ranked {
-            clip: hit.hit.clip.id,
-            path: hit.hit.clip.meta.path.clone(),
-            score: hit.hit.score,
-            probability: hit.probability,
-            coverage: hit.named.map(|named| named.coverage),
-            is_right: false,
-        })
-        .collect())
+/// A query, encoded.
+struct Asking<'a> {
+    query: &'a str,
+    names: NameQuery,
+    vector: Embedding,
+    familiarity: Option<f32>,
+    spread: Spread,
+}
+
+impl<'a> Asking<'a> {
+    fn new(engine: &Engine, index: &dyn IndexReader, query: &'a str) -> Result<Self, EvalError> {
+        let names = NameQuery::parse(query);
+        let prompts = engine.prompts(names.text(), &[])?;
+        let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let familiarity = KnownText::of(query, &encoded).and_then(|known| known.familiarity);
+        let parts: Vec<_> = encoded.into_iter().map(|one| (one.vector, 1.0)).collect();
+        let vector = combine(engine, &parts)?;
+        let spread = index.spread(vector.as_slice())?;
+        Ok(Self { query, names, vector, familiarity, spread })
+    }
+
+    fn asked(&self) -> Asked {
+        Asked { query: self.query.to_owned(), familiarity: self.familiarity, spread: self.spread }
+    }
+
+    fn ranked(
+        &self,
+        engine: &Engine,
+        index: &dyn IndexReader,
+        filter: &Filter,
+        by: By,
+    ) -> Result<Vec<Ranked>, EvalError> {
+        let ranking = Ranking {
+            by,
+            vector: self.vector.as_slice(),
+            names: Some(&self.names),
+            read: engine.model().manifest().scores.likelihood.map(|read| (read, self.familiarity)),
+            request: SearchRequest {
+                k: DEPTH,
+                kind: QueryKind::Text,
+                filter: filter.clone(),
+                ..SearchRequest::default()
+            },
+        };
+        let ranked = rank(index, &ranking)?.hits.into_iter();
+        Ok(ranked
+            .map(|hit| Ranked {
+                clip: hit.hit.clip.id,
+                path: hit.hit.clip.meta.path.clone(),
+                score: hit.hit.score,
+                probability: hit.probability,
+                coverage: hit.named.map(|named| named.coverage),
+                is_right: false,
+            })
+            .collect())
+    }
 }

@@ -3,13 +3,20 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use earmark_index::ClipId;
+use earmark_index::{ClipId, Spread};
 use serde::Serialize;
 
 use super::{TOP, WAYS};
 
 /// The names of [`WAYS`], in their order.
 const NAMES: [&str; WAYS.len()] = ["sound", "name", "both"];
+
+/// A query as it was asked.
+pub(super) struct Asked {
+    pub(super) query: String,
+    pub(super) familiarity: Option<f32>,
+    pub(super) spread: Spread,
+}
 
 /// A hit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,7 +45,7 @@ pub struct WayFigures {
     pub precision: f64,
     /// One over the rank of the first right hit; 0 if there is none.
     pub reciprocal_rank: f64,
-    /// The first [`TOP`] hits.
+    /// The first hits, more than are measured: enough to calibrate probabilities with.
     pub hits: Vec<Ranked>,
 }
 
@@ -49,6 +56,10 @@ pub struct QueryFigures {
     pub query: String,
     /// Clips that are right.
     pub right: usize,
+    /// Probability that the model knows the query's words, if it can tell.
+    pub familiarity: Option<f32>,
+    /// The mean cosine of the query with the library, and the standard deviation.
+    pub spread: (f32, f32),
     /// The best precision that there can be.
     pub attainable: f64,
     /// By sound, by name, by both.
@@ -96,24 +107,27 @@ pub struct SearchesReport {
     pub reliability: Vec<ReliabilityBin>,
 }
 
-/// The figures of hits, the first of which are kept.
-pub(super) fn way(mut hits: Vec<Ranked>, right: &HashSet<ClipId>, top: usize) -> WayFigures {
+/// The figures of hits, the first `kept` of which are kept.
+pub(super) fn way(mut hits: Vec<Ranked>, right: &HashSet<ClipId>, kept: usize) -> WayFigures {
     hits.iter_mut().for_each(|hit| hit.is_right = right.contains(&hit.clip));
     let first = hits.iter().position(|hit| hit.is_right);
-    hits.truncate(top);
-    let found = hits.iter().filter(|hit| hit.is_right).count();
+    let found = hits.iter().take(TOP).filter(|hit| hit.is_right).count();
+    hits.truncate(kept);
     WayFigures {
         by: "",
-        precision: found as f64 / top as f64,
+        precision: found as f64 / TOP as f64,
         reciprocal_rank: first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64),
         hits,
     }
 }
 
 impl QueryFigures {
-    pub(super) fn new(query: String, right: usize, ways: Vec<WayFigures>) -> Self {
+    pub(super) fn new(asked: Asked, right: usize, ways: Vec<WayFigures>) -> Self {
         let ways = ways.into_iter().zip(NAMES).map(|(way, by)| WayFigures { by, ..way }).collect();
-        Self { query, right, attainable: right.min(TOP) as f64 / TOP as f64, ways }
+        let Asked { query, familiarity, spread } = asked;
+        let spread = (spread.mean, spread.deviation);
+        let attainable = right.min(TOP) as f64 / TOP as f64;
+        Self { query, right, familiarity, spread, attainable, ways }
     }
 }
 
@@ -171,7 +185,7 @@ fn reliability(queries: &[QueryFigures], by: &'static str) -> Vec<ReliabilityBin
     const BINS: usize = 5;
     let mut bins = [(0_usize, 0.0_f64, 0_usize); BINS];
     let ways = queries.iter().flat_map(|query| query.ways.iter().filter(|way| way.by == by));
-    for hit in ways.flat_map(|way| &way.hits) {
+    for hit in ways.flat_map(|way| way.hits.iter().take(TOP)) {
         let Some(p) = hit.probability else { continue };
         let bin = &mut bins[((p * BINS as f32) as usize).min(BINS - 1)];
         *bin = (bin.0 + 1, bin.1 + f64::from(p), bin.2 + usize::from(hit.is_right));
@@ -195,19 +209,21 @@ mod tests {
     #[test]
     fn precision_counts_missing_hits_and_the_rank_is_that_of_the_first_right_one() {
         let right = HashSet::from([7, 9]);
-        let figures = way([1, 7, 9].map(ranked).to_vec(), &right, 10);
+        let figures = way([1, 7, 9].map(ranked).to_vec(), &right, 50);
         assert_eq!((figures.precision, figures.reciprocal_rank), (0.2, 0.5));
-        let none = way([1, 2].map(ranked).to_vec(), &right, 10);
+        let none = way([1, 2].map(ranked).to_vec(), &right, 50);
         assert_eq!((none.precision, none.reciprocal_rank), (0.0, 0.0));
-        let late = way((1..=9).map(ranked).collect(), &right, 3);
-        assert_eq!((late.precision, late.reciprocal_rank, late.hits.len()), (0.0, 1.0 / 7.0, 3));
+        let late = way((100..111).chain([7]).map(ranked).collect(), &right, 3);
+        assert_eq!((late.precision, late.reciprocal_rank, late.hits.len()), (0.0, 1.0 / 12.0, 3));
     }
 
     #[test]
     fn means_leave_out_queries_that_nothing_is_right_for() {
         let query = |right: usize, precision: f64| {
             let way = WayFigures { by: "", precision, reciprocal_rank: precision, hits: Vec::new() };
-            QueryFigures::new("q".to_owned(), right, vec![way; 3])
+            let spread = Spread { sampled: 9, mean: 0.1, deviation: 0.1 };
+            let asked = Asked { query: "q".to_owned(), familiarity: None, spread };
+            QueryFigures::new(asked, right, vec![way; 3])
         };
         let report =
             SearchesReport::new("m".to_owned(), 9, vec![query(5, 0.4), query(0, 0.0), query(20, 1.0)]);

@@ -48,7 +48,8 @@ impl Fields {
     }
 
     pub(super) fn tokenizers() -> TokenizerManager {
-        let manager = TokenizerManager::new();
+        // tantivy asks for its default one, too.
+        let manager = TokenizerManager::default();
         manager.register(TOKENIZER, TextAnalyzer::from(NameTokenizer));
         manager
     }

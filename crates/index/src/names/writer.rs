@@ -46,6 +46,8 @@ impl NamesWriter {
             fs::create_dir_all(&folder)?;
             let mut index = Index::open_or_create(MmapDirectory::open(&folder)?, fields.schema.clone())?;
             index.set_tokenizers(Fields::tokenizers());
+            // Opens each file.
+            index.reader()?;
             Ok(index)
         };
         let opened = open().and_then(|index| Ok((index.load_metas()?.payload, index)));
@@ -58,6 +60,13 @@ impl NamesWriter {
         };
         let committed = payload.as_deref().and_then(Stamp::parse);
         Ok(Self { dir: dir.to_path_buf(), fields, index, committed, open: None })
+    }
+
+    /// Clips that it has, once what was written is committed, and files of it that are damaged.
+    pub(crate) fn audit(&mut self) -> tantivy::Result<(u64, Vec<PathBuf>)> {
+        self.commit()?;
+        let clips = self.index.reader()?.searcher().num_docs();
+        Ok((clips, self.index.validate_checksum()?.into_iter().collect()))
     }
 
     /// Whether it shows this state of the store.

@@ -29,6 +29,7 @@ impl Writer {
             problems.note(lookups)?;
             let kept = self.audit_kept_tags(&mut problems);
             problems.note(kept)?;
+            self.audit_names(clips.len(), &mut problems);
             let totals = &snapshot.list.totals;
             if (totals.clips, totals.segments) != (report.clips as u64, report.segments as u64) {
                 let (clips, segments) = (report.clips, report.segments);

@@ -3,6 +3,7 @@
 //! Nothing here fails a write: what was applied is safe, and the text side can be made again from it.
 
 use super::Writer;
+use crate::audit::Problems;
 use crate::codec::{self, Stamp};
 use crate::error::Result;
 use crate::names::NamesWriter;
@@ -54,6 +55,25 @@ impl Writer {
             }
             names.reached(stamp)
         });
+    }
+
+    /// Whether the text side is whole, and of as many clips as the store.
+    pub(super) fn audit_names(&self, clips: usize, problems: &mut Problems) {
+        let Some(names) = &mut *lock(&self.names) else {
+            problems.add(|| "names cannot be searched: the text side cannot be opened".to_owned());
+            return;
+        };
+        match names.audit() {
+            Ok((named, damaged)) => {
+                if named != clips as u64 {
+                    problems.add(|| format!("{clips} clips are stored, {named} can be found by name"));
+                }
+                for file in damaged {
+                    problems.add(|| format!("names/{} is damaged", file.display()));
+                }
+            }
+            Err(e) => problems.add(|| format!("names cannot be searched: {e}")),
+        }
     }
 
     /// What a clip's file says about itself, as stored.

@@ -12,6 +12,7 @@ mod format;
 mod graph;
 mod kept_tags;
 mod model;
+mod names;
 mod old_layout;
 mod readers;
 mod recall;

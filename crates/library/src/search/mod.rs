@@ -205,7 +205,7 @@ impl Library {
         ranked: RankedHit,
     ) -> Result<Hit> {
         let shares = reasons::shares(engine, index, query, &ranked)?;
-        let reasons = reasons::reasons(index, request.by, query, &ranked, shares.as_deref())?;
+        let reasons = reasons::reasons(engine, index, request.by, query, &ranked, shares.as_deref())?;
         let RankedHit { hit, probability, .. } = ranked;
         Ok(Hit {
             clip: (&*hit.clip).into(),

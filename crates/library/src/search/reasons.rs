@@ -29,6 +29,7 @@ pub(super) fn shares(
 
 /// The reasons for a hit: its words, by where they stand, and the sound class that counts most.
 pub(super) fn reasons(
+    engine: &Engine,
     index: &Snapshot,
     by: By,
     query: &Query,
@@ -55,12 +56,19 @@ pub(super) fn reasons(
             reasons.extend(reason(name, &words, in_texts.into_iter()));
         }
     }
-    let sound =
-        shares.into_iter().flatten().next().filter(|share| share.share >= LEAST_SHARE * ranked.hit.score);
+    let is_reason =
+        |share: &&Share| share.share >= LEAST_SHARE * ranked.hit.score && is_class(engine, &share.class);
+    let sound = shares.into_iter().flatten().find(is_reason);
     if let (true, Some(share)) = (by != By::Name && ranked.hit.score > 0.0, sound) {
         reasons.push(Reason { by: SOUND.to_owned(), text: share.class.clone() });
     }
     Ok(reasons)
+}
+
+/// Whether an axis of this name stands for a class of sounds: several axes of one name, as `timbre`, do not.
+fn is_class(engine: &Engine, name: &str) -> bool {
+    let axes = engine.model().axes().into_iter().flatten();
+    axes.filter(|axis| axis.as_str() == name).nth(1).is_none()
 }
 
 fn reason<'a>(by: &str, words: &[&str], found: impl Iterator<Item = &'a MatchedWord>) -> Option<Reason> {

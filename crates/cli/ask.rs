@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use earmark_engine::{Source, WalkOptions, typed_path, walk};
-use earmark_index::{file_path, stored_path};
+use earmark_index::{Change, IndexReader as _, IndexWriter as _, file_path, stored_path};
 use earmark_library::{
-    Classified, ClassifyAnswer, ClassifyRequest, ClipPage, EventsAnswer, EventsRequest, FailurePage, Files,
-    Filter, Info, Library, ListRequest, Place, SearchAnswer, SearchRequest,
+    Classified, ClassifyAnswer, ClassifyRequest, Clip, ClipPage, EventsAnswer, EventsRequest, FailurePage,
+    Files, Filter, Info, Library, ListRequest, Place, SearchAnswer, SearchRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::unversioned::multipart::{Form, Part};
 
-use crate::args::Global;
+use crate::args::{Global, WaitArgs};
 use crate::context;
 
 /// Files sent to a server in one request.
@@ -103,6 +103,28 @@ impl Answerer {
         match self {
             Self::Here(library) => Ok(library.list(request)?),
             Self::There(server) => server.list(request),
+        }
+    }
+
+    /// Writes the tags of clips, in all spaces of the index.
+    pub(crate) fn set_tags(&self, clips: &[Clip], global: &Global, wait: &WaitArgs) -> Result<()> {
+        if clips.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Self::Here(_) => {
+                for index in context::open_all_to_change(global, wait)? {
+                    let reader = index.snapshot()?;
+                    let mut changes = Vec::new();
+                    for clip in clips {
+                        let id = reader.clip_by_path(&clip.path)?.map(|there| there.id);
+                        changes.extend(id.map(|id| Change::SetTags { id, tags: clip.tags.clone() }));
+                    }
+                    index.apply(changes)?;
+                }
+                Ok(())
+            }
+            Self::There(server) => clips.iter().try_for_each(|clip| server.set_tags(clip)),
         }
     }
 
@@ -224,6 +246,14 @@ impl Server {
                 return Ok(all);
             }
         }
+    }
+
+    fn set_tags(&self, clip: &Clip) -> Result<()> {
+        let mut patch = self.agent.patch(format!("{}/v1/clips/{}", self.url, clip.id));
+        if let Some(key) = &self.key {
+            patch = patch.header("authorization", format!("Bearer {key}"));
+        }
+        self.answer::<Clip>(patch.send_json(json!({ "tags": clip.tags }))).map(drop)
     }
 
     fn failures(&self) -> Result<FailurePage> {

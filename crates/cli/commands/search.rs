@@ -9,10 +9,11 @@ use clap::Args;
 use earmark_engine::typed_path;
 use earmark_index::{file_path, stored_path};
 use earmark_library::{
-    By, Filter, Hit, HitOrder, Mode, QueryPart, Reason, SearchAnswer, SearchRequest, Share, parse_seconds,
+    By, Clip, Filter, Hit, HitOrder, Mode, QueryPart, Reason, SearchAnswer, SearchRequest, Share,
+    parse_seconds, parse_tag,
 };
 
-use crate::args::Global;
+use crate::args::{Global, WaitArgs};
 use crate::ask::{Answerer, ServerArgs};
 use crate::format::{FileFormatArgs, Row, emit};
 use crate::output::{self, note};
@@ -92,6 +93,14 @@ pub(crate) struct SearchArgs {
     /// Search method
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     mode: Mode,
+    /// Give the clips found this tag (repeatable)
+    #[arg(long, value_name = "TAG", value_parser = parse_tag)]
+    add_tag: Vec<String>,
+    /// Take this tag from the clips found (repeatable)
+    #[arg(long, value_name = "TAG", value_parser = parse_tag)]
+    remove_tag: Vec<String>,
+    #[command(flatten)]
+    wait: WaitArgs,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
@@ -153,8 +162,16 @@ impl Row for Hit {
 pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let (format, m3u) = (args.format.format(), args.m3u);
     let answerer = Answerer::new(global, &args.server, context::place(global)?)?;
+    let retag = Retag { add: args.add_tag.clone(), remove: args.remove_tag.clone() };
+    let wait = args.wait.clone();
     let request = args.request();
-    let answer = answerer.search(&request)?;
+    let mut answer = answerer.search(&request)?;
+    if !retag.is_empty() {
+        let changed = retag.apply(&answerer, &mut answer.hits, global, &wait)?;
+        if !global.quiet {
+            note!("tags changed of {changed} {}", if changed == 1 { "clip" } else { "clips" });
+        }
+    }
     familiarity::warn(&answer.texts, global);
     for remarks in &answer.remarks {
         output::remarks(&remarks.file, &remarks.remarks);
@@ -166,6 +183,42 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
         note!("{reason}");
     }
     Ok(if answer.hits.is_empty() { ExitCode::from(EXIT_NOTHING_FOUND) } else { ExitCode::SUCCESS })
+}
+
+/// Tags to give and to take.
+struct Retag {
+    add: Vec<String>,
+    remove: Vec<String>,
+}
+
+impl Retag {
+    fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+
+    /// Changes the tags of the clips found, where that changes anything; gives how many that were.
+    fn apply(
+        &self,
+        answerer: &Answerer,
+        hits: &mut [Hit],
+        global: &Global,
+        wait: &WaitArgs,
+    ) -> Result<usize> {
+        let mut changed: Vec<Clip> = Vec::new();
+        for hit in hits {
+            let mut tags: Vec<String> =
+                hit.clip.tags.iter().filter(|tag| !self.remove.contains(tag)).cloned().collect();
+            tags.extend(self.add.iter().filter(|tag| !hit.clip.tags.contains(tag)).cloned());
+            if tags != hit.clip.tags {
+                hit.clip.tags = tags;
+                if changed.iter().all(|clip| clip.id != hit.clip.id) {
+                    changed.push(hit.clip.clone());
+                }
+            }
+        }
+        answerer.set_tags(&changed, global, wait)?;
+        Ok(changed.len())
+    }
 }
 
 impl SearchArgs {

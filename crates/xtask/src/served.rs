@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::setup;
-use crate::shell::{self, Repo, run};
+use crate::shell::{self, Repo};
 
 /// A server that ends with this value. Its folder, `target/served/NAME`, stays for whoever wants to look.
 pub(crate) struct Served {

@@ -2,10 +2,12 @@
 
 use super::words::{Word, words};
 
-/// Words that say nothing about a sound.
+/// Words that say nothing about a sound: those of grammar, and those that all sounds have in common.
+#[rustfmt::skip]
 const EMPTY_WORDS: &[&str] = &[
-    "a", "an", "and", "as", "at", "being", "by", "for", "from", "in", "into", "is", "it", "its", "like",
-    "my", "of", "on", "or", "over", "some", "that", "the", "to", "with",
+    "a", "an", "and", "as", "at", "audio", "being", "by", "effect", "effects", "for", "from", "in", "into", "is",
+    "it", "its", "like", "my", "of", "on", "or", "over", "recording", "sfx", "some", "sound", "sounds", "that",
+    "the", "to", "with",
 ];
 
 /// More words than this are left unread.

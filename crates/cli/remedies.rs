@@ -12,6 +12,7 @@ use earmark_server::{ConfigError, ServeError};
 /// Fields of requests whose flags are not called as they are, and those flags.
 const FLAGS: &[(&str, &str)] = &[
     ("end_s", "--to"),
+    ("exclude", "--except"),
     ("filter", "--path"),
     ("filter.formats", "--in-format"),
     ("filter.indexed_since", "--since"),
@@ -34,7 +35,7 @@ const FLAGS: &[(&str, &str)] = &[
 const PLAIN: &[&str] = &[
     "db",
     "device",
-    "exclude",
+    "diversity",
     "ffmpeg",
     "folds",
     "group_by",

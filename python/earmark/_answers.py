@@ -174,22 +174,45 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why a clip is a hit.
+
+    Attributes:
+        by: Where it shows: `"sound"`, `"name"`, `"tag"`, `"folder"`, or the name of what a file says about
+            itself, such as `"description"`.
+        text: The words of the query there, or the sound class that the query and the stretch share.
+    """
+
+    by: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Hit:
     """A stretch of a clip that matches.
 
     Attributes:
         clip: The clip.
-        score: Cosine, -1 to 1; larger is closer.
+        score: Cosine of the query with the stretch, -1 to 1; larger is closer.
+        weak: Whether the hit is more likely wrong than right.
+        reasons: Why it is a hit, the best reason first.
+        missing: Whether the file is gone.
         start_s: Seconds from the start of the clip.
         end_s: Seconds from the start of the clip.
+        probability: The probability that the hit is right, by its sound and its name; `None` where a sound is
+            looked for, or where the model's cosines are not calibrated.
         shares: The sound classes that the query and the stretch share, if they were asked for and the model's
             axes have names.
     """
 
     clip: Clip
     score: float
+    weak: bool
+    reasons: tuple[Reason, ...]
+    missing: bool
     start_s: float
     end_s: float
+    probability: float | None = None
     shares: tuple[Share, ...] | None = None
 
 
@@ -224,12 +247,15 @@ class SearchAnswer(_Listed[Hit]):
 
     def _rows(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         columns = (
-            "rank", "score", "path", "start_s", "end_s", "clip_id", "duration_s", "format", "tags", "shares",
+            "rank", "score", "probability", "path", "start_s", "end_s", "clip_id", "duration_s", "format", "tags",
+            "reasons", "shares", "missing",
         )  # fmt: skip
         rows = [
             (
-                rank, hit.score, hit.clip.path, hit.start_s, hit.end_s, hit.clip.id, hit.clip.duration_s,
-                hit.clip.format, hit.clip.tags, {share.class_: share.share for share in hit.shares or ()},
+                rank, hit.score, hit.probability, hit.clip.path, hit.start_s, hit.end_s, hit.clip.id,
+                hit.clip.duration_s, hit.clip.format, hit.clip.tags,
+                [f"{reason.by}: {reason.text}" for reason in hit.reasons],
+                {share.class_: share.share for share in hit.shares or ()}, hit.missing,
             )
             for rank, hit in enumerate(self.hits, 1)
         ]  # fmt: skip

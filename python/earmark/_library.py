@@ -165,7 +165,10 @@ class Library:
         min_score: float | None | Literal["model"] = "model",
         collapse: bool = True,
         explain: bool = False,
+        by: Literal["both", "sound", "name"] = "both",
         mode: Literal["auto", "exact", "graph"] = "auto",
+        sort: Literal["score", "name", "duration", "date"] = "score",
+        diversity: float = 0.0,
         templates: Iterable[str] = (),
         exclude: Iterable[ClipId] = (),
         cursor: str | None = None,
@@ -174,16 +177,21 @@ class Library:
 
         Args:
             query: Words, or parts whose weighted sum is looked for. `QueryPart(text="speech", weight=-0.7)`
-                avoids speech.
+                avoids speech. In words, `"quotes"` keep words together, and `-word` leaves out clips that have
+                it in their names. An example itself is not found.
             filter: Which clips may be found.
             k: Hits a page.
             min_score: Leave out hits that score less; `"model"` for the model's own limit, `None` for none.
             collapse: Only the best stretch of each clip.
             explain: Name the sound classes that each hit shares with the query.
+            by: What counts: what clips sound like, their names, tags and metadata, or both.
             mode: `"auto"` is the fastest way that finds at least 99 % of what `"exact"` finds.
+            sort: The order of the hits of a page: the best, by file name, the shortest, or the files changed
+                last first.
+            diversity: How much hits should differ from each other, 0 to 1.
             templates: Sentences with `{}` where a text goes, whose vectors are averaged; the model's own if
                 there are none.
-            exclude: Clips that may not be found.
+            exclude: Clips that may not be found, nor may their copies.
             cursor: `next_cursor` of the page before.
         """
         request: dict[str, Any] = {
@@ -195,7 +203,10 @@ class Library:
             "k": k,
             "collapse": collapse,
             "explain": explain,
+            "by": by,
             "mode": mode,
+            "sort": sort,
+            "diversity": diversity,
             "templates": several(templates, str),
             "exclude": _ids(exclude),
             "cursor": cursor,

@@ -40,8 +40,9 @@ class Filter:
     """Which clips; all conditions that are given must hold.
 
     Attributes:
-        path: Glob of the path, or of the file name if it has no `/`. `*` stays within a folder, `**` does
-            not.
+        path: Part of the path, such as a folder; an absolute path for all in that folder; or a glob of the
+            path, or of the file name if it has no `/` (`*` stays within a folder, `**` does not). Upper and
+            lower case differ only if there is a capital in it.
         tags: Only clips with all of these tags.
         formats: Only these formats: `"wav"`, `"flac"`, `"mp3"`, ... or a file extension.
         min_duration_s: Only clips at least this long, seconds.

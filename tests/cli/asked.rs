@@ -43,7 +43,7 @@ fn a_server_answers_as_the_index_itself_does() {
     signal(&server, "-TERM");
     assert!(server.wait().unwrap().success());
     let gone = elsewhere.run(["search", "dog", "--server", &url]);
-    assert_eq!(gone.code, Some(1), "{gone:#?}");
+    assert_eq!(gone.code, Some(2), "{gone:#?}");
     assert!(gone.stderr.contains(&url), "{gone:#?}");
 }
 

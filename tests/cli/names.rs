@@ -63,7 +63,9 @@ fn names_that_are_not_utf8_work_in_every_command() {
         assert!(info["file"].as_str().unwrap().ends_with(shown), "{info}");
         let like = [OsStr::new("search"), OsStr::new("--like"), &file, OsStr::new("--json")];
         let found = sandbox.json(like);
-        assert!(found["hits"][0]["clip"]["path"].as_str().unwrap().ends_with(shown), "{found}");
+        let hits = found["hits"].as_array().unwrap();
+        let itself = |hit: &Value| hit["clip"]["path"].as_str().unwrap().ends_with(shown);
+        assert!(!hits.iter().any(itself), "the example is not left out: {found}");
         let events = [OsStr::new("events"), &file, OsStr::new("--labels"), OsStr::new("beep")];
         sandbox.ok(events);
     }

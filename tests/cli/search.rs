@@ -1,8 +1,9 @@
 //! `earmark search`: by words, by example, by both, in every format.
 
+use std::fs;
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, result_names, sample};
 
@@ -36,10 +37,147 @@ fn words_find_the_sound_they_describe() {
 }
 
 #[test]
-fn an_example_finds_itself_first_and_its_like_next() {
+fn an_example_finds_its_like_and_neither_itself_nor_a_copy() {
     let sandbox = library();
-    let found = result_names(&sandbox.json(["search", "--like", "sounds/siren-wail.mp3", "--json"]));
-    assert_eq!(found[..2], ["siren-wail.mp3", "siren-two-tone.ogg"]);
+    fs::copy(sandbox.path("sounds/siren-wail.mp3"), sandbox.path("sounds/copy.mp3")).unwrap();
+    sandbox.ok(["index", "sounds"]);
+    let like = ["search", "--like", "sounds/siren-wail.mp3", "--json"];
+    let found = result_names(&sandbox.json(like));
+    assert_eq!(found[0], "siren-two-tone.ogg");
+    assert!(!found.iter().any(|name| name == "siren-wail.mp3" || name == "copy.mp3"), "{found:?}");
+    let found = result_names(&sandbox.json(like.iter().chain(&["--except", "sounds/siren-two-tone.ogg"])));
+    assert!(!found.contains(&"siren-two-tone.ogg".to_owned()), "{found:?}");
+    let error = sandbox.fails(1, like.iter().chain(&["--except", "nowhere.wav"]));
+    assert!(error.contains("--except") && error.contains("nowhere.wav"), "{error}");
+}
+
+/// A library in which names and sounds disagree.
+fn misnamed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (sample_name, name) in [
+        ("weather/rain.flac", "kick_drum01.flac"),
+        ("animals/dog-barking.wav", "animals/FIDO-take2.wav"),
+        ("music/church-bell.flac", "doorBellOld.flac"),
+        ("voice/woman-english.flac", "interview.flac"),
+    ] {
+        let to = sandbox.path("sounds").join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(sample(sample_name), to).unwrap();
+    }
+    sandbox.ok(["index", "sounds"]);
+    sandbox
+}
+
+#[test]
+fn names_count_beside_sounds_and_each_hit_says_why() {
+    let sandbox = misnamed();
+    let search = |args: &[&str]| sandbox.json([&["search", "--json"], args].concat());
+    let names = |args: &[&str]| result_names(&search(args));
+    assert_eq!(names(&["kick drum", "--by", "name"]), ["kick_drum01.flac"]);
+    assert_eq!(names(&["kick drum"])[0], "kick_drum01.flac");
+    assert_ne!(names(&["kick drum", "--by", "sound", "--min-score=-1"])[0], "kick_drum01.flac");
+    assert_eq!(names(&["a dog barking"])[0], "FIDO-take2.wav", "a clear sound with no word in its name");
+    assert_eq!(names(&["doorbell", "--by", "name"]), ["doorBellOld.flac"]);
+    assert_eq!(names(&["\"door bell\"", "--by", "name"]), ["doorBellOld.flac"]);
+    assert!(names(&["\"bell door\"", "--by", "name"]).is_empty());
+    assert!(names(&["bell -old", "--by", "name"]).is_empty());
+    assert!(!names(&["church bell -doorbell"]).contains(&"doorBellOld.flac".to_owned()));
+
+    let document = search(&["kick drum", "-k", "1"]);
+    let hit = &document["hits"][0];
+    assert_eq!(hit["reasons"][0], json!({ "by": "name", "text": "kick drum" }));
+    assert_eq!((hit["weak"].as_bool(), hit["missing"].as_bool()), (Some(false), Some(false)));
+    let document = search(&["a dog barking", "-k", "1"]);
+    let reason = document["hits"][0]["reasons"].as_array().unwrap().last().unwrap().clone();
+    assert!(reason["by"] == "sound" && !reason["text"].as_str().unwrap().is_empty(), "{document}");
+    let table = sandbox.ok(["search", "kick drum", "-k", "1"]);
+    assert!(table.contains("(name: kick drum"), "{table}");
+}
+
+#[test]
+fn a_search_that_nothing_fits_says_how_unlikely_its_hits_are() {
+    let sandbox = library();
+    for words in ["asdfgh qwerty", "Hund bellt"] {
+        let document = sandbox.json(["search", words, "--json", "--min-score=-1"]);
+        for hit in document["hits"].as_array().unwrap() {
+            assert!(hit["weak"] == true && hit["probability"].as_f64() < Some(0.1), "{words}: {hit}");
+        }
+    }
+    let document = sandbox.json(["search", "a dog barking", "-k", "1", "--json"]);
+    assert!(document["hits"][0]["probability"].as_f64() > Some(0.9), "{document}");
+    let example = sandbox.json(["search", "--like", "sounds/rain.flac", "-k", "1", "--json"]);
+    assert!(example["hits"][0].get("probability").is_none(), "calibrated for words only");
+}
+
+#[test]
+fn hits_are_put_in_the_order_asked_for() {
+    let sandbox = library();
+    let search = |order: &str| {
+        let document = sandbox.json(["search", "siren", "--min-score=-1", "--sort", order, "--json"]);
+        let hits = document["hits"].as_array().unwrap().clone();
+        assert_eq!(hits.len(), SAMPLES.len());
+        hits
+    };
+    let names = |order: &str| {
+        let named = |hit: &Value| hit["clip"]["name"].as_str().unwrap().to_owned();
+        search(order).iter().map(named).collect::<Vec<_>>()
+    };
+    assert!(names("name").is_sorted() && !names("score").is_sorted());
+    assert!(search("duration").iter().map(|hit| hit["clip"]["duration_s"].as_f64().unwrap()).is_sorted());
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    fs::File::options().append(true).open(sandbox.path("sounds/rain.flac")).unwrap().set_modified(later).unwrap();
+    sandbox.ok(["index", "sounds"]);
+    assert_eq!(names("date")[0], "rain.flac");
+}
+
+#[test]
+fn diverse_hits_begin_with_the_best_and_are_less_alike() {
+    let sandbox = library();
+    let names = |diversity: &str| {
+        let args = ["search", "siren", "--min-score=-1", "-k", "2", "--diversity", diversity, "--json"];
+        result_names(&sandbox.json(args))
+    };
+    let (best, diverse) = (names("0"), names("1"));
+    assert_eq!(best[0], diverse[0]);
+    assert!(best[1].contains("siren") && !diverse[1].contains("siren"), "{best:?} {diverse:?}");
+    assert!(sandbox.fails(1, ["search", "siren", "--diversity", "2"]).contains("--diversity"));
+}
+
+#[test]
+fn tags_are_given_to_and_taken_from_what_was_found() {
+    let sandbox = library();
+    sandbox.ok(["search", "a dog barking", "-k", "1", "--add-tag", "pet", "--add-tag", "loud"]);
+    let tagged = sandbox.json(["list", "--with-tag", "pet", "--json"]);
+    assert_eq!(tagged["items"].as_array().unwrap().len(), 1, "{tagged}");
+    let found = sandbox.json(["search", "pet", "--by", "name", "--remove-tag", "pet", "--json"]);
+    assert_eq!(found["hits"][0]["clip"]["tags"], json!(["loud"]), "{found}");
+    assert!(sandbox.run(["search", "pet", "--by", "name"]).code == Some(1));
+}
+
+#[test]
+fn a_hit_whose_file_is_gone_is_marked() {
+    let sandbox = library();
+    fs::remove_file(sandbox.path("sounds/dog-barking.wav")).unwrap();
+    let document = sandbox.json(["search", "a dog barking", "-k", "1", "--json"]);
+    assert_eq!(document["hits"][0]["missing"], true, "{document}");
+    assert!(sandbox.ok(["search", "a dog barking", "-k", "1"]).contains("file missing"));
+}
+
+#[test]
+fn a_path_is_a_part_a_folder_or_a_pattern() {
+    let sandbox = misnamed();
+    let names = |path: &str| {
+        let mut names = result_names(&sandbox.json(["search", "sound", "--min-score=-1", "--path", path, "--json"]));
+        names.sort();
+        names
+    };
+    assert_eq!(names("animals/"), ["FIDO-take2.wav"]);
+    assert_eq!(names("fido"), ["FIDO-take2.wav"], "capitals do not matter");
+    assert!(names("Fido").is_empty(), "but for those that are asked for");
+    assert_eq!(names(sandbox.path("sounds/animals").to_str().unwrap()), ["FIDO-take2.wav"]);
+    assert_eq!(names("./sounds/animals"), ["FIDO-take2.wav"]);
+    assert!(names(sandbox.path("sounds/anim").to_str().unwrap()).is_empty(), "no folder has that name");
+    assert_eq!(names("kick*"), ["kick_drum01.flac"]);
 }
 
 #[test]
@@ -68,7 +206,7 @@ fn not_and_weights_turn_the_query() {
         let hit = results.iter().find(|r| r["clip"]["path"].as_str().unwrap().ends_with(name)).unwrap();
         hit["score"].as_f64().unwrap()
     };
-    let base = ["search", "rain", "--min-score", "-1", "--json"];
+    let base = ["search", "rain", "--by", "sound", "--min-score", "-1", "--json"];
     let plain = score_of(&base, "rain.flac");
     let both = [&base[..], &["--like", "sounds/church-bell.flac"]].concat();
     assert!(score_of(&both, "church-bell.flac") > score_of(&base, "church-bell.flac") + 0.2);
@@ -116,7 +254,7 @@ fn every_format_carries_the_same_hits() {
     let parsed: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(parsed.len(), 2);
     let mut reader = csv::Reader::from_reader(search("--csv").as_bytes().to_vec().leak() as &[u8]);
-    assert_eq!(reader.headers().unwrap().get(2), Some("path"));
+    assert_eq!(reader.headers().unwrap().get(3), Some("path"));
     assert_eq!(reader.records().count(), 2);
     let paths = search("--paths0");
     assert_eq!(paths.matches('\0').count(), 2);
@@ -156,7 +294,7 @@ fn what_an_example_shares_beyond_classes_is_explained_as_one() {
 fn nothing_matches_is_an_answer_with_a_reason() {
     let sandbox = library();
     let run = sandbox.run(["search", "siren", "--min-score", "0.999"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
     assert!(run.stderr.contains("nothing matches"), "{run:#?}");
     let document = sandbox.json(["search", "siren", "--min-score", "0.999", "--json"]);
     assert!(document["below_min_score"].as_u64() > Some(0) && document["hits"] == json!([]), "{document}");
@@ -185,7 +323,7 @@ fn several_words_need_no_quotes() {
 fn words_that_the_model_hardly_knows_are_warned_of() {
     let sandbox = Sandbox::indexed(&["music/church-bell.flac"]);
     for strange in ["qwertyuiop", "Hund bellt"] {
-        let run = sandbox.run(["search", strange]);
+        let run = sandbox.run(["search", strange, "--min-score=-1"]);
         assert!(run.stderr.contains(&format!("hardly knows `{strange}`")), "{run:?}");
         assert!(!sandbox.run(["search", strange, "-q"]).stderr.contains("hardly"), "{strange}");
         let answer = sandbox.json(["search", strange, "--json"]);

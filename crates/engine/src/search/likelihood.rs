@@ -37,10 +37,10 @@ impl SoundQuery {
 /// For models without coefficients of their own: what stands out, as `mini` stands out. It puts hits in order;
 /// faces show no probability then.
 pub(crate) const UNCALIBRATED: SoundLikelihood =
-    SoundLikelihood { bias: -2.46, outstanding: 0.251, cosine: 0.0, familiarity: 0.0 };
+    SoundLikelihood { bias: -4.89, outstanding: 0.658, cosine: 0.0, familiarity: 0.0 };
 
 /// Coefficients of [`name_likelihood`], fitted as those of the sound.
-const NAME: (f32, f32) = (-3.73, 7.44);
+const NAME: (f32, f32) = (-3.77, 7.51);
 
 /// The probability that a clip with so much of the query in its name, tags and metadata
 /// ([`earmark_index::NameMatch::coverage`]) is what they say.
@@ -51,7 +51,7 @@ pub fn name_likelihood(coverage: f32) -> f32 {
 
 /// Coefficients of [`both_likelihood`], fitted as the others: bias, factor on the log odds by sound, factor on
 /// the coverage.
-const BOTH: (f32, f32, f32) = (-1.32, 0.845, 7.30);
+const BOTH: (f32, f32, f32) = (-1.30, 0.851, 7.31);
 
 /// However unlike a clip sounds, its log odds by sound count as no less: words that the model does not know
 /// must not speak against a name that has them.

@@ -40,8 +40,10 @@ pub struct Ranking<'a> {
     /// How cosines with the query's words are read; `None` for a query of sounds alone, or a model that does
     /// not say.
     pub read: Option<(SoundLikelihood, Option<f32>)>,
-    /// Filter, mode, number of hits, and smallest cosine of hits that only their sound brings.
+    /// Filter, mode, number of hits, and smallest cosine.
     pub request: SearchRequest,
+    /// Whether the smallest cosine is one for hits that their names bring, too.
+    pub is_strict: bool,
 }
 
 /// A hit, and why it is one.
@@ -108,7 +110,12 @@ fn by_name(index: &dyn IndexReader, ranking: &Ranking<'_>, names: &NameQuery) ->
             .then(by_id(a, b))
     });
     hits.truncate(request.k);
-    Ok(Ranked { hits, clips_admitted: admitted(index, ranking)?, below_min_score: 0 })
+    let all = hits.len();
+    if let Some(least) = request.min_score.filter(|_| ranking.is_strict) {
+        hits.retain(|hit| hit.hit.score >= least);
+    }
+    let below_min_score = all - hits.len();
+    Ok(Ranked { hits, clips_admitted: admitted(index, ranking)?, below_min_score })
 }
 
 fn by_both(
@@ -154,7 +161,7 @@ fn by_both(
     let all = placed.len();
     let mut hits: Vec<RankedHit> = placed.into_iter().map(|(_, hit)| hit).collect();
     if let Some(least) = request.min_score {
-        hits.retain(|hit| hit.hit.score >= least || hit.named.is_some());
+        hits.retain(|hit| hit.hit.score >= least || hit.named.is_some() && !ranking.is_strict);
     }
     let below_min_score = all - hits.len();
     Ok(Ranked { hits, clips_admitted: response.clips_admitted, below_min_score })

@@ -164,6 +164,7 @@ impl<'a> Asking<'a> {
                 filter: filter.clone(),
                 ..SearchRequest::default()
             },
+            is_strict: false,
         };
         let ranked = rank(index, &ranking)?.hits.into_iter();
         Ok(ranked

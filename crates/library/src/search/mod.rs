@@ -168,6 +168,7 @@ impl Library {
                 collapse: request.collapse,
                 ef: None,
             },
+            is_strict: request.min_score.is_some(),
         };
         let Ranked { mut hits, clips_admitted, below_min_score } = rank(&*index, &ranking)?;
         hits.retain(|hit| !left_out.contains(&hit.hit.clip.id));

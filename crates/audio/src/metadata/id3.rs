@@ -146,7 +146,7 @@ impl Frame {
             let text = decode(*encoding, text.get(3..).unwrap_or_default());
             let (about, text) = text.split_once('\0').unwrap_or(("", &text));
             // iTunes keeps numbers in comments.
-            if !about.trim_start_matches('\u{feff}').starts_with("iTun") {
+            if !about.starts_with("iTun") {
                 texts.add("comment", text);
             }
         } else if is_named {

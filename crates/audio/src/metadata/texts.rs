@@ -57,7 +57,10 @@ impl Texts {
     pub(super) fn add_field(&mut self, field: &str, text: &str) {
         match Field::of(field) {
             Some(Field::Text(name)) => self.add(name, text),
-            Some(Field::CatId) => self.add("category", ucs::category_of(text.trim()).unwrap_or(text)),
+            Some(Field::CatId) => {
+                let id = text.trim_matches(is_between_words);
+                self.add("category", ucs::category_of(id).unwrap_or(text));
+            }
             None => {}
         }
     }
@@ -129,7 +132,8 @@ pub(super) fn fixed(bytes: &[u8]) -> String {
     loose(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
 }
 
-/// UTF-16; what is not a character becomes U+FFFD. `big_endian` unless a byte order mark says otherwise.
+/// UTF-16 without its byte order marks; what is not a character becomes U+FFFD. `big_endian` unless a mark at
+/// the start says otherwise.
 pub(super) fn utf16(bytes: &[u8], big_endian: bool) -> String {
     let big_endian = match bytes {
         [0xfe, 0xff, ..] => true,
@@ -138,7 +142,8 @@ pub(super) fn utf16(bytes: &[u8], big_endian: bool) -> String {
     };
     let unit = if big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
     let (pairs, _) = bytes.as_chunks::<2>();
-    char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).map(|c| c.unwrap_or('\u{fffd}')).collect()
+    let chars = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).map(|c| c.unwrap_or('\u{fffd}'));
+    chars.filter(|c| *c != '\u{feff}').collect()
 }
 
 #[cfg(test)]
@@ -197,7 +202,7 @@ mod tests {
         assert_eq!(loose(b"Gl\xfcck"), "Glück");
         assert_eq!(loose(&"Glü".as_bytes()[..3]), "Gl");
         assert_eq!(fixed(b"door\0garbage"), "door");
-        assert_eq!(utf16(b"\xff\xfed\0\xfc\0", true), "\u{feff}dü");
+        assert_eq!(utf16(b"\xff\xfed\0\xfc\0", true), "dü");
         assert_eq!(utf16(b"\0d\xd8\0x", true), "d\u{fffd}");
     }
 }

@@ -142,9 +142,11 @@ fn id3_frames_are_read_by_their_kind() {
             (b"COMM", b"\0engiTunNORM\0 0000001F".to_vec()),
             (b"COMM", b"\0eng\0heavy".to_vec()),
             (b"COMM", [&b"\x01eng\xff\xfe\0\0\xff\xfe"[..], b"w\0e\0t\0"].concat()),
-            (b"TXXX", b"\0CATID\0DOORWood".to_vec()),
+            (b"TXXX", b"\0CATID\0DOORWood\0".to_vec()),
+            (b"TXXX", [&b"\x01\xff\xfeM\0o\0o\0d\0\0\0"[..], b"\xff\xfes\0a\0d\0\0\0"].concat()),
             (b"TXXX", b"\0replaygain_track_gain\0-1 dB".to_vec()),
             (b"TCON", b"\0(17)(26)Field recording".to_vec()),
+            (b"TCON", b"\x01\xff\xfe8\0".to_vec()),
             (b"TSSE", b"\0Lavf".to_vec()),
         ],
     );
@@ -152,9 +154,11 @@ fn id3_frames_are_read_by_their_kind() {
         ("comment", "heavy"),
         ("comment", "wet"),
         ("category", "doors wood"),
+        ("mood", "sad"),
         ("genre", "Rock"),
         ("genre", "Ambient"),
         ("genre", "Field recording"),
+        ("genre", "Jazz"),
     ];
     assert_eq!(texts(&tag), owned(&expected));
 }

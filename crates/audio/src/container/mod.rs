@@ -16,7 +16,7 @@
 mod adts;
 mod aiff;
 mod au;
-mod bytes;
+pub(crate) mod bytes;
 mod caf;
 mod clusters;
 mod flac;

@@ -125,7 +125,12 @@ fn hits_are_put_in_the_order_asked_for() {
     assert!(names("name").is_sorted() && !names("score").is_sorted());
     assert!(search("duration").iter().map(|hit| hit["clip"]["duration_s"].as_f64().unwrap()).is_sorted());
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
-    fs::File::options().append(true).open(sandbox.path("sounds/rain.flac")).unwrap().set_modified(later).unwrap();
+    fs::File::options()
+        .append(true)
+        .open(sandbox.path("sounds/rain.flac"))
+        .unwrap()
+        .set_modified(later)
+        .unwrap();
     sandbox.ok(["index", "sounds"]);
     assert_eq!(names("date")[0], "rain.flac");
 }
@@ -167,7 +172,8 @@ fn a_hit_whose_file_is_gone_is_marked() {
 fn a_path_is_a_part_a_folder_or_a_pattern() {
     let sandbox = misnamed();
     let names = |path: &str| {
-        let mut names = result_names(&sandbox.json(["search", "sound", "--min-score=-1", "--path", path, "--json"]));
+        let mut names =
+            result_names(&sandbox.json(["search", "sound", "--min-score=-1", "--path", path, "--json"]));
         names.sort();
         names
     };

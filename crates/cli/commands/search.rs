@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_engine::typed_path;
+use earmark_engine::{absolute_path, typed_path};
 use earmark_index::{file_path, stored_path};
 use earmark_library::{
     By, Clip, Filter, Hit, HitOrder, Mode, QueryPart, Reason, SearchAnswer, SearchRequest, Share,
@@ -254,10 +254,10 @@ impl SearchArgs {
 /// A clip as requests name it: by its id, or by its path.
 fn clip_name(clip: &str) -> String {
     if clip.bytes().all(|b| b.is_ascii_digit()) {
-        clip.to_owned()
-    } else {
-        name(&typed_path(Path::new(clip)))
+        return clip.to_owned();
     }
+    let path = typed_path(Path::new(clip));
+    name(&absolute_path(&path).unwrap_or(path))
 }
 
 /// A file as requests name it.

@@ -87,7 +87,11 @@ impl NamesWriter {
 
     /// Begins again.
     pub(crate) fn clear(&mut self) -> tantivy::Result<()> {
-        self.writer()?.writer.delete_all_documents().map(drop)
+        let open = self.writer()?;
+        // Documents that are not committed would survive.
+        open.writer.rollback()?;
+        open.pending = None;
+        open.writer.delete_all_documents().map(drop)
     }
 
     /// Writes a clip's document, in the place of the one before. `path` is in its stored form.

@@ -148,6 +148,17 @@ fn an_audit_finds_a_flipped_bit_and_a_rebuild_mends_it() {
 }
 
 #[test]
+fn a_rebuild_forgets_what_was_not_committed_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    index.apply(vec![Change::Remove(1)]).unwrap();
+    index.rebuild().unwrap();
+    assert!(index.audit().unwrap().is_clean());
+    drop(index);
+    assert_eq!(found(&open(dir.path()), "kick"), ["/lib/drums/kickRoll.wav"]);
+}
+
+#[test]
 fn one_of_an_earlier_state_is_brought_up_to_date_by_the_next_writer() {
     let dir = tempfile::tempdir().unwrap();
     drop(library(dir.path()));

@@ -1,4 +1,5 @@
-import { expect, test as base, type Locator, type Page, type Route } from '@playwright/test';
+import { rmSync } from 'node:fs';
+import { expect, test as base, type APIRequestContext, type Locator, type Page, type Route } from '@playwright/test';
 import type { PageName } from '../src/lib/router.svelte';
 
 /** A test fails where the browser refuses something by the Content-Security-Policy, or an error goes unseen. */
@@ -21,6 +22,9 @@ export { expect };
 
 export const rows = (page: Page): Locator => page.getByTestId('results').getByRole('article');
 export const box = (page: Page): Locator => page.getByLabel('Describe a sound');
+
+/** The names of the rows' clips, from the top. */
+export const names = (page: Page): Promise<string[]> => rows(page).getByRole('heading').allTextContents();
 
 /** Whether some sound is playing: its button says so. */
 export const pauseButtons = (page: Page): Locator => page.getByRole('button', { name: /^Pause / });
@@ -74,6 +78,40 @@ export function SOUND(name: string, seconds = 2): { name: string; mimeType: stri
     );
   }
   return { name, mimeType: 'audio/wav', buffer };
+}
+
+interface Uploaded {
+  id: string;
+  path: string;
+}
+
+/**
+ * Adds files made here, all of the same sound, to the index, and removes them after `use`. The mock takes none.
+ */
+export async function uploaded(
+  request: APIRequestContext,
+  files: string[],
+  use: (clips: Uploaded[]) => Promise<void>,
+): Promise<void> {
+  const clips: Uploaded[] = [];
+  try {
+    for (const name of files) {
+      const answer = await request.post('/v1/clips', {
+        multipart: {
+          request: { name: 'request', mimeType: 'application/json', buffer: Buffer.from('{}') },
+          file: SOUND(name),
+        },
+      });
+      expect(answer.ok(), await answer.text()).toBe(true);
+      clips.push(await answer.json());
+    }
+    await use(clips);
+  } finally {
+    for (const { id, path } of clips) {
+      await request.delete(`/v1/clips/${id}`);
+      rmSync(path, { force: true });
+    }
+  }
 }
 
 /** Drops a file made here on the page, as a file manager does. */

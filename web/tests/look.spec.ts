@@ -19,8 +19,17 @@ for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await open(page, name);
       if (name === 'search') {
-        await ask(page, 'dog');
+        await ask(page, 'bell');
         await page.getByRole('button', { name: 'Filters' }).click();
+        await rows(page)
+          .nth(1)
+          .getByRole('button', { name: /^Not this one/ })
+          .click();
+        await expect(page.getByTestId('left-out')).toBeVisible();
+        await page.waitForTimeout(300);
+        await expect(page.getByTestId('results')).toHaveAttribute('aria-busy', 'false');
+        await page.waitForTimeout(300);
+        await accessible(page);
         await rows(page)
           .first()
           .getByRole('button', { name: /^More like/ })

@@ -1,6 +1,6 @@
 // Files that the page makes itself.
 
-import type { Hit, SoundEvent } from './types';
+import type { Hit, Reason, SoundEvent } from './types';
 
 /** Hands `text` to the browser as a download. */
 export function save(name: string, type: string, text: string): void {
@@ -18,17 +18,22 @@ const csvLine = (fields: (string | number)[]): string =>
     .map((field) => (/[",\r\n]/.test(String(field)) ? `"${String(field).replaceAll('"', '""')}"` : field))
     .join(',') + '\r\n';
 
+/** A reason as `earmark search --csv` writes it. */
+const reason = ({ by, text }: Reason): string => `${by === 'sound' ? 'sounds like' : by}: ${text}`;
+
 export const hitsCsv = (hits: Hit[]): string =>
-  csvLine(['path', 'score', 'start_s', 'end_s', 'duration_s', 'tags']) +
+  csvLine(['path', 'score', 'start_s', 'end_s', 'duration_s', 'tags', 'probability', 'reasons']) +
   hits
     .map((h) =>
       csvLine([
         h.clip.path,
-        h.score.toFixed(4),
+        Number.isNaN(h.score) ? '' : h.score.toFixed(4),
         h.start_s.toFixed(2),
         h.end_s.toFixed(2),
         h.clip.duration_s.toFixed(2),
         h.clip.tags.join(';'),
+        h.probability?.toFixed(4) ?? '',
+        h.reasons.map(reason).join(';'),
       ]),
     )
     .join('');

@@ -32,8 +32,11 @@ export function bytes(n: number): string {
 export const hertz = (n: number): string =>
   `${(n / 1000).toLocaleString('en', { maximumFractionDigits: 1 })}${NBSP}kHz`;
 
-export const percent = (p: number): string =>
-  p > 0 && p < 0.01 ? `<${NBSP}1${NBSP}%` : `${Math.round(p * 100)}${NBSP}%`;
+export function percent(p: number): string {
+  if (p > 0 && p < 0.01) return `<${NBSP}1${NBSP}%`;
+  if (p < 1 && p >= 0.995) return `>${NBSP}99${NBSP}%`;
+  return `${Math.round(p * 100)}${NBSP}%`;
+}
 
 export const count = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString('en')} ${n === 1 ? one : many}`;

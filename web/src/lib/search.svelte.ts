@@ -2,7 +2,7 @@
 
 import * as api from './api';
 import { list } from './format';
-import type { Clip, Filter, Hit, KnownText, QueryPart } from './types';
+import type { Clip, Filter, Hit, HitOrder, KnownText, QueryPart, SearchBy } from './types';
 
 /** A part of the query that stands as a chip. */
 export interface Chip {
@@ -17,6 +17,21 @@ export interface Chip {
 /** Weight of "less like this": strong enough to push a sound away, too weak to become the aim. */
 const LESS = -0.7;
 const PAGE = 20;
+/** The server's limits: hits of a page, and clips to leave out. */
+const MOST_HITS = 500;
+const MOST_LEFT_OUT = 100;
+
+export const BY: readonly { value: SearchBy; name: string }[] = [
+  { value: 'both', name: 'Sound and names' },
+  { value: 'sound', name: 'Sound' },
+  { value: 'name', name: 'Names' },
+];
+export const ORDERS: readonly { value: HitOrder; name: string }[] = [
+  { value: 'score', name: 'best match' },
+  { value: 'name', name: 'name' },
+  { value: 'duration', name: 'shortest first' },
+  { value: 'date', name: 'newest file first' },
+];
 
 export interface FilterForm {
   path: string;
@@ -28,6 +43,9 @@ export interface FilterForm {
   min_score: number | null;
   /** Every matching segment of a clip, not the best one alone. */
   every_segment: boolean;
+  sort: HitOrder;
+  /** How much the results should differ from each other, 0 to 1. */
+  diversity: number;
 }
 
 const noFilters = (): FilterForm => ({
@@ -39,10 +57,28 @@ const noFilters = (): FilterForm => ({
   indexed_since: '',
   min_score: null,
   every_segment: false,
+  sort: 'score',
+  diversity: 0,
 });
+
+/** The filters that are set, as name and value for an address. */
+function setFilters(filters: FilterForm): [string, string][] {
+  const none: Record<string, unknown> = { ...noFilters() };
+  return Object.entries(filters)
+    .filter(([name, value]) => value !== none[name] && value !== '' && value !== null)
+    .map(([name, value]) => [name, String(value)]);
+}
+
+/** The value that `name` has among `choices`, or the first of these. */
+const choice = <T extends string>(choices: readonly { value: T }[], name: string | null): T =>
+  (choices.find(({ value }) => value === name) ?? choices[0]!).value;
 
 class Search {
   text = $state('');
+  /** Where the words are looked for. */
+  by = $state<SearchBy>('both');
+  /** Ids of the clips that the user does not want, in the order of choice. */
+  left_out = $state<string[]>([]);
   chips = $state<Chip[]>([]);
   filters = $state<FilterForm>(noFilters());
   hits = $state<Hit[]>([]);
@@ -70,6 +106,28 @@ class Search {
     return Object.keys(this.filter()).length > 0;
   }
 
+  /** Whether any filter or order is set. */
+  get refined(): boolean {
+    return setFilters(this.filters).length > 0;
+  }
+  /** Every hit is more likely wrong than right. */
+  get all_weak(): boolean {
+    return this.answered && this.hits.length > 0 && this.hits.every((hit) => hit.weak);
+  }
+  get may_leave_out(): boolean {
+    return this.left_out.length < MOST_LEFT_OUT;
+  }
+
+  /** Leaves a clip and its copies out. Its own rows go at once, those of copies with the next answer. */
+  leaveOut(clip: string): void {
+    if (!this.may_leave_out || this.left_out.includes(clip)) return;
+    this.left_out.push(clip);
+    this.hits = this.hits.filter((hit) => hit.clip.id !== clip);
+  }
+  bringBack(): void {
+    this.left_out = [];
+  }
+
   add(name: string, part: QueryPart, less = false, file?: File): void {
     this.show_below = false;
     if (part.clip_id) {
@@ -88,6 +146,7 @@ class Search {
   clear(): void {
     this.text = '';
     this.chips = [];
+    this.left_out = [];
   }
   clearFilters(): void {
     this.filters = noFilters();
@@ -96,7 +155,7 @@ class Search {
   filter(): Filter {
     const f = this.filters;
     const filter: Filter = {};
-    if (f.path.trim()) filter.path = globOf(f.path.trim());
+    if (f.path.trim()) filter.path = f.path.trim();
     if (list(f.tags).length) filter.tags = list(f.tags);
     if (list(f.formats).length) filter.formats = list(f.formats).map((t) => t.toLowerCase());
     if (f.min_duration_s !== null) filter.min_duration_s = f.min_duration_s;
@@ -109,11 +168,14 @@ class Search {
   async run(more = false): Promise<void> {
     this.#running?.abort();
     const control = (this.#running = new AbortController());
-    const cursor = more ? (this.next ?? undefined) : undefined;
+    // The server sorts within a page, so a longer list in another order than by score is asked for as one page.
+    const grows = more && this.asks && this.filters.sort !== 'score' && this.hits.length < MOST_HITS;
+    const k = grows ? Math.min(this.hits.length + PAGE, MOST_HITS) : PAGE;
+    const cursor = more && !grows ? (this.next ?? undefined) : undefined;
     this.loading = true;
     this.error = null;
     try {
-      if (this.asks) await this.#search(cursor, control.signal);
+      if (this.asks) await this.#search(k, cursor, control.signal);
       else await this.#browse(cursor, control.signal);
     } catch (error) {
       if (!control.signal.aborted) this.error = error;
@@ -122,7 +184,7 @@ class Search {
     }
   }
 
-  async #search(cursor: string | undefined, signal: AbortSignal): Promise<void> {
+  async #search(k: number, cursor: string | undefined, signal: AbortSignal): Promise<void> {
     const files: File[] = [];
     const asked = performance.now();
     const query: QueryPart[] = this.text.trim() ? [{ text: this.text.trim() }] : [];
@@ -140,11 +202,17 @@ class Search {
       : this.filters.min_score !== null
         ? { min_score: this.filters.min_score }
         : {};
+    const { sort, diversity } = this.filters;
     const answer = await api.search(
       {
         query,
         filter: this.filter(),
-        k: PAGE,
+        k,
+        // Only words can be looked for in names.
+        ...(this.by !== 'both' && query.some((part) => part.text) ? { by: this.by } : {}),
+        ...(this.left_out.length ? { exclude: this.left_out } : {}),
+        ...(sort !== 'score' ? { sort } : {}),
+        ...(diversity > 0 ? { diversity } : {}),
         collapse: !this.filters.every_segment,
         explain: true,
         ...min_score,
@@ -194,9 +262,9 @@ class Search {
         params.append(less ? 'unlike' : 'like', part.clip_id + place);
       }
     }
-    for (const [name, value] of Object.entries(this.filters)) {
-      if (value !== '' && value !== null && value !== false) params.set(name, String(value));
-    }
+    if (this.by !== 'both') params.set('by', this.by);
+    if (this.asks) for (const clip of this.left_out) params.append('without', clip);
+    for (const [name, value] of setFilters(this.filters)) params.set(name, value);
     return params;
   }
 
@@ -205,6 +273,8 @@ class Search {
     this.clear();
     this.clearFilters();
     this.text = params.get('q') ?? '';
+    this.by = choice(BY, params.get('by'));
+    this.left_out = [...new Set(params.getAll('without'))].slice(0, MOST_LEFT_OUT);
     for (const [name, less] of [
       ['and', false],
       ['not', true],
@@ -234,15 +304,10 @@ class Search {
     for (const name of ['path', 'tags', 'formats', 'indexed_since'] as const) f[name] = params.get(name) ?? '';
     for (const name of ['min_duration_s', 'max_duration_s', 'min_score'] as const)
       f[name] = params.has(name) ? Number(params.get(name)) : null;
+    f.sort = choice(ORDERS, params.get('sort'));
+    f.diversity = Math.max(0, Math.min(1, Number(params.get('diversity')) || 0));
     f.every_segment = params.get('every_segment') === 'true';
   }
-}
-
-/** People write a part of a path; a pattern is meant only where it has a star or the like. */
-function globOf(text: string): string {
-  if (/[*?[{]/.test(text)) return text;
-  const part = text.replace(/[\\\],!}]/g, '\\$&');
-  return `{**/*${part}*,**/*${part}*/**}`;
 }
 
 /** Names a row: a clip may be there more than once, with different stretches. */
@@ -254,6 +319,14 @@ function joined(before: Hit[], next: Hit[]): Hit[] {
   return [...before, ...next.filter((hit) => !there.has(rowKey(hit)))];
 }
 
-const wholeClip = (clip: Clip): Hit => ({ clip, score: NaN, start_s: 0, end_s: clip.duration_s });
+const wholeClip = (clip: Clip): Hit => ({
+  clip,
+  score: NaN,
+  weak: false,
+  reasons: [],
+  missing: false,
+  start_s: 0,
+  end_s: clip.duration_s,
+});
 
 export const search = new Search();

@@ -17,13 +17,29 @@ export interface Clip {
 
 export interface Hit {
   clip: Clip;
+  /** Cosine of the query and the stretch; not a number where nothing was asked. */
   score: number;
+  /** How likely the hit is right, 0 to 1; absent where the server cannot tell. */
+  probability?: number;
+  /** More likely wrong than right. */
+  weak: boolean;
+  /** Why it is a hit, the best reason first. */
+  reasons: Reason[];
+  /** The file is gone. */
+  missing: boolean;
   start_s: number;
   end_s: number;
   shares?: { class: string; share: number }[];
 }
 
+/** Where a clip fits a query: `sound`, `name`, `tag`, `folder`, or the name of a file's metadata. */
+export interface Reason {
+  by: string;
+  text: string;
+}
+
 export interface Filter {
+  /** A part of the path, or a glob. */
   path?: string;
   tags?: string[];
   formats?: string[];
@@ -48,8 +64,20 @@ export interface QueryPart {
   weight?: number;
 }
 
+/** What counts in a search by words. */
+export type SearchBy = 'both' | 'sound' | 'name';
+
+/** The order of the hits of a page: the best, the first name, the shortest or the newest file first. */
+export type HitOrder = 'score' | 'name' | 'duration' | 'date';
+
 export interface SearchRequest {
   query: QueryPart[];
+  by?: SearchBy;
+  /** Ids of clips to leave out, with their copies; 100 at most. */
+  exclude?: string[];
+  sort?: HitOrder;
+  /** How much hits should differ from each other, 0 to 1. */
+  diversity?: number;
   filter?: Filter;
   k?: number;
   min_score?: number | null;

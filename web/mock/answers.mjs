@@ -31,6 +31,18 @@ function fit(entry, text) {
   return 0.75 * (shared(asked, entry.words) / asked.length) + wobble;
 }
 
+/** What a file's name and a text share, by the text's words. */
+const named = (entry, text) => {
+  const there = words(entry.clip.name);
+  return words(text).filter((w) => there.some((v) => v === w));
+};
+
+const ORDERS = {
+  name: (a, b) => (a.entry.clip.name < b.entry.clip.name ? -1 : 1),
+  duration: (a, b) => a.entry.clip.duration_s - b.entry.clip.duration_s,
+  date: (a, b) => (a.entry.clip.indexed_at < b.entry.clip.indexed_at ? 1 : -1),
+};
+
 /** How well the model knows each text: all but one made-up word. */
 const known = (texts) => texts.map((text) => ({ text, familiarity: /qwertyuiop/.test(text) ? 0.03 : 0.97 }));
 
@@ -46,14 +58,34 @@ export function search(candidates, request, find) {
       const like = find(part.clip_id);
       return sum + weight * (like === entry ? 0.98 : like.clip.folder === entry.clip.folder ? 0.55 : 0.04);
     }, 0);
-  const all = candidates.map((entry) => ({ entry, score: score(entry) })).sort((a, b) => b.score - a.score);
+  const text = request.query.length === 1 ? request.query[0].text : undefined;
+  const by = request.by ?? 'both';
+  const without = [
+    ...(request.exclude ?? []),
+    ...request.query.filter((p) => (p.weight ?? 1) > 0).flatMap((p) => p.clip_id ?? []),
+  ];
+  const all = candidates
+    .filter(({ clip }) => !without.includes(clip.id))
+    .map((entry) => ({ entry, score: score(entry), names: text && by !== 'sound' ? named(entry, text) : [] }))
+    .filter((h) => by !== 'name' || h.names.length)
+    .sort((a, b) => b.score - a.score);
   const fine = all.filter((h) => h.score >= least);
   const from = Number(request.cursor ?? 0);
   const to = from + (request.k ?? 10);
+  const shown = fine.slice(from, to);
+  if (request.sort in ORDERS) shown.sort(ORDERS[request.sort]);
+  const likely = (score) => Math.max(0.01, Math.min(0.99, score * 1.2));
   return {
-    hits: fine.slice(from, to).map(({ entry: { clip, top }, score }) => ({
+    hits: shown.map(({ entry: { clip, top }, score, names }) => ({
       clip,
       score,
+      ...(text ? { probability: likely(score) } : {}),
+      weak: text !== undefined && likely(score) < 0.5,
+      reasons: [
+        ...(names.length ? [{ by: 'name', text: names.join(' ') }] : []),
+        ...(by !== 'name' && score > 0.5 ? [{ by: 'sound', text: top }] : []),
+      ],
+      missing: false,
       start_s: clip.duration_s > 6 ? 2.5 : 0,
       end_s: clip.duration_s > 6 ? 5.5 : clip.duration_s,
       shares: request.explain

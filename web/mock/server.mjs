@@ -51,8 +51,10 @@ const find = (id) => {
   return found;
 };
 
-/** A glob as the index reads it: without a slash it speaks of the file's name. */
-function globbed(glob) {
+/** A part of a path or a glob, as the index reads it: a glob without a slash speaks of the file's name. */
+function onPath(text) {
+  if (!/[*?[{]/.test(text)) return ({ clip }) => clip.path.toLowerCase().includes(text.toLowerCase());
+  const glob = text;
   const source = glob.replace(/\*\*\/|\/\*\*|[*?{},]|[.+^$()|[\]\\]/g, (part) => {
     const known = { '**/': '(?:.*/)?', '/**': '/.*', '*': '[^/]*', '?': '[^/]', '{': '(?:', '}': ')', ',': '|' };
     return known[part] ?? `\\${part}`;
@@ -62,7 +64,7 @@ function globbed(glob) {
 }
 
 function filtered(f) {
-  const path = f.path ? globbed(f.path) : () => true;
+  const path = f.path ? onPath(f.path) : () => true;
   const split = (v) => (Array.isArray(v) ? v : v ? [v] : []);
   return library.filter(
     ({ clip }) =>

@@ -255,8 +255,7 @@ impl Names {
             let term = Term::from_field_text(field, &word.word.written);
             Box::new(FuzzyTermQuery::new_prefix(term, 0, false))
         } else {
-            let term = Term::from_field_text(field, &word.word.stem);
-            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+            whole(field, &word.word)
         }
     }
 
@@ -265,7 +264,7 @@ impl Names {
         let in_field = |field: NameField| -> Box<dyn Query> {
             let term = |word: &Word| Term::from_field_text(self.field(field), &word.stem);
             match words {
-                [word] => Box::new(TermQuery::new(term(word), IndexRecordOption::Basic)),
+                [word] => whole(self.field(field), word),
                 words => Box::new(PhraseQuery::new(words.iter().map(term).collect())),
             }
         };
@@ -276,6 +275,17 @@ impl Names {
     fn ids(&self, query: &dyn Query) -> tantivy::Result<Vec<ClipId>> {
         self.searcher.search(query, &ClipIds)
     }
+}
+
+/// A word as a whole: by its stem, or as it is written, as two words of a name are that stand for one.
+fn whole(field: Field, word: &Word) -> Box<dyn Query> {
+    let term = |text: &str| -> Box<dyn Query> {
+        Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
+    };
+    if word.written == word.stem {
+        return term(&word.stem);
+    }
+    Box::new(BooleanQuery::union(vec![term(&word.stem), term(&word.written)]))
 }
 
 /// The best match of each word for each clip.

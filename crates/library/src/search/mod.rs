@@ -90,6 +90,10 @@ impl Library {
                     // What is to be left out is a matter of names.
                     let read = NameQuery::parse(text);
                     let spoken = if request.by == By::Sound { text } else { read.text() };
+                    if spoken.is_empty() && !text.trim().is_empty() {
+                        let reason = "there are only words to leave out; say what to look for, too";
+                        return Err(Error::field_is(format!("{field}.text"), reason));
+                    }
                     self.check_text(&format!("{field}.text"), spoken)?;
                     let described = self.texts().describe(&engine, spoken, &request.templates)?;
                     texts.extend(described.known.as_ref().map(KnownText::from));

@@ -3,7 +3,7 @@
 //! `cargo xtask bench --bench search [-- INDEX… | SEGMENTS…]`. Of an index (a folder that `earmark` made with a model that
 //! has a text side), the text queries are a dozen phrases, and the sound queries stored vectors with noise. Of a number of
 //! segments, vectors are made up: clustered, as those of real sounds are, and queried from inside and from outside of the
-//! clusters, where texts lie.
+//! clusters, where texts lie. Of an index, the phrases are also looked for by name, and by sound and name together.
 
 mod common;
 
@@ -12,10 +12,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use earmark_encoder::{Catalogue, Runtime};
+use earmark_engine::search::rank::{By, Ranking, rank};
 use earmark_engine::{Engine, EngineOptions};
 use earmark_index::{
-    Change, Collection, Filter, Identity, IndexReader, IndexWriter as _, OpenOptions, QueryKind, SearchMode,
-    SearchRequest, Segment, Snapshot, Writer,
+    Change, Collection, Filter, Identity, IndexReader, IndexWriter as _, NameQuery, OpenOptions, QueryKind,
+    SearchMode, SearchRequest, Segment, Snapshot, Writer,
 };
 
 const DIM: usize = 617;
@@ -69,7 +70,28 @@ fn stored(db: &Path) -> Result<()> {
         let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
         texts.extend(encoded.into_iter().map(|text| text.vector.into_vec()));
     }
-    compare(&index, texts)
+    compare(&index, texts.clone())?;
+    let segments = index.stats()?.segments;
+    let read = engine.model().manifest().scores.likelihood.map(|read| (read, Some(0.99)));
+    for (way, by) in [("name", By::Name), ("both", By::Both)] {
+        let mut times = Vec::new();
+        // The first round opens the text side.
+        for round in 0..=ROUNDS {
+            for (phrase, vector) in PHRASES.iter().zip(&texts) {
+                let names = NameQuery::parse(phrase);
+                let request = SearchRequest { kind: QueryKind::Text, k: K, ..SearchRequest::default() };
+                let ranking = Ranking { by, vector, names: Some(&names), read, request, is_strict: false };
+                let started = Instant::now();
+                rank(&index, &ranking)?;
+                if round > 0 {
+                    times.push(started.elapsed().as_secs_f64() * 1e3);
+                }
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        print(segments, "text", way, &times, f64::NAN);
+    }
+    Ok(())
 }
 
 /// An index of vectors that are made up.

@@ -37,13 +37,13 @@ pub(crate) struct TakeoutArgs {
     #[arg(long, value_name = "DIR")]
     cut_to: Option<PathBuf>,
     /// Time to add on both sides of each stretch that is cut, such as 0.5 or 250ms
-    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = parse_seconds, requires = "cut_to")]
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = parse_seconds,
+        requires = "cut_to")]
     margin: f64,
 }
 
 impl TakeoutArgs {
-    /// Copies, cuts, then plays. `on_stdout` says whether standard output is free for lines about it; otherwise
-    /// they go to standard error.
+    /// Copies, cuts, then plays. What is done is said on standard output if `on_stdout`, else on standard error.
     pub(crate) fn run(
         &self,
         global: &Global,

@@ -52,8 +52,8 @@ impl Player {
             }
         }
         bail!(
-            "--play: no player is installed; install ffmpeg (it brings ffplay) or mpv, or put the command line of \
-             another into {VARIABLE}, such as 'mplayer -ss {{start}} -endpos {{duration}} {{file}}'"
+            "--play: no player is installed; install ffmpeg (it brings ffplay) or mpv, or put the command line \
+             of another into {VARIABLE}, such as 'mplayer -ss {{start}} -endpos {{duration}} {{file}}'"
         );
     }
 

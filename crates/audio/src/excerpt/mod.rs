@@ -1,10 +1,10 @@
 //! [`excerpt`]: a stretch of a sound file as a WAV file, with all channels at the file's own rate.
 //!
-//! - Uncompressed samples (`raw`) are copied from the file, bit for bit: integers of 8 to 32 bits, floats of 32
-//!   and 64, A-law and µ-law. Only their byte order changes, since WAV is little-endian, and the sign of 8-bit
-//!   samples, which WAV has without.
-//! - Everything else is decoded (`decoded`). Integers, as FLAC and ALAC have them, come out exactly, with 16, 24
-//!   or 32 bits. What lossy codecs decode to is written as 32-bit floats: nothing is rounded or clipped.
+//! - Uncompressed samples (`raw`) are copied bit for bit: integers of 8 to 32 bits, floats of 32 and 64 bits,
+//!   A-law and µ-law. Only what WAV wants otherwise changes: it is little-endian, and its 8-bit samples are
+//!   unsigned.
+//! - Everything else is decoded (`decoded`). Integers, as FLAC and ALAC have them, come out exactly, with 16,
+//!   24 or 32 bits. What lossy codecs decode to is written as 32-bit floats: nothing is rounded or clipped.
 
 mod decoded;
 mod raw;
@@ -54,10 +54,10 @@ pub enum ExcerptError {
 }
 
 /// Writes the part of a sound file from `stretch.start` to `stretch.end`, in seconds, to `out` as a WAV file.
-/// What of the stretch lies outside the file is left out.
+/// What of the stretch lies outside the file is left out. After an error, `out` holds an unfinished file.
 ///
 /// # Errors
-/// [`AudioError::OutOfRange`] if all of it lies outside; [`ExcerptError`]. `out` then holds something unfinished.
+/// [`ExcerptError`]; [`AudioError::OutOfRange`] if all of the stretch lies outside the file.
 pub fn excerpt<W: Write + Seek>(
     path: &Path,
     stretch: Range<f64>,

@@ -102,7 +102,7 @@ fn a_file_that_is_gone_is_reported_and_the_others_are_taken() {
     assert_eq!(names(&sandbox, "out").len(), 4);
     sandbox.write("file", "");
     for flag in ["--copy-to", "--cut-to"] {
-        let error = sandbox.fails(1, ["search", "bell", flag, "file"]);
+        let error = sandbox.fails(2, ["search", "bell", flag, "file"]);
         assert!(error.contains(&format!("{flag} file: expected a folder")), "{error}");
     }
 }
@@ -112,7 +112,7 @@ fn other_formats_stay_as_they_are() {
     let sandbox = library();
     for format in ["--json", "--csv", "--paths0", "--m3u"] {
         let plain = sandbox.ok(["search", "bell", format]);
-        let run = sandbox.run(["search", "bell", format, "--copy-to", format]);
+        let run = sandbox.run(["search", "bell", format, "--copy-to", format.trim_start_matches('-')]);
         assert_eq!((run.code, &run.stdout), (Some(0), &plain), "{run:#?}");
         assert!(run.stderr.contains("copied"), "{run:#?}");
     }
@@ -191,11 +191,11 @@ fn a_player_that_fails_or_is_missing_is_named() {
     let missing = play(&sandbox, "no-such-player-1");
     assert!(missing.stderr.contains("no-such-player-1 cannot be started"), "{missing:#?}");
     let quote = play(&sandbox, "mpv '{file}");
-    assert!(quote.code == Some(1) && quote.stderr.contains("EARMARK_PLAYER"), "{quote:#?}");
+    assert!(quote.code == Some(2) && quote.stderr.contains("EARMARK_PLAYER"), "{quote:#?}");
 
     let mut none = sandbox.command(["search", "bell", "--play"]);
     let none: Run = none.env("EARMARK_PLAYER", "").env("PATH", "/nonexistent").output().unwrap().into();
-    assert_eq!(none.code, Some(1), "{none:#?}");
+    assert_eq!(none.code, Some(2), "{none:#?}");
     assert!(none.stderr.contains("install ffmpeg") && none.stderr.contains("EARMARK_PLAYER"), "{none:#?}");
 }
 

@@ -13,9 +13,6 @@ const CANCELS: f32 = 0.02;
 /// So much that they do not any more.
 const HOLDS: f32 = 0.2;
 
-/// Where ALAC's magic cookie has the number of bits.
-const ALAC_BITS: usize = 5;
-
 /// Mixes buffers of any sample format to mono, keeping its scratch space between calls.
 #[derive(Default)]
 pub(crate) struct MonoMixer {
@@ -91,13 +88,23 @@ impl SampleKind {
             // Decoders of FLAC and ALAC shift narrower samples to the upper bits.
             GenericAudioBufferRef::U32(_) | GenericAudioBufferRef::S32(_) => {
                 let cookie = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_ALAC);
-                let alac = cookie.and_then(|cookie| cookie.get(ALAC_BITS)).map(|bits| u32::from(*bits));
-                Self::Int(alac.or(params.bits_per_sample).unwrap_or(32).clamp(1, 32))
+                let bits = cookie.and_then(alac_bits).or(params.bits_per_sample);
+                Self::Int(bits.unwrap_or(32).clamp(1, 32))
             }
             GenericAudioBufferRef::F32(_) => Self::Float(32),
             GenericAudioBufferRef::F64(_) => Self::Float(64),
         }
     }
+}
+
+/// The bits of a sample by ALAC's magic cookie, which may be wrapped in atoms (`frma`, `alac`).
+fn alac_bits(cookie: &[u8]) -> Option<u32> {
+    const ATOM: usize = 12;
+    let inside = [b"frma", b"alac"].into_iter().fold(cookie, |cookie, name| match cookie.get(4..8) {
+        Some(found) if found == name => cookie.get(ATOM..).unwrap_or_default(),
+        _ => cookie,
+    });
+    inside.get(5).map(|bits| u32::from(*bits))
 }
 
 fn mix(planes: &[&[f32]], alone: &mut Option<usize>, antiphase: &mut u64, out: &mut Vec<f32>) {

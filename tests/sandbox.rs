@@ -156,7 +156,7 @@ impl Sandbox {
 
     /// Takes away what this machine's settings and programs would change.
     pub(crate) fn without_settings(command: &mut Command) {
-        for name in ["EARMARK_DB", "EARMARK_DEVICE", "EARMARK_MODEL"] {
+        for name in ["EARMARK_DB", "EARMARK_DEVICE", "EARMARK_MODEL", "EARMARK_PLAYER"] {
             command.env_remove(name);
         }
         for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {

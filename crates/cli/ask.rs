@@ -1,6 +1,6 @@
 //! Who answers a command's request: the library on this machine, or a server that has one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
@@ -13,6 +13,7 @@ use earmark_library::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tempfile::TempPath;
 use ureq::Agent;
 use ureq::unversioned::multipart::{Form, Part};
 
@@ -98,6 +99,14 @@ impl Answerer {
         }
     }
 
+    /// The file of a clip: on this machine where it lies, from a server as a copy that is removed when dropped.
+    pub(crate) fn clip_file(&self, clip: &Clip) -> Result<ClipFile> {
+        match self {
+            Self::Here(library) => Ok(ClipFile::Here(library.clip_file(&clip.path)?)),
+            Self::There(server) => Ok(ClipFile::Copy(server.clip_file(clip)?)),
+        }
+    }
+
     /// All clips that a request lists, on one page.
     pub(crate) fn list(&self, request: &ListRequest) -> Result<ClipPage> {
         match self {
@@ -139,6 +148,23 @@ impl Answerer {
         match self {
             Self::Here(library) => Ok(library.info()?),
             Self::There(server) => server.get("v1/info", &Value::Null),
+        }
+    }
+}
+
+/// The file of a clip.
+pub(crate) enum ClipFile {
+    /// Where it lies.
+    Here(PathBuf),
+    /// A copy of a server's file.
+    Copy(TempPath),
+}
+
+impl ClipFile {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Here(path) => path,
+            Self::Copy(path) => path,
         }
     }
 }
@@ -266,6 +292,21 @@ impl Server {
         Ok(all)
     }
 
+    fn clip_file(&self, clip: &Clip) -> Result<TempPath> {
+        let mut request = self.agent.get(format!("{}/v1/clips/{}/audio", self.url, clip.id));
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let mut answer = request.call().with_context(|| format!("{} cannot be asked", self.url))?;
+        if !answer.status().is_success() {
+            let text = answer.body_mut().read_to_string().unwrap_or_default();
+            return Err(self.refusal(answer.status().as_u16(), &text));
+        }
+        let mut file = tempfile::NamedTempFile::new().context("no temporary file can be made")?;
+        std::io::copy(&mut answer.body_mut().as_reader(), &mut file).with_context(|| self.url.clone())?;
+        Ok(file.into_temp_path())
+    }
+
     fn get_filtered<T: DeserializeOwned>(&self, path: &str, query: Value, filter: &Filter) -> Result<T> {
         let (mut query, filter) = (query, serde_json::to_value(filter)?);
         if let (Value::Object(query), Value::Object(filter)) = (&mut query, filter) {
@@ -326,13 +367,18 @@ impl Server {
             return serde_json::from_str(&text)
                 .with_context(|| format!("{}: the answer is not that of this version of earmark", self.url));
         }
-        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        Err(self.refusal(status.as_u16(), &text))
+    }
+
+    /// The error for an answer that is none.
+    fn refusal(&self, status: u16, text: &str) -> anyhow::Error {
+        let problem: Value = serde_json::from_str(text).unwrap_or_default();
         let detail = problem["detail"].as_str().unwrap_or("no reason was given").to_owned();
         let error = match problem["field"].as_str() {
             Some(field) => anyhow::Error::from(earmark_library::Error::field_is(field, detail)),
             None => anyhow!(detail),
         };
-        Err(error.context(format!("{} answers {}", self.url, status.as_u16())))
+        error.context(format!("{} answers {status}", self.url))
     }
 }
 

@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod remedies;
 mod sources;
+mod takeout;
 mod units;
 
 use std::process::ExitCode;

@@ -112,7 +112,7 @@ fn odd_file_names_are_shown_safely() {
     assert!(found.contains(r"caf\xe9.flac"), "{found}");
     assert_eq!(sandbox.ok(["search", "church bell", "--paths0"]).matches('\0').count(), 3);
     let playlist = sandbox.run(["search", "church bell", "--m3u"]);
-    assert_eq!(playlist.stdout.lines().count(), 7, "{playlist:#?}");
+    assert_eq!(playlist.stdout.lines().count(), 9, "{playlist:#?}");
     assert!(playlist.stderr.contains("left out"), "{playlist:#?}");
 }
 

@@ -22,4 +22,5 @@ mod reembed;
 mod search;
 mod serve;
 mod spaces;
+mod takeout;
 mod transfer;

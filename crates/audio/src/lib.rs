@@ -38,6 +38,7 @@
 mod container;
 mod decoders;
 mod error;
+mod excerpt;
 mod ffmpeg;
 mod formats;
 mod front_end;
@@ -59,6 +60,7 @@ mod waveform;
 mod window;
 
 pub use error::{AudioError, SpecError};
+pub use excerpt::{Excerpt, ExcerptError, excerpt};
 pub use ffmpeg::Ffmpeg;
 pub use formats::{FORMATS, Format, readable};
 pub use front_end::{FeatureShape, FrontEnd};

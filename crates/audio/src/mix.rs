@@ -1,6 +1,10 @@
-//! Mixing decoded channels down to mono.
+//! Taking samples from decoded buffers: mixed down to mono, or all channels as they are.
 
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
+use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_ALAC;
+
+use crate::trim::Frames;
 
 /// The mean of the channels has so little of their power that they cancel each other out. Of channels that
 /// have nothing to do with each other, it has all of it (scaled by their number); of equal ones, more.
@@ -45,6 +49,62 @@ impl MonoMixer {
     pub(crate) fn antiphase(&self) -> u64 {
         self.antiphase
     }
+}
+
+/// The samples of all channels of `buf` times `gain`, as `channels` channels: what is missing is silent, what
+/// is too much is left out.
+pub(crate) fn frames(buf: &GenericAudioBufferRef<'_>, gain: f32, channels: usize) -> Frames {
+    let (mut all, has) = (Vec::new(), buf.num_planes());
+    buf.copy_to_vec_interleaved::<f64>(&mut all);
+    let mut samples = all;
+    if has != channels && has > 0 {
+        let width = |frame: &[f64]| {
+            (0..channels).map(|index| frame.get(index).copied().unwrap_or(0.0)).collect::<Vec<_>>()
+        };
+        samples = samples.chunks_exact(has).flat_map(width).collect();
+    }
+    if gain != 1.0 {
+        samples.iter_mut().for_each(|sample| *sample *= f64::from(gain));
+    }
+    Frames { channels: channels.max(1), samples }
+}
+
+/// What a decoder's samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SampleKind {
+    /// Integers of so many bits, 1 to 32.
+    Int(u32),
+    /// Floats of 32 or 64 bits.
+    Float(u32),
+}
+
+impl SampleKind {
+    /// That of the samples in `buf`, by a decoder with these parameters.
+    pub(crate) fn of(buf: &GenericAudioBufferRef<'_>, params: &AudioCodecParameters) -> Self {
+        match buf {
+            GenericAudioBufferRef::U8(_) | GenericAudioBufferRef::S8(_) => Self::Int(8),
+            GenericAudioBufferRef::U16(_) | GenericAudioBufferRef::S16(_) => Self::Int(16),
+            GenericAudioBufferRef::U24(_) | GenericAudioBufferRef::S24(_) => Self::Int(24),
+            // Decoders of FLAC and ALAC shift narrower samples to the upper bits.
+            GenericAudioBufferRef::U32(_) | GenericAudioBufferRef::S32(_) => {
+                let cookie = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_ALAC);
+                let bits = cookie.and_then(alac_bits).or(params.bits_per_sample);
+                Self::Int(bits.unwrap_or(32).clamp(1, 32))
+            }
+            GenericAudioBufferRef::F32(_) => Self::Float(32),
+            GenericAudioBufferRef::F64(_) => Self::Float(64),
+        }
+    }
+}
+
+/// The bits of a sample by ALAC's magic cookie, which may be wrapped in atoms (`frma`, `alac`).
+fn alac_bits(cookie: &[u8]) -> Option<u32> {
+    const ATOM: usize = 12;
+    let inside = [b"frma", b"alac"].into_iter().fold(cookie, |cookie, name| match cookie.get(4..8) {
+        Some(found) if found == name => cookie.get(ATOM..).unwrap_or_default(),
+        _ => cookie,
+    });
+    inside.get(5).map(|bits| u32::from(*bits))
 }
 
 fn mix(planes: &[&[f32]], alone: &mut Option<usize>, antiphase: &mut u64, out: &mut Vec<f32>) {

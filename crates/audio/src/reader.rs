@@ -19,12 +19,12 @@ use crate::ffmpeg::Input;
 use crate::formats::{Format, is_known_to_ffmpeg};
 use crate::guard::contain;
 use crate::limits::{Limits, ReadOptions};
-use crate::mix::MonoMixer;
+use crate::mix::{self, MonoMixer, SampleKind};
 use crate::open_track::{Clock, OpenTrack, check_channels, check_rate, from_symphonia, io_error, malformed};
 use crate::remarks::{Missing, Remarks};
 use crate::resample::{Converter, ResampledReader};
 use crate::timeline::{Before, Timeline};
-use crate::trim::{Cutter, Piece, Ticks};
+use crate::trim::{Cutter, Frames, Piece, Ticks};
 
 /// A stream of which so many packets in a row decode to nothing has ended.
 const MAX_BARREN_PACKETS: u32 = 10_000;
@@ -78,7 +78,10 @@ pub struct AudioReader {
     limits: Limits,
     /// `None` once the stream ended or failed.
     source: Option<OpenTrack>,
+    channels: Channels,
     mixer: MonoMixer,
+    /// What the decoder gives; known when the first packet is decoded.
+    sample_kind: SampleKind,
     /// Made when the first packet is decoded.
     stream: Option<Stream>,
     info: AudioInfo,
@@ -105,6 +108,15 @@ pub struct AudioReader {
     spent: Duration,
 }
 
+/// Which channels are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channels {
+    /// Mixed to one.
+    Mono,
+    /// All of them, as they are.
+    All,
+}
+
 /// From packets to what is heard.
 struct Stream {
     /// That of the first packet.
@@ -119,7 +131,9 @@ struct Stream {
 
 struct RateChange {
     from: u32,
-    converter: Converter,
+    /// One for each channel that is read.
+    converters: Vec<Converter>,
+    is_mono: bool,
     samples_in: u64,
 }
 
@@ -129,16 +143,19 @@ impl AudioReader {
     /// # Errors
     /// Every [`AudioError`] but `OutOfRange`.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, AudioError> {
+        Self::open_channels(path, Channels::Mono, options)
+    }
+
+    /// Opens a file to read some of its channels.
+    pub(crate) fn open_channels(
+        path: &Path,
+        channels: Channels,
+        options: &ReadOptions,
+    ) -> Result<Self, AudioError> {
         let name = path.display().to_string();
-        let meta = std::fs::metadata(path).map_err(|e| io_error(&name, e))?;
-        if !meta.is_file() {
-            // Opening a pipe would block, reading a directory fails obscurely.
-            let kind = std::io::ErrorKind::InvalidInput;
-            return Err(io_error(&name, std::io::Error::new(kind, "not a regular file")));
-        }
-        check_bytes(&name, meta.len(), &options.limits)?;
+        let len = check_file(path, &name, &options.limits)?;
         let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(File::open(path)?)) };
-        Self::from_media(name, &open, meta.len(), Input::Path(path), options)
+        Self::from_media(name, &open, len, Input::Path(path), channels, options)
     }
 
     /// Reads a file already in memory; `name` is only for messages.
@@ -150,7 +167,7 @@ impl AudioReader {
         check_bytes(name, len, &options.limits)?;
         let bytes = SharedBytes(Arc::new(bytes));
         let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(Cursor::new(bytes.clone()))) };
-        Self::from_media(name.to_owned(), &open, len, Input::Bytes(&bytes.0), options)
+        Self::from_media(name.to_owned(), &open, len, Input::Bytes(&bytes.0), Channels::Mono, options)
     }
 
     fn from_media(
@@ -158,9 +175,14 @@ impl AudioReader {
         open: &dyn Fn() -> io::Result<Box<dyn MediaSource>>,
         file_bytes: u64,
         input: Input<'_>,
+        channels: Channels,
         ReadOptions { limits, ffmpeg }: &ReadOptions,
     ) -> Result<Self, AudioError> {
         let began = Instant::now();
+        let read = |source, decoder| {
+            let reader = Self::from_source(file.clone(), source, decoder, file_bytes, began, limits)?;
+            reader.started(channels)
+        };
         let mut opened =
             contain(|| OpenTrack::open(&file, open, limits)).map_err(|panic| panicked(&file, &panic))?;
         let lacking = match &mut opened {
@@ -173,18 +195,16 @@ impl AudioReader {
             Err(_) => None,
         };
         let (Some(codec), Some(ffmpeg)) = (lacking, ffmpeg) else {
-            return Self::from_source(file, opened?, None, file_bytes, began, limits);
+            return read(opened?, None);
         };
         let decoder = Some((ffmpeg.name().to_owned(), codec));
         let by_ffmpeg = ffmpeg
             .decode(&file, input, limits)
             .and_then(|format| OpenTrack::by_ffmpeg(&file, format, limits))
-            .and_then(|source| Self::from_source(file.clone(), source, decoder, file_bytes, began, limits));
+            .and_then(|source| read(source, decoder));
         match (by_ffmpeg, opened) {
             // Another track is better than none, and a remark says that it is another.
-            (Err(error), Ok(source)) if !matches!(error, AudioError::OverLimit { .. }) => {
-                Self::from_source(file, source, None, file_bytes, began, limits)
-            }
+            (Err(error), Ok(source)) if !matches!(error, AudioError::OverLimit { .. }) => read(source, None),
             (by_ffmpeg, _) => by_ffmpeg,
         }
     }
@@ -220,7 +240,7 @@ impl AudioReader {
             header_s: source.header_s,
             ..Remarks::default()
         };
-        let mut reader = Self {
+        Ok(Self {
             file,
             limits: limits.clone(),
             declared_frames: source.declared.frames,
@@ -230,7 +250,9 @@ impl AudioReader {
                 .duration_s
                 .filter(|_| source.format_name == "mkv" && source.format.tracks().len() == 1),
             source: Some(source),
+            channels: Channels::Mono,
             mixer: MonoMixer::default(),
+            sample_kind: SampleKind::Float(32),
             stream: None,
             info,
             remarks,
@@ -246,8 +268,13 @@ impl AudioReader {
             has_sound: false,
             previous_stamp: None,
             spent: began.elapsed(),
-        };
-        // Only the first block tells the true rate and channels, and whether there is audio at all.
+        })
+    }
+
+    /// With the first block read: only that tells the true rate and channels, and whether there is audio at
+    /// all.
+    fn started(self, channels: Channels) -> Result<Self, AudioError> {
+        let mut reader = Self { channels, ..self };
         reader.fill_queue()?;
         Ok(reader)
     }
@@ -269,22 +296,46 @@ impl AudioReader {
     /// [`AudioError`]; after an error the stream is at its end.
     pub fn read_block(&mut self, out: &mut Vec<f32>) -> Result<bool, AudioError> {
         out.clear();
+        match self.next_piece()? {
+            None => return Ok(false),
+            Some(Piece::Samples(samples)) => *out = samples,
+            // Only of a reader of all channels, whose blocks are not asked for.
+            Some(Piece::Frames(frames)) => *out = frames.channel(0),
+            Some(Piece::Silence(len)) => out.resize(len as usize, 0.0),
+        }
+        Ok(true)
+    }
+
+    /// The next frames, of as many channels as [`info`](Self::info) says, of a reader of all channels; `None`
+    /// at the end.
+    pub(crate) fn read_frames(&mut self) -> Result<Option<Frames>, AudioError> {
+        let channels = usize::from(self.info.channels).max(1);
+        Ok(self.next_piece()?.map(|piece| match piece {
+            Piece::Frames(frames) => frames,
+            Piece::Samples(samples) => Frames::of_channels(&vec![samples; channels]),
+            Piece::Silence(len) => Frames { channels, samples: vec![0.0; len as usize * channels] },
+        }))
+    }
+
+    /// What the decoder of a reader of all channels gives.
+    pub(crate) fn sample_kind(&self) -> SampleKind {
+        self.sample_kind
+    }
+
+    /// What is to be handed out next.
+    fn next_piece(&mut self) -> Result<Option<Piece>, AudioError> {
         if self.queue.is_empty() {
             self.fill_queue()?;
         }
-        match self.queue.pop_front() {
-            None => return Ok(false),
-            Some(Piece::Samples(samples)) => *out = samples,
-            Some(Piece::Silence(len)) => {
-                let now = len.min(SILENT_BLOCK);
-                out.resize(now as usize, 0.0);
-                if len > now {
-                    self.queue.push_front(Piece::Silence(len - now));
-                }
-            }
+        let mut piece = self.queue.pop_front();
+        if let Some(Piece::Silence(len)) = &mut piece
+            && *len > SILENT_BLOCK
+        {
+            self.queue.push_front(Piece::Silence(*len - SILENT_BLOCK));
+            *len = SILENT_BLOCK;
         }
-        self.frames_read += out.len() as u64;
-        Ok(true)
+        self.frames_read += piece.as_ref().map_or(0, Piece::len);
+        Ok(piece)
     }
 
     /// What a user should know about how the file was read. Complete once `read_block` has returned `false`.
@@ -423,9 +474,21 @@ impl AudioReader {
     fn take_decoded(&mut self, source: &mut OpenTrack, packet: &Packet) -> Result<bool, AudioError> {
         let buf = source.decoder.last_decoded();
         let (rate, channels) = (buf.spec().rate(), buf.spec().channels().count());
-        let mut block = Vec::with_capacity(buf.frames());
-        self.mixer.append(&buf, source.gain.factor, &mut block);
-        self.samples_decoded += (block.len() * channels) as u64;
+        let len = buf.frames() as u64;
+        let piece = match self.channels {
+            Channels::Mono => {
+                let mut block = Vec::with_capacity(buf.frames());
+                self.mixer.append(&buf, source.gain.factor, &mut block);
+                Piece::Samples(block)
+            }
+            Channels::All => {
+                let first = usize::from(self.info.channels);
+                self.sample_kind = SampleKind::of(&buf, source.decoder.codec_params());
+                let wanted = if first == 0 { channels } else { first };
+                Piece::Frames(mix::frames(&buf, source.gain.factor, wanted))
+            }
+        };
+        self.samples_decoded += len * channels as u64;
         self.check_spec(rate, channels)?;
         let main_rate = self.info.sample_rate;
         let stream = match &mut self.stream {
@@ -451,7 +514,7 @@ impl AudioReader {
             let full = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.get()));
             stream.timeline.samples(as_stamp(full), base).unwrap_or(0)
         };
-        let dropped = stream.dropped(full, block.len() as u64, rate);
+        let dropped = stream.dropped(full, len, rate);
         // Vorbis gives the sound of a packet with the next one; Ogg's time stamps know that, Matroska's do
         // not.
         let is_late = source.format_name == "mkv" && self.info.codec == "vorbis";
@@ -459,7 +522,7 @@ impl AudioReader {
         let start = stream.timeline.samples(stamp, base).map(|start| start.saturating_add(dropped));
         let before = stream.timeline.before(start);
         stream.fill(before, &mut self.queue, &mut self.remarks);
-        stream.push(block, rate, &self.file, &mut self.queue, &mut self.remarks)?;
+        stream.push(piece, rate, &self.file, &mut self.queue, &mut self.remarks)?;
         Ok(!self.queue.is_empty())
     }
 
@@ -504,21 +567,31 @@ impl AudioReader {
     fn check_queue(&mut self, before: u64) -> Result<(), AudioError> {
         let mut frame = before;
         for piece in &self.queue {
-            let Piece::Samples(block) = piece else {
-                frame = frame.saturating_add(piece.len());
-                self.samples_decoded = self.samples_decoded.saturating_add(piece.len());
-                continue;
+            let (bad, has_sound) = match piece {
+                Piece::Samples(block) => {
+                    let bad = block.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE);
+                    (bad.map(|at| (at, block[at])), block.iter().any(|sample| *sample != 0.0))
+                }
+                Piece::Frames(Frames { channels, samples }) => {
+                    let bad = samples.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE.into());
+                    (bad.map(|at| (at / channels, samples[at] as f32)), samples.iter().any(|s| *s != 0.0))
+                }
+                Piece::Silence(len) => {
+                    frame = frame.saturating_add(*len);
+                    self.samples_decoded = self.samples_decoded.saturating_add(*len);
+                    continue;
+                }
             };
-            if let Some(at) = block.iter().position(|s| !s.is_finite() || s.abs() > MAX_SAMPLE) {
+            if let Some((at, value)) = bad {
                 return Err(AudioError::NonFinite {
                     file: self.file.clone(),
-                    value: block[at],
+                    value,
                     at_s: (frame + at as u64) as f64 / f64::from(self.info.sample_rate),
                 });
             }
-            self.has_sound |= block.iter().any(|sample| *sample != 0.0);
-            frame += block.len() as u64;
-            self.largest_block = self.largest_block.max(block.len());
+            self.has_sound |= has_sound;
+            frame += piece.len();
+            self.largest_block = self.largest_block.max(piece.len() as usize);
         }
         self.frames_decoded = self.stream.as_ref().map_or(0, |stream| stream.queued);
         self.remarks.antiphase_s = self.mixer.antiphase() as f64 / f64::from(self.info.sample_rate.max(1));
@@ -593,7 +666,7 @@ impl Stream {
     /// Queues decoded samples.
     fn push(
         &mut self,
-        block: Vec<f32>,
+        piece: Piece,
         rate: u32,
         file: &str,
         queue: &mut VecDeque<Piece>,
@@ -603,37 +676,61 @@ impl Stream {
             self.flush(queue, remarks);
         }
         if rate == self.rate {
-            self.timeline.read(block.len() as u64);
-            self.cut(Piece::Samples(block), queue, remarks);
+            self.timeline.read(piece.len());
+            self.cut(piece, queue, remarks);
             return Ok(());
         }
+        let is_mono = matches!(piece, Piece::Samples(_));
+        let planes = match &piece {
+            Piece::Frames(frames) => (0..frames.channels).map(|index| frames.channel(index)).collect(),
+            Piece::Samples(samples) => vec![samples.clone()],
+            Piece::Silence(_) => Vec::new(),
+        };
         let change = match &mut self.converter {
             Some(change) => change,
             none => {
-                let converter = Converter::new(rate, self.rate).map_err(|why| {
+                let converter = || Converter::new(rate, self.rate);
+                let converters = planes.iter().map(|_| converter()).collect::<Result<_, _>>();
+                let converters = converters.map_err(|why| {
                     let received = format!("{rate} Hz and {} Hz ({why})", self.rate);
                     malformed(file, "sample rates that can be converted into each other", received)
                 })?;
-                none.insert(RateChange { from: rate, converter, samples_in: 0 })
+                none.insert(RateChange { from: rate, converters, is_mono, samples_in: 0 })
             }
         };
         // The converter holds some back; time goes on with what it takes in.
         let frames = |count| Ticks { count, per_second: rate }.frames(self.rate);
         let before = frames(change.samples_in);
-        change.samples_in += block.len() as u64;
+        change.samples_in += piece.len();
         self.timeline.read(frames(change.samples_in) - before);
-        let mut converted = Vec::new();
-        change.converter.push(&block, &mut converted);
-        self.cut(Piece::Samples(converted), queue, remarks);
+        let mut converted = vec![Vec::new(); planes.len()];
+        for ((converter, plane), out) in change.converters.iter_mut().zip(&planes).zip(&mut converted) {
+            converter.push(plane, out);
+        }
+        self.cut(Self::joined(converted, is_mono), queue, remarks);
         Ok(())
     }
 
     /// Queues what the converter still holds.
     fn flush(&mut self, queue: &mut VecDeque<Piece>, remarks: &mut Remarks) {
         if let Some(mut change) = self.converter.take() {
-            let mut rest = Vec::new();
-            change.converter.finish(&mut rest);
-            self.cut(Piece::Samples(rest), queue, remarks);
+            let mut rest = vec![Vec::new(); change.converters.len()];
+            for (converter, out) in change.converters.iter_mut().zip(&mut rest) {
+                converter.finish(out);
+            }
+            self.cut(Self::joined(rest, change.is_mono), queue, remarks);
+        }
+    }
+
+    /// Converted channels as a piece.
+    fn joined(mut planes: Vec<Vec<f32>>, is_mono: bool) -> Piece {
+        match planes.pop() {
+            Some(only) if is_mono => Piece::Samples(only),
+            Some(last) => {
+                planes.push(last);
+                Piece::Frames(Frames::of_channels(&planes))
+            }
+            None => Piece::Silence(0),
         }
     }
 
@@ -704,6 +801,18 @@ impl AsRef<[u8]> for SharedBytes {
     }
 }
 
+/// The length of a file that may be read, in bytes.
+pub(crate) fn check_file(path: &Path, name: &str, limits: &Limits) -> Result<u64, AudioError> {
+    let meta = std::fs::metadata(path).map_err(|e| io_error(name, e))?;
+    if !meta.is_file() {
+        // Opening a pipe would block, reading a directory fails obscurely.
+        let kind = std::io::ErrorKind::InvalidInput;
+        return Err(io_error(name, std::io::Error::new(kind, "not a regular file")));
+    }
+    check_bytes(name, meta.len(), limits)?;
+    Ok(meta.len())
+}
+
 fn check_bytes(file: &str, len: u64, limits: &Limits) -> Result<(), AudioError> {
     if len == 0 {
         return Err(AudioError::Empty { file: file.to_owned(), received: "0 bytes" });
@@ -752,6 +861,6 @@ fn believed_duration(
     }
 }
 
-fn panicked(file: &str, message: &str) -> AudioError {
+pub(crate) fn panicked(file: &str, message: &str) -> AudioError {
     malformed(file, "audio the decoder can take", format!("bytes it panics on ({message})"))
 }

@@ -45,15 +45,51 @@ impl Cut {
 /// A piece of a decoded stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Piece {
+    /// Samples of one channel.
     Samples(Vec<f32>),
+    /// Samples of all channels.
+    Frames(Frames),
     /// So many samples of silence.
     Silence(u64),
+}
+
+/// Samples of all channels, interleaved. 64 bits hold what any decoder gives, exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Frames {
+    /// At least 1.
+    pub(crate) channels: usize,
+    pub(crate) samples: Vec<f64>,
+}
+
+impl Frames {
+    /// Samples of each channel.
+    pub(crate) fn len(&self) -> u64 {
+        (self.samples.len() / self.channels) as u64
+    }
+
+    /// The samples of one channel, rounded to 32 bits.
+    pub(crate) fn channel(&self, index: usize) -> Vec<f32> {
+        self.samples.iter().skip(index).step_by(self.channels).map(|sample| *sample as f32).collect()
+    }
+
+    /// Frames of channels that have the same length.
+    pub(crate) fn of_channels(planes: &[Vec<f32>]) -> Self {
+        let len = planes.iter().map(Vec::len).min().unwrap_or(0);
+        let frame = |at: usize| planes.iter().map(move |plane| f64::from(plane[at]));
+        Self { channels: planes.len().max(1), samples: (0..len).flat_map(frame).collect() }
+    }
+
+    fn part(&self, start: u64, end: u64) -> Self {
+        let (start, end) = (start as usize * self.channels, end as usize * self.channels);
+        Self { channels: self.channels, samples: self.samples[start..end].to_vec() }
+    }
 }
 
 impl Piece {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Samples(samples) => samples.len() as u64,
+            Self::Frames(frames) => frames.len(),
             Self::Silence(len) => *len,
         }
     }
@@ -62,6 +98,7 @@ impl Piece {
     fn part(&self, start: u64, end: u64) -> Self {
         match self {
             Self::Samples(samples) => Self::Samples(samples[start as usize..end as usize].to_vec()),
+            Self::Frames(frames) => Self::Frames(frames.part(start, end)),
             Self::Silence(_) => Self::Silence(end - start),
         }
     }
@@ -145,6 +182,7 @@ mod tests {
         }
         let samples = |piece| match piece {
             Piece::Samples(samples) => samples,
+            Piece::Frames(frames) => frames.channel(0),
             Piece::Silence(len) => vec![-1.0; len as usize],
         };
         queue.into_iter().flat_map(samples).collect()

@@ -15,8 +15,9 @@ use earmark_library::{
 
 use crate::args::{Global, WaitArgs};
 use crate::ask::{Answerer, ServerArgs};
-use crate::format::{FileFormatArgs, Row, emit};
+use crate::format::{FileFormatArgs, Format, Row, emit};
 use crate::output::{self, note};
+use crate::takeout::TakeoutArgs;
 use crate::units::{clock, parse_count, parse_score, parse_weight, sound_path};
 use crate::{context, familiarity};
 
@@ -104,10 +105,12 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
+    takeout: TakeoutArgs,
+    #[command(flatten)]
     server: ServerArgs,
     #[command(flatten)]
     format: FileFormatArgs,
-    /// Print a playlist that starts each file at its match
+    /// Print a playlist (M3U) of the matching stretches, for VLC; other players play the whole files
     #[arg(long, conflicts_with_all = ["format", "paths0"], help_heading = "Output")]
     m3u: bool,
 }
@@ -160,7 +163,7 @@ impl Row for Hit {
 }
 
 pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
-    let (format, m3u) = (args.format.format(), args.m3u);
+    let (format, m3u, takeout) = (args.format.format(), args.m3u, args.takeout.clone());
     let answerer = Answerer::new(global, &args.server, context::place(global)?)?;
     let retag = Retag { add: args.add_tag.clone(), remove: args.remove_tag.clone() };
     let wait = args.wait.clone();
@@ -182,7 +185,10 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     if let (Some(reason), false) = (why_fewer(&answerer, &answer)?, global.quiet) {
         note!("{reason}");
     }
-    Ok(if answer.hits.is_empty() { ExitCode::from(EXIT_NOTHING_FOUND) } else { ExitCode::SUCCESS })
+    if answer.hits.is_empty() {
+        return Ok(ExitCode::from(EXIT_NOTHING_FOUND));
+    }
+    takeout.run(global, &answerer, &answer.hits, format == Format::Text && !m3u)
 }
 
 /// Tags to give and to take.
@@ -326,16 +332,18 @@ fn why(hit: &Hit) -> Option<String> {
 
 fn print_m3u(out: &mut dyn Write, hits: &[Hit]) -> Result<()> {
     writeln!(out, "#EXTM3U")?;
-    for Hit { clip, start_s, .. } in hits {
+    for Hit { clip, start_s, end_s, .. } in hits {
         if clip.path.contains(char::is_control) {
             note!("{}: left out, since a playlist cannot hold such a name", output::printable(&clip.path));
             continue;
         }
         let path = file_path(&clip.path);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        writeln!(out, "#EXTINF:{},{name}", clip.duration_s.round())?;
-        // VLC's option is the only widely read way to start inside a file.
+        // Players show this length, and 0 as unknown.
+        writeln!(out, "#EXTINF:{},{name}", (end_s - start_s).round().max(1.0))?;
+        // VLC's options are the only ones for a part of a file that any player reads.
         writeln!(out, "#EXTVLCOPT:start-time={start_s:.1}")?;
+        writeln!(out, "#EXTVLCOPT:stop-time={end_s:.1}")?;
         out.write_all(path.as_os_str().as_encoded_bytes())?;
         out.write_all(b"\n")?;
     }

@@ -38,6 +38,7 @@ use self::bytes::Bytes;
 pub(crate) use self::frames::Gap;
 pub(crate) use self::ogg::Link;
 use self::pcm::Pcm;
+pub(crate) use self::riff::SUBTYPE as WAV_SUBTYPE;
 use self::view::{Part, View};
 use crate::sniff::{HEAD_LEN, foreign_kind};
 use crate::trim::{Cut, Ticks};

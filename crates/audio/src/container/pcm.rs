@@ -81,7 +81,7 @@ pub(crate) struct BadPcm {
 
 impl Pcm {
     /// Bytes of one sample of one channel.
-    fn sample_bytes(&self) -> u32 {
+    pub(crate) fn sample_bytes(&self) -> u32 {
         self.block_bytes / u32::from(self.channels.max(1))
     }
 

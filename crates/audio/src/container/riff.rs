@@ -39,7 +39,7 @@ const PLACEHOLDER: u64 = 0x7fff_0000;
 
 /// The end of the GUID of a `WAVE_FORMAT_EXTENSIBLE` subformat, whose start is the format's tag
 /// (`KSDATAFORMAT_SUBTYPE_*`).
-const SUBTYPE: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
+pub(crate) const SUBTYPE: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
 
 /// The same for ambisonic B-format (`SUBTYPE_AMBISONIC_B_FORMAT_*`).
 const AMBISONIC: [u8; 14] = [0, 0, 0x21, 0x07, 0xd3, 0x11, 0x86, 0x44, 0xc8, 0xc1, 0xca, 0, 0, 0];

@@ -16,7 +16,7 @@ enum Op {
     Batch(Vec<Step>),
     Reopen,
     Rebuild,
-    Search(Vec<f32>, SearchRequest),
+    Search(Vec<f32>, Box<SearchRequest>),
 }
 
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => prop::collection::vec(step(), 1..6).prop_map(Op::Batch),
         1 => Just(Op::Reopen),
         1 => Just(Op::Rebuild),
-        6 => (vector(), request()).prop_map(|(query, request)| Op::Search(query, request)),
+        6 => (vector(), request()).prop_map(|(query, request)| Op::Search(query, Box::new(request))),
     ]
 }
 

@@ -47,8 +47,19 @@ pub(crate) struct DuplicatesArgs {
 
 impl Row for DuplicateGroup {
     const COLUMNS: &'static [&'static str] = &[
-        "group", "keep", "path", "relation", "likeness", "offset_s", "gain_db", "clip_id", "duration_s", "format",
-        "sample_rate", "channels", "size",
+        "group",
+        "keep",
+        "path",
+        "relation",
+        "likeness",
+        "offset_s",
+        "gain_db",
+        "clip_id",
+        "duration_s",
+        "format",
+        "sample_rate",
+        "channels",
+        "size",
     ];
 
     fn records(&self, rank: usize) -> Vec<Vec<String>> {
@@ -94,8 +105,11 @@ impl Row for Superfluous<'_> {
 pub(crate) fn run(global: &Global, args: DuplicatesArgs) -> Result<ExitCode> {
     let format = args.format.format();
     // The index is searched once for each clip.
-    let options =
-        LibraryOptions { access: Access::Live, settings: context::settings(global), ..LibraryOptions::default() };
+    let options = LibraryOptions {
+        access: Access::Live,
+        settings: context::settings(global),
+        ..LibraryOptions::default()
+    };
     let library = Library::open(context::place(global)?, options)?;
     context::tell_events(library.take_events(), global);
     let request = DuplicatesRequest {

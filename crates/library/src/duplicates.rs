@@ -24,7 +24,7 @@ pub struct DuplicatesRequest {
     #[serde(skip_serializing_if = "Filter::is_open")]
     pub filter: Filter,
     /// Likeness from which two sounds are one: how well one waveform predicts the other.
-    #[schema(minimum = 0.5, maximum = 1, default = 0.9)]
+    #[schema(minimum = 0.5, maximum = 1, default = 0.95)]
     pub threshold: f32,
     /// What decides which clip of a group to keep, the most important first. The shortest path decides between
     /// clips that are equally good.
@@ -165,7 +165,7 @@ pub struct DuplicatesAnswer {
     pub groups: Vec<DuplicateGroup>,
     /// Clips that were looked at.
     pub clips: usize,
-    /// Candidates whose files could not be read, or have changed since they were indexed.
+    /// Clips whose files could not be read, or have changed since they were indexed.
     pub uncompared: Vec<Uncompared>,
     /// Whether it was cut short; then there are no groups.
     pub interrupted: bool,

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::{
-    classify, clips, describe, duplicates, embeddings, events, health, info, jobs, label_sets, map, media, models, peaks,
-    search, spectrogram, tag,
+    classify, clips, describe, duplicates, embeddings, events, health, info, jobs, label_sets, map, media,
+    models, peaks, search, spectrogram, tag,
 };
 use crate::auth::Scope;
 use crate::error::ApiError;

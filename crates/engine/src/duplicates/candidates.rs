@@ -10,14 +10,11 @@ use super::parallel::in_parallel;
 use crate::EngineError;
 use crate::ingest::is_unchanged;
 
-/// Least cosine of a segment of one clip with one of the other.
+/// Least cosine of the middle of a clip with a segment of the other.
 const LEAST_COSINE: f32 = 0.9;
 
 /// Neighbours of a clip that are looked at.
-const NEIGHBOURS: usize = 24;
-
-/// Segments of a clip whose neighbours are looked for.
-const SEGMENTS: usize = 2;
+const NEIGHBOURS: usize = 16;
 
 /// A sound is not padded by more, seconds, so that lengths which differ more are those of two sounds, unless
 /// the shorter one is a large part of the longer.
@@ -68,8 +65,8 @@ pub(super) fn uniques(clips: Vec<Clip>, files: &dyn Fn(&str) -> Option<PathBuf>)
     uniques
 }
 
-/// Pairs of clips that may be the same sound, each with the lower place first.
-pub(super) fn pairs(
+/// Pairs of clips that are neighbours in the index and may be the same sound, each with the lower place first.
+pub(super) fn neighbours(
     index: &dyn IndexReader,
     filter: &Filter,
     uniques: &[Unique],
@@ -82,7 +79,7 @@ pub(super) fn pairs(
         places.insert(unique.first.clip.id, place);
         places.extend(unique.copies.iter().map(|copy| (copy.clip.id, place)));
     }
-    let near = |place: usize| neighbours(index, filter, &uniques[place], &places);
+    let near = |place: usize| near(index, filter, &uniques[place], &places);
     let mut pairs = BTreeSet::new();
     let found = in_parallel(uniques.len(), threads, stop, near, tell);
     for (place, neighbours) in found.into_iter().enumerate() {
@@ -97,13 +94,13 @@ pub(super) fn pairs(
 }
 
 /// Whether the lengths of two clips allow that they are one sound.
-fn may_be_one(a: &Clip, b: &Clip) -> bool {
+pub(super) fn may_be_one(a: &Clip, b: &Clip) -> bool {
     let (a, b) = (a.meta.duration_s, b.meta.duration_s);
     (a - b).abs() <= MOST_PADDING_S || a.min(b) >= LEAST_PART * a.max(b)
 }
 
 /// The places of the clips that are near to one.
-fn neighbours(
+fn near(
     index: &dyn IndexReader,
     filter: &Filter,
     unique: &Unique,
@@ -117,12 +114,8 @@ fn neighbours(
         min_score: Some(LEAST_COSINE),
         ..SearchRequest::default()
     };
-    let mut near = BTreeSet::new();
-    // From the middle: there a sound that was cut or padded is as it was.
-    let first = segments.len().saturating_sub(SEGMENTS) / 2;
-    for segment in segments.iter().skip(first).take(SEGMENTS) {
-        let hits = index.search(&segment.vector, &request)?.hits;
-        near.extend(hits.iter().filter_map(|hit| places.get(&hit.clip.id)));
-    }
-    Ok(near)
+    // In the middle, a sound that was cut or padded is as it was.
+    let Some(middle) = segments.get(segments.len() / 2) else { return Ok(BTreeSet::new()) };
+    let hits = index.search(&middle.vector, &request)?.hits;
+    Ok(hits.iter().filter_map(|hit| places.get(&hit.clip.id).copied()).collect())
 }

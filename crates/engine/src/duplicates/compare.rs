@@ -19,6 +19,9 @@ const MOMENT: usize = 8;
 /// Parts of a sound so far below its loudest do not count, dB; those between count in proportion.
 const RANGE_DB: f64 = 40.0;
 
+/// The least power of a cell, as a part of the loudest one.
+const QUIETEST: f64 = 1e-6;
+
 /// Least part of the shorter waveform that lies over the longer one.
 const LEAST_OVERLAP: f64 = 0.45;
 
@@ -37,22 +40,23 @@ pub(super) struct Match {
     pub(super) lag: isize,
     /// By how much the second is louder, dB.
     pub(super) gain_db: f64,
+    /// By how much the gain differs between bands and moments, dB: a filter or a fade.
+    pub(super) shape_db: f64,
 }
 
 /// Aligns and compares two waveforms at [`super::frames::RATE`]. `None` where one is silent or too short.
 pub(super) fn compare(a: &[f32], b: &[f32]) -> Option<Match> {
     let lag = align(a, b)?;
     let (over_a, over_b) = overlap(a.len(), b.len(), lag);
-    let (likeness, gain_db) = coherence(&a[over_a], &b[over_b])?;
-    Some(Match { likeness, lag, gain_db })
+    let Coherence { mean, gain_db, shape_db } = coherence(&a[over_a], &b[over_b])?;
+    Some(Match { likeness: mean as f32, lag, gain_db, shape_db })
 }
 
 /// The lag at which two waveforms agree best.
 fn align(a: &[f32], b: &[f32]) -> Option<isize> {
     // Differences, so that low frequencies, which have most of the power, do not decide alone.
-    let differences = |samples: &[f32]| -> Vec<f32> {
-        samples.windows(2).map(|pair| pair[1] - 0.95 * pair[0]).collect()
-    };
+    let differences =
+        |samples: &[f32]| -> Vec<f32> { samples.windows(2).map(|pair| pair[1] - 0.95 * pair[0]).collect() };
     let (a, b) = (differences(a), differences(b));
     let power = |samples: &[f32]| Prefix::of(samples.iter().map(|&x| f64::from(x) * f64::from(x)));
     let (power_a, power_b) = (power(&a), power(&b));
@@ -85,9 +89,17 @@ struct Cell {
     power_b: f64,
 }
 
-/// The mean coherence of two waveforms of equal length, by band and moment, and the gain in dB from the first
-/// to the second. Loud bands and moments count more.
-fn coherence(a: &[f32], b: &[f32]) -> Option<(f32, f64)> {
+/// How well two waveforms predict each other, over bands and moments; loud ones count more.
+struct Coherence {
+    mean: f64,
+    /// The mean gain from the first to the second, dB.
+    gain_db: f64,
+    /// Its standard deviation.
+    shape_db: f64,
+}
+
+/// The coherence of two waveforms of equal length. `None` where one is silent.
+fn coherence(a: &[f32], b: &[f32]) -> Option<Coherence> {
     let count = Frames::count(a.len());
     let moments = count.div_ceil(MOMENT);
     let mut cells = vec![[Cell::default(); BANDS]; moments];
@@ -115,7 +127,7 @@ fn coherence(a: &[f32], b: &[f32]) -> Option<(f32, f64)> {
     if loudest_a <= 0.0 || loudest_b <= 0.0 {
         return None;
     }
-    let (mut sum, mut weights) = (0.0, 0.0);
+    let (mut sum, mut weights, mut gains, mut squares) = (0.0, 0.0, 0.0, 0.0);
     for band in 0..BANDS {
         // What is left of the delay after alignment, and the sign, turn a whole band.
         let total: Complex<f64> = cells.iter().map(|moment| moment[band].cross).sum();
@@ -127,12 +139,16 @@ fn coherence(a: &[f32], b: &[f32]) -> Option<(f32, f64)> {
             if power > 0.0 {
                 sum += weight * (cell.cross * turn).re / power;
             }
+            let decibels = |power: f64, loudest: f64| 10.0 * power.max(QUIETEST * loudest).log10();
+            let gain = decibels(cell.power_b, loudest_b) - decibels(cell.power_a, loudest_a);
+            gains += weight * gain;
+            squares += weight * gain * gain;
             weights += weight;
         }
     }
-    let power = |of: fn(&Cell) -> f64| all().map(of).sum::<f64>();
-    let gain = power(|cell| cell.power_b) / power(|cell| cell.power_a);
-    (weights > 0.0).then(|| ((sum / weights) as f32, 10.0 * gain.log10()))
+    let gain_db = gains / weights;
+    let shape_db = (squares / weights - gain_db * gain_db).max(0.0).sqrt();
+    (weights > 0.0).then_some(Coherence { mean: sum / weights, gain_db, shape_db })
 }
 
 #[cfg(test)]
@@ -155,7 +171,7 @@ mod tests {
             let found = compare(&sound, &other).unwrap();
             assert_eq!(found.lag, lag);
             assert!(found.likeness > 0.999, "{found:?}");
-            assert!((found.gain_db - gain_db).abs() < 0.1, "{found:?}");
+            assert!((found.gain_db - gain_db).abs() < 0.1 && found.shape_db < 0.1, "{found:?}");
         }
     }
 
@@ -163,6 +179,11 @@ mod tests {
     fn another_take_with_the_same_envelope_is_another_sound() {
         let found = compare(&bursts(6, 2.0), &bursts(7, 2.0)).unwrap();
         assert!(found.likeness < 0.5, "{found:?}");
+        // A filter keeps the coherence of each band, and changes its level.
+        let sound = bursts(6, 2.0);
+        let dull: Vec<f32> = sound.windows(2).map(|pair| pair[0] + 0.9 * pair[1]).collect();
+        let found = compare(&sound, &dull).unwrap();
+        assert!(found.likeness > 0.9 && found.shape_db > 2.0, "{found:?}");
         // One half is the same, the other is not.
         let half = [&bursts(6, 2.0)[..16_000], &bursts(7, 2.0)[16_000..]].concat();
         let found = compare(&bursts(6, 2.0), &half).unwrap();

@@ -58,7 +58,11 @@ impl Frames {
 
     /// The spectrum of the frame that is centred on sample `index * HOP`, `[BINS]`. Zeros surround `samples`.
     pub(super) fn spectrum(&mut self, samples: &[f32], index: usize, spectrum: &mut [Complex<f32>]) {
-        let centre = (index * HOP) as isize;
+        self.spectrum_at(samples, (index * HOP) as isize, spectrum);
+    }
+
+    /// As [`Self::spectrum`], of the frame that is centred on the sample `centre`.
+    pub(super) fn spectrum_at(&mut self, samples: &[f32], centre: isize, spectrum: &mut [Complex<f32>]) {
         for (n, value) in self.frame.iter_mut().enumerate() {
             let at = centre + n as isize - HOP as isize;
             let sample = usize::try_from(at).ok().and_then(|at| samples.get(at));

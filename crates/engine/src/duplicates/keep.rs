@@ -18,8 +18,7 @@ pub enum Criterion {
 }
 
 /// All criteria, in the order of the default.
-pub const KEEP: [Criterion; 4] =
-    [Criterion::Length, Criterion::Format, Criterion::Rate, Criterion::Channels];
+pub const KEEP: [Criterion; 4] = [Criterion::Length, Criterion::Format, Criterion::Rate, Criterion::Channels];
 
 /// Containers of lossless encodings.
 const LOSSLESS: &[&str] = &["wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ape", "tta", "wv"];

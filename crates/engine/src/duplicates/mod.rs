@@ -1,10 +1,12 @@
 //! Clips of an index that are the same sound: copies, other encodings, other gain, cut or padded with silence.
 //!
-//! Sounds that are merely alike are not: people delete what is found here. So neighbours in the index are only
-//! candidates, and their files decide, in two steps: the outline of each candidate, small enough to keep,
-//! rejects most pairs; the waveforms of the rest must agree sample by sample, up to a factor.
+//! Sounds that are merely alike are not: people delete what is found here. So each file is decoded, and its
+//! outline and hashes, small enough to keep, are made. Candidates are pairs with hashes in common, and neighbours
+//! in the index. The outlines reject most pairs that are not one sound; the waveforms of the rest must agree
+//! sample by sample, up to a factor.
 //!
 //! - `candidates`: clips of one content, and neighbours in the index
+//! - `anchors`: hashes of moments that can be found again in another file
 //! - `outline`: the level of a sound over time in a few bands, and how two of them fit together
 //! - `compare`: two waveforms, aligned to the sample and compared band by band
 //! - `relation`: how two clips of one sound differ
@@ -13,6 +15,7 @@
 //! - `stored`: the same by what the index stores alone, for hits of a search
 //! - `frames`, `correlate`, `parallel`: spectra, cross-correlation, threads
 
+mod anchors;
 mod candidates;
 mod compare;
 mod correlate;
@@ -27,7 +30,7 @@ mod stored;
 mod testing;
 mod verify;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -36,7 +39,7 @@ use earmark_audio::ReadOptions;
 use earmark_index::{Clip, Filter, IndexReader};
 
 use crate::EngineError;
-use candidates::{Member, Unique, pairs, uniques};
+use candidates::{Member, Unique, may_be_one, neighbours, uniques};
 use group::Sets;
 use keep::{Candidate, choose};
 use outline::Outline;
@@ -48,7 +51,7 @@ pub use relation::Relation;
 pub use stored::same_sound;
 
 /// Likeness from which two sounds are one, unless another is given.
-pub const THRESHOLD: f32 = 0.9;
+pub const THRESHOLD: f32 = 0.95;
 
 /// How to look for duplicates.
 #[derive(Debug, Clone)]
@@ -115,7 +118,7 @@ pub struct DuplicatesReport {
     pub clips: usize,
     /// Pairs of clips that were compared.
     pub compared: usize,
-    /// Candidates whose files could not be compared.
+    /// Clips whose files could not be compared.
     pub unreadable: Vec<Unreadable>,
     /// Whether it was cut short; then there are no groups.
     pub interrupted: bool,
@@ -124,10 +127,10 @@ pub struct DuplicatesReport {
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DuplicatesStage {
+    /// Decoding all clips.
+    Decoding,
     /// Looking for neighbours in the index.
     Searching,
-    /// Decoding candidates.
-    Decoding,
     /// Comparing pairs.
     Comparing,
 }
@@ -165,10 +168,6 @@ pub fn duplicates(
     let clips = index.clips(filter)?;
     let mut report = DuplicatesReport { clips: clips.len(), ..DuplicatesReport::default() };
     let uniques = uniques(clips, files);
-    let searching = begin(&mut observe, DuplicatesStage::Searching, uniques.len());
-    let pairs: Vec<(usize, usize)> =
-        pairs(index, filter, &uniques, threads, stop, searching)?.into_iter().collect();
-
     let mut verifier = Verifier {
         index,
         uniques: &uniques,
@@ -178,19 +177,26 @@ pub fn duplicates(
         kept: Kept::default(),
     };
     if options.verify {
-        let wanted: BTreeSet<usize> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
-        let wanted: Vec<usize> = wanted.into_iter().collect();
-        let hear_one = |n: usize| hear(&uniques[wanted[n]].first, &options.read);
-        let decoding = begin(&mut observe, DuplicatesStage::Decoding, wanted.len());
-        let heard = in_parallel(wanted.len(), threads, stop, hear_one, decoding);
-        for (place, heard) in wanted.into_iter().zip(heard) {
-            if let Some(Heard::Unreadable(reason)) = &heard {
+        let decoding = begin(&mut observe, DuplicatesStage::Decoding, uniques.len());
+        let hear_one = |place: usize| hear(&uniques[place].first, &options.read);
+        verifier.heard = in_parallel(uniques.len(), threads, stop, hear_one, decoding);
+    }
+    let mut hashes: Vec<(usize, &[u32])> = Vec::new();
+    for (place, heard) in verifier.heard.iter().enumerate() {
+        match heard {
+            Some(Heard::Sound { hashes: of, .. }) => hashes.push((place, of)),
+            Some(Heard::Unreadable(reason)) => {
                 let path = uniques[place].first.clip.meta.path.clone();
                 report.unreadable.push(Unreadable { path, reason: reason.clone() });
             }
-            verifier.heard[place] = heard;
+            None => {}
         }
     }
+    let searching = begin(&mut observe, DuplicatesStage::Searching, uniques.len());
+    let mut pairs = neighbours(index, filter, &uniques, threads, stop, searching)?;
+    let may_be = |a: usize, b: usize| may_be_one(&uniques[a].first.clip, &uniques[b].first.clip);
+    pairs.extend(anchors::pairs(&hashes).into_iter().filter(|&(a, b)| may_be(a, b)));
+    let pairs: Vec<(usize, usize)> = pairs.into_iter().collect();
 
     let same = Mutex::new(Sets::new(uniques.len()));
     let compared = AtomicUsize::new(0);
@@ -243,13 +249,13 @@ fn begin(
     move |done| observe(DuplicatesProgress { stage, done, total })
 }
 
-/// Decodes a candidate.
+/// Decodes a clip.
 fn hear(member: &Member, read: &ReadOptions) -> Heard {
     let Some(file) = &member.file else {
         return Heard::Unreadable("the file cannot be read, or has changed since it was indexed".to_owned());
     };
     match Outline::read(file, read) {
-        Ok(outline) => Heard::Outline(file.clone(), outline),
+        Ok((outline, hashes)) => Heard::Sound { path: file.clone(), outline, hashes },
         Err(e) => Heard::Unreadable(e.to_string()),
     }
 }
@@ -312,7 +318,8 @@ fn with_copies(uniques: &[Unique], stars: Vec<Star>) -> Vec<DuplicateGroup> {
     }
     let copied = (0..uniques.len()).filter(|&place| !is_grouped[place] && !uniques[place].copies.is_empty());
     let alone = copied.map(|keep| Star { keep, others: Vec::new() }).collect::<Vec<_>>();
-    let mut groups: Vec<DuplicateGroup> = stars.into_iter().chain(alone).map(|star| group(uniques, star)).collect();
+    let mut groups: Vec<DuplicateGroup> =
+        stars.into_iter().chain(alone).map(|star| group(uniques, star)).collect();
     groups.sort_by(|a, b| a.keep.meta.path.cmp(&b.keep.meta.path));
     groups
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use earmark_audio::{AudioError, AudioReader, ReadOptions};
 use realfft::num_complex::Complex;
 
+use super::anchors::Anchors;
 use super::correlate::{Correlation, Prefix, overlap};
 use super::frames::{BINS, Frames, HOP, HOP_S, RATE, bins};
 
@@ -68,18 +69,19 @@ pub(super) enum Resemblance {
 }
 
 impl Outline {
-    /// Decodes a file.
+    /// Decodes a file; gives its outline and its hashes.
     ///
     /// # Errors
     /// Errors from decoding it.
-    pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Self, AudioError> {
+    pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<(Self, Vec<u32>), AudioError> {
         let mut reader = AudioReader::open(path, options)?.resampled(RATE)?;
-        let mut builder = Builder::new();
+        let (mut builder, mut anchors) = (Builder::new(), Anchors::new());
         let mut block = Vec::new();
         while reader.read_block(&mut block)? {
             builder.push(&block);
+            anchors.push(&block);
         }
-        Ok(builder.finish())
+        Ok((builder.finish(), anchors.finish()))
     }
 
     /// The outline of samples at [`RATE`].

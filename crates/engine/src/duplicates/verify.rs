@@ -10,7 +10,7 @@ use earmark_audio::{AudioError, AudioReader, ReadOptions, Waveform};
 use earmark_index::IndexReader;
 
 use super::candidates::Unique;
-use super::compare::compare;
+use super::compare::{Match, compare};
 use super::frames::RATE;
 use super::outline::{Outline, Resemblance};
 use super::relation::{Relation, relation};
@@ -23,6 +23,14 @@ const COMPARED_S: f64 = 60.0;
 /// Silence around a sound that is compared with it, seconds.
 const MARGIN_S: f64 = 0.1;
 
+/// Sounds with a margin that are shorter, seconds, have to agree better: there is little of them to compare.
+const SHORT_S: f64 = 0.3;
+const SHORT_LIKENESS: f32 = 0.99;
+
+/// Sounds whose gain differs more between bands and moments are two sounds, dB: one was filtered or faded. Codecs
+/// and resamplers stay below.
+const MOST_SHAPE_DB: f64 = 2.0;
+
 /// Waveforms that are kept; at most [`COMPARED_S`] each, 4 MB.
 const KEPT: usize = 16;
 
@@ -30,7 +38,14 @@ const KEPT: usize = 16;
 #[derive(Debug)]
 pub(super) enum Heard {
     /// It was decoded.
-    Outline(PathBuf, Outline),
+    Sound {
+        /// The file.
+        path: PathBuf,
+        /// Its outline.
+        outline: Outline,
+        /// Its hashes.
+        hashes: Vec<u32>,
+    },
     /// It was not, for this reason.
     Unreadable(String),
 }
@@ -67,7 +82,7 @@ impl Verdict {
 pub(super) struct Verifier<'a> {
     pub(super) index: &'a dyn IndexReader,
     pub(super) uniques: &'a [Unique],
-    /// What is known of each clip's file; `None` for those that are no candidates.
+    /// What is known of each clip's file; `None` for those that were not to be decoded.
     pub(super) heard: Vec<Option<Heard>>,
     pub(super) read: &'a ReadOptions,
     /// Least likeness of one sound.
@@ -78,14 +93,21 @@ pub(super) struct Verifier<'a> {
 impl Verifier<'_> {
     /// Whether a clip's file was decoded.
     pub(super) fn is_heard(&self, place: usize) -> bool {
-        matches!(self.heard.get(place), Some(Some(Heard::Outline(..))))
+        self.sound(place).is_some()
+    }
+
+    fn sound(&self, place: usize) -> Option<(&Path, &Outline)> {
+        match self.heard.get(place)? {
+            Some(Heard::Sound { path, outline, .. }) => Some((path, outline)),
+            _ => None,
+        }
     }
 
     /// Length of a clip's sound, seconds.
     pub(super) fn sound_s(&self, place: usize) -> f64 {
-        match &self.heard[place] {
-            Some(Heard::Outline(_, outline)) => outline.sounding_s(),
-            _ => self.uniques[place].first.clip.meta.duration_s,
+        match self.sound(place) {
+            Some((_, outline)) => outline.sounding_s(),
+            None => self.uniques[place].first.clip.meta.duration_s,
         }
     }
 
@@ -94,9 +116,7 @@ impl Verifier<'_> {
     /// # Errors
     /// Errors from the index.
     pub(super) fn verdict(&self, a: usize, b: usize) -> Result<Option<Verdict>, EngineError> {
-        let (Some(Heard::Outline(path_a, outline_a)), Some(Heard::Outline(path_b, outline_b))) =
-            (&self.heard[a], &self.heard[b])
-        else {
+        let (Some((path_a, outline_a)), Some((path_b, outline_b))) = (self.sound(a), self.sound(b)) else {
             return self.stored(a, b);
         };
         let Resemblance::Like { offset_s } = outline_a.resemblance(outline_b) else { return Ok(None) };
@@ -105,7 +125,10 @@ impl Verifier<'_> {
         let samples_b = self.kept.get(b, path_b, range_b.clone(), self.read);
         // A file that cannot be read any more is no duplicate.
         let (Ok(samples_a), Ok(samples_b)) = (samples_a, samples_b) else { return Ok(None) };
-        let found = compare(&samples_a, &samples_b).filter(|found| found.likeness >= self.threshold);
+        let shorter_s = samples_a.len().min(samples_b.len()) as f64 / f64::from(RATE);
+        let least = if shorter_s < SHORT_S { self.threshold.max(SHORT_LIKENESS) } else { self.threshold };
+        let is_one = |found: &Match| found.likeness >= least && found.shape_db <= MOST_SHAPE_DB;
+        let found = compare(&samples_a, &samples_b).filter(is_one);
         Ok(found.and_then(|found| {
             let offset_s = found.lag as f64 / f64::from(RATE) + range_a.start - range_b.start;
             let relation = relation(outline_a, outline_b, offset_s, found.gain_db)?;

@@ -34,13 +34,29 @@ fn samples(path: &Path) -> (Vec<f64>, u32) {
     (bytes[data..].chunks_exact(2).map(sample).collect(), rate)
 }
 
+/// Every other sample, behind a low-pass: a sinc of 63 taps under a Hann window.
+fn at_half_the_rate(samples: &[f64]) -> Vec<f64> {
+    use std::f64::consts::PI;
+    let tap = |n: i32| {
+        let x = 0.9 * PI * f64::from(n) / 2.0;
+        let sinc = if n == 0 { 1.0 } else { x.sin() / x };
+        0.45 * sinc * (0.5 + 0.5 * (PI * f64::from(n) / 32.0).cos())
+    };
+    let taps: Vec<f64> = (-31..=31).map(tap).collect();
+    let at = |place: usize| {
+        let sample = |n: usize| (place + n).checked_sub(31).and_then(|at| samples.get(at)).copied();
+        taps.iter().enumerate().map(|(n, tap)| tap * sample(n).unwrap_or(0.0)).sum()
+    };
+    (0..samples.len()).step_by(2).map(at).collect()
+}
+
 /// A library with a sound in several forms, and others.
 fn library() -> Sandbox {
     let sandbox = Sandbox::new();
     let original = sandbox.add_sample("animals/dog-barking.wav");
     let (sound, rate) = samples(&original);
     let silence = vec![0.0; rate as usize];
-    let half: Vec<f64> = sound.windows(2).step_by(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
+    let half = at_half_the_rate(&sound);
     sandbox.write("sounds/copies/dog.wav", std::fs::read(&original).unwrap());
     sandbox.write("sounds/quiet.wav", wav(&sound.iter().map(|s| s * 0.4).collect::<Vec<_>>(), rate));
     sandbox.write("sounds/cut.wav", wav(&sound[sound.len() / 5..], rate));
@@ -71,17 +87,17 @@ fn one_sound_in_many_forms_is_one_group_and_others_are_in_none() {
     assert_eq!(groups.len(), 1, "{answer:#}");
     assert_eq!(
         file_name(&groups[0]["keep"]["path"]),
-        "padded.wav",
+        "quiet.wav",
         "the shortest path of those that are whole"
     );
     let mut found = relations(&groups[0]);
     found.sort();
     let expected = [
         ("cut.wav", "trim"),
-        ("dog-barking.wav", "padding"),
-        ("dog.wav", "padding"),
-        ("half-rate.wav", "padding"),
-        ("quiet.wav", "padding"),
+        ("dog-barking.wav", "gain"),
+        ("dog.wav", "gain"),
+        ("half-rate.wav", "gain"),
+        ("padded.wav", "padding"),
     ];
     let expected = expected.map(|(name, relation)| (name.to_owned(), relation.to_owned()));
     assert_eq!(found, expected);
@@ -153,7 +169,7 @@ fn without_the_files_copies_are_found_and_cuts_are_not() {
     let sandbox = library();
     let answer = sandbox.json(["duplicates", "--no-verify", "--json"]);
     let found: Vec<_> = answer["groups"].as_array().unwrap().iter().flat_map(relations).collect();
-    assert!(found.contains(&("dog.wav".to_owned(), "copy".to_owned())), "{found:?}");
+    assert!(found.contains(&("dog-barking.wav".to_owned(), "copy".to_owned())), "{found:?}");
     assert!(!found.iter().any(|(name, _)| name == "cut.wav" || name == "padded.wav"), "{found:?}");
 }
 

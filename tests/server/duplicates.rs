@@ -1,5 +1,7 @@
 //! `/v1/duplicates`.
 
+use earmark_engine::duplicates::same_sound;
+use earmark_index::{Filter, IndexReader as _};
 use serde_json::json;
 
 use super::Server;
@@ -29,4 +31,18 @@ async fn copies_are_grouped_and_bad_requests_are_told_why() {
         let (_, named) = server.post("/v1/duplicates", request).await.problem(400);
         assert_eq!(named, field);
     }
+}
+
+#[test]
+fn hits_that_are_one_sound_are_grouped_by_what_the_index_stores() {
+    let server = Server::still_loading(|_| {});
+    std::fs::copy(server.sounds().join("rain.flac"), server.sounds().join("also-rain.flac")).unwrap();
+    let (library, _) = server.library();
+    let index = library.index().unwrap();
+    let mut clips = index.clips(&Filter::default()).unwrap();
+    clips.sort_by(|a, b| a.meta.path.cmp(&b.meta.path));
+    let mut hits: Vec<u64> = clips.iter().map(|clip| clip.id).collect();
+    hits.extend([u64::MAX, u64::MAX]);
+    let groups = same_sound(&*index, &hits).unwrap();
+    assert_eq!(groups, [vec![0, 3], vec![1], vec![2], vec![4], vec![5], vec![6]]);
 }

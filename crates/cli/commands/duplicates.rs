@@ -19,9 +19,9 @@ use crate::{EXIT_INTERRUPTED, context};
 
 /// List clips that are the same sound, in groups
 ///
-/// Finds copies, other encodings, sample rates and channels, other gain, and sounds that are cut or padded with
-/// silence; not sounds that are merely alike. The files are compared. Nothing is removed: the first clip of each
-/// group is the one to keep.
+/// Finds copies, other encodings, sample rates and channels, other gain, and sounds that are cut or padded
+/// with silence; not sounds that are merely alike. The files are compared. Nothing is removed: the first clip
+/// of each group is the one to keep.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

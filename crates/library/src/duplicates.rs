@@ -26,12 +26,12 @@ pub struct DuplicatesRequest {
     /// Likeness from which two sounds are one: how well one waveform predicts the other.
     #[schema(minimum = 0.5, maximum = 1, default = 0.95)]
     pub threshold: f32,
-    /// What decides which clip of a group to keep, the most important first. The shortest path decides between
-    /// clips that are equally good.
+    /// What decides which clip of a group to keep, the most important first. The shortest path decides
+    /// between clips that are equally good.
     #[schema(max_items = 5)]
     pub keep: Vec<KeepBy>,
-    /// Compare the files. Else only what the index stores is compared: content and vectors, which finds neither
-    /// cuts nor padding.
+    /// Compare the files. Else only what the index stores is compared: content and vectors, which finds
+    /// neither cuts nor padding.
     #[schema(default = true)]
     pub verify: bool,
 }
@@ -223,9 +223,8 @@ impl Library {
         if most < usize::MAX {
             let admitted = index.clips(&filter)?.len();
             if admitted > most {
-                let reason = format!(
-                    "it lets {admitted} clips through, and at most {most} are compared in one request; narrow it"
-                );
+                let reason =
+                    format!("expected one that lets at most {most} clips through, got {admitted} clips");
                 return Err(Error::field_is("filter", reason));
             }
         }

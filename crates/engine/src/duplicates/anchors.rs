@@ -1,8 +1,8 @@
-//! Anchors: moments of a sound that can be found again in another file with the same sound, each with a hash of
-//! what is heard there. Two clips with the same hashes are candidates.
+//! Anchors: moments of a sound that can be found again in another file with the same sound, each with a hash
+//! of what is heard there. Two clips with the same hashes are candidates.
 //!
-//! Anchors are peaks of the power of the sound, so that they depend neither on where the file begins nor on how
-//! loud it is. A hash says for each band whether it fades faster than its neighbour.
+//! Anchors are peaks of the power of the sound, so that they depend neither on where the file begins nor on
+//! how loud it is. A hash says for each band whether it fades faster than its neighbour.
 
 use realfft::num_complex::Complex;
 
@@ -161,7 +161,8 @@ const LEAST_COMMON: usize = 3;
 /// So many hashes are few.
 const FEW: usize = 40;
 
-/// Pairs of clips with enough hashes in common, each with the lower number first. `hashes`: those of each clip.
+/// Pairs of clips with enough hashes in common, each with the lower number first. `hashes`: those of each
+/// clip.
 pub(super) fn pairs(hashes: &[(usize, &[u32])]) -> Vec<(usize, usize)> {
     let entries = hashes.iter().enumerate();
     let entries = entries.flat_map(|(n, (_, of))| of.iter().map(move |&h| (u64::from(h) << 32) | n as u64));

@@ -65,7 +65,8 @@ pub(super) fn uniques(clips: Vec<Clip>, files: &dyn Fn(&str) -> Option<PathBuf>)
     uniques
 }
 
-/// Pairs of clips that are neighbours in the index and may be the same sound, each with the lower place first.
+/// Pairs of clips that are neighbours in the index and may be the same sound, each with the lower place
+/// first.
 pub(super) fn neighbours(
     index: &dyn IndexReader,
     filter: &Filter,

@@ -1,4 +1,5 @@
-//! Whether two waveforms are one sound: aligned to the sample, then compared band by band and moment by moment.
+//! Whether two waveforms are one sound: aligned to the sample, then compared band by band and moment by
+//! moment.
 //!
 //! An encoder, a resampler and a fader keep the waveform of a sound, up to a factor; another take of the same
 //! thing has another waveform. So the measure is coherence: how well one waveform predicts the other.
@@ -44,11 +45,12 @@ pub(super) struct Match {
     pub(super) shape_db: f64,
 }
 
-/// Aligns and compares two waveforms at [`super::frames::RATE`]. `None` where one is silent or too short.
-pub(super) fn compare(a: &[f32], b: &[f32]) -> Option<Match> {
+/// Aligns and compares two waveforms at [`super::frames::RATE`], by what is below `top_hz`. `None` where one is
+/// silent or too short.
+pub(super) fn compare(a: &[f32], b: &[f32], top_hz: f64) -> Option<Match> {
     let lag = align(a, b)?;
     let (over_a, over_b) = overlap(a.len(), b.len(), lag);
-    let Coherence { mean, gain_db, shape_db } = coherence(&a[over_a], &b[over_b])?;
+    let Coherence { mean, gain_db, shape_db } = coherence(&a[over_a], &b[over_b], top_hz)?;
     Some(Match { likeness: mean as f32, lag, gain_db, shape_db })
 }
 
@@ -99,11 +101,11 @@ struct Coherence {
 }
 
 /// The coherence of two waveforms of equal length. `None` where one is silent.
-fn coherence(a: &[f32], b: &[f32]) -> Option<Coherence> {
+fn coherence(a: &[f32], b: &[f32], top_hz: f64) -> Option<Coherence> {
     let count = Frames::count(a.len());
     let moments = count.div_ceil(MOMENT);
     let mut cells = vec![[Cell::default(); BANDS]; moments];
-    let bands: Vec<_> = EDGES_HZ.windows(2).map(|edge| bins(edge[0], edge[1])).collect();
+    let bands: Vec<_> = EDGES_HZ.windows(2).map(|edge| bins(edge[0], edge[1].min(top_hz))).collect();
     let mut frames = Frames::new();
     let mut spectra = (vec![Complex::default(); BINS], vec![Complex::default(); BINS]);
     for frame in 0..count {
@@ -168,7 +170,7 @@ mod tests {
             ([silence(0.5), sound.clone()].concat(), -8000, 0.0),
         ];
         for (other, lag, gain_db) in cases {
-            let found = compare(&sound, &other).unwrap();
+            let found = compare(&sound, &other, 8000.0).unwrap();
             assert_eq!(found.lag, lag);
             assert!(found.likeness > 0.999, "{found:?}");
             assert!((found.gain_db - gain_db).abs() < 0.1 && found.shape_db < 0.1, "{found:?}");
@@ -177,23 +179,23 @@ mod tests {
 
     #[test]
     fn another_take_with_the_same_envelope_is_another_sound() {
-        let found = compare(&bursts(6, 2.0), &bursts(7, 2.0)).unwrap();
+        let found = compare(&bursts(6, 2.0), &bursts(7, 2.0), 8000.0).unwrap();
         assert!(found.likeness < 0.5, "{found:?}");
         // A filter keeps the coherence of each band, and changes its level.
         let sound = bursts(6, 2.0);
         let dull: Vec<f32> = sound.windows(2).map(|pair| pair[0] + 0.9 * pair[1]).collect();
-        let found = compare(&sound, &dull).unwrap();
+        let found = compare(&sound, &dull, 8000.0).unwrap();
         assert!(found.likeness > 0.9 && found.shape_db > 2.0, "{found:?}");
         // One half is the same, the other is not.
         let half = [&bursts(6, 2.0)[..16_000], &bursts(7, 2.0)[16_000..]].concat();
-        let found = compare(&bursts(6, 2.0), &half).unwrap();
+        let found = compare(&bursts(6, 2.0), &half, 8000.0).unwrap();
         assert!(found.likeness < 0.8, "{found:?}");
     }
 
     #[test]
     fn silence_is_compared_with_nothing() {
-        assert_eq!(compare(&silence(1.0), &bursts(1, 1.0)), None);
-        assert_eq!(compare(&[], &bursts(1, 1.0)), None);
-        assert_eq!(compare(&[0.5], &[0.5]), None);
+        assert_eq!(compare(&silence(1.0), &bursts(1, 1.0), 8000.0), None);
+        assert_eq!(compare(&[], &bursts(1, 1.0), 8000.0), None);
+        assert_eq!(compare(&[0.5], &[0.5], 8000.0), None);
     }
 }

@@ -1,9 +1,10 @@
-//! Clips of an index that are the same sound: copies, other encodings, other gain, cut or padded with silence.
+//! Clips of an index that are the same sound: copies, other encodings, other gain, cut or padded with
+//! silence.
 //!
 //! Sounds that are merely alike are not: people delete what is found here. So each file is decoded, and its
-//! outline and hashes, small enough to keep, are made. Candidates are pairs with hashes in common, and neighbours
-//! in the index. The outlines reject most pairs that are not one sound; the waveforms of the rest must agree
-//! sample by sample, up to a factor.
+//! outline and hashes, small enough to keep, are made. Candidates are pairs with hashes in common, and
+//! neighbours in the index. The outlines reject most pairs that are not one sound; the waveforms of the rest
+//! must agree sample by sample, up to a factor.
 //!
 //! - `candidates`: clips of one content, and neighbours in the index
 //! - `anchors`: hashes of moments that can be found again in another file
@@ -149,8 +150,8 @@ pub struct DuplicatesProgress {
 /// Decides whether the file of a clip may be read, and where it is, from its stored path.
 pub type FindFile<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
 
-/// Finds the clips that `filter` lets through and that are the same sound. `files` gives the file of a clip, if
-/// it may be read. A clip whose file cannot be read, or has changed since it was indexed, is
+/// Finds the clips that `filter` lets through and that are the same sound. `files` gives the file of a clip,
+/// if it may be read. A clip whose file cannot be read, or has changed since it was indexed, is
 /// [`Relation::Unverified`] at best, and never the one to keep if there is another.
 ///
 /// # Errors

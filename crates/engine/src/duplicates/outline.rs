@@ -49,6 +49,8 @@ pub(super) struct Outline {
     levels: Vec<u8>,
     /// The first frame of `levels`.
     first: usize,
+    /// The file's own sample rate, Hz.
+    pub(super) sample_rate: u32,
     /// Length of the file, seconds.
     pub(super) duration_s: f64,
     /// Where silence ends and begins again, seconds. Empty for a silent file.
@@ -76,6 +78,7 @@ impl Outline {
     pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<(Self, Vec<u32>), AudioError> {
         let mut reader = AudioReader::open(path, options)?.resampled(RATE)?;
         let (mut builder, mut anchors) = (Builder::new(), Anchors::new());
+        builder.sample_rate = reader.info().sample_rate;
         let mut block = Vec::new();
         while reader.read_block(&mut block)? {
             builder.push(&block);
@@ -190,6 +193,7 @@ struct Builder {
     /// Samples that further frames need; the first one is at frame `done`, less a hop if there is one.
     pending: Vec<f32>,
     samples: usize,
+    sample_rate: u32,
     levels: Vec<u8>,
     /// The level of each frame in all bands together, dB.
     loudness: Vec<f32>,
@@ -208,6 +212,7 @@ impl Builder {
             // Silence before the sound: the first frame is centred on the first sample.
             pending: vec![0.0; HOP],
             samples: 0,
+            sample_rate: RATE,
             levels: Vec::new(),
             loudness: Vec::new(),
         }
@@ -244,14 +249,14 @@ impl Builder {
             }
             self.frame(frame);
         }
-        let duration_s = self.samples as f64 / f64::from(RATE);
+        let (sample_rate, duration_s) = (self.sample_rate, self.samples as f64 / f64::from(RATE));
         let peak = self.loudness.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let least = (peak - SILENCE_BELOW_PEAK_DB).max(-SILENCE_DB);
         let is_heard = |level: &f32| *level >= least;
         let first = self.loudness.iter().position(is_heard);
         let last = self.loudness.iter().rposition(is_heard);
         let (Some(first), Some(last)) = (first, last) else {
-            return Outline { levels: Vec::new(), first: 0, duration_s, sounding: 0.0..0.0 };
+            return Outline { levels: Vec::new(), first: 0, sample_rate, duration_s, sounding: 0.0..0.0 };
         };
         // A frame reaches half a hop further than its own stretch, but a sound shows in it before that.
         let start = (first as f64 - 0.5) * HOP_S;
@@ -259,7 +264,8 @@ impl Builder {
         self.levels.truncate((last + 1) * BANDS);
         self.levels.drain(..first * BANDS);
         self.levels.shrink_to_fit();
-        Outline { levels: self.levels, first, duration_s, sounding: start.max(0.0)..end.min(duration_s) }
+        let sounding = start.max(0.0)..end.min(duration_s);
+        Outline { levels: self.levels, first, sample_rate, duration_s, sounding }
     }
 }
 

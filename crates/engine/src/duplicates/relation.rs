@@ -36,8 +36,8 @@ const GAIN_DB: f64 = 0.5;
 /// Least part of the longer sound that the shorter one has.
 const LEAST_COVERED: f64 = 0.5;
 
-/// How two sounds differ that agree where they overlap, when `b` begins `offset_s` after `a`. `None` where they
-/// are two sounds all the same: each has a part that the other lacks, or one is only a small part of the
+/// How two sounds differ that agree where they overlap, when `b` begins `offset_s` after `a`. `None` where
+/// they are two sounds all the same: each has a part that the other lacks, or one is only a small part of the
 /// other.
 pub(super) fn relation(a: &Outline, b: &Outline, offset_s: f64, gain_db: f64) -> Option<Relation> {
     let missing_b = missing(&a.sounding, offset_s..offset_s + b.duration_s);

@@ -5,7 +5,8 @@ use earmark_index::{Clip, ClipId, IndexReader, Segment};
 
 use crate::EngineError;
 
-/// Least cosine of each segment with its counterpart. Measured with `mini`: see `docs/duplicates.md`.
+/// Least cosine of each segment with its counterpart. Measured with `mini` on 8,910 files: of the pairs with
+/// other bytes, 94 % are one sound; at 0.99 it is 80 %, at 0.98 it is 55 %.
 const LEAST_COSINE: f32 = 0.995;
 
 /// How much the lengths of two clips may differ, seconds: encoders add silence.
@@ -41,11 +42,11 @@ impl Stored {
 }
 
 /// Groups the clips of a page of hits that are the same sound, by what the index stores of them: the same
-/// content, or as long with nearly equal vectors. Gives places in `hits`, in their order; a hit that is like no
-/// other is a group by itself, and so is one that has left the index.
+/// content, or as long with nearly equal vectors. Gives places in `hits`, in their order; a hit that is like
+/// no other is a group by itself, and so is one that has left the index.
 ///
-/// Takes about a microsecond for each pair of hits. It finds copies, other encodings and other gain, but
-/// neither cuts nor padding.
+/// It finds copies, and two thirds of the MP3s and resampled versions, but neither cuts, padding nor other
+/// gain, which change vectors by more.
 ///
 /// # Errors
 /// Errors from the index.

@@ -27,9 +27,12 @@ const MARGIN_S: f64 = 0.1;
 const SHORT_S: f64 = 0.3;
 const SHORT_LIKENESS: f32 = 0.99;
 
-/// Sounds whose gain differs more between bands and moments are two sounds, dB: one was filtered or faded. Codecs
-/// and resamplers stay below.
+/// Sounds whose gain differs more between bands and moments are two sounds, dB: one was filtered or faded.
+/// Codecs and resamplers stay below.
 const MOST_SHAPE_DB: f64 = 2.0;
+
+/// The part of the frequencies of the lower sample rate that are compared: resamplers fade out the rest.
+const USED: f64 = 0.85;
 
 /// Waveforms that are kept; at most [`COMPARED_S`] each, 4 MB.
 const KEPT: usize = 16;
@@ -128,7 +131,8 @@ impl Verifier<'_> {
         let shorter_s = samples_a.len().min(samples_b.len()) as f64 / f64::from(RATE);
         let least = if shorter_s < SHORT_S { self.threshold.max(SHORT_LIKENESS) } else { self.threshold };
         let is_one = |found: &Match| found.likeness >= least && found.shape_db <= MOST_SHAPE_DB;
-        let found = compare(&samples_a, &samples_b).filter(is_one);
+        let top_hz = USED * f64::from(outline_a.sample_rate.min(outline_b.sample_rate)) / 2.0;
+        let found = compare(&samples_a, &samples_b, top_hz).filter(is_one);
         Ok(found.and_then(|found| {
             let offset_s = found.lag as f64 / f64::from(RATE) + range_a.start - range_b.start;
             let relation = relation(outline_a, outline_b, offset_s, found.gain_db)?;
@@ -143,8 +147,8 @@ impl Verifier<'_> {
     }
 }
 
-/// The stretches of two files that are compared sample by sample, in seconds: all of the sound, or the middle of
-/// what they share.
+/// The stretches of two files that are compared sample by sample, in seconds: all of the sound, or the middle
+/// of what they share.
 fn excerpts(a: &Outline, b: &Outline, offset_s: Option<f64>) -> (Range<f64>, Range<f64>) {
     let around = |outline: &Outline| {
         let Range { start, end } = outline.sounding;

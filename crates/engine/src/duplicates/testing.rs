@@ -17,7 +17,7 @@ pub(super) fn bursts(seed: u64, seconds: f64) -> Vec<f32> {
         .map(|n| {
             if n % period == 0 {
                 loudness = 0.3 + random.below(700) as f32 / 1000.0;
-                decay = 2.0 + random.below(12) as f32;
+                decay = 1.0 + random.below(300) as f32 / 100.0;
             }
             let age = (n % period) as f32 / period as f32;
             0.5 * loudness * (-decay * age).exp() * noise(&mut random)

@@ -13,6 +13,7 @@ use crate::commands::adapt::AdaptArgs;
 use crate::commands::classify::ClassifyArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::describe::DescribeArgs;
+use crate::commands::duplicates::DuplicatesArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::fit::FitArgs;
@@ -127,6 +128,7 @@ pub(crate) enum Command {
     Events(EventsArgs),
     Tag(TagArgs),
     Describe(DescribeArgs),
+    Duplicates(DuplicatesArgs),
     Fit(FitArgs),
     Adapt(AdaptArgs),
     Labels(LabelsArgs),

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Events(args) => commands::events::run(&global, args),
         Command::Tag(args) => commands::tag::run(&global, &args),
         Command::Describe(args) => commands::describe::run(&global, &args),
+        Command::Duplicates(args) => commands::duplicates::run(&global, args),
         Command::Fit(args) => commands::fit::run(&global, &args),
         Command::Adapt(args) => commands::adapt::run(&global, &args),
         Command::Labels(args) => commands::labels::run(&global, args),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use earmark_engine::duplicates::{DuplicatesProgress, DuplicatesStage};
 use earmark_engine::ingest::{FailedFile, IngestEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -59,19 +60,33 @@ enum Shown {
     Lines { last: Instant },
 }
 
+impl Shown {
+    fn new(quiet: bool) -> Self {
+        if quiet {
+            Self::Nothing
+        } else if std::io::stderr().is_terminal() {
+            Self::Bar(ProgressBar::hidden())
+        } else {
+            Self::Lines { last: Instant::now() }
+        }
+    }
+}
+
+fn new_bar(length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    // The template is constant; if it were wrong the default bar would do.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Time between progress lines where there is no terminal.
 pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        let shown = if quiet {
-            Shown::Nothing
-        } else if std::io::stderr().is_terminal() {
-            Shown::Bar(ProgressBar::hidden())
-        } else {
-            Shown::Lines { last: Instant::now() }
-        };
-        let started = Instant::now();
+        let (shown, started) = (Shown::new(quiet), Instant::now());
         Self { shown, started, files: 0, bytes: 0, done_files: 0, done_bytes: 0, audio_s: 0.0 }
     }
 
@@ -82,12 +97,7 @@ impl Progress {
                 self.files += files;
                 self.bytes += bytes;
                 if matches!(self.shown, Shown::Bar(_)) && files > 0 {
-                    let bar = ProgressBar::new(self.bytes);
-                    // The template is constant; if it were wrong the default bar would do.
-                    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {msg}") {
-                        bar.set_style(style);
-                    }
-                    self.shown = Shown::Bar(bar);
+                    self.shown = Shown::Bar(new_bar(self.bytes));
                 }
             }
             IngestEvent::Decoded { audio_s } => {
@@ -133,6 +143,50 @@ impl Progress {
         match &self.shown {
             Shown::Bar(bar) => bar.set_message(message),
             _ => note!("{message}"),
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How far a job of several stages is: a bar on a terminal, a line every few seconds elsewhere, nothing when
+/// quiet.
+pub(crate) struct Stages {
+    shown: Shown,
+    stage: Option<DuplicatesStage>,
+}
+
+impl Stages {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { shown: Shown::new(quiet), stage: None }
+    }
+
+    pub(crate) fn tell(&mut self, DuplicatesProgress { stage, done, total }: DuplicatesProgress) {
+        let (doing, things) = match stage {
+            DuplicatesStage::Searching => ("searching the index", "clips"),
+            DuplicatesStage::Decoding => ("decoding", "candidates"),
+            DuplicatesStage::Comparing => ("comparing", "pairs"),
+        };
+        let message = || format!("{doing}: {done} of {total} {things}");
+        match &mut self.shown {
+            Shown::Nothing => {}
+            Shown::Lines { last } if last.elapsed() < LINE_EVERY => {}
+            Shown::Lines { last } => {
+                *last = Instant::now();
+                note!("{}", message());
+            }
+            Shown::Bar(bar) => {
+                if self.stage.replace(stage) != Some(stage) {
+                    bar.finish_and_clear();
+                    *bar = new_bar(total as u64);
+                }
+                bar.set_position(done as u64);
+                bar.set_message(message());
+            }
         }
     }
 

@@ -57,6 +57,12 @@ pub(crate) fn parse_probability(text: &str) -> Result<f32, String> {
     probability.ok_or_else(|| format!("expected 0 to 1, got `{text}`"))
 }
 
+/// The least likeness of duplicates, 0.5 to 1.
+pub(crate) fn parse_likeness(text: &str) -> Result<f32, String> {
+    let likeness = text.parse().ok().filter(|l| (0.5..=1.0).contains(l));
+    likeness.ok_or_else(|| format!("expected 0.5 to 1, got `{text}`"))
+}
+
 /// A weight: a finite number, 0 or more.
 pub(crate) fn parse_weight(text: &str) -> Result<f32, String> {
     let weight = text.parse().ok().filter(|w: &f32| w.is_finite() && *w >= 0.0);

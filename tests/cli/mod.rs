@@ -6,6 +6,7 @@ mod beside;
 mod clap;
 mod classify;
 mod describe;
+mod duplicates;
 mod eval;
 mod events;
 mod fit;

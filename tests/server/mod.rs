@@ -1,5 +1,6 @@
 //! The HTTP API, called in process: no sockets, the real router, engine and index.
 
+mod duplicates;
 mod endpoints;
 mod errors;
 mod guards;

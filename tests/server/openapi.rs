@@ -97,6 +97,7 @@ impl Asked<'_> {
             }
             ("post", "/v1/events") => json!({"clip_id": self.clip, "labels": ["dog", "rain"]}),
             ("post", "/v1/tag") => json!({"clip_ids": ids, "top": 3}),
+            ("post", "/v1/duplicates") => json!({"keep": ["length", "format"]}),
             ("post", "/v1/describe") => json!({"clip_ids": ids}),
             ("post", "/v1/tag/files" | "/v1/describe/files" | "/v1/embeddings/files") => json!({}),
             ("post", "/v1/clips") => json!({"tags": ["new"]}),

@@ -4,6 +4,7 @@ pub(crate) mod adapt;
 pub(crate) mod classify;
 pub(crate) mod completions;
 pub(crate) mod describe;
+pub(crate) mod duplicates;
 pub(crate) mod eval;
 pub(crate) mod events;
 pub(crate) mod fit;

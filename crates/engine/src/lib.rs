@@ -8,6 +8,7 @@
 //! - [`events`]: when something is heard
 //! - [`fit`]: a head for labels from a few labelled clips; [`adapt`]: a label set in another place, from unlabelled ones
 //! - [`describe`]: a short account of a recording, with one plain sentence
+//! - [`duplicates`]: clips that are the same sound
 //! - [`clip_vectors`]: vectors of files, from the index or encoded
 //! - [`label_sets`]: label sets kept under names, fitted or not
 //! - [`random`]: choices that are the same on every machine
@@ -21,6 +22,7 @@ pub mod adapt;
 pub mod classify;
 pub mod clip_vectors;
 pub mod describe;
+pub mod duplicates;
 pub mod events;
 pub mod fit;
 pub mod graph;

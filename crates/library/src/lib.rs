@@ -18,8 +18,8 @@
 //!
 //! - [`Library`] (`library`): an index, its model and what is kept ready between requests
 //! - `place`, `home`, `settings`: which index and model, where things are kept, how models are run
-//! - `search`, `classify`, `events`, `tag`, `describe`, `clips`, `labels`, `info`, `vectors`, `indexing`: a
-//!   request, its answer and how the one becomes the other
+//! - `search`, `classify`, `events`, `tag`, `describe`, `duplicates`, `clips`, `labels`, `info`, `vectors`,
+//!   `indexing`: a request, its answer and how the one becomes the other
 //! - `samples`: sounds that a program holds as samples
 //! - `filter`, `sounds`, `words`: what several requests and answers share
 //! - [`Texts`] (`texts`): the desk where all threads have texts encoded
@@ -28,6 +28,7 @@
 mod classify;
 mod clips;
 mod describe;
+mod duplicates;
 mod error;
 mod events;
 mod filter;
@@ -49,6 +50,9 @@ mod words;
 pub use classify::{Classified, Classifier, ClassifyAnswer, ClassifyRequest, LabelScore, Pooling};
 pub use clips::{Clip, ClipPage, Failure, FailurePage, ListRequest, Sort};
 pub use describe::{DescribeAnswer, DescribeRequest, Described, HeardEvent, Level, Silence, SilentStretch};
+pub use duplicates::{
+    Duplicate, DuplicateGroup, DuplicatesAnswer, DuplicatesRequest, KeepBy, Relation, Uncompared,
+};
 pub use error::{Error, Kind, Result};
 pub use events::{Event, EventsAnswer, EventsRequest, Tracks};
 pub use filter::{Filter, check_tags, number, parse_format, parse_seconds, parse_since, parse_tag};

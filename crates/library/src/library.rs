@@ -53,6 +53,8 @@ pub struct Limits {
     pub clips: usize,
     /// Sounds that one request tags: each is decoded.
     pub tagged: usize,
+    /// Clips that one request compares with each other for duplicates: each may be decoded.
+    pub compared: usize,
     /// Scores that a request for events may compute, labels times windows.
     pub event_scores: usize,
     /// Numbers in the tracks of one answer.
@@ -74,6 +76,7 @@ impl Default for Limits {
             label_texts: 1_000_000,
             clips: usize::MAX,
             tagged: usize::MAX,
+            compared: usize::MAX,
             event_scores: usize::MAX,
             track_numbers: usize::MAX,
             label_sets: LABEL_SETS,

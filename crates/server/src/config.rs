@@ -27,6 +27,9 @@ const CLIPS: usize = 500;
 /// Sounds that one request tags: each is decoded.
 const TAGGED: usize = 32;
 
+/// Clips that one request compares for duplicates: some seconds of work, if each is short and has a neighbour.
+const COMPARED: usize = 2000;
+
 /// Scores that a request for events may compute, labels times windows: some seconds of work.
 const EVENT_SCORES: usize = 4_000_000;
 
@@ -259,6 +262,7 @@ impl Bounds {
             templates: TEMPLATES,
             clips: CLIPS,
             tagged: TAGGED,
+            compared: COMPARED,
             event_scores: EVENT_SCORES,
             track_numbers: TRACK_NUMBERS,
         }

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::{
-    classify, clips, describe, embeddings, events, health, info, jobs, label_sets, map, media, models, peaks,
-    search, spectrogram, tag,
+    classify, clips, describe, duplicates, embeddings, events, health, info, jobs, label_sets, map, media,
+    models, peaks, search, spectrogram, tag,
 };
 use crate::auth::Scope;
 use crate::error::ApiError;
@@ -35,6 +35,7 @@ fn reading() -> OpenApiRouter<App> {
         .routes(routes!(tag::tag_files))
         .routes(routes!(describe::describe))
         .routes(routes!(describe::describe_files))
+        .routes(routes!(duplicates::duplicates))
         .routes(routes!(clips::list))
         .routes(routes!(clips::get))
         .routes(routes!(media::audio))

@@ -3,6 +3,7 @@
 pub(crate) mod classify;
 pub(crate) mod clips;
 pub(crate) mod describe;
+pub(crate) mod duplicates;
 pub(crate) mod embeddings;
 pub(crate) mod events;
 pub(crate) mod health;

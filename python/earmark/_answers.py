@@ -196,6 +196,7 @@ class Hit:
         score: Cosine of the query with the stretch, -1 to 1; larger is closer.
         weak: Whether the hit is more likely wrong than right.
         reasons: Why it is a hit, the best reason first.
+        copies: Other clips of the same sound that are not listed.
         missing: Whether the file is gone.
         start_s: Seconds from the start of the clip.
         end_s: Seconds from the start of the clip.
@@ -209,6 +210,7 @@ class Hit:
     score: float
     weak: bool
     reasons: tuple[Reason, ...]
+    copies: int
     missing: bool
     start_s: float
     end_s: float
@@ -248,14 +250,14 @@ class SearchAnswer(_Listed[Hit]):
     def _rows(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         columns = (
             "rank", "score", "probability", "path", "start_s", "end_s", "clip_id", "duration_s", "format", "tags",
-            "reasons", "shares", "missing",
+            "reasons", "shares", "copies", "missing",
         )  # fmt: skip
         rows = [
             (
                 rank, hit.score, hit.probability, hit.clip.path, hit.start_s, hit.end_s, hit.clip.id,
                 hit.clip.duration_s, hit.clip.format, hit.clip.tags,
                 [f"{reason.by}: {reason.text}" for reason in hit.reasons],
-                {share.class_: share.share for share in hit.shares or ()}, hit.missing,
+                {share.class_: share.share for share in hit.shares or ()}, hit.copies, hit.missing,
             )
             for rank, hit in enumerate(self.hits, 1)
         ]  # fmt: skip

@@ -164,6 +164,7 @@ class Library:
         k: int = 10,
         min_score: float | None | Literal["model"] = "model",
         collapse: bool = True,
+        copies: bool = False,
         explain: bool = False,
         by: Literal["both", "sound", "name"] = "both",
         mode: Literal["auto", "exact", "graph"] = "auto",
@@ -183,6 +184,7 @@ class Library:
             k: Hits a page.
             min_score: Leave out hits that score less; `"model"` for the model's own limit, `None` for none.
             collapse: Only the best stretch of each clip.
+            copies: List copies of a sound too; else the best of them stands for all.
             explain: Name the sound classes that each hit shares with the query.
             by: What counts: what clips sound like, their names, tags and metadata, or both.
             mode: `"auto"` is the fastest way that finds at least 99 % of what `"exact"` finds.
@@ -202,6 +204,7 @@ class Library:
             "filter": _plain_filter(filter),
             "k": k,
             "collapse": collapse,
+            "copies": copies,
             "explain": explain,
             "by": by,
             "mode": mode,

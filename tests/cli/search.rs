@@ -110,6 +110,30 @@ fn a_search_that_nothing_fits_says_how_unlikely_its_hits_are() {
 }
 
 #[test]
+fn copies_of_a_sound_are_one_hit_with_a_count() {
+    let sandbox = library();
+    for copy in ["b.wav", "c.wav"] {
+        fs::copy(sandbox.path("sounds/dog-barking.wav"), sandbox.path("sounds").join(copy)).unwrap();
+    }
+    sandbox.ok(["index", "sounds"]);
+    let search = |args: &[&str]| sandbox.json([&["search", "a dog barking", "--json"], args].concat());
+    let document = search(&[]);
+    assert_eq!(
+        (result_names(&document)[0].as_str(), &document["hits"][0]["copies"]),
+        ("dog-barking.wav", &json!(2))
+    );
+    assert!(!result_names(&document).contains(&"b.wav".to_owned()), "{document}");
+    let all = result_names(&search(&["--copies"]));
+    assert!(all.contains(&"b.wav".to_owned()) && all.contains(&"c.wav".to_owned()), "{all:?}");
+    assert!(sandbox.ok(["search", "a dog barking", "-k", "1"]).contains("2 more copies"));
+    let without = result_names(&search(&["--except", "sounds/b.wav", "--min-score=-1"]));
+    assert!(
+        !without.iter().any(|name| ["dog-barking.wav", "b.wav", "c.wav"].contains(&name.as_str())),
+        "{without:?}"
+    );
+}
+
+#[test]
 fn hits_are_put_in_the_order_asked_for() {
     let sandbox = library();
     let search = |order: &str| {

@@ -79,6 +79,9 @@ pub(crate) struct SearchArgs {
     /// Drop matches below this score [default: the model's own limit]
     #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = parse_score)]
     min_score: Option<f32>,
+    /// List copies of a sound too, not only the best of them
+    #[arg(long)]
+    copies: bool,
     /// List every matching stretch, not only the best one of each clip
     #[arg(long)]
     segments: bool,
@@ -135,6 +138,7 @@ impl Row for Hit {
         "tags",
         "reasons",
         "shares",
+        "copies",
         "missing",
     ];
 
@@ -153,6 +157,7 @@ impl Row for Hit {
             self.clip.tags.join(";"),
             self.reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join(";"),
             shares.collect::<Vec<_>>().join(";"),
+            self.copies.to_string(),
             self.missing.to_string(),
         ]]
     }
@@ -250,6 +255,7 @@ impl SearchArgs {
             k: self.k,
             min_score: self.min_score.map(Some),
             collapse: !self.segments,
+            copies: self.copies,
             explain: self.explain,
             mode: self.mode,
             ..SearchRequest::default()
@@ -326,6 +332,9 @@ fn why(hit: &Hit) -> Option<String> {
     }
     if hit.missing {
         said.insert(0, "file missing".to_owned());
+    }
+    if hit.copies > 0 {
+        said.push(format!("{} more {}", hit.copies, if hit.copies == 1 { "copy" } else { "copies" }));
     }
     (!said.is_empty()).then(|| format!("({})", output::printable(&said.join("; "))))
 }

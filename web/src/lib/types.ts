@@ -26,6 +26,8 @@ export interface Hit {
   /** Why it is a hit, the best reason first. */
   reasons: Reason[];
   /** The file is gone. */
+  /** Other clips of the same sound that are not listed. */
+  copies?: number;
   missing: boolean;
   start_s: number;
   end_s: number;

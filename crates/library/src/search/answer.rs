@@ -26,6 +26,8 @@ pub struct Hit {
     pub weak: bool,
     /// Why it is a hit, the best reason first.
     pub reasons: Vec<Reason>,
+    /// Other clips of the same sound that are not listed.
+    pub copies: usize,
     /// Whether the file is gone.
     pub missing: bool,
     /// Seconds from the start of the clip.

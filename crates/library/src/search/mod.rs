@@ -8,10 +8,12 @@ mod answer;
 mod reasons;
 mod request;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use earmark_encoder::Embedding;
 use earmark_engine::Engine;
+use earmark_engine::duplicates::same_sound;
 use earmark_engine::search::diversity::spread_out;
 use earmark_engine::search::likelihood::EVEN;
 use earmark_engine::search::rank::{Ranked, RankedHit, Ranking, rank};
@@ -154,7 +156,9 @@ impl Library {
         // One more than the page, to know whether there is another. A page may end with hits that score too
         // little; then none follows.
         let end = start.saturating_add(k);
-        let wanted = end.saturating_add(1).saturating_add(left_out.len());
+        let merges_copies = request.collapse && !request.copies;
+        let shown = end.saturating_add(1).saturating_mul(if merges_copies { 2 } else { 1 });
+        let wanted = shown.saturating_add(left_out.len());
         let is_diverse = request.diversity > 0.0;
         let filter = request.filter.check().map_err(|e| e.within("filter"))?;
         let familiarity = query.texts.first().and_then(|known| known.familiarity);
@@ -176,8 +180,19 @@ impl Library {
         };
         let Ranked { mut hits, clips_admitted, below_min_score } = rank(&*index, &ranking)?;
         hits.retain(|hit| !left_out.contains(&hit.hit.clip.id));
+        let mut hits = match merges_copies {
+            true => merged(&index, request, hits)?,
+            false => hits.into_iter().map(|hit| (hit, 0)).collect(),
+        };
         if is_diverse {
-            hits = spread_out(&*index, hits, request.diversity, end.saturating_add(1))?;
+            let (ranked, copies): (Vec<_>, Vec<_>) = hits.into_iter().unzip();
+            let by_clip: HashMap<_, _> = ranked.iter().map(|hit| hit.hit.clip.id).zip(copies).collect();
+            let spread = spread_out(&*index, ranked, request.diversity, end.saturating_add(1))?;
+            let with_copies = |hit: RankedHit| {
+                let copies = by_clip.get(&hit.hit.clip.id).copied().unwrap_or(0);
+                (hit, copies)
+            };
+            hits = spread.into_iter().map(with_copies).collect();
         }
         let found = hits.len() + below_min_score;
         let more = hits.len() > end;
@@ -189,7 +204,7 @@ impl Library {
             version: Version,
             hits: hits
                 .into_iter()
-                .map(|hit| self.hit(&engine, &index, request, query, hit))
+                .map(|(hit, copies)| Ok(Hit { copies, ..self.hit(&engine, &index, request, query, hit)? }))
                 .collect::<Result<_>>()?,
             next_cursor: more.then(|| cursor(end)),
             below_min_score,
@@ -218,6 +233,7 @@ impl Library {
             probability,
             weak: probability.is_some_and(|p| p < EVEN),
             reasons,
+            copies: 0,
             // A file that cannot be looked at is not gone.
             missing: matches!(file_path(&hit.clip.meta.path).try_exists(), Ok(false)),
             start_s: hit.start_s,
@@ -260,39 +276,65 @@ impl Library {
     }
 }
 
-/// The clips that a request leaves out: those that it names, its examples, and all copies of both.
-fn left_out(index: &Snapshot, request: &SearchRequest, query: &Query) -> Result<Vec<u64>> {
+/// The clips that a request leaves out by name.
+fn rejected(index: &Snapshot, request: &SearchRequest) -> Result<Vec<u64>> {
     bounded("exclude", request.exclude.len(), 0, EXCLUDED)?;
-    let mut left_out = Vec::new();
+    let of_name = |name: &String| {
+        if name.bytes().all(|b| b.is_ascii_digit()) {
+            return clip_id("exclude", name);
+        }
+        let there = index.clip_by_path(name)?;
+        let unknown = || format!("expected the id or the path of a clip, got `{name}`");
+        Ok(there.ok_or_else(|| Error::field_is("exclude", unknown()))?.id)
+    };
+    request.exclude.iter().map(of_name).collect()
+}
+
+/// The clips that a request leaves out: those that it names, its examples, and all with the same content.
+fn left_out(index: &Snapshot, request: &SearchRequest, query: &Query) -> Result<Vec<u64>> {
+    let mut left_out = rejected(index, request)?;
     let mut contents = query.examples.clone();
-    for id in &request.exclude {
-        let by_path = match id.bytes().all(|b| b.is_ascii_digit()) {
-            true => None,
-            false => Some(index.clip_by_path(id)?.ok_or_else(|| {
-                Error::field_is("exclude", format!("expected the id or the path of a clip, got `{id}`"))
-            })?),
-        };
-        let id = by_path.map_or_else(|| clip_id("exclude", id), |clip| Ok(clip.id))?;
-        left_out.push(id);
-        contents.extend(index.clip(id)?.map(|clip| clip.meta.content_hash));
+    for id in &left_out {
+        contents.extend(index.clip(*id)?.map(|clip| clip.meta.content_hash));
     }
     for content in contents {
-        let copies = index.clips_by_hash(&content)?;
-        left_out.extend(copies.iter().map(|clip| clip.id));
+        left_out.extend(index.clips_by_hash(&content)?.iter().map(|clip| clip.id));
     }
     left_out.sort_unstable();
     left_out.dedup();
     Ok(left_out)
 }
 
-fn put_in_order(hits: &mut [RankedHit], order: HitOrder) {
-    let name = |hit: &RankedHit| name_and_folder(&hit.hit.clip.meta.path).0.to_lowercase();
+/// The hits that stand for themselves and their copies, with how many copies each has. Copies of clips that the
+/// request leaves out by name are left out, too.
+fn merged(
+    index: &Snapshot,
+    request: &SearchRequest,
+    hits: Vec<RankedHit>,
+) -> Result<Vec<(RankedHit, usize)>> {
+    let rejected = rejected(index, request)?;
+    let clips: Vec<u64> = rejected.iter().copied().chain(hits.iter().map(|hit| hit.hit.clip.id)).collect();
+    // For each hit that stands for a group, how many others are in it.
+    let mut copies: HashMap<usize, usize> = HashMap::new();
+    for group in same_sound(index, &clips)? {
+        if group[0] >= rejected.len() {
+            copies.insert(group[0] - rejected.len(), group.len() - 1);
+        }
+    }
+    let hits = hits.into_iter().enumerate();
+    Ok(hits.filter_map(|(place, hit)| copies.get(&place).map(|n| (hit, *n))).collect())
+}
+
+fn put_in_order(hits: &mut [(RankedHit, usize)], order: HitOrder) {
+    let path = |(hit, _): &(RankedHit, usize)| hit.hit.clip.meta.path.clone();
+    let name = |hit: &(RankedHit, usize)| name_and_folder(&path(hit)).0.to_lowercase();
     match order {
         HitOrder::Score => {}
-        HitOrder::Name => hits.sort_by_cached_key(|hit| (name(hit), hit.hit.clip.meta.path.clone())),
+        HitOrder::Name => hits.sort_by_cached_key(|hit| (name(hit), path(hit))),
         HitOrder::Duration => {
-            hits.sort_by(|a, b| a.hit.clip.meta.duration_s.total_cmp(&b.hit.clip.meta.duration_s));
+            let seconds = |(hit, _): &(RankedHit, usize)| hit.hit.clip.meta.duration_s;
+            hits.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
         }
-        HitOrder::Date => hits.sort_by_key(|hit| std::cmp::Reverse(hit.hit.clip.meta.mtime_ns)),
+        HitOrder::Date => hits.sort_by_key(|(hit, _)| std::cmp::Reverse(hit.hit.clip.meta.mtime_ns)),
     }
 }

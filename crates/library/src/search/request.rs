@@ -37,6 +37,10 @@ pub struct SearchRequest {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f32>)]
     pub min_score: Option<Option<f32>>,
+    /// List copies of a sound too: clips with the same content, or as long with nearly the same vectors. Else the
+    /// best of them stands for all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copies: bool,
     /// Only the best stretch of each clip.
     #[serde(default = "yes")]
     #[schema(default = true)]
@@ -72,6 +76,7 @@ impl Default for SearchRequest {
             min_score: None,
             collapse: yes(),
             explain: false,
+            copies: false,
             mode: Mode::default(),
             sort: HitOrder::default(),
             diversity: 0.0,

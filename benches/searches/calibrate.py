@@ -24,7 +24,7 @@ def log_odds(p):
 def hits(report, by):
     """Rows [outstanding, cosine, familiarity, coverage, right] of the hits ranked one way."""
     for query in report["queries"]:
-        mean, deviation = query["spread"]
+        mean, deviation = query["usual"]
         familiarity = query["familiarity"]
         known = 0.0 if familiarity is None else float(log_odds(familiarity))
         for way in query["ways"]:

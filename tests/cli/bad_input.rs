@@ -106,12 +106,12 @@ fn odd_file_names_are_shown_safely() {
     fs::write(sandbox.path("sounds").join(std::ffi::OsStr::from_bytes(b"caf\xe9.flac")), &bell).unwrap();
     let run = sandbox.run(["index", "sounds"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    let found = sandbox.ok(["search", "church bell"]);
+    let found = sandbox.ok(["search", "church bell", "--copies"]);
     assert_eq!(found.lines().count(), 3, "{found}");
     assert!(found.contains("two\\nlines") && !found.contains('\u{1b}'), "{found}");
     assert!(found.contains(r"caf\xe9.flac"), "{found}");
-    assert_eq!(sandbox.ok(["search", "church bell", "--paths0"]).matches('\0').count(), 3);
-    let playlist = sandbox.run(["search", "church bell", "--m3u"]);
+    assert_eq!(sandbox.ok(["search", "church bell", "--copies", "--paths0"]).matches('\0').count(), 3);
+    let playlist = sandbox.run(["search", "church bell", "--copies", "--m3u"]);
     assert_eq!(playlist.stdout.lines().count(), 9, "{playlist:#?}");
     assert!(playlist.stderr.contains("left out"), "{playlist:#?}");
 }

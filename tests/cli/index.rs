@@ -55,7 +55,7 @@ fn a_second_run_does_nothing_and_changes_are_followed() {
     // Replaced by another sound under the same name.
     fs::copy(sandbox.path("sounds/church-bell.flac"), &rain).unwrap();
     assert_eq!(counts(&index(&sandbox, &[])), [("updated", 1), ("unchanged", 2)]);
-    let found = result_names(&sandbox.json(["search", "church bell", "--json"]));
+    let found = result_names(&sandbox.json(["search", "church bell", "--copies", "--json"]));
     assert!(found.contains(&"rain.flac".to_owned()), "{found:?}");
 }
 

@@ -175,7 +175,7 @@ fn the_old_space_is_in_use_meanwhile_and_what_is_added_there_is_not_lost() {
     sandbox.write("more/bell.flac", fs::read(crate::sandbox::sample(BELL)).unwrap());
     let mut child = start(&sandbox);
     sleep(Duration::from_millis(300));
-    let search = sandbox.json(["search", "rain", "--json"]);
+    let search = sandbox.json(["search", "rain", "--copies", "--json"]);
     assert_eq!((search["model"].as_str(), result_names(&search).len()), (Some("mini"), 10));
     sandbox.ok(["index", "more", "--tag", "late"]);
     if child.try_wait().unwrap().is_some() {

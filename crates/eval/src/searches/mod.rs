@@ -12,6 +12,7 @@ use std::path::Path;
 use csv::ReaderBuilder;
 use earmark_encoder::Embedding;
 use earmark_engine::search::combine;
+use earmark_engine::search::likelihood::SoundQuery;
 use earmark_engine::search::rank::{By, Ranking, rank};
 use earmark_engine::{Engine, KnownText, absolute_path};
 use earmark_index::{
@@ -143,7 +144,8 @@ impl<'a> Asking<'a> {
     }
 
     fn asked(&self) -> Asked {
-        Asked { query: self.query.to_owned(), familiarity: self.familiarity, spread: self.spread }
+        let usual = SoundQuery { spread: self.spread, familiarity: self.familiarity }.usual();
+        Asked { query: self.query.to_owned(), familiarity: self.familiarity, usual }
     }
 
     fn ranked(

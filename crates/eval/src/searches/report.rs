@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use earmark_index::{ClipId, Spread};
+use earmark_index::ClipId;
 use serde::Serialize;
 
 use super::{TOP, WAYS};
@@ -15,7 +15,7 @@ const NAMES: [&str; WAYS.len()] = ["sound", "name", "both"];
 pub(super) struct Asked {
     pub(super) query: String,
     pub(super) familiarity: Option<f32>,
-    pub(super) spread: Spread,
+    pub(super) usual: (f32, f32),
 }
 
 /// A hit.
@@ -58,8 +58,8 @@ pub struct QueryFigures {
     pub right: usize,
     /// Probability that the model knows the query's words, if it can tell.
     pub familiarity: Option<f32>,
-    /// The mean cosine of the query with the library, and the standard deviation.
-    pub spread: (f32, f32),
+    /// What cosines are usual for the query in this library: mean and standard deviation.
+    pub usual: (f32, f32),
     /// The best precision that there can be.
     pub attainable: f64,
     /// By sound, by name, by both.
@@ -124,10 +124,9 @@ pub(super) fn way(mut hits: Vec<Ranked>, right: &HashSet<ClipId>, kept: usize) -
 impl QueryFigures {
     pub(super) fn new(asked: Asked, right: usize, ways: Vec<WayFigures>) -> Self {
         let ways = ways.into_iter().zip(NAMES).map(|(way, by)| WayFigures { by, ..way }).collect();
-        let Asked { query, familiarity, spread } = asked;
-        let spread = (spread.mean, spread.deviation);
+        let Asked { query, familiarity, usual } = asked;
         let attainable = right.min(TOP) as f64 / TOP as f64;
-        Self { query, right, familiarity, spread, attainable, ways }
+        Self { query, right, familiarity, usual, attainable, ways }
     }
 }
 
@@ -221,8 +220,7 @@ mod tests {
     fn means_leave_out_queries_that_nothing_is_right_for() {
         let query = |right: usize, precision: f64| {
             let way = WayFigures { by: "", precision, reciprocal_rank: precision, hits: Vec::new() };
-            let spread = Spread { sampled: 9, mean: 0.1, deviation: 0.1 };
-            let asked = Asked { query: "q".to_owned(), familiarity: None, spread };
+            let asked = Asked { query: "q".to_owned(), familiarity: None, usual: (0.0, 0.1) };
             QueryFigures::new(asked, right, vec![way; 3])
         };
         let report =

@@ -23,7 +23,7 @@
 //! #     channels: 1, format: "wav".into(), decoder: None, tags: vec![], indexed_unix_s: 0,
 //! # };
 //! let segments = vec![Segment { start_s: 0.0, end_s: 5.0, vector: vec![0.6, 0.8] }];
-//! writer.apply(vec![Change::Put { meta: meta("/sounds/rain.wav"), segments }])?;
+//! writer.apply(vec![Change::Put { meta: meta("/sounds/rain.wav"), segments, texts: Vec::new() }])?;
 //!
 //! // In any process, while the writer goes on:
 //! let snapshot = Snapshot::open(dir, Some(&identity), &OpenOptions::default())?;

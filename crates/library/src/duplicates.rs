@@ -18,27 +18,42 @@ use crate::words::{Version, bounded, to_millisecond};
 
 /// Which clips to compare, and what to keep of each group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct DuplicatesRequest {
     /// Which clips. Only these are compared with each other.
-    #[serde(skip_serializing_if = "Filter::is_open")]
+    #[serde(default, skip_serializing_if = "Filter::is_open")]
     pub filter: Filter,
     /// Likeness from which two sounds are one: how well one waveform predicts the other.
+    #[serde(default = "threshold")]
     #[schema(minimum = 0.5, maximum = 1, default = 0.95)]
     pub threshold: f32,
     /// What decides which clip of a group to keep, the most important first. The shortest path decides
     /// between clips that are equally good.
+    #[serde(default = "keep")]
     #[schema(max_items = 5)]
     pub keep: Vec<KeepBy>,
     /// Compare the files. Else only what the index stores is compared: content and vectors, which finds
     /// neither cuts nor padding.
+    #[serde(default = "yes")]
     #[schema(default = true)]
     pub verify: bool,
 }
 
+fn threshold() -> f32 {
+    THRESHOLD
+}
+
+fn keep() -> Vec<KeepBy> {
+    KeepBy::DEFAULT.to_vec()
+}
+
+fn yes() -> bool {
+    true
+}
+
 impl Default for DuplicatesRequest {
     fn default() -> Self {
-        Self { filter: Filter::default(), threshold: THRESHOLD, keep: KeepBy::DEFAULT.to_vec(), verify: true }
+        Self { filter: Filter::default(), threshold: threshold(), keep: keep(), verify: yes() }
     }
 }
 

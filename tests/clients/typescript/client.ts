@@ -51,7 +51,8 @@ const byFiles = given(
     bodySerializer,
   }),
 );
-assert.equal(byFiles.hits[0]?.clip.name, bark.name);
+// The example itself is left out.
+assert.equal(byFiles.hits[0]?.clip.name, "dog-in-rain.wav");
 
 const page = given(await client.GET("/v1/clips", { params: { query: { q: bark.name } } }));
 const id = page.items[0]?.id ?? "";

@@ -22,10 +22,10 @@ from .conftest import PYTHON, noise, write_wav
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sounds that take a while: 60 of 20 s."""
+    """Sounds that take a while: 60 of 40 s."""
     folder = tmp_path_factory.mktemp("many")
     for i in range(60):
-        write_wav(folder / f"{i:02}.wav", noise(20.0, seed=i), 16_000)
+        write_wav(folder / f"{i:02}.wav", noise(40.0, seed=i), 16_000)
     return folder
 
 
@@ -129,7 +129,7 @@ def test_ctrl_c_keeps_what_is_done(many: Path, tmp_path: Path, how: str) -> None
         if how == "progress":
             assert process.stdout.readline() == "begun\n"
         else:
-            time.sleep(2.0)
+            time.sleep(1.0)
         process.send_signal(signal.SIGINT)
         sent = time.monotonic()
         word, clips = process.stdout.readline().split()

@@ -1,5 +1,5 @@
-//! What every command line has: options for all commands, and the commands. Each command's own arguments are in
-//! its file in `commands`.
+//! What every command line has: options for all commands, and the commands. Each command's own arguments are
+//! in its file in `commands`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -99,7 +99,8 @@ impl Answerer {
         }
     }
 
-    /// The file of a clip: on this machine where it lies, from a server as a copy that is removed when dropped.
+    /// The file of a clip: on this machine where it lies, from a server as a copy that is removed when
+    /// dropped.
     pub(crate) fn clip_file(&self, clip: &Clip) -> Result<ClipFile> {
         match self {
             Self::Here(library) => Ok(ClipFile::Here(library.clip_file(&clip.path)?)),

@@ -31,9 +31,9 @@ const EXIT_ERROR: u8 = 2;
 /// Cut short by Ctrl-C (128 + SIGINT), the index consistent.
 const EXIT_INTERRUPTED: u8 = 130;
 
-/// ONNX Runtime's own builds, from 1.29 on, keep a device id and send what they are used for to their maker, beginning before
-/// their interface can switch it off (`Privacy.md` in its wheel). This program sends nothing anywhere, so it says the one
-/// word that stops all of it.
+/// ONNX Runtime's own builds, from 1.29 on, keep a device id and send what they are used for to their maker,
+/// beginning before their interface can switch it off (`Privacy.md` in its wheel). This program sends nothing
+/// anywhere, so it says the one word that stops all of it.
 fn forbid_telemetry() {
     // SAFETY: first thing in `main`: no other thread reads the environment yet.
     #[allow(unsafe_code)]

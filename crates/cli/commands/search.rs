@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use earmark_engine::{absolute_path, typed_path};
 use earmark_index::{file_path, stored_path};
@@ -25,8 +25,8 @@ use crate::{context, familiarity};
 ///
 /// Words are looked for in what clips sound like and in their names, tags and metadata. "Quotes" keep words
 /// together, and -word leaves out clips that have it in their names. Each clip is listed once, with its best
-/// matching stretch: how likely it is right, its score (a cosine: larger is closer), and why it is a hit. Exits
-/// with 1 if nothing is found, and with 2 after an error.
+/// matching stretch: how likely it is right, its score (a cosine: larger is closer), and why it is a hit.
+/// Exits with 1 if nothing is found, and with 2 after an error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -174,6 +174,9 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let wait = args.wait.clone();
     let request = args.request();
     let mut answer = answerer.search(&request)?;
+    if let Some(tag) = retag.add.iter().find(|tag| retag.remove.contains(tag)) {
+        bail!("--add-tag and --remove-tag: `{tag}` cannot be both given and taken");
+    }
     if !retag.is_empty() {
         let changed = retag.apply(&answerer, &mut answer.hits, global, &wait)?;
         if !global.quiet {
@@ -219,7 +222,11 @@ impl Retag {
         for hit in hits {
             let mut tags: Vec<String> =
                 hit.clip.tags.iter().filter(|tag| !self.remove.contains(tag)).cloned().collect();
-            tags.extend(self.add.iter().filter(|tag| !hit.clip.tags.contains(tag)).cloned());
+            for tag in &self.add {
+                if !tags.contains(tag) {
+                    tags.push(tag.clone());
+                }
+            }
             if tags != hit.clip.tags {
                 hit.clip.tags = tags;
                 if changed.iter().all(|clip| clip.id != hit.clip.id) {

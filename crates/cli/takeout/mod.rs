@@ -43,7 +43,8 @@ pub(crate) struct TakeoutArgs {
 }
 
 impl TakeoutArgs {
-    /// Copies, cuts, then plays. What is done is said on standard output if `on_stdout`, else on standard error.
+    /// Copies, cuts, then plays. What is done is said on standard output if `on_stdout`, else on standard
+    /// error.
     pub(crate) fn run(
         &self,
         global: &Global,

@@ -44,6 +44,11 @@ pub enum IndexEvent {
         /// Why.
         reason: String,
     },
+    /// The text side is damaged, so that names, tags and metadata were not searched.
+    NamesUnusable {
+        /// What was found.
+        reason: String,
+    },
     /// The compact codes are damaged, so that a search compared everything in full precision.
     CodesDamaged {
         /// What was found.
@@ -82,6 +87,9 @@ impl fmt::Display for IndexEvent {
             }
             IndexEvent::NamesNotWritten { reason } => {
                 write!(f, "what was written is safe, but cannot be found by name yet: {reason}")
+            }
+            IndexEvent::NamesUnusable { reason } => {
+                write!(f, "names were not searched, which `rebuild` mends: {reason}")
             }
             IndexEvent::CodesDamaged { reason } => write!(f, "searches are right, but slow: {reason}"),
             IndexEvent::GraphUnusable { reason } => {

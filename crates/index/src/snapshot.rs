@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::codec::Stamp;
+use crate::contain::contain;
 use crate::error::{Error, Result, damaged};
 use crate::filter::Filter;
 use crate::filter::Matcher;
@@ -264,6 +265,12 @@ impl Snapshot {
         })
     }
 
+    /// A search without names, which cannot be read; the sound still can be searched.
+    fn without_names(&self, reason: String) -> Result<NameMatches> {
+        self.tell_once(IndexEvent::NamesUnusable { reason });
+        Ok(NameMatches::default())
+    }
+
     /// What graphs find; None where none is to be used, or they find fewer than `wanted`.
     fn by_graphs(
         &self,
@@ -433,7 +440,13 @@ impl IndexReader for Snapshot {
 
     fn named(&self, query: &NameQuery, filter: &Filter, k: usize) -> Result<NameMatches> {
         let matcher = Matcher::new(filter)?;
-        let mut found = self.names()?.search(query).map_err(|e| unusable(&self.dir, &e))?;
+        let names = self.names()?;
+        // Damage that opening does not see may make tantivy fail, or panic.
+        let mut found = match contain(|| names.search(query)) {
+            Ok(Ok(found)) => found,
+            Ok(Err(e)) => return self.without_names(e.to_string()),
+            Err(panic) => return self.without_names(panic),
+        };
         let mut admitted = Vec::new();
         for one in std::mem::take(&mut found.matches) {
             if admitted.len() == k {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// CLAP's factor before training, 1 / 0.07 (transformers `ClapConfig.logit_scale_init_value`, after CLIP): used where the
-/// trained one is not known.
+/// CLAP's factor before training, 1 / 0.07 (transformers `ClapConfig.logit_scale_init_value`, after CLIP):
+/// used where the trained one is not known.
 const INITIAL_LOGIT_SCALE: f32 = 1.0 / 0.07;
 
 /// How cosines are read. How the figures were found is in the model's card.
@@ -32,9 +32,10 @@ pub struct Scores {
     pub likelihood: Option<SoundLikelihood>,
 }
 
-/// Reads a cosine with a text, in a search: `sigmoid(bias + outstanding * z + cosine * c + familiarity * f)` is the
-/// probability that the clip is what the text says, where `c` is the cosine, `z` how many standard deviations it lies above
-/// the mean cosine of the text with the library, and `f` the log odds of the text's familiarity (0 where there is none).
+/// Reads a cosine with a text, in a search: `sigmoid(bias + outstanding * z + cosine * c + familiarity * f)`
+/// is the probability that the clip is what the text says, where `c` is the cosine, `z` how many standard
+/// deviations it lies above the mean cosine of the text with the library, and `f` the log odds of the text's
+/// familiarity (0 where there is none).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SoundLikelihood {
@@ -48,8 +49,8 @@ pub struct SoundLikelihood {
     pub familiarity: f32,
 }
 
-/// Reads how near a text comes to anything the model knows: `sigmoid(scale * nearness + bias)` is the probability that it
-/// describes a sound in words that the model knows. Below one half, faces warn.
+/// Reads how near a text comes to anything the model knows: `sigmoid(scale * nearness + bias)` is the
+/// probability that it describes a sound in words that the model knows. Below one half, faces warn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Familiarity {

@@ -45,8 +45,8 @@ pub(super) struct Match {
     pub(super) shape_db: f64,
 }
 
-/// Aligns and compares two waveforms at [`super::frames::RATE`], by what is below `top_hz`. `None` where one is
-/// silent or too short.
+/// Aligns and compares two waveforms at [`super::frames::RATE`], by what is below `top_hz`. `None` where one
+/// is silent or too short.
 pub(super) fn compare(a: &[f32], b: &[f32], top_hz: f64) -> Option<Match> {
     let lag = align(a, b)?;
     let (over_a, over_b) = overlap(a.len(), b.len(), lag);

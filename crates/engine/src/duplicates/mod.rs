@@ -280,6 +280,10 @@ fn stars(
         // What was not heard may not even be there.
         let mut heard: Vec<usize> = left.iter().copied().filter(|&place| verifier.is_heard(place)).collect();
         if heard.is_empty() {
+            let is_there = |place: &usize| verifier.uniques[*place].first.file.is_some();
+            heard = left.iter().copied().filter(is_there).collect();
+        }
+        if heard.is_empty() {
             heard.clone_from(&left);
         }
         let candidate = |&place: &usize| Candidate {

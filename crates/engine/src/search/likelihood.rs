@@ -50,8 +50,8 @@ impl SoundQuery {
     }
 }
 
-/// For models without coefficients of their own: what stands out, as `mini` stands out. It puts hits in order;
-/// faces show no probability then.
+/// For models without coefficients of their own: what stands out, as `mini` stands out. It puts hits in
+/// order; faces show no probability then.
 pub(crate) const UNCALIBRATED: SoundLikelihood =
     SoundLikelihood { bias: -5.0, outstanding: 0.68, cosine: 0.0, familiarity: 0.0 };
 
@@ -65,16 +65,16 @@ pub fn name_likelihood(coverage: f32) -> f32 {
     sigmoid(NAME.0 + NAME.1 * coverage)
 }
 
-/// Coefficients of [`both_likelihood`], fitted as the others: bias, factor on the log odds by sound, factor on
-/// the coverage.
+/// Coefficients of [`both_likelihood`], fitted as the others: bias, factor on the log odds by sound, factor
+/// on the coverage.
 const BOTH: (f32, f32, f32) = (-1.30, 0.851, 7.31);
 
 /// However unlike a clip sounds, its log odds by sound count as no less: words that the model does not know
 /// must not speak against a name that has them.
 const LEAST_SOUND: f32 = -6.0;
 
-/// The probability that a clip is what is looked for, by its sound and by how much of the query its name has, in
-/// a library in which some names have some of it.
+/// The probability that a clip is what is looked for, by its sound and by how much of the query its name has,
+/// in a library in which some names have some of it.
 #[must_use]
 pub fn both_likelihood(by_sound: f32, coverage: f32) -> f32 {
     sigmoid(BOTH.0 + BOTH.1 * logit(by_sound).max(LEAST_SOUND) + BOTH.2 * coverage)

@@ -75,8 +75,8 @@ pub struct Share {
     pub contribution: f32,
 }
 
-/// The axes that a query and a hit share, the largest part of the score first; at most `n`, none below a fiftieth of
-/// it. Axes of one name count as one. `None` for a model whose axes have no names.
+/// The axes that a query and a hit share, the largest part of the score first; at most `n`, none below a
+/// fiftieth of it. Axes of one name count as one. `None` for a model whose axes have no names.
 ///
 /// # Errors
 /// Those of reading the hit's vector.

@@ -1,8 +1,9 @@
 //! The clips of an index by what they sound like, by what they are called, or by both.
 //!
-//! Ranked by both, a clip's place is the probability that it is right, given its sound and its name: so a clear
-//! name and a clear sound both come first, a clip with both comes before either, and among clips with the same
-//! words in their names the sound decides. Candidates are the best of each side; each is then judged by both.
+//! Ranked by both, a clip's place is the probability that it is right, given its sound and its name: so a
+//! clear name and a clear sound both come first, a clip with both comes before either, and among clips with
+//! the same words in their names the sound decides. Candidates are the best of each side; each is then judged
+//! by both.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -15,6 +16,9 @@ use crate::EngineError;
 
 /// Candidates of each side at least, so that the order does not depend on how many hits are asked for.
 const CANDIDATES: usize = 500;
+
+/// Candidates by sound at most, where phrases or exclusions rule many out.
+const MOST_CANDIDATES: usize = 1 << 17;
 
 /// What counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,13 +50,27 @@ pub struct Ranking<'a> {
     pub is_strict: bool,
 }
 
+impl Ranking<'_> {
+    /// Keeps the best hits that are not below the smallest cosine; gives how many of the best were.
+    fn take_best(&self, hits: &mut Vec<RankedHit>) -> usize {
+        let is_kept = |hit: &RankedHit| {
+            let spared = hit.named.is_some() && !self.is_strict;
+            spared || self.request.min_score.is_none_or(|least| hit.hit.score >= least)
+        };
+        let below = hits.iter().take(self.request.k).filter(|hit| !is_kept(hit)).count();
+        hits.retain(is_kept);
+        hits.truncate(self.request.k);
+        below
+    }
+}
+
 /// A hit, and why it is one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankedHit {
     /// The clip's best stretch, or one of its stretches where they are not collapsed, and its cosine.
     pub hit: Hit,
-    /// The probability that it is right, by its sound and its name; `None` where a sound is looked for, or the
-    /// model's cosines are not calibrated.
+    /// The probability that it is right, by its sound and its name; `None` where a sound is looked for, or
+    /// the model's cosines are not calibrated.
     pub probability: Option<f32>,
     /// The words of the query in its name, if any count.
     pub named: Option<NameMatch>,
@@ -88,7 +106,7 @@ pub fn rank(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, En
                 below_min_score: response.below_min_score,
             })
         }
-        (By::Name, None) => Ok(Ranked::default()),
+        (By::Name, None) => Ok(Ranked { clips_admitted: admitted(index, ranking)?, ..Ranked::default() }),
         (By::Name, Some(names)) => by_name(index, ranking, names),
         (By::Both, Some(names)) => by_both(index, ranking, names, &likelihood),
     }
@@ -109,12 +127,7 @@ fn by_name(index: &dyn IndexReader, ranking: &Ranking<'_>, names: &NameQuery) ->
             .then_with(|| b.hit.score.total_cmp(&a.hit.score))
             .then(by_id(a, b))
     });
-    hits.truncate(request.k);
-    let all = hits.len();
-    if let Some(least) = request.min_score.filter(|_| ranking.is_strict) {
-        hits.retain(|hit| hit.hit.score >= least);
-    }
-    let below_min_score = all - hits.len();
+    let below_min_score = ranking.take_best(&mut hits);
     Ok(Ranked { hits, clips_admitted: admitted(index, ranking)?, below_min_score })
 }
 
@@ -125,10 +138,19 @@ fn by_both(
     likelihood: &BySound<'_>,
 ) -> Result<Ranked, EngineError> {
     let request = &ranking.request;
-    let candidates = request.k.max(CANDIDATES);
+    let mut candidates = request.k.max(CANDIDATES);
     let named = index.named(names, &request.filter, candidates)?;
-    let wanted = SearchRequest { k: candidates, min_score: None, ..request.clone() };
-    let response = index.search(ranking.vector, &wanted)?;
+    let response = loop {
+        let wanted = SearchRequest { k: candidates, min_score: None, ..request.clone() };
+        let response = index.search(ranking.vector, &wanted)?;
+        let is_all = response.hits.len() < candidates || candidates >= MOST_CANDIDATES;
+        let admitted = response.hits.iter().filter(|hit| named.admits(hit.clip.id)).count();
+        // Phrases and exclusions may rule out all that sound best.
+        if is_all || !names.is_strict() || admitted >= request.k {
+            break response;
+        }
+        candidates *= 4;
+    };
     let mut by_clip: HashMap<ClipId, NameMatch> =
         named.matches.iter().map(|one| (one.clip, one.clone())).collect();
     let mut hits: Vec<RankedHit> = Vec::with_capacity(response.hits.len() + by_clip.len());
@@ -157,13 +179,8 @@ fn by_both(
     placed.sort_by(|(p, a), (q, b)| {
         q.total_cmp(p).then_with(|| b.hit.score.total_cmp(&a.hit.score)).then(by_id(a, b))
     });
-    placed.truncate(request.k);
-    let all = placed.len();
     let mut hits: Vec<RankedHit> = placed.into_iter().map(|(_, hit)| hit).collect();
-    if let Some(least) = request.min_score {
-        hits.retain(|hit| hit.hit.score >= least || hit.named.is_some() && !ranking.is_strict);
-    }
-    let below_min_score = all - hits.len();
+    let below_min_score = ranking.take_best(&mut hits);
     Ok(Ranked { hits, clips_admitted: response.clips_admitted, below_min_score })
 }
 

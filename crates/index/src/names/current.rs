@@ -39,7 +39,15 @@ impl Mark {
 
 /// Shared by the snapshots of one index, one after the other.
 #[derive(Default)]
-pub(crate) struct CurrentNames(Mutex<Option<(Option<Mark>, Arc<Names>)>>);
+pub(crate) struct CurrentNames(Mutex<Option<Opened>>);
+
+struct Opened {
+    /// Taken before it was opened: what came in between is looked at again.
+    mark: Option<Mark>,
+    names: Arc<Names>,
+    /// The published state for which it could not be brought up to date.
+    given_up: Option<Stamp>,
+}
 
 impl CurrentNames {
     /// The text side of the index in `dir`, whose published state, since `published`, is that of `stamp`. One
@@ -53,17 +61,18 @@ impl CurrentNames {
         in_memory: impl FnOnce() -> Result<Names>,
     ) -> Result<Arc<Names>> {
         let mut current = lock(&self.0);
-        let mark = Mark::of(dir).ok();
-        if let Some((of, names)) = &*current
-            && *of == mark
-            && (mark.is_some() || names.stamp() == Some(stamp))
-        {
-            return Ok(Arc::clone(names));
-        }
+        let mut mark = Mark::of(dir).ok();
         let is_abandoned =
             || published.and_then(|then| then.elapsed().ok()).is_some_and(|age| age > ABANDONED_AFTER);
+        let is_new = |names: &Names| names.stamp().is_some_and(|shown| shown.commit >= stamp.commit);
+        if let Some(opened) = &*current
+            && opened.mark == mark
+            && (is_new(&opened.names) || opened.given_up == Some(stamp) || mark.is_some() && !is_abandoned())
+        {
+            return Ok(Arc::clone(&opened.names));
+        }
         let opened = match Names::open(dir) {
-            Ok(names) if names.stamp().is_some_and(|shown| shown.commit >= stamp.commit) => Some(names),
+            Ok(names) if is_new(&names) => Some(names),
             // A writer is at work, or was a moment ago.
             Ok(names) if names.stamp().is_some() && !is_abandoned() => Some(names),
             unusable => match Writer::open(
@@ -74,9 +83,10 @@ impl CurrentNames {
                 // Opening it has made the text side again.
                 Ok(writer) => {
                     drop(writer);
+                    mark = Mark::of(dir).ok();
                     Names::open(dir).ok()
                 }
-                Err(_) => unusable.ok(),
+                Err(_) => unusable.ok().filter(|names| names.stamp().is_some()),
             },
         };
         let names = match opened {
@@ -84,7 +94,8 @@ impl CurrentNames {
             None => in_memory()?.at(stamp),
         };
         let names = Arc::new(names);
-        *current = Some((Mark::of(dir).ok(), Arc::clone(&names)));
+        let given_up = (!is_new(&names)).then_some(stamp);
+        *current = Some(Opened { mark, names: Arc::clone(&names), given_up });
         Ok(names)
     }
 }

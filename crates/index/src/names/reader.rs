@@ -24,7 +24,7 @@ use crate::types::{ClipId, ClipText};
 /// Reads of the list of files, when files that it names are gone: a writer has merged them meanwhile.
 const RETRIES: usize = 20;
 
-/// A word in a name that most clips share, as that of the library's own folder, tells nothing about a clip.
+/// A folder that most clips lie in, such as the library's own, says nothing about a clip.
 const COMMON_SHARE: f32 = 0.5;
 
 /// So many clips at least before a word counts as common.
@@ -58,7 +58,7 @@ impl NameField {
     }
 }
 
-/// The beginning of a longer word counts so much as the word itself.
+/// The beginning of a longer word counts for so much of the word itself.
 const PREFIX_WEIGHT: f32 = 0.6;
 
 /// A word of a query that a clip has.
@@ -201,7 +201,7 @@ impl Names {
                         continue;
                     }
                     let ids = self.ids(&*self.word(field, word, is_prefix))?;
-                    if !is_common(ids.len()) {
+                    if field != NameField::Folder || !is_common(ids.len()) {
                         found.note(&ids, number, field, is_prefix);
                     }
                 }

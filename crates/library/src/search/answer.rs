@@ -18,8 +18,8 @@ pub struct Hit {
     pub clip: Clip,
     /// Cosine of the query with the stretch, -1 to 1; larger is closer.
     pub score: f32,
-    /// The probability that the hit is right, by its sound and its name; absent where a sound is looked for, or
-    /// where the model's cosines are not calibrated.
+    /// The probability that the hit is right, by its sound and its name; absent where a sound is looked for,
+    /// or where the model's cosines are not calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f32>,
     /// Whether the hit is more likely wrong than right.
@@ -42,8 +42,8 @@ pub struct Hit {
 /// Why a clip is a hit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// Where it shows: `sound`, `name`, `tag`, `folder`, or the name of what a file says about itself, such as
-    /// `description`.
+    /// Where it shows: `sound`, `name`, `tag`, `folder`, or the name of what a file says about itself, such
+    /// as `description`.
     #[schema(example = "name")]
     pub by: String,
     /// The words of the query there, or the sound class that the query and the stretch share.

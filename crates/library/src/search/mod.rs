@@ -35,6 +35,9 @@ const EXCLUDED: usize = 100;
 /// Largest weight of a part.
 const MAX_WEIGHT: f32 = 1000.0;
 
+/// Hits at most that are looked through for those that are no copies of others.
+const MOST_MERGED: usize = 10_000;
+
 /// Hits that a diverse page is chosen from.
 const DIVERSE_POOL: usize = 500;
 
@@ -76,7 +79,7 @@ impl Library {
         self.check_templates(&request.templates)?;
         let mut vectors = Vec::with_capacity(request.query.len());
         let (mut texts, mut remarks, mut examples) = (Vec::new(), Vec::new(), Vec::new());
-        let mut looked_for: Vec<&str> = Vec::new();
+        let mut looked_for: Vec<String> = Vec::new();
         for (i, part) in request.query.iter().enumerate() {
             let field = format!("query[{i}]");
             if !(part.weight.is_finite() && part.weight.abs() <= MAX_WEIGHT) {
@@ -100,7 +103,9 @@ impl Library {
                     let described = self.texts().describe(&engine, spoken, &request.templates)?;
                     texts.extend(described.known.as_ref().map(KnownText::from));
                     if part.weight > 0.0 {
-                        looked_for.push(text);
+                        // A quote that is not closed must not pair with one of another part.
+                        let is_closed = text.matches('"').count() % 2 == 0;
+                        looked_for.push(if is_closed { text.clone() } else { text.replace('"', " ") });
                     }
                     described.vector
                 }
@@ -153,8 +158,7 @@ impl Library {
         let min_score = request.min_score.unwrap_or(Some(manifest.scores.min_similarity));
         let index = self.index()?;
         let left_out = left_out(&index, request, query)?;
-        // One more than the page, to know whether there is another. A page may end with hits that score too
-        // little; then none follows.
+        // One more than the page, to know whether there is another.
         let end = start.saturating_add(k);
         let merges_copies = request.collapse && !request.copies;
         let shown = end.saturating_add(1).saturating_mul(if merges_copies { 2 } else { 1 });
@@ -162,7 +166,7 @@ impl Library {
         let is_diverse = request.diversity > 0.0;
         let filter = request.filter.check().map_err(|e| e.within("filter"))?;
         let familiarity = query.texts.first().and_then(|known| known.familiarity);
-        let ranking = Ranking {
+        let mut ranking = Ranking {
             by: request.by.into(),
             vector: query.vector.as_slice(),
             names: Some(&query.names),
@@ -178,11 +182,19 @@ impl Library {
             },
             is_strict: request.min_score.is_some(),
         };
-        let Ranked { mut hits, clips_admitted, below_min_score } = rank(&*index, &ranking)?;
-        hits.retain(|hit| !left_out.contains(&hit.hit.clip.id));
-        let mut hits = match merges_copies {
-            true => merged(&index, request, hits)?,
-            false => hits.into_iter().map(|hit| (hit, 0)).collect(),
+        let (mut hits, clips_admitted, below_min_score) = loop {
+            let Ranked { mut hits, clips_admitted, below_min_score } = rank(&*index, &ranking)?;
+            let is_all = hits.len() + below_min_score < ranking.request.k;
+            hits.retain(|hit| left_out.binary_search(&hit.hit.clip.id).is_err());
+            let hits = match merges_copies {
+                true => merged(&index, request, hits)?,
+                false => hits.into_iter().map(|hit| (hit, 0)).collect(),
+            };
+            // So many copies that they fill the page: the others come after them.
+            if hits.len() > end || is_all || !merges_copies || ranking.request.k >= MOST_MERGED {
+                break (hits, clips_admitted, below_min_score);
+            }
+            ranking.request.k *= 4;
         };
         if is_diverse {
             let (ranked, copies): (Vec<_>, Vec<_>) = hits.into_iter().unzip();
@@ -305,8 +317,8 @@ fn left_out(index: &Snapshot, request: &SearchRequest, query: &Query) -> Result<
     Ok(left_out)
 }
 
-/// The hits that stand for themselves and their copies, with how many copies each has. Copies of clips that the
-/// request leaves out by name are left out, too.
+/// The hits that stand for themselves and their copies, with how many copies each has. Copies of clips that
+/// the request leaves out by name are left out, too.
 fn merged(
     index: &Snapshot,
     request: &SearchRequest,

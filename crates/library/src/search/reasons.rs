@@ -48,7 +48,7 @@ pub(super) fn reasons(
             named.words.iter().filter(|found| found.field == NameField::Metadata).collect();
         if !in_texts.is_empty() {
             // Which of the texts has most of the words.
-            let texts = index.texts(ranked.hit.clip.id)?;
+            let texts = index.texts(ranked.hit.clip.id).unwrap_or_default();
             let having =
                 |text: &str| in_texts.iter().filter(|found| query.names.is_in(found.word, text)).count();
             let best = texts.iter().max_by_key(|text| having(&text.text));

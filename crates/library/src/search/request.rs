@@ -37,8 +37,8 @@ pub struct SearchRequest {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f32>)]
     pub min_score: Option<Option<f32>>,
-    /// List copies of a sound too: clips with the same content, or as long with nearly the same vectors. Else the
-    /// best of them stands for all.
+    /// List copies of a sound too: clips with the same content, or as long with nearly the same vectors. Else
+    /// the best of them stands for all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub copies: bool,
     /// Only the best stretch of each clip.
@@ -54,8 +54,8 @@ pub struct SearchRequest {
     /// The order in which the hits of a page are listed.
     #[serde(default)]
     pub sort: HitOrder,
-    /// How much hits should differ from each other, 0 to 1: 0 takes the best, 1 takes those that are least alike
-    /// among them.
+    /// How much hits should differ from each other, 0 to 1: 0 takes the best, 1 takes those that are least
+    /// alike among them.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schema(minimum = 0.0, maximum = 1.0, default = 0.0)]
     pub diversity: f32,

@@ -1,12 +1,10 @@
 //! What each stage of indexing costs on one core, by format, and whether `index` leaves a core waiting.
 //!
-//! `cargo xtask bench --bench ingest [-- FOLDER]`: on the sample sounds, or on a folder of your own. Three
-//! tables:
+//! `cargo xtask bench --bench ingest [-- FOLDER]`: on the sample sounds, or on a folder of your own. Three tables:
 //!
 //! 1. milliseconds of one core for each second of audio, stage by stage and format by format
 //! 2. the front (read, decode, resample, features) beside the encoder
-//! 3. the stages' sum beside the wall time of `index` on all cores, and the audio rate beside the encoder's
-//! own ceiling
+//! 3. the stages' sum beside the wall time of `index` on all cores, and the audio rate beside the encoder's own ceiling
 
 mod common;
 
@@ -261,8 +259,8 @@ impl Bench {
     }
 }
 
-/// Seconds that `work` takes: the mean of several runs, after one to warm up. The mean, since the end-to-end
-/// time that the sum is held against is one, too.
+/// Seconds that `work` takes: the mean of several runs, after one to warm up. The mean, since the end-to-end time that
+/// the sum is held against is one, too.
 fn time(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
     work()?;
     let begun = Instant::now();

@@ -1,10 +1,9 @@
 //! Recall beside latency, for text and for sound queries apart, each way of searching against the exact one.
 //!
-//! `cargo xtask bench --bench search [-- INDEX… | SEGMENTS…]`. Of an index (a folder that `earmark` made with
-//! a model that has a text side), the text queries are a dozen phrases, and the sound queries stored vectors
-//! with noise. Of a number of segments, vectors are made up: clustered, as those of real sounds are, and
-//! queried from inside and from outside of the clusters, where texts lie. Of an index, the phrases are also
-//! looked for by name, and by sound and name together.
+//! `cargo xtask bench --bench search [-- INDEX… | SEGMENTS…]`. Of an index (a folder that `earmark` made with a model that
+//! has a text side), the text queries are a dozen phrases, and the sound queries stored vectors with noise. Of a number of
+//! segments, vectors are made up: clustered, as those of real sounds are, and queried from inside and from outside of the
+//! clusters, where texts lie. Of an index, the phrases are also looked for by name, and by sound and name together.
 
 mod common;
 

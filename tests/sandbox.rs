@@ -200,8 +200,8 @@ impl Sandbox {
         serde_json::from_str(&self.ok(args)).unwrap()
     }
 
-    /// Runs and expects exit code `code`, or of a search 2 for 1, which there says that nothing was found;
-    /// gives standard error.
+    /// Runs and expects exit code `code`, or of a search 2 for 1, which there says that nothing was found; gives
+    /// standard error.
     pub(crate) fn fails<I, A>(&self, code: i32, args: I) -> String
     where
         I: IntoIterator<Item = A>,

@@ -1,9 +1,9 @@
 //! Published files of an index: written over, cut and made longer, then opened, searched and verified.
 //!
 //! The input is edits. Its first byte says which search and, if odd, that checksums are made right again
-//! afterwards, as only somebody who means harm would. An edit is a file (u8), a place (u16), how many bytes
-//! (u8, at most 31) and these bytes; with 32 added to the number, the file ends at the place; with 64, the
-//! bytes are put in. Places count from the end of the file if 128 is added.
+//! afterwards, as only somebody who means harm would. An edit is a file (u8), a place (u16), how many bytes (u8,
+//! at most 31) and these bytes; with 32 added to the number, the file ends at the place; with 64, the bytes are
+//! put in. Places count from the end of the file if 128 is added.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -26,8 +26,7 @@ fn index(sandbox: &Sandbox, extra: &[&str]) -> Value {
     serde_json::from_str(&run.stdout).unwrap()
 }
 
-/// ONNX Runtime's own builds would leave a device id and a queue of events for their maker in the cache
-/// folder.
+/// ONNX Runtime's own builds would leave a device id and a queue of events for their maker in the cache folder.
 #[test]
 fn nothing_is_kept_for_anybodys_telemetry() {
     let sandbox = Sandbox::new();

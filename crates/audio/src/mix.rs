@@ -24,8 +24,8 @@ pub(crate) struct MonoMixer {
 }
 
 impl MonoMixer {
-    /// Appends to `out` the mean of the channels of `buf` times `gain`, as `f32`; where they cancel each
-    /// other out, the loudest of them.
+    /// Appends to `out` the mean of the channels of `buf` times `gain`, as `f32`; where they cancel each other
+    /// out, the loudest of them.
     ///
     /// Integer formats are scaled by their full range; floats are taken as they are, so they may exceed
     /// 1 and may be non-finite.

@@ -35,8 +35,8 @@ impl Model {
         AudioEncoder::open(self, runtime, output, shape)
     }
 
-    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`AudioOutput::Embedding`] into the
-    /// embedding of the audio they cover. `input` names that audio in errors.
+    /// Pools rows `[windows, dim]` from an [`AudioEncoder`] with [`AudioOutput::Embedding`] into the embedding of
+    /// the audio they cover. `input` names that audio in errors.
     ///
     /// # Errors
     /// [`EncoderError::Degenerate`] when the result has no direction.

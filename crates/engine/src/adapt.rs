@@ -1,20 +1,17 @@
-//! Another place: a room, a microphone, a street in the background shift all vectors alike. What is heard
-//! there without any labels says how, and a label set can be moved by it.
+//! Another place: a room, a microphone, a street in the background shift all vectors alike. What is heard there without
+//! any labels says how, and a label set can be moved by it.
 //!
-//! - A fitted head knows where the clips lie that it was learned from. A clip `x` of the other place is read
-//!   as
-//! `(x - mean there) * spread here / spread there + mean here`, each axis by itself; since heads are linear,
-//! that only
+//! - A fitted head knows where the clips lie that it was learned from. A clip `x` of the other place is read as
+//!   `(x - mean there) * spread here / spread there + mean here`, each axis by itself; since heads are linear, that only
 //!   changes their directions and biases.
-//! - Labels of words know no such place. Each one's mean logit over the place is brought to the mean of all
-//!   labels', so
+//! - Labels of words know no such place. Each one's mean logit over the place is brought to the mean of all labels', so
 //!   that none is favoured by what is always there.
 //!
-//! Both take for granted that the classes are about as frequent in the place as they were, or equally so; a
-//! place with few of them is better left alone. Correcting for classes' frequencies instead (Saerens, Latinne
-//! and Decaestecker, 2002) was tried and is not here: it helps a little where only these change, and does
-//! harm where the sound does. With `mini`'s words, right of 100 recordings with noise 3 dB below them: 34 as
-//! they are, 58 adapted, 27 by frequencies; in a simulated hall: 52, 63, 45; unchanged: 94, 95, 95.
+//! Both take for granted that the classes are about as frequent in the place as they were, or equally so; a place with few
+//! of them is better left alone. Correcting for classes' frequencies instead (Saerens, Latinne and Decaestecker, 2002)
+//! was tried and is not here: it helps a little where only these change, and does harm where the sound does. With
+//! `mini`'s words, right of 100 recordings with noise 3 dB below them: 34 as they are, 58 adapted, 27 by frequencies; in a
+//! simulated hall: 52, 63, 45; unchanged: 94, 95, 95.
 
 use earmark_encoder::{Embedding, dot};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Clips against any set of labels.
 //!
-//! Three kinds of number, never mixed: the *cosine* of a clip and a label; the *probability* of a label among
-//! the labels given (a softmax with the model's logit scale, in which "none of these" takes part); the
-//! *independent probability* of a label by itself (a calibrated sigmoid).
+//! Three kinds of number, never mixed: the *cosine* of a clip and a label; the *probability* of a label among the
+//! labels given (a softmax with the model's logit scale, in which "none of these" takes part); the *independent
+//! probability* of a label by itself (a calibrated sigmoid).
 
 use std::str::FromStr;
 

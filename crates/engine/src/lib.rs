@@ -6,8 +6,7 @@
 //! - [`search`]: an index by words, by example, by both; why a hit matched
 //! - [`classify`]: clips against any set of labels, whose cosines are read as [`readout`] says
 //! - [`events`]: when something is heard
-//! - [`fit`]: a head for labels from a few labelled clips; [`adapt`]: a label set in another place, from
-//!   unlabelled ones
+//! - [`fit`]: a head for labels from a few labelled clips; [`adapt`]: a label set in another place, from unlabelled ones
 //! - [`describe`]: a short account of a recording, with one plain sentence
 //! - [`duplicates`]: clips that are the same sound
 //! - [`clip_vectors`]: vectors of files, from the index or encoded
@@ -16,8 +15,8 @@
 //! - [`tag`]: a tagger's own classes
 //! - [`transfer`]: an index out to JSON Lines and NumPy, and back
 //!
-//! Two pieces do the work underneath: `pipeline` keeps every core busy decoding and encoding, and `segment`
-//! cuts the stream of windows into the segments that an index stores.
+//! Two pieces do the work underneath: `pipeline` keeps every core busy decoding and encoding, and `segment` cuts the
+//! stream of windows into the segments that an index stores.
 
 pub mod adapt;
 pub mod classify;

@@ -1,5 +1,5 @@
-//! An index out to files that other programs read, and back: `header.json`, one clip a line in `clips.jsonl`,
-//! and all vectors in `vectors.npy` (`[segments, dim]`, float32, unit rows).
+//! An index out to files that other programs read, and back: `header.json`, one clip a line in `clips.jsonl`, and all
+//! vectors in `vectors.npy` (`[segments, dim]`, float32, unit rows).
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
@@ -233,8 +233,8 @@ fn exported_identity(dir: &Path) -> Result<Identity, EngineError> {
     Ok(header.identity)
 }
 
-/// Adds the clips exported to `dir` to the index that `open` gives for vectors of their identity; it is not
-/// asked before the export is known to be one, and must refuse another. A clip at the same path is replaced.
+/// Adds the clips exported to `dir` to the index that `open` gives for vectors of their identity; it is not asked before
+/// the export is known to be one, and must refuse another. A clip at the same path is replaced.
 ///
 /// # Errors
 /// A damaged export, an index made by another model, I/O, those of `open`.
@@ -303,8 +303,7 @@ pub fn import<W: IndexWriter>(
     Ok(report)
 }
 
-/// An export's content that the index refuses is told with the lines it is in; trouble with the index itself
-/// as it is.
+/// An export's content that the index refuses is told with the lines it is in; trouble with the index itself as it is.
 fn not_applied(clips: &Path, last_line: usize, error: earmark_index::Error) -> EngineError {
     use earmark_index::Error;
     match error {

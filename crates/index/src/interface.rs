@@ -97,9 +97,9 @@ pub trait IndexWriter: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::UnknownClip`], [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`],
-    /// [`crate::Error::NonFinite`], [`crate::Error::BadSegment`], [`crate::Error::Limit`]: nothing was
-    /// changed. [`crate::Error::DiskFull`], [`crate::Error::Io`], [`crate::Error::Corrupt`]: the batch is not
-    /// acknowledged, and this writer takes no more changes ([`crate::Error::Failed`]); open the index again.
+    /// [`crate::Error::NonFinite`], [`crate::Error::BadSegment`], [`crate::Error::Limit`]: nothing was changed.
+    /// [`crate::Error::DiskFull`], [`crate::Error::Io`], [`crate::Error::Corrupt`]: the batch is not acknowledged, and
+    /// this writer takes no more changes ([`crate::Error::Failed`]); open the index again.
     fn apply(&self, changes: Vec<Change>) -> Result<Vec<ClipId>>;
 
     /// The index with everything that was applied.

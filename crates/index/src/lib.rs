@@ -10,8 +10,8 @@
 //!
 //! ```
 //! use earmark_index::{
-//! Change, ClipMeta, Identity, IndexReader, IndexWriter, OpenOptions, SearchRequest, Segment, Snapshot,
-//! Writer, };
+//!     Change, ClipMeta, Identity, IndexReader, IndexWriter, OpenOptions, SearchRequest, Segment, Snapshot, Writer,
+//! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let dir = tempfile::tempdir()?;
@@ -19,8 +19,7 @@
 //! let identity = Identity { model_id: "m".into(), manifest_hash: "h".into(), pipeline_version: 1, dim: 2 };
 //! let writer = Writer::create_or_open(dir, &identity, &OpenOptions::default())?;
 //! # let meta = |path: &str| ClipMeta {
-//! #     path: path.into(), content_hash: [0; 32], mtime_ns: 0, size: 1, duration_s: 5.0, sample_rate:
-//! 48_000,
+//! #     path: path.into(), content_hash: [0; 32], mtime_ns: 0, size: 1, duration_s: 5.0, sample_rate: 48_000,
 //! #     channels: 1, format: "wav".into(), decoder: None, tags: vec![], indexed_unix_s: 0,
 //! # };
 //! let segments = vec![Segment { start_s: 0.0, end_s: 5.0, vector: vec![0.6, 0.8] }];
@@ -35,8 +34,7 @@
 //! ```
 //!
 //! - [`IndexReader`], [`IndexWriter`] (`interface`): what the engine asks of an index
-//! - [`Snapshot`] (`snapshot`, `audit`): an index opened for reading; [`LiveIndex`] (`live`) keeps up with
-//!   writers
+//! - [`Snapshot`] (`snapshot`, `audit`): an index opened for reading; [`LiveIndex`] (`live`) keeps up with writers
 //! - [`Writer`] (`writer`): an index opened for writing; who may, changes, mending
 //! - [`Collection`] (`collection`): the indexes of several models side by side, one of them current
 //! - `types`, `query`, `report`: what goes in, what is asked, and what the index tells of itself

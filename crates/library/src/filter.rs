@@ -23,9 +23,9 @@ const TAGS: usize = 100;
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
-    /// Part of the path, such as a folder; an absolute path for all in that folder; or a glob of the path, or
-    /// of the file name if it has no `/` (`*` stays within a folder, `**` does not). Upper and lower case
-    /// differ only if there is a capital in it
+    /// Part of the path, such as a folder; an absolute path for all in that folder; or a glob of the path, or of
+    /// the file name if it has no `/` (`*` stays within a folder, `**` does not). Upper and lower case differ
+    /// only if there is a capital in it
     #[schema(example = "*.wav")]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "clap", arg(long, value_name = "PATH|GLOB"))]

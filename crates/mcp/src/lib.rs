@@ -1,8 +1,7 @@
 //! earmark for language models: the library as tools of the Model Context Protocol, over standard input and
 //! output ([`serve_stdio`]) or as a service under the HTTP server ([`http_service`]).
 //!
-//! Arguments are the requests of [`earmark_library`], answers are its answers: each tool has their JSON
-//! Schemas.
+//! Arguments are the requests of [`earmark_library`], answers are its answers: each tool has their JSON Schemas.
 //!
 //! - [`Tools`] (`tools`): the tools, and the sounds of clips as resources
 //! - `schema`: JSON Schemas of requests and answers

@@ -27,8 +27,7 @@ const CLIPS: usize = 500;
 /// Sounds that one request tags: each is decoded.
 const TAGGED: usize = 32;
 
-/// Clips that one request compares for duplicates: some seconds of work, if each is short and has a
-/// neighbour.
+/// Clips that one request compares for duplicates: some seconds of work, if each is short and has a neighbour.
 const COMPARED: usize = 2000;
 
 /// Scores that a request for events may compute, labels times windows: some seconds of work.
@@ -48,16 +47,14 @@ pub struct Config {
     pub insecure: bool,
     /// Logs as JSON lines.
     pub log_json: bool,
-    /// The folder in which uploads are kept; without one, nothing can be uploaded into the index. It counts
-    /// as a root.
+    /// The folder in which uploads are kept; without one, nothing can be uploaded into the index. It counts as a root.
     pub upload_root: Option<PathBuf>,
-    /// Further names under which browsers may reach the server where there are no keys; the machine itself is
-    /// always one.
+    /// Further names under which browsers may reach the server where there are no keys; the machine itself is always one.
     pub hosts: Vec<String>,
     /// Bounds.
     pub limits: Bounds,
-    /// Folders that jobs may index, and that clips are read from. With none, no job can be started, and every
-    /// clip that the index lists can be read.
+    /// Folders that jobs may index, and that clips are read from. With none, no job can be started, and every clip that the
+    /// index lists can be read.
     pub roots: Vec<RootConfig>,
     /// API keys.
     pub keys: Vec<Key>,

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: a folder that runs wherever it is put, and an archive of it.
 //!
-//! earmark looks for ONNX Runtime beside itself, and carries its default model, so the folder needs nothing
-//! else. The archive is unpacked elsewhere and tried with an empty environment before it is called done.
+//! earmark looks for ONNX Runtime beside itself, and carries its default model, so the folder needs nothing else.
+//! The archive is unpacked elsewhere and tried with an empty environment before it is called done.
 
 use std::env;
 use std::fs;
@@ -31,8 +31,8 @@ const TRIAL_SOUND: &str = "tests/fixtures/mini/chord-1s.wav";
 pub(crate) enum Build {
     /// For users: built for release.
     Release,
-    /// To see that packages can be made, installed, used and removed: from the build that the tests use,
-    /// which is much faster to make and larger.
+    /// To see that packages can be made, installed, used and removed: from the build that the tests use, which is
+    /// much faster to make and larger.
     Check,
 }
 
@@ -135,8 +135,8 @@ fn copy(file: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks the archive into a temporary folder and uses the program there: without our environment, from
-/// another folder, so that nothing of this checkout or of this machine's settings can help it.
+/// Unpacks the archive into a temporary folder and uses the program there: without our environment, from another
+/// folder, so that nothing of this checkout or of this machine's settings can help it.
 fn trial(repo: &Repo, archive: &Path, name: &str) -> Result<()> {
     let elsewhere = Elsewhere::new("trial")?;
     run(Command::new("tar").current_dir(&elsewhere.path).arg("-xzf").arg(archive))?;

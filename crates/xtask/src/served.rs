@@ -21,8 +21,8 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Builds earmark, indexes a copy of the sample sounds, and serves it on a free port with a root `sounds`
-    /// and uploads allowed.
+    /// Builds earmark, indexes a copy of the sample sounds, and serves it on a free port with a root `sounds` and
+    /// uploads allowed.
     pub(crate) fn start(repo: &Repo, name: &str) -> Result<Served> {
         let runtime = setup::ensure(repo)?;
         let binary = repo.build_for_tests()?;

@@ -56,8 +56,8 @@ impl Repo {
         self.target.join("release").join(format!("earmark{}", env::consts::EXE_SUFFIX))
     }
 
-    /// Builds earmark as the tests use it, with the features of the whole workspace, so that what is compiled
-    /// for one chore serves the others; the binary.
+    /// Builds earmark as the tests use it, with the features of the whole workspace, so that what is compiled for
+    /// one chore serves the others; the binary.
     pub(crate) fn build_for_tests(&self) -> Result<PathBuf> {
         run(self.cargo().args(["build", "--locked", "--workspace", "--bin", "earmark"]))?;
         Ok(self.target.join("debug").join(format!("earmark{}", env::consts::EXE_SUFFIX)))
@@ -93,8 +93,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs the command quietly and returns what it wrote to stdout; on failure the error carries the end of
-/// stderr.
+/// Runs the command quietly and returns what it wrote to stdout; on failure the error carries the end of stderr.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))?;
     if !output.status.success() {

@@ -1,5 +1,5 @@
-//! `cargo xtask python`: the wheel of the Python package, built, installed and tested in an environment of
-//! its own.
+//! `cargo xtask python`: the wheel of the Python package, built, installed and tested in an environment of its
+//! own.
 
 use std::env;
 use std::fs;

@@ -1,5 +1,5 @@
-//! From a few labelled clips to a head: directions in a model's space for the user's own classes, and how
-//! cosines with them are read. Pure mathematics over vectors; nothing here knows a file.
+//! From a few labelled clips to a head: directions in a model's space for the user's own classes, and how cosines with
+//! them are read. Pure mathematics over vectors; nothing here knows a file.
 //!
 //! Two kinds of head are tried. *Prototypes*: each class at the mean of its clips, mixed with its text.
 //! *Linear*: logistic regression, shrunk towards nothing or towards the text's own head. Cross-validation
@@ -9,8 +9,8 @@
 //! that come out are of clips on which none of this was decided: the whole of it is done again without each
 //! fold.
 //!
-//! A model whose vectors have a second block of axes, of its trunk's inner features, offers them to the heads
-//! without more ado: they are in the vectors.
+//! A model whose vectors have a second block of axes, of its trunk's inner features, offers them to the heads without more
+//! ado: they are in the vectors.
 //!
 //! - `candidate`: the kinds of head, `logistic` with `lbfgs`, `basis`: learning them
 //! - `folds`, `select`, `calibrate`, `refuse`: choosing and reading them
@@ -86,11 +86,11 @@ pub struct FitOptions {
     pub folds: usize,
     /// Seed of the parting.
     pub seed: u64,
-    /// The group of each clip, such as the recording that it was cut from, where clips of a group are to be
-    /// held out together ([`folds::assign_groups`]).
+    /// The group of each clip, such as the recording that it was cut from, where clips of a group are to be held out
+    /// together ([`folds::assign_groups`]).
     pub groups: Option<Vec<u32>>,
-    /// Whether classes count alike however many clips they have; else they are taken to be as frequent as
-    /// among the clips.
+    /// Whether classes count alike however many clips they have; else they are taken to be as frequent as among the
+    /// clips.
     pub balanced: bool,
     /// Threads; the outcome does not depend on them.
     pub threads: usize,
@@ -99,8 +99,7 @@ pub struct FitOptions {
 /// More folds take more time, and say nothing more.
 pub const MOST_FOLDS: usize = 50;
 
-/// Parts for choosing within the clips that are left when a fold is held out: fewer, since that is done for
-/// every fold.
+/// Parts for choosing within the clips that are left when a fold is held out: fewer, since that is done for every fold.
 const INNER_FOLDS: usize = 3;
 
 impl Default for FitOptions {
@@ -177,23 +176,23 @@ pub struct Fitted {
     pub head: Head,
     /// What was chosen.
     pub chosen: Chosen,
-    /// The clips that could be held out, in their order. Clips with the same sound share a fold; the only
-    /// sound of its class is never held out.
+    /// The clips that could be held out, in their order. Clips with the same sound share a fold; the only sound of its
+    /// class is never held out.
     pub held_out: Vec<OutOfFold>,
 }
 
-/// Fits a head. `scores`: the model's own reading of cosines, for text, and for everything where no clip can
-/// be held out.
+/// Fits a head. `scores`: the model's own reading of cosines, for text, and for everything where no clip can be held
+/// out.
 ///
 /// # Errors
-/// [`EngineError::Labels`] for fewer than two classes, a class without clips; [`EngineError::Setting`]; a
-/// class whose clips and text cancel out.
+/// [`EngineError::Labels`] for fewer than two classes, a class without clips; [`EngineError::Setting`]; a class whose
+/// clips and text cancel out.
 pub fn fit(clips: &Labelled<'_>, scores: &Scores, options: &FitOptions) -> Result<Fitted, EngineError> {
     fit_told(clips, scores, options, &|_, _| {})
 }
 
-/// As [`fit`], which may take a minute with thousands of clips; `told` hears how many parts of the work are
-/// done, of how many.
+/// As [`fit`], which may take a minute with thousands of clips; `told` hears how many parts of the work are done, of how
+/// many.
 ///
 /// # Errors
 /// As [`fit`].
@@ -243,8 +242,7 @@ pub fn fit_told(
     Ok(Fitted { head, chosen: candidate.into(), held_out })
 }
 
-/// What is taken where nothing can be tried: both sides of a prototype count alike, unless it is said
-/// otherwise.
+/// What is taken where nothing can be tried: both sides of a prototype count alike, unless it is said otherwise.
 fn untried(text_weight: Option<f64>) -> Candidate {
     Candidate::Prototypes { text_weight: text_weight.unwrap_or(0.5) }
 }

@@ -301,8 +301,7 @@ fn wrong_labels_are_found_and_little_else() {
 
 #[test]
 fn twins_of_a_clip_do_not_vouch_for_it() {
-    // Two classes that cannot be told apart, each clip there twice: held out with its twin it must be
-    // guessed.
+    // Two classes that cannot be told apart, each clip there twice: held out with its twin it must be guessed.
     let (mut vectors, _) = clips(&[10], 1.0);
     vectors.extend(vectors.clone());
     let truth: Vec<usize> = (0..20).map(|i| (i % 10) / 5).collect();

@@ -10,8 +10,8 @@ use crate::EngineError;
 use crate::pipeline::{Encoded, Outcome};
 use crate::walk::real_path;
 
-/// A batch is written when it has this many changes, or this many segments, or is this old: often enough that
-/// a kill costs little work, seldom enough that flushing to disk costs little time.
+/// A batch is written when it has this many changes, or this many segments, or is this old: often enough that a kill
+/// costs little work, seldom enough that flushing to disk costs little time.
 const BATCH_CHANGES: usize = 64;
 const BATCH_SEGMENTS: usize = 4096;
 const BATCH_AGE: Duration = Duration::from_secs(2);

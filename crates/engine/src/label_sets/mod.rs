@@ -7,13 +7,13 @@
 //! DIR/label-sets.known        hash of the first as earmark last wrote it, and the names in it
 //! ```
 //!
-//! `DIR` is the index's folder, of which they are otherwise independent. What was made is written before the
-//! list that names it, so a kill in between leaves the old list, and a file too many, which the next change
-//! removes. Nothing is held in memory: the server and the command line see each other's changes. Readers take
-//! no lock; one whose file is gone, since the set was changed, reads the list again.
+//! `DIR` is the index's folder, of which they are otherwise independent. What was made is written before the list that
+//! names it, so a kill in between leaves the old list, and a file too many, which the next change removes. Nothing is held
+//! in memory: the server and the command line see each other's changes. Readers take no lock; one whose file is gone, since
+//! the set was changed, reads the list again.
 //!
-//! The last one tells a file that was deleted, or put there from elsewhere, from one that earmark wrote: it
-//! is refused until it is put back, or accepted ([`LabelSets::accept`]).
+//! The last one tells a file that was deleted, or put there from elsewhere, from one that earmark wrote: it is refused until
+//! it is put back, or accepted ([`LabelSets::accept`]).
 //!
 //! - `set`: what a set is
 //! - `known`: whether the list is the one that was written
@@ -80,8 +80,7 @@ impl LabelSets {
         all.remove(name).ok_or_else(|| no_such(name, &all))
     }
 
-    /// Saves words; true if there was no set of that name. What was made for an older set of the name is
-    /// gone.
+    /// Saves words; true if there was no set of that name. What was made for an older set of the name is gone.
     ///
     /// # Errors
     /// [`EngineError::TooManyLabelSets`]; [`EngineError::Labels`] for a bad name; [`EngineError::LabelSets`].
@@ -164,13 +163,11 @@ impl LabelSets {
         files::write(&self.dir, &all)
     }
 
-    /// What was made for a set of this name, as classification uses it; `None` for words alone, which are to
-    /// be encoded.
+    /// What was made for a set of this name, as classification uses it; `None` for words alone, which are to be encoded.
     ///
     /// # Errors
     /// [`EngineError::LabelSetOfOtherModel`]; [`EngineError::LabelSets`] where it is missing or damaged;
-    /// [`EngineError::LabelSetChanged`] where `set` is no longer what is saved: read it again
-    /// ([`unless_changed`]).
+    /// [`EngineError::LabelSetChanged`] where `set` is no longer what is saved: read it again ([`unless_changed`]).
     pub fn head(
         &self,
         name: &str,

@@ -80,7 +80,7 @@ fn stored(db: &Path) -> Result<()> {
             for (phrase, vector) in PHRASES.iter().zip(&texts) {
                 let names = NameQuery::parse(phrase);
                 let request = SearchRequest { kind: QueryKind::Text, k: K, ..SearchRequest::default() };
-                let ranking = Ranking { by, vector, names: Some(&names), read, request, is_strict: false };
+                let ranking = Ranking { by, vector, names: &names, read, request, is_strict: false };
                 let started = Instant::now();
                 rank(&index, &ranking)?;
                 if round > 0 {

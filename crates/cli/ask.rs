@@ -7,15 +7,15 @@ use clap::Args;
 use earmark_engine::{Source, WalkOptions, typed_path, walk};
 use earmark_index::{Change, IndexReader as _, IndexWriter as _, file_path, stored_path};
 use earmark_library::{
-    Classified, ClassifyAnswer, ClassifyRequest, Clip, ClipPage, EventsAnswer, EventsRequest, FailurePage,
-    Files, Filter, Info, Library, ListRequest, Place, SearchAnswer, SearchRequest,
+    Access, Classified, ClassifyAnswer, ClassifyRequest, Clip, ClipPage, EventsAnswer, EventsRequest,
+    FailurePage, Files, Filter, Info, Library, ListRequest, Place, SearchAnswer, SearchRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempPath;
-use ureq::Agent;
 use ureq::unversioned::multipart::{Form, Part};
+use ureq::{Agent, RequestBuilder};
 
 use crate::args::{Global, WaitArgs};
 use crate::context;
@@ -51,7 +51,7 @@ impl Answerer {
     pub(crate) fn new(global: &Global, args: &ServerArgs, place: Place) -> Result<Self> {
         match &args.server {
             Some(url) => Ok(Self::There(Server::new(url, args.server_key.clone())?)),
-            None => Ok(Self::Here(Box::new(context::library(global, place)?))),
+            None => Ok(Self::Here(Box::new(context::library(global, place, Access::Once)?))),
         }
     }
 
@@ -275,11 +275,16 @@ impl Server {
         }
     }
 
-    fn set_tags(&self, clip: &Clip) -> Result<()> {
-        let mut patch = self.agent.patch(format!("{}/v1/clips/{}", self.url, clip.id));
-        if let Some(key) = &self.key {
-            patch = patch.header("authorization", format!("Bearer {key}"));
+    /// A request with the key, if the server asks for one.
+    fn keyed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
+            None => request,
         }
+    }
+
+    fn set_tags(&self, clip: &Clip) -> Result<()> {
+        let patch = self.keyed(self.agent.patch(format!("{}/v1/clips/{}", self.url, clip.id)));
         self.answer::<Clip>(patch.send_json(json!({ "tags": clip.tags }))).map(drop)
     }
 
@@ -294,10 +299,7 @@ impl Server {
     }
 
     fn clip_file(&self, clip: &Clip) -> Result<TempPath> {
-        let mut request = self.agent.get(format!("{}/v1/clips/{}/audio", self.url, clip.id));
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Bearer {key}"));
-        }
+        let request = self.keyed(self.agent.get(format!("{}/v1/clips/{}/audio", self.url, clip.id)));
         let mut answer = request.call().with_context(|| format!("{} cannot be asked", self.url))?;
         if !answer.status().is_success() {
             let text = answer.body_mut().read_to_string().unwrap_or_default();
@@ -318,16 +320,13 @@ impl Server {
 
     /// A page, with the fields of `query` as parameters.
     fn get<T: DeserializeOwned>(&self, path: &str, query: &Value) -> Result<T> {
-        let mut request = self.agent.get(format!("{}/{path}", self.url));
+        let mut request = self.keyed(self.agent.get(format!("{}/{path}", self.url)));
         for (name, value) in query.as_object().into_iter().flatten() {
             let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
             for value in values.iter().filter(|value| !value.is_null()) {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 request = request.query(name, text);
             }
-        }
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Bearer {key}"));
         }
         self.answer(request.call())
     }
@@ -341,10 +340,7 @@ impl Server {
         files: Vec<Sent>,
     ) -> Result<T> {
         let path = if files.is_empty() { path.to_owned() } else { format!("{path}/{part}") };
-        let mut post = self.agent.post(format!("{}/{path}", self.url));
-        if let Some(key) = &self.key {
-            post = post.header("authorization", format!("Bearer {key}"));
-        }
+        let post = self.keyed(self.agent.post(format!("{}/{path}", self.url)));
         if files.is_empty() {
             return self.answer(post.send_json(request));
         }

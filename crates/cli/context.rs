@@ -46,10 +46,9 @@ pub(crate) fn settings(global: &Global) -> Settings {
     }
 }
 
-/// The library of a place, for one question.
-pub(crate) fn library(global: &Global, place: Place) -> Result<Library> {
-    let options =
-        LibraryOptions { access: Access::Once, settings: settings(global), ..LibraryOptions::default() };
+/// The library of a place.
+pub(crate) fn library(global: &Global, place: Place, access: Access) -> Result<Library> {
+    let options = LibraryOptions { access, settings: settings(global), ..LibraryOptions::default() };
     let library = Library::open(place, options)?;
     tell_events(library.take_events(), global);
     Ok(library)

@@ -58,7 +58,11 @@ def cases(ids: dict[str, str], sounds: Path) -> list[tuple[str, Json, list[str] 
             {"query": [{"text": '"dog barking" -rain'}], "by": "name", "sort": "duration"},
             ["search", '"dog barking" -rain', "--by", "name", "--sort", "duration"],
         ),
-        ("search", {"query": [{"text": "bell"}], "diversity": 0.5, "k": 3}, ["search", "bell", "--diversity", "0.5", "-k", "3"]),
+        (
+            "search",
+            {"query": [{"text": "bell"}], "diversity": 0.5, "k": 3},
+            ["search", "bell", "--diversity", "0.5", "-k", "3"],
+        ),
         ("search", {"query": [{"clip_id": dog}], "exclude": [dog], "min_score": None}, None),
         ("search", {"query": [{"clip_id": rain, "weight": 2.0}, {"text": "dog"}], "k": 3}, None),
         ("search", {"query": [{"text": "qwertyuiop"}]}, ["search", "qwertyuiop"]),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_library::{DescribeRequest, Described, HeardEvent};
+use earmark_library::{Access, DescribeRequest, Described, HeardEvent};
 
 use crate::args::Global;
 use crate::ask::with_stdin;
@@ -67,7 +67,7 @@ impl Row for Described {
 }
 
 pub(crate) fn run(global: &Global, args: &DescribeArgs) -> Result<ExitCode> {
-    let library = context::library(global, context::place(global)?)?;
+    let library = context::library(global, context::place(global)?, Access::Once)?;
     let request = DescribeRequest {
         files: names(&args.files),
         threshold: args.threshold,

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use earmark_library::{
-    Access, Duplicate, DuplicateGroup, DuplicatesAnswer, DuplicatesRequest, Filter, KeepBy, Library,
-    LibraryOptions, Relation,
+    Access, Duplicate, DuplicateGroup, DuplicatesAnswer, DuplicatesRequest, Filter, KeepBy, Relation,
 };
 
 use crate::args::Global;
@@ -105,13 +104,7 @@ impl Row for Superfluous<'_> {
 pub(crate) fn run(global: &Global, args: DuplicatesArgs) -> Result<ExitCode> {
     let format = args.format.format();
     // The index is searched once for each clip.
-    let options = LibraryOptions {
-        access: Access::Live,
-        settings: context::settings(global),
-        ..LibraryOptions::default()
-    };
-    let library = Library::open(context::place(global)?, options)?;
-    context::tell_events(library.take_events(), global);
+    let library = context::library(global, context::place(global)?, Access::Live)?;
     let request = DuplicatesRequest {
         filter: context::filter(args.filter),
         threshold: args.threshold,

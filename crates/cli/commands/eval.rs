@@ -19,6 +19,7 @@ use earmark_eval::run::saved::Saved;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
 use earmark_eval::searches;
 use earmark_index::{Collection, IndexReader, OpenOptions, Writer};
+use earmark_library::Access;
 use etcetera::BaseStrategy as _;
 
 use crate::args::Global;
@@ -69,7 +70,8 @@ pub(crate) struct EvalArgs {
     /// Searches of the index by sound, by name and by both: a table with the columns `query` and `file`, the
     /// latter a pattern of the paths in PATH that the query should find. PATH must be indexed
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "kind", "task", "split", "audio", "mapping", "names", "templates", "prompts", "folds", "label_set", "limit", "out",
+        "kind", "task", "split", "audio", "mapping", "names", "templates", "prompts", "folds", "label_set",
+        "limit", "out",
     ])]
     pub(crate) searches: Option<PathBuf>,
     /// Texts for classes: one class per line, as name, tab, text
@@ -139,7 +141,7 @@ impl From<EvalTask> for Task {
 /// Asks the searches of a table.
 fn run_searches(global: &Global, args: &EvalArgs, table: &Path) -> Result<ExitCode> {
     let searches = searches::read(table)?;
-    let library = context::library(global, context::place(global)?)?;
+    let library = context::library(global, context::place(global)?, Access::Once)?;
     let report = searches::run(&*library.engine()?, &*library.index()?, &args.path, &searches)?;
     if args.json {
         output::json(&report)?;

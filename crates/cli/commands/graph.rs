@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use earmark_engine::graph::build_graphs;
 use earmark_index::{BuildOptions, GraphBuilder, Snapshot};
-use earmark_library::Graph;
+use earmark_library::{Access, Graph};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::info::graph_lines;
@@ -24,7 +24,7 @@ const LEAST_ROWS: usize = 10_000;
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
-    let library = context::library(global, context::place(global)?)?;
+    let library = context::library(global, context::place(global)?, Access::Once)?;
     let snapshot = library.index()?;
     let dir = snapshot.dir().to_path_buf();
     let builder = GraphBuilder::open(&dir)?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_library::{Access, Library, LibraryOptions};
+use earmark_library::Access;
 
 use crate::args::Global;
 use crate::context;
@@ -21,13 +21,7 @@ Example of a client's settings:
 pub(crate) struct McpArgs {}
 
 pub(crate) fn run(global: &Global, _: &McpArgs) -> Result<ExitCode> {
-    let options = LibraryOptions {
-        access: Access::Live,
-        settings: context::settings(global),
-        ..LibraryOptions::default()
-    };
-    let library = Library::open(context::place(global)?, options)?;
-    context::tell_events(library.take_events(), global);
+    let library = context::library(global, context::place(global)?, Access::Live)?;
     earmark_mcp::serve_stdio(library)?;
     Ok(ExitCode::SUCCESS)
 }

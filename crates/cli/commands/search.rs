@@ -173,10 +173,10 @@ pub(crate) fn run(global: &Global, args: SearchArgs) -> Result<ExitCode> {
     let retag = Retag { add: args.add_tag.clone(), remove: args.remove_tag.clone() };
     let wait = args.wait.clone();
     let request = args.request();
-    let mut answer = answerer.search(&request)?;
     if let Some(tag) = retag.add.iter().find(|tag| retag.remove.contains(tag)) {
         bail!("--add-tag and --remove-tag: `{tag}` cannot be both given and taken");
     }
+    let mut answer = answerer.search(&request)?;
     if !retag.is_empty() {
         let changed = retag.apply(&answerer, &mut answer.hits, global, &wait)?;
         if !global.quiet {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use earmark_library::{TagAnswer, TagRequest, TagScore, Tagged};
+use earmark_library::{Access, TagAnswer, TagRequest, TagScore, Tagged};
 
 use crate::args::Global;
 use crate::ask::with_stdin;
@@ -70,7 +70,7 @@ impl Row for Tagged {
 }
 
 pub(crate) fn run(global: &Global, args: &TagArgs) -> Result<ExitCode> {
-    let library = context::library(global, context::place(global)?)?;
+    let library = context::library(global, context::place(global)?, Access::Once)?;
     let request = TagRequest {
         files: names(&args.files),
         top: args.top,

@@ -53,14 +53,15 @@ impl TakeoutArgs {
         on_stdout: bool,
     ) -> Result<ExitCode> {
         let mut takeout = Takeout { answerer, files: HashMap::new(), on_stdout, failed: 0 };
-        let read = context::settings(global).read_options()?;
+        // Only what is cut or played is decoded.
+        let read = || context::settings(global).read_options();
         if let Some(dir) = &self.copy_to {
             copy::run(&mut takeout, hits, dir)?;
         }
         if let Some(dir) = &self.cut_to {
-            cut::run(&mut takeout, hits, dir, self.margin, &read)?;
+            cut::run(&mut takeout, hits, dir, self.margin, &read()?)?;
         }
-        if self.play && play::run(&mut takeout, hits, &read)? == play::Ended::Interrupted {
+        if self.play && play::run(&mut takeout, hits, &read()?)? == play::Ended::Interrupted {
             return Ok(ExitCode::from(EXIT_INTERRUPTED));
         }
         Ok(if takeout.failed > 0 { ExitCode::from(EXIT_SOME_FAILED) } else { ExitCode::SUCCESS })

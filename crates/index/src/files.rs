@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Writes a file under a name that nothing refers to yet; it is on disk on return, or gone.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -54,5 +55,25 @@ pub(crate) fn remove_matching(dir: &Path, matches: impl Fn(&str) -> bool) {
             let path = entry.path();
             let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
+    }
+}
+
+/// What tells a file from the one that replaces it, without reading either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileMark {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    /// The file's own number, where the system has one: a replaced file is another.
+    inode: u64,
+}
+
+impl FileMark {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok(Self { modified: meta.modified().ok(), bytes: meta.len(), inode })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result};
-use crate::files::{TEMP_PREFIX, write_synced};
+use crate::files::{FileMark, TEMP_PREFIX, write_synced};
 use crate::published::list;
 use crate::random::random_u64;
 use crate::report::IndexEvent;
@@ -27,23 +27,15 @@ const PROBE_BYTES: usize = 1 << 20;
 /// What tells one list from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    /// The file's own number, where the system has one: a replaced list is another file.
-    inode: u64,
+    list: FileMark,
     /// When a file in its folder came or went last: a graph may have come.
     folder: Option<SystemTime>,
 }
 
 impl Mark {
     fn of(path: &Path) -> io::Result<Self> {
-        let meta = fs::metadata(path)?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-        #[cfg(not(unix))]
-        let inode = 0;
         let folder = path.parent().and_then(|folder| fs::metadata(folder).ok()?.modified().ok());
-        Ok(Self { modified: meta.modified().ok(), bytes: meta.len(), inode, folder })
+        Ok(Self { list: FileMark::of(path)?, folder })
     }
 }
 

@@ -261,14 +261,14 @@ impl Snapshot {
             let clips = self.clips(&Filter::default())?;
             let clips =
                 clips.iter().map(|clip| (clip.id, clip.meta.path.as_str(), clip.meta.tags.as_slice()));
-            Names::in_memory(clips).map_err(|e| unusable(&self.dir, &e))
+            Names::in_memory(self.list.stamp, clips).map_err(|e| unusable(&self.dir, &e))
         })
     }
 
     /// A search without names, which cannot be read; the sound still can be searched.
-    fn without_names(&self, reason: String) -> Result<NameMatches> {
+    fn without_names(&self, reason: String) -> NameMatches {
         self.tell_once(IndexEvent::NamesUnusable { reason });
-        Ok(NameMatches::default())
+        NameMatches::default()
     }
 
     /// What graphs find; None where none is to be used, or they find fewer than `wanted`.
@@ -444,8 +444,8 @@ impl IndexReader for Snapshot {
         // Damage that opening does not see may make tantivy fail, or panic.
         let mut found = match contain(|| names.search(query)) {
             Ok(Ok(found)) => found,
-            Ok(Err(e)) => return self.without_names(e.to_string()),
-            Err(panic) => return self.without_names(panic),
+            Ok(Err(e)) => self.without_names(e.to_string()),
+            Err(panic) => self.without_names(panic),
         };
         let mut admitted = Vec::new();
         for one in std::mem::take(&mut found.matches) {
@@ -459,6 +459,7 @@ impl IndexReader for Snapshot {
             }
         }
         found.matches = admitted;
+        found.clips_admitted = self.passed(filter, &matcher)?.clips;
         Ok(found)
     }
 

@@ -14,7 +14,7 @@ use crate::clips::Clip;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::library::Library;
-use crate::words::{Version, bounded, to_millisecond};
+use crate::words::{Version, bounded, to_millisecond, yes};
 
 /// Which clips to compare, and what to keep of each group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -45,10 +45,6 @@ fn threshold() -> f32 {
 
 fn keep() -> Vec<KeepBy> {
     KeepBy::DEFAULT.to_vec()
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Default for DuplicatesRequest {

@@ -43,6 +43,11 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
+/// The default of fields that are on unless a request says otherwise.
+pub(crate) fn yes() -> bool {
+    true
+}
+
 /// A stretch of a sound, seconds from its start.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stretch {

@@ -6,35 +6,38 @@ use earmark_index::IndexReader;
 use super::rank::RankedHit;
 use crate::EngineError;
 
-/// Chooses `n` of the hits, one after the other, each the best by `(1 - diversity) * relevance - diversity *
+/// Chooses `n` of the hits, whose rank `ranked` gives, one after the other, each the best by `(1 - diversity) * relevance - diversity *
 /// likeness`: how good the hit is, and its largest cosine with those chosen before (maximal marginal
 /// relevance: Carbonell and Goldstein, SIGIR 1998). The first is the best hit. Relevance is the probability
 /// where there is one, else the cosine.
 ///
 /// # Errors
 /// Errors of the index.
-pub fn spread_out(
+pub fn spread_out<T>(
     index: &dyn IndexReader,
-    hits: Vec<RankedHit>,
+    hits: Vec<T>,
+    ranked: impl Fn(&T) -> &RankedHit,
     diversity: f32,
     n: usize,
-) -> Result<Vec<RankedHit>, EngineError> {
-    struct Candidate {
-        hit: RankedHit,
+) -> Result<Vec<T>, EngineError> {
+    struct Candidate<T> {
+        hit: T,
         vector: Vec<f32>,
         /// The largest cosine with those chosen.
         likeness: f32,
     }
     let mut candidates = Vec::with_capacity(hits.len());
     for hit in hits {
-        let segments = index.segments(hit.hit.clip.id)?;
-        let vector = segments.into_iter().nth(hit.hit.segment as usize).map_or_else(Vec::new, |s| s.vector);
+        let stretch = &ranked(&hit).hit;
+        let segments = index.segments(stretch.clip.id)?;
+        let vector = segments.into_iter().nth(stretch.segment as usize).map_or_else(Vec::new, |s| s.vector);
         candidates.push(Candidate { hit, vector, likeness: 0.0 });
     }
     let mut chosen = Vec::with_capacity(n.min(candidates.len()));
     while chosen.len() < n && !candidates.is_empty() {
-        let value = |one: &Candidate| {
-            let relevance = one.hit.probability.unwrap_or(one.hit.hit.score);
+        let value = |one: &Candidate<T>| {
+            let hit = ranked(&one.hit);
+            let relevance = hit.probability.unwrap_or(hit.hit.score);
             (1.0 - diversity) * relevance - diversity * one.likeness
         };
         // Of equals the first, which ranks higher.

@@ -35,12 +35,12 @@ pub enum By {
 /// What is looked for, and how.
 #[derive(Debug, Clone)]
 pub struct Ranking<'a> {
-    /// What counts. Without [`Self::names`] only the sound does.
+    /// What counts.
     pub by: By,
     /// The query's direction, a unit vector `[dim]`.
     pub vector: &'a [f32],
-    /// The query's words.
-    pub names: Option<&'a NameQuery>,
+    /// The query's words; with none, a search by both is one by sound.
+    pub names: &'a NameQuery,
     /// How cosines with the query's words are read; `None` for a query of sounds alone, or a model that does
     /// not say.
     pub read: Option<(SoundLikelihood, Option<f32>)>,
@@ -92,33 +92,37 @@ pub struct Ranked {
 /// # Errors
 /// Errors of the index.
 pub fn rank(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, EngineError> {
-    let (read, familiarity) = ranking.read.unwrap_or((UNCALIBRATED, None));
-    let query = SoundQuery { spread: index.spread(ranking.vector)?, familiarity };
-    let likelihood = |hit: &Hit| query.likelihood(hit.score, read);
-    let told = |p: f32| ranking.read.is_some().then_some(p);
-    match (ranking.by, ranking.names.filter(|names| !names.is_empty() || names.is_strict())) {
-        (By::Sound, _) | (By::Both, None) => {
-            let response = index.search(ranking.vector, &ranking.request)?;
-            let ranked = |hit: Hit| RankedHit { probability: told(likelihood(&hit)), hit, named: None };
-            Ok(Ranked {
-                hits: response.hits.into_iter().map(ranked).collect(),
-                clips_admitted: response.clips_admitted,
-                below_min_score: response.below_min_score,
-            })
-        }
-        (By::Name, None) => Ok(Ranked { clips_admitted: admitted(index, ranking)?, ..Ranked::default() }),
-        (By::Name, Some(names)) => by_name(index, ranking, names),
-        (By::Both, Some(names)) => by_both(index, ranking, names, &likelihood),
+    let has_words = !ranking.names.is_empty() || ranking.names.is_strict();
+    match ranking.by {
+        By::Name => by_name(index, ranking),
+        By::Both if has_words => by_both(index, ranking),
+        By::Sound | By::Both => by_sound(index, ranking),
     }
 }
 
-/// Likelihood of a hit by its sound.
-type BySound<'a> = dyn Fn(&Hit) -> f32 + 'a;
+fn by_sound(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, EngineError> {
+    let response = index.search(ranking.vector, &ranking.request)?;
+    let query = match ranking.read {
+        Some((read, familiarity)) => {
+            Some((SoundQuery { spread: index.spread(ranking.vector)?, familiarity }, read))
+        }
+        None => None,
+    };
+    let ranked = |hit: Hit| {
+        let probability = query.map(|(query, read)| query.likelihood(hit.score, read));
+        RankedHit { hit, probability, named: None }
+    };
+    Ok(Ranked {
+        hits: response.hits.into_iter().map(ranked).collect(),
+        clips_admitted: response.clips_admitted,
+        below_min_score: response.below_min_score,
+    })
+}
 
-fn by_name(index: &dyn IndexReader, ranking: &Ranking<'_>, names: &NameQuery) -> Result<Ranked, EngineError> {
+fn by_name(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, EngineError> {
     let request = &ranking.request;
     // Clips alike by name are put in order by their sound, so more than are wanted have to be heard.
-    let found = index.named(names, &request.filter, request.k.max(CANDIDATES))?;
+    let found = index.named(ranking.names, &request.filter, request.k.max(CANDIDATES))?;
     let mut hits = with_sound(index, ranking.vector, found.matches)?;
     hits.iter_mut().for_each(|hit| hit.probability = Some(name_likelihood(coverage(hit))));
     hits.sort_by(|a, b| {
@@ -128,16 +132,11 @@ fn by_name(index: &dyn IndexReader, ranking: &Ranking<'_>, names: &NameQuery) ->
             .then(by_id(a, b))
     });
     let below_min_score = ranking.take_best(&mut hits);
-    Ok(Ranked { hits, clips_admitted: admitted(index, ranking)?, below_min_score })
+    Ok(Ranked { hits, clips_admitted: found.clips_admitted, below_min_score })
 }
 
-fn by_both(
-    index: &dyn IndexReader,
-    ranking: &Ranking<'_>,
-    names: &NameQuery,
-    likelihood: &BySound<'_>,
-) -> Result<Ranked, EngineError> {
-    let request = &ranking.request;
+fn by_both(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<Ranked, EngineError> {
+    let (request, names) = (&ranking.request, ranking.names);
     let mut candidates = request.k.max(CANDIDATES);
     let named = index.named(names, &request.filter, candidates)?;
     let response = loop {
@@ -167,11 +166,13 @@ fn by_both(
     let unheard = named.matches.iter().filter(|one| by_clip.contains_key(&one.clip)).cloned().collect();
     hits.extend(with_sound(index, ranking.vector, unheard)?);
 
+    let (read, familiarity) = ranking.read.unwrap_or((UNCALIBRATED, None));
+    let query = SoundQuery { spread: index.spread(ranking.vector)?, familiarity };
     let has_names = hits.iter().any(|hit| hit.named.is_some());
     let mut placed: Vec<(f32, RankedHit)> = hits
         .into_iter()
         .map(|hit| {
-            let by_sound = likelihood(&hit.hit);
+            let by_sound = query.likelihood(hit.hit.score, read);
             let p = if has_names { both_likelihood(by_sound, coverage(&hit)) } else { by_sound };
             (p, RankedHit { probability: ranking.read.is_some().then_some(p), ..hit })
         })
@@ -198,12 +199,6 @@ fn with_sound(
     let mut by_clip: HashMap<ClipId, NameMatch> = named.into_iter().map(|one| (one.clip, one)).collect();
     let hits = index.best_of(vector, &clips)?.into_iter();
     Ok(hits.map(|hit| RankedHit { named: by_clip.remove(&hit.clip.id), hit, probability: None }).collect())
-}
-
-/// How many clips the filter lets through.
-fn admitted(index: &dyn IndexReader, ranking: &Ranking<'_>) -> Result<usize, EngineError> {
-    let one = SearchRequest { k: 1, min_score: None, ..ranking.request.clone() };
-    Ok(index.search(ranking.vector, &one)?.clips_admitted)
 }
 
 fn by_id(a: &RankedHit, b: &RankedHit) -> Ordering {

@@ -23,7 +23,7 @@ mod mapping;
 mod names;
 mod rows;
 mod speech_commands;
-mod table;
+pub(crate) mod table;
 mod text_files;
 mod urbansound8k;
 mod vocalsound;

@@ -7,11 +7,11 @@ use csv::StringRecord;
 use crate::EvalError;
 
 /// A table, read whole.
-pub(super) struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     headers: Vec<String>,
     /// Rows, each with its line in the file.
-    pub(super) rows: Vec<(u64, StringRecord)>,
+    pub(crate) rows: Vec<(u64, StringRecord)>,
 }
 
 impl Table {
@@ -19,7 +19,7 @@ impl Table {
     ///
     /// # Errors
     /// [`EvalError::Dataset`] when it cannot be read, or a row cannot be understood.
-    pub(super) fn read(path: &Path) -> Result<Self, EvalError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, EvalError> {
         let bytes = std::fs::read(path).map_err(|e| EvalError::io(path, &e))?;
         let text = String::from_utf8(bytes).map_err(|_| {
             EvalError::dataset(path, "expected UTF-8 text, got other bytes; save it as UTF-8")
@@ -47,7 +47,7 @@ impl Table {
     }
 
     /// As [`Table::find`], but the column must be there.
-    pub(super) fn column(&self, names: &[&str]) -> Result<usize, EvalError> {
+    pub(crate) fn column(&self, names: &[&str]) -> Result<usize, EvalError> {
         self.find(names).ok_or_else(|| {
             let reason = format!(
                 "expected a header with a column `{}`, got: {}",
@@ -65,7 +65,7 @@ impl Table {
     }
 
     /// The file it is read from.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -76,6 +76,6 @@ impl Table {
 }
 
 /// A cell; empty where the row is too short.
-pub(super) fn cell(row: &StringRecord, column: usize) -> &str {
+pub(crate) fn cell(row: &StringRecord, column: usize) -> &str {
     row.get(column).unwrap_or_default()
 }

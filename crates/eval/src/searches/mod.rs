@@ -9,7 +9,6 @@ mod report;
 use std::collections::HashSet;
 use std::path::Path;
 
-use csv::ReaderBuilder;
 use earmark_encoder::Embedding;
 use earmark_engine::search::combine;
 use earmark_engine::search::likelihood::SoundQuery;
@@ -21,6 +20,7 @@ use earmark_index::{
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::EvalError;
+use crate::datasets::table::{Table, cell};
 use report::Asked;
 pub use report::{QueryFigures, Ranked, SearchesReport, WayFigures};
 
@@ -51,23 +51,17 @@ pub struct Search {
 /// # Errors
 /// [`EvalError::Dataset`] for a table that cannot be read, or a bad pattern.
 pub fn read(table: &Path) -> Result<Vec<Search>, EvalError> {
-    let bad = |reason: String| EvalError::dataset(table, reason);
-    let mut reader = ReaderBuilder::new().from_path(table).map_err(|e| bad(e.to_string()))?;
-    let headers = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
-    let column = |name: &str| {
-        let found = headers.iter().position(|header| header.trim() == name);
-        found.ok_or_else(|| bad(format!("expected a column `{name}`")))
-    };
-    let (query, file) = (column("query")?, column("file")?);
+    let table = Table::read(table)?;
+    let bad = |reason: String| EvalError::dataset(table.path(), reason);
+    let (query, file) = (table.column(&["query"])?, table.column(&["file"])?);
     let mut queries: Vec<(String, GlobSetBuilder)> = Vec::new();
-    for (number, row) in reader.records().enumerate() {
-        let row = row.map_err(|e| bad(e.to_string()))?;
-        let (text, pattern) = (row.get(query).unwrap_or("").trim(), row.get(file).unwrap_or("").trim());
+    for (line, row) in &table.rows {
+        let (text, pattern) = (cell(row, query), cell(row, file));
         if text.is_empty() || pattern.is_empty() {
-            return Err(bad(format!("row {}: expected a query and a file", number + 2)));
+            return Err(bad(format!("line {line}: expected a query and a file")));
         }
         let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(true).build();
-        let glob = glob.map_err(|e| bad(format!("row {}: {e}", number + 2)))?;
+        let glob = glob.map_err(|e| bad(format!("line {line}: {e}")))?;
         match queries.iter_mut().find(|(known, _)| known == text) {
             Some((_, patterns)) => drop(patterns.add(glob)),
             None => {
@@ -158,7 +152,7 @@ impl<'a> Asking<'a> {
         let ranking = Ranking {
             by,
             vector: self.vector.as_slice(),
-            names: Some(&self.names),
+            names: &self.names,
             read: engine.model().manifest().scores.likelihood.map(|read| (read, self.familiarity)),
             request: SearchRequest {
                 k: DEPTH,

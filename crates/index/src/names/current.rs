@@ -1,8 +1,6 @@
 //! The newest text side for the snapshots of an index: opened when first asked for, and again when a writer
 //! has replaced it.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -10,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::{Names, folder};
 use crate::codec::Stamp;
 use crate::error::{Error, Result};
+use crate::files::FileMark;
 use crate::store::lock;
 use crate::types::OpenOptions;
 use crate::writer::Writer;
@@ -19,22 +18,8 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(10);
 
 /// What tells one state of the text side from the next without opening it: its list of files is replaced by
 /// each commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    inode: u64,
-}
-
-impl Mark {
-    fn of(dir: &Path) -> io::Result<Self> {
-        let meta = fs::metadata(folder(dir).join("meta.json"))?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Ok(Self { modified: meta.modified().ok(), bytes: meta.len(), inode })
-    }
+fn mark_of(dir: &Path) -> Option<FileMark> {
+    FileMark::of(&folder(dir).join("meta.json")).ok()
 }
 
 /// Shared by the snapshots of one index, one after the other.
@@ -43,7 +28,7 @@ pub(crate) struct CurrentNames(Mutex<Option<Opened>>);
 
 struct Opened {
     /// Taken before it was opened: what came in between is looked at again.
-    mark: Option<Mark>,
+    mark: Option<FileMark>,
     names: Arc<Names>,
     /// The published state for which it could not be brought up to date.
     given_up: Option<Stamp>,
@@ -61,7 +46,7 @@ impl CurrentNames {
         in_memory: impl FnOnce() -> Result<Names>,
     ) -> Result<Arc<Names>> {
         let mut current = lock(&self.0);
-        let mut mark = Mark::of(dir).ok();
+        let mut mark = mark_of(dir);
         let is_abandoned =
             || published.and_then(|then| then.elapsed().ok()).is_some_and(|age| age > ABANDONED_AFTER);
         let is_new = |names: &Names| names.stamp().is_some_and(|shown| shown.commit >= stamp.commit);
@@ -83,7 +68,7 @@ impl CurrentNames {
                 // Opening it has made the text side again.
                 Ok(writer) => {
                     drop(writer);
-                    mark = Mark::of(dir).ok();
+                    mark = mark_of(dir);
                     Names::open(dir).ok()
                 }
                 Err(_) => unusable.ok().filter(|names| names.stamp().is_some()),
@@ -91,7 +76,7 @@ impl CurrentNames {
         };
         let names = match opened {
             Some(names) => names,
-            None => in_memory()?.at(stamp),
+            None => in_memory()?,
         };
         let names = Arc::new(names);
         let given_up = (!is_new(&names)).then_some(stamp);

@@ -69,7 +69,7 @@ impl NameQuery {
         query
     }
 
-    /// The query without its signs and without what is to be left out: what a model is asked for.
+    /// The text to give to a model: the query without quotes, signs and excluded words.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text

@@ -109,6 +109,8 @@ pub struct NameMatch {
 pub struct NameMatches {
     /// The best first; clips alike by id.
     pub matches: Vec<NameMatch>,
+    /// Clips that the filter lets through.
+    pub clips_admitted: usize,
     /// Clips with a word that was to be left out.
     pub(crate) excluded: HashSet<ClipId>,
     /// Clips with all phrases, if there are phrases.
@@ -134,7 +136,7 @@ impl Names {
     /// Opens what is there.
     ///
     /// # Errors
-    /// Those of tantivy: there is nothing, or it is damaged.
+    /// Returns tantivy's error if there is no text side, or if it is damaged.
     pub(crate) fn open(dir: &Path) -> tantivy::Result<Self> {
         let folder = folder(dir);
         let mut tries = 0;
@@ -159,8 +161,9 @@ impl Names {
         }
     }
 
-    /// The text side of these clips, in memory: id, path in its stored form, and tags.
+    /// The text side of these clips, in memory, as of `stamp`: id, path in its stored form, and tags.
     pub(crate) fn in_memory<'a>(
+        stamp: Stamp,
         clips: impl Iterator<Item = (ClipId, &'a str, &'a [String])>,
     ) -> tantivy::Result<Self> {
         let fields = Fields::new();
@@ -170,17 +173,12 @@ impl Names {
             writer.add_document(fields.document(id, path, tags, &[]))?;
         }
         writer.commit()?;
-        Self::of(&index, fields, None)
+        Self::of(&index, fields, Some(stamp))
     }
 
     fn of(index: &Index, fields: Fields, stamp: Option<Stamp>) -> tantivy::Result<Self> {
         let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Self { fields, searcher: reader.searcher(), stamp })
-    }
-
-    /// The same, as of this state of the store.
-    pub(crate) fn at(self, stamp: Stamp) -> Self {
-        Self { stamp: Some(stamp), ..self }
     }
 
     /// The state of the store that it shows.
@@ -216,16 +214,15 @@ impl Names {
                 found.note(&ids, number + 1, field, false);
             }
         }
-        let mut matches = found.matches(clips);
         let excluded = query.excluded.iter().map(|words| self.with_phrase(words));
         let excluded = excluded.collect::<tantivy::Result<Vec<_>>>()?.into_iter().flatten().collect();
         let required = query.phrases.iter().map(|words| self.with_phrase(words));
         let required = required.collect::<tantivy::Result<Vec<HashSet<ClipId>>>>()?;
         let required = required.into_iter().reduce(|all, one| all.intersection(&one).copied().collect());
-        let mut all = NameMatches { matches: Vec::new(), excluded, required };
-        matches.retain(|one| all.admits(one.clip));
-        matches.sort_by(|a, b| b.coverage.total_cmp(&a.coverage).then(a.clip.cmp(&b.clip)));
-        all.matches = matches;
+        let mut all = NameMatches { excluded, required, ..NameMatches::default() };
+        let matches = found.matches(clips).into_iter();
+        all.matches = matches.filter(|one| all.admits(one.clip)).collect();
+        all.matches.sort_by(|a, b| b.coverage.total_cmp(&a.coverage).then(a.clip.cmp(&b.clip)));
         Ok(all)
     }
 

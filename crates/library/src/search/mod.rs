@@ -157,7 +157,8 @@ impl Library {
         let manifest = engine.model().manifest();
         let min_score = request.min_score.unwrap_or(Some(manifest.scores.min_similarity));
         let index = self.index()?;
-        let left_out = left_out(&index, request, query)?;
+        let rejected = rejected(&index, request)?;
+        let left_out = left_out(&index, &rejected, query)?;
         // One more than the page, to know whether there is another.
         let end = start.saturating_add(k);
         let merges_copies = request.collapse && !request.copies;
@@ -169,7 +170,7 @@ impl Library {
         let mut ranking = Ranking {
             by: request.by.into(),
             vector: query.vector.as_slice(),
-            names: Some(&query.names),
+            names: &query.names,
             read: manifest.scores.likelihood.filter(|_| query.is_one_text).map(|read| (read, familiarity)),
             request: IndexRequest {
                 k: if is_diverse { wanted.max(DIVERSE_POOL) } else { wanted },
@@ -187,7 +188,7 @@ impl Library {
             let is_all = hits.len() + below_min_score < ranking.request.k;
             hits.retain(|hit| left_out.binary_search(&hit.hit.clip.id).is_err());
             let hits = match merges_copies {
-                true => merged(&index, request, hits)?,
+                true => merged(&index, &rejected, hits)?,
                 false => hits.into_iter().map(|hit| (hit, 0)).collect(),
             };
             // So many copies that they fill the page: the others come after them.
@@ -197,14 +198,7 @@ impl Library {
             ranking.request.k *= 4;
         };
         if is_diverse {
-            let (ranked, copies): (Vec<_>, Vec<_>) = hits.into_iter().unzip();
-            let by_clip: HashMap<_, _> = ranked.iter().map(|hit| hit.hit.clip.id).zip(copies).collect();
-            let spread = spread_out(&*index, ranked, request.diversity, end.saturating_add(1))?;
-            let with_copies = |hit: RankedHit| {
-                let copies = by_clip.get(&hit.hit.clip.id).copied().unwrap_or(0);
-                (hit, copies)
-            };
-            hits = spread.into_iter().map(with_copies).collect();
+            hits = spread_out(&*index, hits, |(hit, _)| hit, request.diversity, end.saturating_add(1))?;
         }
         let found = hits.len() + below_min_score;
         let more = hits.len() > end;
@@ -303,10 +297,10 @@ fn rejected(index: &Snapshot, request: &SearchRequest) -> Result<Vec<u64>> {
 }
 
 /// The clips that a request leaves out: those that it names, its examples, and all with the same content.
-fn left_out(index: &Snapshot, request: &SearchRequest, query: &Query) -> Result<Vec<u64>> {
-    let mut left_out = rejected(index, request)?;
+fn left_out(index: &Snapshot, rejected: &[u64], query: &Query) -> Result<Vec<u64>> {
+    let mut left_out = rejected.to_vec();
     let mut contents = query.examples.clone();
-    for id in &left_out {
+    for id in rejected {
         contents.extend(index.clip(*id)?.map(|clip| clip.meta.content_hash));
     }
     for content in contents {
@@ -319,12 +313,7 @@ fn left_out(index: &Snapshot, request: &SearchRequest, query: &Query) -> Result<
 
 /// The hits that stand for themselves and their copies, with how many copies each has. Copies of clips that
 /// the request leaves out by name are left out, too.
-fn merged(
-    index: &Snapshot,
-    request: &SearchRequest,
-    hits: Vec<RankedHit>,
-) -> Result<Vec<(RankedHit, usize)>> {
-    let rejected = rejected(index, request)?;
+fn merged(index: &Snapshot, rejected: &[u64], hits: Vec<RankedHit>) -> Result<Vec<(RankedHit, usize)>> {
     let clips: Vec<u64> = rejected.iter().copied().chain(hits.iter().map(|hit| hit.hit.clip.id)).collect();
     // For each hit that stands for a group, how many others are in it.
     let mut copies: HashMap<usize, usize> = HashMap::new();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::filter::Filter;
+use crate::words::yes;
 
 /// What to look for: the weighted sum of parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -209,10 +210,6 @@ fn is_zero(x: &f32) -> bool {
 
 fn ten() -> usize {
     10
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn one() -> f32 {

@@ -71,6 +71,21 @@ fn absurd_headers() {
     assert_fails!(open(name), OverLimit { what: "sample rate", .. }, name, "4294967295 Hz");
 }
 
+/// The name of a chunk that stands just before the samples is not taken for one at their end.
+#[test]
+fn a_chunk_name_before_the_samples_does_not_end_them() {
+    let format = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
+    let file = |len: u8| {
+        let head = [&b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0"[..], &format, b"JUNK\x04\0\0\0LIST"].concat();
+        // More samples than the header counts, which are no chunks.
+        [head, [&b"data"[..], &[len, 0, 0, 0], &[1; 400]].concat()].concat()
+    };
+    for len in 1..=32 {
+        let reader = AudioReader::from_bytes("near.wav", file(len), &ReadOptions::default()).unwrap();
+        assert_eq!(read(reader).unwrap().0, 200, "{len} bytes by the header");
+    }
+}
+
 #[test]
 fn samples_that_are_not_finite() {
     for name in ["bad_nan.wav", "bad_infinite.wav"] {

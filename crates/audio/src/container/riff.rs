@@ -125,9 +125,11 @@ impl Dialect {
         true
     }
 
-    /// Where a chunk with a known name starts, at `end` or a few bytes before or behind.
-    fn near_chunk<M: Read + Seek + ?Sized>(self, bytes: &mut Bytes<'_, M>, end: u64) -> Option<u64> {
-        let near = end.saturating_sub(SLIGHTLY)..=end.saturating_add(SLIGHTLY);
+    /// Where a chunk with a known name starts, at the end of `chunk` or a few bytes before or behind, but within it
+    /// or after it.
+    fn near_chunk<M: Read + Seek + ?Sized>(self, bytes: &mut Bytes<'_, M>, chunk: &Chunk) -> Option<u64> {
+        let end = chunk.start.checked_add(chunk.len)?;
+        let near = end.saturating_sub(SLIGHTLY).max(chunk.start)..=end.saturating_add(SLIGHTLY);
         near.into_iter().find(|at| self.chunk(bytes, *at).is_some_and(|chunk| chunk.is_known()))
     }
 
@@ -264,7 +266,7 @@ fn data<M: Read + Seek + ?Sized>(bytes: &mut Bytes<'_, M>, dialect: Dialect, chu
         return open;
     }
     // Metadata that is broken or cut off itself.
-    if let Some(end) = dialect.near_chunk(bytes, chunk.start + chunk.len) {
+    if let Some(end) = dialect.near_chunk(bytes, chunk) {
         return Data { len: chunk.len.min(end - chunk.start), ..declared };
     }
     // What follows is no chunk: padding, a tag of another format, or samples that a stale header does not

@@ -234,6 +234,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// A database on another machine cannot be reached, or did not do what it was asked to.
+    #[error("the database {place}: {what}")]
+    Database {
+        /// The server and the database, without credentials.
+        place: String,
+        /// What it or the network said.
+        what: String,
+    },
+
     /// A vector has the wrong number of elements.
     #[error("a vector has {received} elements, this index holds vectors of {expected}")]
     DimMismatch {

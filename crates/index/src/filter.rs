@@ -32,22 +32,48 @@ pub struct Filter {
 /// Longest glob, bytes: a path is at most so long, and compiling takes time and memory by the length.
 const MAX_GLOB_BYTES: usize = 4096;
 
-/// A filter whose glob is compiled and whose ranges are checked.
-pub(crate) struct Matcher<'a> {
-    filter: &'a Filter,
-    glob: Option<GlobSet>,
+/// The glob of a filter, made ready.
+#[derive(Debug, Clone)]
+pub struct PathGlob {
+    set: GlobSet,
     /// The glob has no `/`, so that it speaks of file names.
     by_name: bool,
 }
 
-impl<'a> Matcher<'a> {
-    pub(crate) fn new(filter: &'a Filter) -> Result<Self> {
-        let glob = match &filter.path_glob {
-            None => None,
-            Some(pattern) => Some(compile(pattern, filter.path_ignores_case)?),
-        };
+impl PathGlob {
+    /// The glob of a filter, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::BadFilter`].
+    pub fn of(filter: &Filter) -> Result<Option<Self>> {
+        let Some(pattern) = &filter.path_glob else { return Ok(None) };
+        let set = compile(pattern, filter.path_ignores_case)?;
+        Ok(Some(Self { set, by_name: !pattern.contains('/') }))
+    }
+
+    /// Whether a path, in its stored form, matches.
+    #[must_use]
+    pub fn is_match(&self, path: &str) -> bool {
+        let separators = ['/', std::path::MAIN_SEPARATOR];
+        let subject = if self.by_name { path.rsplit(separators).next().unwrap_or(path) } else { path };
+        self.set.is_match(subject)
+    }
+}
+
+/// A filter whose glob is compiled and whose ranges are checked.
+pub(crate) struct Matcher<'a> {
+    filter: &'a Filter,
+    glob: Option<PathGlob>,
+}
+
+impl Filter {
+    /// Refuses ranges that no number lies in.
+    ///
+    /// # Errors
+    /// [`Error::BadFilter`].
+    pub fn check_ranges(&self) -> Result<()> {
         for (name, bound) in
-            [("min_duration_s", filter.min_duration_s), ("max_duration_s", filter.max_duration_s)]
+            [("min_duration_s", self.min_duration_s), ("max_duration_s", self.max_duration_s)]
         {
             if bound.is_some_and(f64::is_nan) {
                 return Err(Error::BadFilter {
@@ -56,8 +82,14 @@ impl<'a> Matcher<'a> {
                 });
             }
         }
-        let by_name = filter.path_glob.as_ref().is_some_and(|p| !p.contains('/'));
-        Ok(Self { filter, glob, by_name })
+        Ok(())
+    }
+}
+
+impl<'a> Matcher<'a> {
+    pub(crate) fn new(filter: &'a Filter) -> Result<Self> {
+        filter.check_ranges()?;
+        Ok(Self { filter, glob: PathGlob::of(filter)? })
     }
 
     /// Lets every clip through.
@@ -92,14 +124,7 @@ impl<'a> Matcher<'a> {
         if self.filter.path_part.as_ref().is_some_and(|part| !has(part)) {
             return false;
         }
-        match &self.glob {
-            None => true,
-            Some(glob) if self.by_name => {
-                let name = path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path);
-                glob.is_match(name)
-            }
-            Some(glob) => glob.is_match(path),
-        }
+        self.glob.as_ref().is_none_or(|glob| glob.is_match(path))
     }
 }
 

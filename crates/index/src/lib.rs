@@ -82,20 +82,22 @@ mod vectors;
 mod witness;
 mod writer;
 
-pub use collection::{Collection, Hold, Space};
+pub use collection::{Collection, Hold, Space, space_name};
 pub use error::{Error, Result};
-pub use filter::Filter;
+pub use filter::{Filter, PathGlob};
 pub use graph::{BuildOptions, BuildReport, Figures, GraphBuilder, KindFigures, Measured};
 pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};
 pub use live::{LiveIndex, Writing};
-pub use names::{MatchedWord, NameField, NameMatch, NameMatches, NameQuery};
+pub use names::{
+    MatchedWord, NameField, NameMatch, NameMatches, NameQuery, NameTokens, WordIndex, find_names,
+};
 pub use query::*;
 pub use report::*;
 pub use snapshot::Snapshot;
 pub use stored_path::{file_path, stored_path};
 pub use types::*;
-pub use vectors::UNIT_TOLERANCE;
+pub use vectors::{UNIT_TOLERANCE, check_unit, cosine};
 pub use writer::{Writer, WriterLock};
 
 /// Layout of the store. A change that older code cannot read raises it.

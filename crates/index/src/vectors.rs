@@ -24,12 +24,16 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The cosine of two unit vectors, kept within its bounds.
-pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f32 {
+#[must_use]
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     dot(a, b).clamp(-1.0, 1.0)
 }
 
 /// Refuses a vector that is not `[dim]`, finite and of unit length.
-pub(crate) fn check_unit(vector: &[f32], dim: usize) -> Result<()> {
+///
+/// # Errors
+/// [`Error::DimMismatch`], [`Error::NonFinite`], [`Error::NotUnit`].
+pub fn check_unit(vector: &[f32], dim: usize) -> Result<()> {
     if vector.len() != dim {
         return Err(Error::DimMismatch { expected: dim, received: vector.len() });
     }

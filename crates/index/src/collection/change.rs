@@ -29,7 +29,7 @@ impl Collection {
         }
         let _alone = lock::alone(&self.dir)?;
         sweep(&self.dir);
-        let name = space::name_of(identity);
+        let name = space::space_name(identity);
         let path = space_dir(&self.dir, &name);
         // Before there are two, so that it stays the current one.
         let current = self.spaces()?.is_empty().then(|| name.clone());

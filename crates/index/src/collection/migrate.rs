@@ -77,7 +77,7 @@ fn remove(dir: &Path, folder: &Path) -> Result<()> {
 
 /// The name of the space it will be.
 fn free_name(dir: &Path, identity: &Identity) -> Result<String> {
-    let name = space::name_of(identity);
+    let name = space::space_name(identity);
     if space_dir(dir, &name).exists() {
         return Err(Error::TwoStores { dir: dir.to_path_buf(), space: space_dir(dir, &name) });
     }

@@ -28,7 +28,7 @@ use crate::store::Store;
 use crate::types::{Identity, OpenOptions};
 
 pub use lock::Hold;
-pub use space::Space;
+pub use space::{Space, space_name};
 
 /// The folder of spaces.
 const SPACES: &str = "spaces";
@@ -136,7 +136,7 @@ impl Collection {
     /// # Errors
     /// [`Error::Io`].
     pub fn space_of(&self, identity: &Identity) -> Result<Option<Space>> {
-        let name = space::name_of(identity);
+        let name = space_name(identity);
         Ok(self.spaces()?.into_iter().find(|space| space.name == name))
     }
 

@@ -30,7 +30,8 @@ impl Space {
 
 /// The name of the space for vectors of `identity`. It must stay the same for ever, so the hash (the low half
 /// of XXH3) is over text and not over some encoding of the struct.
-pub(super) fn name_of(identity: &Identity) -> String {
+#[must_use]
+pub fn space_name(identity: &Identity) -> String {
     let Identity { model_id, manifest_hash, pipeline_version, dim } = identity;
     let mut hash = Xxh3::new();
     hash.update(format!("{model_id}\0{manifest_hash}\0{pipeline_version}\0{dim}").as_bytes());
@@ -60,7 +61,7 @@ mod tests {
     #[test]
     fn names_stay_what_they_are() {
         // Indexes on people's disks are called this.
-        assert_eq!(name_of(&identity("mini")), "mini-ccf581f3");
+        assert_eq!(space_name(&identity("mini")), "mini-ccf581f3");
     }
 
     #[test]
@@ -72,14 +73,14 @@ mod tests {
             Identity { dim: 5, ..base.clone() },
         ];
         for other in others {
-            assert_ne!(name_of(&other), name_of(&base));
+            assert_ne!(space_name(&other), space_name(&base));
         }
     }
 
     #[test]
     fn no_model_id_leads_out_of_the_folder_or_hides() {
         for id in ["../../etc", ".incoming", "a/b", "", "ü\n"] {
-            let name = name_of(&identity(id));
+            let name = space_name(&identity(id));
             assert!(is_name(&name) && !name.contains(['/', '\n']), "{name}");
             let space = Space { name, path: PathBuf::new() };
             assert!(space.is_of_model(id));

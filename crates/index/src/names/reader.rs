@@ -46,7 +46,7 @@ pub enum NameField {
 
 impl NameField {
     /// The best first.
-    const ALL: [Self; 4] = [Self::Name, Self::Tag, Self::Metadata, Self::Folder];
+    pub const ALL: [Self; 4] = [Self::Name, Self::Tag, Self::Metadata, Self::Folder];
 
     /// How much a word counts here. A folder is named for all that is in it.
     fn weight(self) -> f32 {
@@ -188,42 +188,7 @@ impl Names {
 
     /// All clips with words of the query.
     pub(crate) fn search(&self, query: &NameQuery) -> tantivy::Result<NameMatches> {
-        let width = query.words.len();
-        let clips = self.searcher.num_docs() as usize;
-        let is_common = |n: usize| clips >= FEWEST_CLIPS && n as f32 > clips as f32 * COMMON_SHARE;
-        let mut found = Found::new(width);
-        for (number, word) in query.words.iter().enumerate() {
-            for field in NameField::ALL {
-                for is_prefix in [false, true] {
-                    if is_prefix && !word.is_prefix {
-                        continue;
-                    }
-                    let ids = self.ids(&*self.word(field, word, is_prefix))?;
-                    if field != NameField::Folder || !is_common(ids.len()) {
-                        found.note(&ids, number, field, is_prefix);
-                    }
-                }
-            }
-        }
-        for (number, pair) in query.words.windows(2).enumerate() {
-            let joined = joined(&pair[0].word, &pair[1].word);
-            for field in NameField::ALL {
-                let term = Term::from_field_text(self.field(field), &joined);
-                let ids = self.ids(&TermQuery::new(term, IndexRecordOption::Basic))?;
-                found.note(&ids, number, field, false);
-                found.note(&ids, number + 1, field, false);
-            }
-        }
-        let excluded = query.excluded.iter().map(|words| self.with_phrase(words));
-        let excluded = excluded.collect::<tantivy::Result<Vec<_>>>()?.into_iter().flatten().collect();
-        let required = query.phrases.iter().map(|words| self.with_phrase(words));
-        let required = required.collect::<tantivy::Result<Vec<HashSet<ClipId>>>>()?;
-        let required = required.into_iter().reduce(|all, one| all.intersection(&one).copied().collect());
-        let mut all = NameMatches { excluded, required, ..NameMatches::default() };
-        let matches = found.matches(clips).into_iter();
-        all.matches = matches.filter(|one| all.admits(one.clip)).collect();
-        all.matches.sort_by(|a, b| b.coverage.total_cmp(&a.coverage).then(a.clip.cmp(&b.clip)));
-        Ok(all)
+        find_names(self, query)
     }
 
     /// What a clip's file says about itself.
@@ -246,43 +211,125 @@ impl Names {
         }
     }
 
-    fn word(&self, field: NameField, word: &QueryWord, is_prefix: bool) -> Box<dyn Query> {
-        let field = self.field(field);
-        if is_prefix {
-            let term = Term::from_field_text(field, &word.word.written);
-            Box::new(FuzzyTermQuery::new_prefix(term, 0, false))
-        } else {
-            whole(field, &word.word)
-        }
-    }
-
-    /// The clips with these words in this order in one of their fields.
-    fn with_phrase(&self, words: &[Word]) -> tantivy::Result<HashSet<ClipId>> {
-        let in_field = |field: NameField| -> Box<dyn Query> {
-            let term = |word: &Word| Term::from_field_text(self.field(field), &word.stem);
-            match words {
-                [word] => whole(self.field(field), word),
-                words => Box::new(PhraseQuery::new(words.iter().map(term).collect())),
-            }
-        };
-        let query = BooleanQuery::union(NameField::ALL.into_iter().map(in_field).collect());
-        Ok(self.ids(&query)?.into_iter().collect())
-    }
-
     fn ids(&self, query: &dyn Query) -> tantivy::Result<Vec<ClipId>> {
         self.searcher.search(query, &ClipIds)
     }
 }
 
-/// A word as a whole: by its stem, or as it is written, as two words of a name are that stand for one.
-fn whole(field: Field, word: &Word) -> Box<dyn Query> {
-    let term = |text: &str| -> Box<dyn Query> {
-        Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
-    };
-    if word.written == word.stem {
-        return term(&word.stem);
+impl WordIndex for Names {
+    type Error = TantivyError;
+
+    fn clips(&self) -> tantivy::Result<usize> {
+        Ok(self.searcher.num_docs() as usize)
     }
-    Box::new(BooleanQuery::union(vec![term(&word.stem), term(&word.written)]))
+
+    fn with_any(&self, field: NameField, tokens: &[&str]) -> tantivy::Result<Vec<ClipId>> {
+        let term = |text: &&str| -> Box<dyn Query> {
+            let term = Term::from_field_text(self.field(field), text);
+            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+        };
+        self.ids(&BooleanQuery::union(tokens.iter().map(term).collect()))
+    }
+
+    fn with_prefix(&self, field: NameField, prefix: &str) -> tantivy::Result<Vec<ClipId>> {
+        let term = Term::from_field_text(self.field(field), prefix);
+        self.ids(&FuzzyTermQuery::new_prefix(term, 0, false))
+    }
+
+    fn with_sequence(&self, field: NameField, tokens: &[&str]) -> tantivy::Result<Vec<ClipId>> {
+        let terms = tokens.iter().map(|text| Term::from_field_text(self.field(field), text));
+        self.ids(&PhraseQuery::new(terms.collect()))
+    }
+}
+
+/// Clips by the tokens in their names: what [`find_names`] asks. The tokens of a clip are those of
+/// [`super::NameTokens`].
+pub trait WordIndex {
+    /// What can go wrong.
+    type Error;
+
+    /// Clips in the index.
+    fn clips(&self) -> Result<usize, Self::Error>;
+
+    /// The clips that have one of these tokens in a field.
+    fn with_any(&self, field: NameField, tokens: &[&str]) -> Result<Vec<ClipId>, Self::Error>;
+
+    /// The clips that have a token which begins so in a field.
+    fn with_prefix(&self, field: NameField, prefix: &str) -> Result<Vec<ClipId>, Self::Error>;
+
+    /// The clips that have these tokens, two or more, one after the other in a field.
+    fn with_sequence(&self, field: NameField, tokens: &[&str]) -> Result<Vec<ClipId>, Self::Error>;
+}
+
+/// All clips with words of the query, the best first.
+///
+/// # Errors
+/// Those of the index.
+pub fn find_names<W: WordIndex>(index: &W, query: &NameQuery) -> Result<NameMatches, W::Error> {
+    let clips = index.clips()?;
+    let is_common = |n: usize| clips >= FEWEST_CLIPS && n as f32 > clips as f32 * COMMON_SHARE;
+    let mut found = Found::new(query.words.len());
+    for (number, QueryWord { word, is_prefix: has_prefix }) in query.words.iter().enumerate() {
+        for field in NameField::ALL {
+            for is_prefix in [false, true] {
+                let ids = match is_prefix {
+                    true if !has_prefix => continue,
+                    true => index.with_prefix(field, &word.written)?,
+                    false => index.with_any(field, &whole(word))?,
+                };
+                if field != NameField::Folder || !is_common(ids.len()) {
+                    found.note(&ids, number, field, is_prefix);
+                }
+            }
+        }
+    }
+    for (number, pair) in query.words.windows(2).enumerate() {
+        let joined = joined(&pair[0].word, &pair[1].word);
+        for field in NameField::ALL {
+            let ids = index.with_any(field, &[&joined])?;
+            found.note(&ids, number, field, false);
+            found.note(&ids, number + 1, field, false);
+        }
+    }
+    let mut excluded = HashSet::new();
+    for words in &query.excluded {
+        excluded.extend(with_phrase(index, words)?);
+    }
+    let mut required: Option<HashSet<ClipId>> = None;
+    for words in &query.phrases {
+        let one = with_phrase(index, words)?;
+        required = Some(match required {
+            Some(all) => all.intersection(&one).copied().collect(),
+            None => one,
+        });
+    }
+    let mut all = NameMatches { excluded, required, ..NameMatches::default() };
+    let matches = found.matches(clips).into_iter();
+    all.matches = matches.filter(|one| all.admits(one.clip)).collect();
+    all.matches.sort_by(|a, b| b.coverage.total_cmp(&a.coverage).then(a.clip.cmp(&b.clip)));
+    Ok(all)
+}
+
+/// The clips with these words in this order in one of their fields.
+fn with_phrase<W: WordIndex>(index: &W, words: &[Word]) -> Result<HashSet<ClipId>, W::Error> {
+    let mut all = HashSet::new();
+    let stems: Vec<&str> = words.iter().map(|word| word.stem.as_str()).collect();
+    for field in NameField::ALL {
+        all.extend(match words {
+            [word] => index.with_any(field, &whole(word))?,
+            _ => index.with_sequence(field, &stems)?,
+        });
+    }
+    Ok(all)
+}
+
+/// A word as a whole: by its stem, or as it is written, as two words of a name are that stand for one.
+fn whole(word: &Word) -> Vec<&str> {
+    let mut tokens = vec![word.stem.as_str()];
+    if word.written != word.stem {
+        tokens.push(&word.written);
+    }
+    tokens
 }
 
 /// The best match of each word for each clip.

@@ -8,7 +8,8 @@ use tantivy::schema::{
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 use tantivy::{Index, TantivyDocument, Term};
 
-use super::words::NameTokenizer;
+use super::reader::NameField;
+use super::words::{NameTokenizer, tokens};
 use crate::types::{ClipId, ClipText};
 
 const TOKENIZER: &str = "names";
@@ -75,9 +76,8 @@ impl Fields {
     ) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         document.add_u64(self.clip, id);
-        let (folders, file) = path.rsplit_once(['/', std::path::MAIN_SEPARATOR]).unwrap_or(("", path));
-        let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or(file);
-        document.add_text(self.file, stem);
+        let (folders, file) = name_parts(path);
+        document.add_text(self.file, file);
         document.add_text(self.folder, folders);
         tags.iter().for_each(|tag| document.add_text(self.tags, tag));
         texts.iter().for_each(|text| document.add_text(self.texts, &text.text));
@@ -87,5 +87,41 @@ impl Fields {
             document.add_bytes(self.stored, &bytes);
         }
         document
+    }
+}
+
+/// The names of the folders on a path, and the name of the file without its extension.
+fn name_parts(path: &str) -> (&str, &str) {
+    let (folders, file) = path.rsplit_once(['/', std::path::MAIN_SEPARATOR]).unwrap_or(("", path));
+    (folders, Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or(file))
+}
+
+/// What of a clip can be searched, for an index other than the local one: the tokens of each of its fields, with
+/// their positions. A phrase does not go from one tag or text into the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NameTokens(pub [Vec<(usize, String)>; NameField::ALL.len()]);
+
+/// Positions that are left free between two texts of a field.
+const BETWEEN_TEXTS: usize = 2;
+
+impl NameTokens {
+    /// The tokens of a clip, by the place of their field in [`NameField::ALL`]. `path` is in its stored form.
+    #[must_use]
+    pub fn of(path: &str, clip_tags: &[String], texts: &[ClipText]) -> Self {
+        let (folders, file) = name_parts(path);
+        let all = |texts: &mut dyn Iterator<Item = &str>| {
+            let mut field: Vec<(usize, String)> = Vec::new();
+            for text in texts {
+                let first = field.last().map_or(0, |(last, _)| last + BETWEEN_TEXTS);
+                field.extend(tokens(text).map(|(position, token)| (first + position, token)));
+            }
+            field
+        };
+        Self(NameField::ALL.map(|field| match field {
+            NameField::Name => all(&mut std::iter::once(file)),
+            NameField::Tag => all(&mut clip_tags.iter().map(String::as_str)),
+            NameField::Metadata => all(&mut texts.iter().map(|text| text.text.as_str())),
+            NameField::Folder => all(&mut std::iter::once(folders)),
+        }))
     }
 }

@@ -101,8 +101,20 @@ fn only_token(analyser: &RefCell<TextAnalyzer>, word: &str) -> String {
     if tokens.advance() { tokens.token().text.clone() } else { word.to_owned() }
 }
 
-/// [`words`] as tantivy takes them: at each position the stem, the word as written where that differs, and
-/// the word joined with the next one, so that `door bell` is found as `doorbell`.
+/// The tokens of a text with their positions: at each the stem of the word there, the word as written where that
+/// differs, and the word joined with the next one, so that `door bell` is found as `doorbell`.
+pub(crate) fn tokens(text: &str) -> impl Iterator<Item = (usize, String)> {
+    let words = words(text);
+    (0..words.len()).flat_map(move |position| {
+        let word = &words[position];
+        let written = (word.written != word.stem).then(|| word.written.clone());
+        let pair = words.get(position + 1).map(|next| joined(word, next));
+        let all = [Some(word.stem.clone()), written, pair];
+        all.into_iter().flatten().map(move |token| (position, token))
+    })
+}
+
+/// [`tokens`] as tantivy takes them.
 #[derive(Clone, Default)]
 pub(crate) struct NameTokenizer;
 
@@ -115,21 +127,9 @@ impl Tokenizer for NameTokenizer {
     type TokenStream<'a> = Tokens;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens {
-        let words = words(text);
-        let mut tokens = Vec::with_capacity(words.len() * 2);
-        for (position, word) in words.iter().enumerate() {
-            let mut push = |text: String| {
-                tokens.push(Token { position, text, offset_from: 0, offset_to: 0, position_length: 1 });
-            };
-            push(word.stem.clone());
-            if word.written != word.stem {
-                push(word.written.clone());
-            }
-            if let Some(next) = words.get(position + 1) {
-                push(joined(word, next));
-            }
-        }
-        Tokens { tokens, next: 0 }
+        let token =
+            |(position, text)| Token { position, text, offset_from: 0, offset_to: 0, position_length: 1 };
+        Tokens { tokens: tokens(text).map(token).collect(), next: 0 }
     }
 }
 

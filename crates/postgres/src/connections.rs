@@ -1,0 +1,256 @@
+//! Connections to the server: a pool, and trying again where that is safe.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime as PoolRuntime,
+};
+use earmark_index::{Error, Result};
+use rustls::ClientConfig;
+use rustls_tokio_postgres::{MakeRustlsConnect, config_from_ca_cert, config_platform_verifier};
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
+
+use crate::url::DatabaseUrl;
+
+/// Connections at most. A server allows a hundred as a rule, for all machines together.
+const CONNECTIONS: usize = 8;
+
+/// How often something is tried that failed for a reason which may pass, and how long is waited after each try.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+    Duration::from_secs(10),
+];
+
+/// Longest that one statement may take. Building a graph has no limit.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A pool of connections, with a thread that serves them.
+pub(crate) struct Connections {
+    place: String,
+    pool: Pool,
+    /// `None` only while this is dropped.
+    runtime: Option<Runtime>,
+}
+
+/// Why something failed, and whether it may succeed when tried again.
+pub(crate) enum Trouble {
+    /// The server or the network; a second try may succeed. `in_doubt`: the statement may have been carried out.
+    Passing { error: Error, in_doubt: bool },
+    /// A second try will fail, too.
+    Lasting(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Lasting(error)
+    }
+}
+
+impl Connections {
+    /// Prepares connections; the first is made when it is needed.
+    pub(crate) fn new(url: &DatabaseUrl, password: Option<String>) -> Result<Self> {
+        let place = url.to_string();
+        let bad = |what: String| Error::Database { place: place.clone(), what };
+        let tls = tls_config(url).map_err(|e| bad(format!("TLS: {e}")))?;
+        let mut config = url.config(password);
+        let timeout = format!("-c statement_timeout={}", STATEMENT_TIMEOUT.as_millis());
+        let options = config.get_options().map_or_else(|| timeout.clone(), |own| format!("{timeout} {own}"));
+        config.options(options);
+        let manager = Manager::from_config(
+            config,
+            MakeRustlsConnect::new(tls),
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(PoolRuntime::Tokio1).build();
+        let pool = pool.map_err(|e| bad(e.to_string()))?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build();
+        let runtime = runtime.map_err(|e| bad(format!("no thread could be started: {e}")))?;
+        Ok(Self { place, pool, runtime: Some(runtime) })
+    }
+
+    /// The server and the database.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Runs `work` with a connection, again and again while the trouble may pass. Only for what may be done twice.
+    pub(crate) fn run<T>(&self, work: impl AsyncFn(&mut Object) -> Result<T, Trouble>) -> Result<T> {
+        self.block_on(async {
+            let mut pauses = PAUSES.iter();
+            loop {
+                let error = match self.attempt(&work).await {
+                    Ok(done) => return Ok(done),
+                    Err(Trouble::Lasting(error)) => return Err(error),
+                    Err(Trouble::Passing { error, .. }) => error,
+                };
+                let Some(pause) = pauses.next() else { return Err(error) };
+                tokio::time::sleep(*pause).await;
+            }
+        })
+    }
+
+    /// Runs `work` in a transaction. Where it is not known whether that was committed, `is_done` finds out.
+    pub(crate) fn transact<T>(
+        &self,
+        work: impl AsyncFn(&deadpool_postgres::Transaction<'_>) -> Result<T, Trouble>,
+        is_done: impl AsyncFn(&Object) -> Result<Option<T>, Trouble>,
+    ) -> Result<T> {
+        self.block_on(async {
+            let mut pauses = PAUSES.iter();
+            let mut is_in_doubt = false;
+            loop {
+                let tried = self
+                    .attempt(&async |client: &mut Object| {
+                        if is_in_doubt && let Some(done) = is_done(client).await? {
+                            return Ok(done);
+                        }
+                        let transaction = client.transaction().await.map_err(|e| self.trouble(&e))?;
+                        let done = work(&transaction).await?;
+                        transaction.commit().await.map_err(|e| self.in_doubt(&e))?;
+                        Ok(done)
+                    })
+                    .await;
+                let error = match tried {
+                    Ok(done) => return Ok(done),
+                    Err(Trouble::Lasting(error)) => return Err(error),
+                    Err(Trouble::Passing { error, in_doubt }) => {
+                        is_in_doubt |= in_doubt;
+                        error
+                    }
+                };
+                let Some(pause) = pauses.next() else { return Err(error) };
+                tokio::time::sleep(*pause).await;
+            }
+        })
+    }
+
+    async fn attempt<T>(&self, work: &impl AsyncFn(&mut Object) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let mut client = match self.pool.get().await {
+            Ok(client) => client,
+            Err(PoolError::Backend(e)) => return Err(self.trouble(&e)),
+            Err(e) => return Err(Trouble::Passing { error: self.error(e.to_string()), in_doubt: false }),
+        };
+        let done = work(&mut client).await;
+        if matches!(done, Err(Trouble::Passing { .. })) && client.is_closed() {
+            // The others have most likely gone with it.
+            self.pool.retain(|client, _| !client.is_closed());
+        }
+        done
+    }
+
+    fn block_on<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(self.error("the connection is being closed".to_owned())),
+        }
+    }
+
+    /// An error of this database's.
+    pub(crate) fn error(&self, what: String) -> Error {
+        Error::Database { place: self.place.clone(), what }
+    }
+
+    /// What an error of the server or the network means.
+    pub(crate) fn trouble(&self, error: &tokio_postgres::Error) -> Trouble {
+        let told = self.error(told(error));
+        let Some(state) = error.code() else {
+            // A certificate that is not trusted will not be trusted the next time either.
+            let is_lasting = is_about_tls(error);
+            return if is_lasting {
+                Trouble::Lasting(told)
+            } else {
+                Trouble::Passing { error: told, in_doubt: false }
+            };
+        };
+        let passes = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::TOO_MANY_CONNECTIONS,
+            SqlState::CONNECTION_EXCEPTION,
+            SqlState::CONNECTION_FAILURE,
+            SqlState::LOCK_NOT_AVAILABLE,
+        ];
+        if passes.contains(state) {
+            Trouble::Passing { error: told, in_doubt: false }
+        } else {
+            Trouble::Lasting(told)
+        }
+    }
+
+    /// As [`Self::trouble`], of a commit: it may have been carried out though the answer was lost.
+    fn in_doubt(&self, error: &tokio_postgres::Error) -> Trouble {
+        match self.trouble(error) {
+            Trouble::Passing { error, .. } => Trouble::Passing { error, in_doubt: true },
+            lasting => lasting,
+        }
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        // Waiting for its threads is not allowed on a thread that serves requests.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What an error says, down to its cause; never the statement, whose values may be anybody's.
+fn told(error: &tokio_postgres::Error) -> String {
+    if let Some(server) = error.as_db_error() {
+        let hint = match *server.code() {
+            SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                "; the password may be in EARMARK_DB, PGPASSWORD or the file ~/.pgpass"
+            }
+            SqlState::DISK_FULL => {
+                "; free some space on the server and run this again: what was acknowledged is kept"
+            }
+            SqlState::INSUFFICIENT_PRIVILEGE => "; grant this user the right, or use another one",
+            _ => "",
+        };
+        return format!("{}{hint}", server.message());
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        let next = deeper.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = deeper.source();
+    }
+    text
+}
+
+fn is_about_tls(error: &tokio_postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        let inner = deeper.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if deeper.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = deeper.source();
+    }
+    false
+}
+
+fn tls_config(url: &DatabaseUrl) -> Result<ClientConfig, String> {
+    match &url.root_certificate {
+        Some(path) => config_from_ca_cert(path).map_err(|e| format!("{}: {e}", path.display())),
+        None => config_platform_verifier().map_err(|e| e.to_string()),
+    }
+}
+
+/// Shared by all who use a database.
+pub(crate) type Shared = Arc<Connections>;

@@ -1,0 +1,346 @@
+//! [`Database`]: the tables, their version, and the spaces in them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use deadpool_postgres::Object;
+use earmark_index::{Error, FORMAT_VERSION, Header, Identity, Result, space_name};
+use tokio_postgres::Row;
+
+use crate::connections::{Connections, Shared, Trouble};
+use crate::index::PgIndex;
+use crate::roots::Roots;
+use crate::url::DatabaseUrl;
+
+/// Steps from nothing to the tables of this version, in order. A step that was released never changes.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// The schema that all tables are in.
+const SCHEMA: &str = "earmark";
+
+/// Number of the advisory lock that migrations and new spaces hold: `earmark` in ASCII.
+const LOCK: i64 = 0x6561_726d_6172_6b;
+
+/// Oldest pgvector: `halfvec` came with 0.7, iterative scans with 0.8.
+const PGVECTOR: (u32, u32) = (0, 8);
+
+/// A database with earmark's tables.
+#[derive(Clone)]
+pub struct Database {
+    connections: Shared,
+    roots: Arc<Roots>,
+}
+
+/// The vectors of one model in a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceInfo {
+    pub(crate) id: i32,
+    /// As [`earmark_index::space_name`] makes it.
+    pub name: String,
+    /// What made the vectors, and when it was begun.
+    pub header: Header,
+    /// Whether it is the one that is used if none is named.
+    pub is_current: bool,
+}
+
+impl Database {
+    /// Connects, and checks that the tables are of this version. `roots`: folders of this machine that differ from
+    /// those which the database has for its roots. `password`: for an address without one.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if there is no connection; [`Error::NotFound`] if earmark has no tables there;
+    /// [`Error::FormatVersion`] for tables of another version.
+    pub fn open(url: &DatabaseUrl, password: Option<String>, roots: &Roots) -> Result<Self> {
+        let database = Self::connect(url, password)?;
+        match database.version()? {
+            None => return Err(Error::NotFound { dir: database.place().into() }),
+            Some(version) => database.check_version(version)?,
+        }
+        database.with_roots(roots)
+    }
+
+    /// As [`Self::open`], but makes the tables, or brings them to this version.
+    ///
+    /// # Errors
+    /// [`Error::Database`]; [`Error::FormatVersion`] for tables of a later version.
+    pub fn migrate(url: &DatabaseUrl, password: Option<String>, roots: &Roots) -> Result<Self> {
+        let database = Self::connect(url, password)?;
+        database.run_migrations()?;
+        database.with_roots(roots)
+    }
+
+    fn connect(url: &DatabaseUrl, password: Option<String>) -> Result<Self> {
+        let connections = Arc::new(Connections::new(url, password)?);
+        Ok(Self { connections, roots: Arc::default() })
+    }
+
+    fn with_roots(mut self, here: &Roots) -> Result<Self> {
+        let mut roots = Roots::default();
+        for row in self.query("SELECT name, path FROM earmark.root", &[])? {
+            roots.set(row.get(0), row.get(1));
+        }
+        for (name, folder) in here.iter() {
+            roots.set(name, folder);
+        }
+        self.roots = Arc::new(roots);
+        Ok(self)
+    }
+
+    /// Server, port and database.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.connections.place()
+    }
+
+    /// Folders that machines mount at different places, with where they are here.
+    #[must_use]
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Adds a root that this machine has at `folder` (a path in its stored form); one that is there already is only
+    /// said to be elsewhere here.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn add_root(&mut self, name: &str, folder: &str) -> Result<()> {
+        self.query("INSERT INTO earmark.root VALUES ($1, $2) ON CONFLICT DO NOTHING", &[&name, &folder])?;
+        Arc::make_mut(&mut self.roots).set(name, folder);
+        Ok(())
+    }
+
+    /// Version of the tables; `None` without any.
+    fn version(&self) -> Result<Option<usize>> {
+        let there = self.query("SELECT to_regclass('earmark.migration') IS NOT NULL", &[])?;
+        if !there[0].get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let row = self.query("SELECT coalesce(max(version), 0) FROM earmark.migration", &[])?;
+        Ok(usize::try_from(row[0].get::<_, i32>(0)).ok())
+    }
+
+    fn check_version(&self, version: usize) -> Result<()> {
+        match version == MIGRATIONS.len() {
+            true => Ok(()),
+            false => Err(Error::FormatVersion {
+                dir: self.place().into(),
+                expected: MIGRATIONS.len() as u32,
+                received: version as u32,
+            }),
+        }
+    }
+
+    fn run_migrations(&self) -> Result<()> {
+        let at = &self.connections;
+        at.transact(
+            async |transaction| {
+                let trouble = |e: tokio_postgres::Error| at.trouble(&e);
+                transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(trouble)?;
+                let installed = transaction
+                    .query_opt("SELECT extversion FROM pg_extension WHERE extname = 'vector'", &[])
+                    .await
+                    .map_err(trouble)?;
+                if installed.is_none() {
+                    let made = transaction.batch_execute("CREATE EXTENSION vector").await;
+                    made.map_err(|e| no_pgvector(at, &e))?;
+                }
+                let row = transaction
+                    .query_one("SELECT extversion FROM pg_extension WHERE extname = 'vector'", &[])
+                    .await
+                    .map_err(trouble)?;
+                check_pgvector(at, row.get(0))?;
+                let begin = format!(
+                    "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+                     CREATE TABLE IF NOT EXISTS {SCHEMA}.migration
+                         (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+                     SET LOCAL search_path = {SCHEMA}, public"
+                );
+                transaction.batch_execute(&begin).await.map_err(trouble)?;
+                let row = transaction.query_one("SELECT coalesce(max(version), 0) FROM migration", &[]).await;
+                let done = usize::try_from(row.map_err(trouble)?.get::<_, i32>(0)).unwrap_or(usize::MAX);
+                if done > MIGRATIONS.len() {
+                    self.check_version(done)?;
+                }
+                for (version, step) in (1_i32..).zip(MIGRATIONS).skip(done) {
+                    transaction.batch_execute(step).await.map_err(trouble)?;
+                    let note = transaction.execute("INSERT INTO migration VALUES ($1)", &[&version]).await;
+                    note.map_err(trouble)?;
+                }
+                Ok(())
+            },
+            // Migrations that were made are not made again.
+            async |_| Ok(None),
+        )
+    }
+
+    /// All spaces, by name.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn spaces(&self) -> Result<Vec<SpaceInfo>> {
+        let rows = self.query(
+            "SELECT id, name, model_id, manifest_hash, pipeline_version, dim, created_unix_s, is_current
+             FROM earmark.space ORDER BY name",
+            &[],
+        )?;
+        Ok(rows.iter().map(space_of).collect())
+    }
+
+    /// The current space.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none; [`Error::Database`].
+    pub fn current(&self) -> Result<SpaceInfo> {
+        let current = self.spaces()?.into_iter().find(|space| space.is_current);
+        current.ok_or_else(|| Error::NotFound { dir: self.place().into() })
+    }
+
+    /// The space for vectors of exactly this identity, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn space_of(&self, identity: &Identity) -> Result<Option<SpaceInfo>> {
+        let name = space_name(identity);
+        Ok(self.spaces()?.into_iter().find(|space| space.name == name))
+    }
+
+    /// The space for vectors of `identity`, made (empty) if it is not there. The first one becomes current.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn make(&self, identity: &Identity) -> Result<SpaceInfo> {
+        if let Some(space) = self.space_of(identity)? {
+            return Ok(space);
+        }
+        let (at, name) = (&self.connections, space_name(identity));
+        let dim = i32::try_from(identity.dim)
+            .map_err(|_| at.error(format!("vectors of {} elements", identity.dim)))?;
+        let pipeline = i64::from(identity.pipeline_version);
+        at.transact(
+            async |transaction| {
+                let trouble = |e: tokio_postgres::Error| at.trouble(&e);
+                transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(trouble)?;
+                let row = transaction
+                    .query_opt(
+                        "INSERT INTO earmark.space
+                             (name, model_id, manifest_hash, pipeline_version, dim, created_unix_s, is_current)
+                         SELECT $1, $2, $3, $4, $5, $6, NOT EXISTS (SELECT FROM earmark.space)
+                         ON CONFLICT DO NOTHING RETURNING id",
+                        &[&name, &identity.model_id, &identity.manifest_hash, &pipeline, &dim, &now_unix_s()],
+                    )
+                    .await
+                    .map_err(trouble)?;
+                // Another process made it meanwhile.
+                let Some(row) = row else { return Ok(()) };
+                let table = segment_table(row.get(0));
+                // Full vectors go out of line, so that a scan of the halves reads nothing else.
+                let make = format!(
+                    "SET LOCAL search_path = {SCHEMA}, public;
+                     CREATE TABLE {table} (
+                         clip bigint NOT NULL REFERENCES earmark.clip ON DELETE CASCADE,
+                         number bigint NOT NULL,
+                         start_s float8 NOT NULL,
+                         end_s float8 NOT NULL,
+                         half halfvec({dim}) NOT NULL,
+                         vector bytea NOT NULL,
+                         PRIMARY KEY (clip, number)
+                     );
+                     ALTER TABLE {table} ALTER half SET STORAGE MAIN, ALTER vector SET STORAGE EXTERNAL"
+                );
+                transaction.batch_execute(&make).await.map_err(trouble)
+            },
+            async |_| Ok(None),
+        )?;
+        self.space_of(identity)?.ok_or_else(|| at.error(format!("space `{name}` is gone")))
+    }
+
+    /// Makes a space the current one.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn switch(&self, space: &SpaceInfo) -> Result<()> {
+        let at = &self.connections;
+        at.transact(
+            async |transaction| {
+                let off = "UPDATE earmark.space SET is_current = false WHERE is_current";
+                transaction.execute(off, &[]).await.map_err(|e| at.trouble(&e))?;
+                let on = "UPDATE earmark.space SET is_current = true WHERE id = $1";
+                transaction.execute(on, &[&space.id]).await.map_err(|e| at.trouble(&e))?;
+                Ok(())
+            },
+            async |_| Ok(None),
+        )
+    }
+
+    /// A space, to be read and written.
+    #[must_use]
+    pub fn index(&self, space: &SpaceInfo) -> PgIndex {
+        PgIndex::new(Arc::clone(&self.connections), Arc::clone(&self.roots), space)
+    }
+
+    fn query(
+        &self,
+        statement: &str,
+        values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        self.connections.run(async |client: &mut Object| {
+            client.query(statement, values).await.map_err(|e| self.connections.trouble(&e))
+        })
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.place())
+    }
+}
+
+/// The table of a space's vectors.
+pub(crate) fn segment_table(space: i32) -> String {
+    format!("earmark.segment_{space}")
+}
+
+fn space_of(row: &Row) -> SpaceInfo {
+    let identity = Identity {
+        model_id: row.get(2),
+        manifest_hash: row.get(3),
+        pipeline_version: u32::try_from(row.get::<_, i64>(4)).unwrap_or_default(),
+        dim: usize::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
+    };
+    SpaceInfo {
+        id: row.get(0),
+        name: row.get(1),
+        header: Header { format_version: FORMAT_VERSION, identity, created_unix_s: row.get(6) },
+        is_current: row.get(7),
+    }
+}
+
+fn no_pgvector(at: &Connections, error: &tokio_postgres::Error) -> Trouble {
+    let trouble = at.trouble(error);
+    match trouble {
+        Trouble::Lasting(error) => Trouble::Lasting(at.error(format!(
+            "the extension pgvector is needed and could not be made ({error}); let the server's administrator install \
+             it and run CREATE EXTENSION vector"
+        ))),
+        passing => passing,
+    }
+}
+
+fn check_pgvector(at: &Connections, version: &str) -> Result<()> {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found >= PGVECTOR {
+        return Ok(());
+    }
+    let (major, minor) = PGVECTOR;
+    Err(at.error(format!(
+        "pgvector {version} is too old, expected {major}.{minor} or later; install it and run ALTER EXTENSION vector \
+         UPDATE"
+    )))
+}
+
+pub(crate) fn now_unix_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,34 @@
+//! The index in PostgreSQL with pgvector: one library for many machines.
+//!
+//! It answers as the local index does ([`earmark_index::IndexReader`], [`earmark_index::IndexWriter`]), with the
+//! same ids for the same spaces and the same hits for the same vectors. What differs: any number of processes write
+//! at once, each call sees what is committed when it is made, and there are no derived files that could be behind.
+//!
+//! - [`DatabaseUrl`] (`url`): where a database is; never shows a password
+//! - `connections`: the pool, TLS, timeouts, and trying again
+//! - [`Database`] (`database`, `migrations/`): tables and their versions, spaces, label sets
+//! - [`Roots`] (`roots`): paths that machines mount at different places
+//! - [`PgIndex`] (`index`): one space, read and written
+//!   - `search`: exact search by half-precision vectors, rescored in full precision
+//!   - `filter`, `rows`: conditions on clips, and clips, in SQL
+//!   - `names`: words in names, as tsvectors
+//!   - `write`: changes, in one transaction a batch
+//! - [`Queue`] (`queue`): files to be indexed, shared by workers
+
+mod connections;
+mod database;
+mod filter;
+mod index;
+mod names;
+mod queue;
+mod roots;
+mod rows;
+mod search;
+mod url;
+mod write;
+
+pub use database::{Database, SpaceInfo};
+pub use index::PgIndex;
+pub use queue::{Lease, Progress, Queue, QueuedFile, WorkerInfo};
+pub use roots::Roots;
+pub use url::{BadUrl, DatabaseUrl};

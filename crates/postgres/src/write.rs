@@ -1,0 +1,470 @@
+//! Changes, in one transaction a batch.
+//!
+//! Each batch has a random number, which is committed with it. A writer whose connection breaks as it commits looks
+//! for the number, so that a batch is neither lost nor made twice.
+
+use std::pin::pin;
+
+use bytes::{BufMut as _, BytesMut};
+use deadpool_postgres::{Object, Transaction};
+use earmark_index::{
+    Change, ClipId, ClipMeta, ClipText, Error, Failure, NameTokens, Result, Segment, check_unit,
+};
+use futures_util::SinkExt as _;
+use pgvector::HalfVector;
+use tokio_postgres::Row;
+use tokio_postgres::types::{IsNull, ToSql, Type};
+
+use crate::connections::Trouble;
+use crate::database::now_unix_s;
+use crate::index::PgIndex;
+use crate::names;
+use crate::roots::DbPath;
+use crate::rows::{signed, texts_of_json, texts_to_json, to_bytes, without_zero};
+
+/// How long tags of removed clips are kept, as in the local index: a year.
+const KEPT_S: i64 = 366 * 24 * 3600;
+
+/// How long the numbers of batches are kept: longer than anybody tries to commit one.
+const BATCHES_KEPT: &str = "1 day";
+
+/// Bytes of segments that are copied at a time.
+const COPY_BYTES: usize = 1 << 20;
+
+/// A clip as a change meets it.
+struct Known {
+    id: i64,
+    at: DbPath,
+    hash: Vec<u8>,
+    tags: Vec<String>,
+}
+
+type Tried<T> = Result<T, Trouble>;
+
+impl PgIndex {
+    pub(crate) fn write(&self, changes: &[Change]) -> Result<Vec<ClipId>> {
+        for change in changes {
+            self.check(change)?;
+        }
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let nonce = random_i64().map_err(|e| self.connections().error(format!("no random number: {e}")))?;
+        self.connections().transact(
+            async |transaction| {
+                let note = "INSERT INTO earmark.batch (nonce, space) VALUES ($1, $2)";
+                self.execute(transaction, note, &[&nonce, &self.space()]).await?;
+                let mut ids = Vec::new();
+                for change in changes {
+                    self.make(transaction, change, &mut ids).await?;
+                }
+                // A small part of the batches cleans up.
+                if nonce % 64 == 0 {
+                    self.clean(transaction).await?;
+                }
+                Ok(ids)
+            },
+            async |client: &Object| {
+                let statement = "SELECT 1 FROM earmark.batch WHERE nonce = $1";
+                let found = client.query_opt(statement, &[&nonce]).await;
+                let is_done = found.map_err(|e| self.connections().trouble(&e))?.is_some();
+                if is_done { self.ids_of(client, changes).await.map(Some) } else { Ok(None) }
+            },
+        )
+    }
+
+    /// The ids that a batch gave, found again: by the paths that its changes name.
+    async fn ids_of(&self, client: &Object, changes: &[Change]) -> Tried<Vec<ClipId>> {
+        let mut ids = Vec::new();
+        for change in changes {
+            match change {
+                Change::Put { meta, .. } => {
+                    let at = self.roots().to_db(&meta.path);
+                    let statement =
+                        "SELECT id FROM earmark.clip WHERE space = $1 AND root = $2 AND path = $3";
+                    let row = client.query_opt(statement, &[&self.space(), &at.root, &at.path]).await;
+                    let row = row.map_err(|e| self.connections().trouble(&e))?;
+                    ids.extend(row.map(|row| row.get::<_, i64>(0).cast_unsigned()));
+                }
+                Change::Move { id, .. } | Change::Remove(id) | Change::SetTags { id, .. } => ids.push(*id),
+                _ => {}
+            }
+        }
+        Ok(ids)
+    }
+
+    fn check(&self, change: &Change) -> Result<()> {
+        match change {
+            Change::Put { meta, segments, .. } => {
+                check_meta(meta)?;
+                for segment in segments {
+                    let (start_s, end_s) = (segment.start_s, segment.end_s);
+                    if !(start_s.is_finite() && end_s.is_finite() && 0.0 <= start_s && start_s <= end_s) {
+                        return Err(Error::BadSegment { start_s, end_s });
+                    }
+                    check_unit(&segment.vector, self.dim())?;
+                }
+                Ok(())
+            }
+            Change::Move { meta, .. } => check_meta(meta),
+            _ => Ok(()),
+        }
+    }
+
+    async fn make(&self, t: &Transaction<'_>, change: &Change, ids: &mut Vec<ClipId>) -> Tried<()> {
+        match change {
+            Change::Put { meta, segments, texts } => ids.push(self.put(t, meta, segments, texts).await?),
+            Change::Move { id, meta } => {
+                self.move_clip(t, *id, meta).await?;
+                ids.push(*id);
+            }
+            Change::Remove(id) => {
+                let known = self.by_id(t, *id).await?.ok_or(Error::UnknownClip { id: *id })?;
+                self.erase(t, &known).await?;
+                ids.push(*id);
+            }
+            Change::RemoveAt(path) => {
+                if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
+                    self.erase(t, &known).await?;
+                }
+            }
+            Change::SetTags { id, tags } => {
+                self.by_id(t, *id).await?.ok_or(Error::UnknownClip { id: *id })?;
+                self.set_tags(t, id.cast_signed(), tags).await?;
+                ids.push(*id);
+            }
+            Change::AddTags { path, tags } => {
+                if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
+                    self.set_tags(t, known.id, &with_tags(&known.tags, tags)).await?;
+                }
+            }
+            Change::Fail(failure) => self.fail(t, failure).await?,
+            Change::ClearFailure(path) => self.forget_failure(t, &self.roots().to_db(path)).await?,
+        }
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        t: &Transaction<'_>,
+        meta: &ClipMeta,
+        segments: &[Segment],
+        texts: &[ClipText],
+    ) -> Tried<ClipId> {
+        let at = self.roots().to_db(&meta.path);
+        let id = match self.by_path(t, &at).await? {
+            Some(known) => {
+                let statement = format!("DELETE FROM {} WHERE clip = $1", self.segments_table());
+                self.execute(t, &statement, &[&known.id]).await?;
+                let tags = with_tags(&known.tags, &meta.tags);
+                self.update(t, known.id, &at, meta, &tags, texts, Some(segments.len())).await?;
+                known.id
+            }
+            None => {
+                let kept = self.take_tags(t, &meta.content_hash, &at).await?;
+                self.insert(t, &at, meta, &with_tags(&kept, &meta.tags), texts, segments.len()).await?
+            }
+        };
+        self.copy(t, id, segments).await?;
+        self.forget_failure(t, &at).await?;
+        Ok(id.cast_unsigned())
+    }
+
+    async fn insert(
+        &self,
+        t: &Transaction<'_>,
+        at: &DbPath,
+        meta: &ClipMeta,
+        tags: &[String],
+        texts: &[ClipText],
+        segments: usize,
+    ) -> Tried<i64> {
+        let [name, tag, text, folder] = names::vectors(&NameTokens::of(&at.path, tags, texts));
+        let tags: Vec<String> = tags.iter().map(|tag| without_zero(tag)).collect();
+        let row = self
+            .rows(
+                t,
+                "INSERT INTO earmark.clip
+                     (space, root, path, content_hash, mtime_ns, size, duration_s, sample_rate, channels, format,
+                      decoder, tags, indexed_unix_s, segments, texts, name_words, tag_words, text_words, folder_words)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                         $16::text::tsvector, $17::text::tsvector, $18::text::tsvector, $19::text::tsvector)
+                 RETURNING id",
+                &[
+                    &self.space(),
+                    &at.root,
+                    &at.path,
+                    &&meta.content_hash[..],
+                    &meta.mtime_ns,
+                    &signed("a file's size", meta.size)?,
+                    &meta.duration_s,
+                    &i64::from(meta.sample_rate),
+                    &i32::from(meta.channels),
+                    &meta.format,
+                    &meta.decoder,
+                    &tags,
+                    &meta.indexed_unix_s,
+                    &signed("a number of segments", segments as u64)?,
+                    &texts_to_json(texts),
+                    &name,
+                    &tag,
+                    &text,
+                    &folder,
+                ],
+            )
+            .await?;
+        Ok(row[0].get(0))
+    }
+
+    /// `segments`: how many there are now; `None` leaves that as it is.
+    #[expect(clippy::too_many_arguments)]
+    async fn update(
+        &self,
+        t: &Transaction<'_>,
+        id: i64,
+        at: &DbPath,
+        meta: &ClipMeta,
+        tags: &[String],
+        texts: &[ClipText],
+        segments: Option<usize>,
+    ) -> Tried<()> {
+        let [name, tag, text, folder] = names::vectors(&NameTokens::of(&at.path, tags, texts));
+        let tags: Vec<String> = tags.iter().map(|tag| without_zero(tag)).collect();
+        let segments = segments.map(|n| signed("a number of segments", n as u64)).transpose()?;
+        self.execute(
+            t,
+            "UPDATE earmark.clip SET
+                 root = $2, path = $3, content_hash = $4, mtime_ns = $5, size = $6, duration_s = $7,
+                 sample_rate = $8, channels = $9, format = $10, decoder = $11, tags = $12, indexed_unix_s = $13,
+                 segments = coalesce($14, segments), texts = $15,
+                 name_words = $16::text::tsvector, tag_words = $17::text::tsvector,
+                 text_words = $18::text::tsvector, folder_words = $19::text::tsvector
+             WHERE id = $1",
+            &[
+                &id,
+                &at.root,
+                &at.path,
+                &&meta.content_hash[..],
+                &meta.mtime_ns,
+                &signed("a file's size", meta.size)?,
+                &meta.duration_s,
+                &i64::from(meta.sample_rate),
+                &i32::from(meta.channels),
+                &meta.format,
+                &meta.decoder,
+                &tags,
+                &meta.indexed_unix_s,
+                &segments,
+                &texts_to_json(texts),
+                &name,
+                &tag,
+                &text,
+                &folder,
+            ],
+        )
+        .await
+    }
+
+    async fn copy(&self, t: &Transaction<'_>, id: i64, segments: &[Segment]) -> Tried<()> {
+        if segments.is_empty() {
+            return Ok(());
+        }
+        let trouble = |e: tokio_postgres::Error| self.connections().trouble(&e);
+        let statement = format!(
+            "COPY {} (clip, number, start_s, end_s, half, vector) FROM STDIN (FORMAT binary)",
+            self.segments_table()
+        );
+        let sink = t.copy_in::<_, bytes::Bytes>(&statement).await.map_err(trouble)?;
+        let mut sink = pin!(sink);
+        let mut rows = BytesMut::with_capacity(COPY_BYTES + (1 << 14));
+        // The signature, no flags, no header extension.
+        rows.put_slice(b"PGCOPY\n\xff\r\n\0");
+        rows.put_i32(0);
+        rows.put_i32(0);
+        for (number, segment) in (0_i64..).zip(segments) {
+            rows.put_i16(6);
+            for value in [id, number] {
+                rows.put_i32(8);
+                rows.put_i64(value);
+            }
+            for value in [segment.start_s, segment.end_s] {
+                rows.put_i32(8);
+                rows.put_f64(value);
+            }
+            put_half(&mut rows, &segment.vector).map_err(|what| self.connections().error(what))?;
+            let vector = to_bytes(&segment.vector);
+            rows.put_i32(i32::try_from(vector.len()).unwrap_or(i32::MAX));
+            rows.put_slice(&vector);
+            if rows.len() >= COPY_BYTES {
+                sink.send(rows.split().freeze()).await.map_err(trouble)?;
+            }
+        }
+        rows.put_i16(-1);
+        sink.send(rows.freeze()).await.map_err(trouble)?;
+        sink.finish().await.map_err(trouble)?;
+        Ok(())
+    }
+
+    async fn move_clip(&self, t: &Transaction<'_>, id: ClipId, meta: &ClipMeta) -> Tried<()> {
+        // Somebody removed it meanwhile; whoever found its file elsewhere could not know.
+        let Some(known) = self.by_id(t, id).await? else { return Ok(()) };
+        let at = self.roots().to_db(&meta.path);
+        if let Some(other) = self.by_path(t, &at).await?.filter(|other| other.id != known.id) {
+            self.erase(t, &other).await?;
+        }
+        let rows = self.rows(t, "SELECT texts FROM earmark.clip WHERE id = $1", &[&known.id]).await?;
+        let texts = rows.first().map(|row| texts_of_json(row.get(0))).unwrap_or_default();
+        self.forget_failure(t, &at).await?;
+        self.update(t, known.id, &at, meta, &with_tags(&known.tags, &meta.tags), &texts, None).await
+    }
+
+    async fn erase(&self, t: &Transaction<'_>, known: &Known) -> Tried<()> {
+        if !known.tags.is_empty() {
+            let keep = "INSERT INTO earmark.kept_tags (space, content_hash, root, path, tags, removed_unix_s)
+                        VALUES ($1, $2, $3, $4, $5, $6)";
+            let values: [&(dyn ToSql + Sync); 6] =
+                [&self.space(), &known.hash, &known.at.root, &known.at.path, &known.tags, &now_unix_s()];
+            self.execute(t, keep, &values).await?;
+        }
+        self.execute(t, "DELETE FROM earmark.clip WHERE id = $1", &[&known.id]).await
+    }
+
+    /// Takes back the tags that are kept for a content: those of the clip that was at `at`, else of the last one.
+    async fn take_tags(&self, t: &Transaction<'_>, hash: &[u8; 32], at: &DbPath) -> Tried<Vec<String>> {
+        let statement = "DELETE FROM earmark.kept_tags WHERE number = (
+                             SELECT number FROM earmark.kept_tags
+                             WHERE space = $1 AND content_hash = $2 AND removed_unix_s >= $3
+                             ORDER BY (root = $4 AND path = $5) DESC, number DESC LIMIT 1)
+                         RETURNING tags";
+        let oldest = now_unix_s().saturating_sub(KEPT_S);
+        let values: [&(dyn ToSql + Sync); 5] = [&self.space(), &&hash[..], &oldest, &at.root, &at.path];
+        let rows = self.rows(t, statement, &values).await?;
+        Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
+    async fn set_tags(&self, t: &Transaction<'_>, id: i64, tags: &[String]) -> Tried<()> {
+        let [_, words, _, _] = names::vectors(&NameTokens::of("", tags, &[]));
+        let tags: Vec<String> = tags.iter().map(|tag| without_zero(tag)).collect();
+        let statement = "UPDATE earmark.clip SET tags = $2, tag_words = $3::text::tsvector WHERE id = $1";
+        self.execute(t, statement, &[&id, &tags, &words]).await
+    }
+
+    async fn fail(&self, t: &Transaction<'_>, failure: &Failure) -> Tried<()> {
+        let at = self.roots().to_db(&failure.path);
+        self.execute(
+            t,
+            "INSERT INTO earmark.failure (space, root, path, size, mtime_ns, reason, kind, seen_unix_s)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (space, root, path) DO UPDATE SET
+                 size = $4, mtime_ns = $5, reason = $6, kind = $7, seen_unix_s = $8",
+            &[
+                &self.space(),
+                &at.root,
+                &at.path,
+                &signed("a file's size", failure.size)?,
+                &failure.mtime_ns,
+                &without_zero(&failure.reason),
+                &failure.kind,
+                &failure.seen_unix_s,
+            ],
+        )
+        .await
+    }
+
+    async fn forget_failure(&self, t: &Transaction<'_>, at: &DbPath) -> Tried<()> {
+        let statement = "DELETE FROM earmark.failure WHERE space = $1 AND root = $2 AND path = $3";
+        self.execute(t, statement, &[&self.space(), &at.root, &at.path]).await
+    }
+
+    async fn clean(&self, t: &Transaction<'_>) -> Tried<()> {
+        let batches = format!("DELETE FROM earmark.batch WHERE at < now() - interval '{BATCHES_KEPT}'");
+        self.execute(t, &batches, &[]).await?;
+        let oldest = now_unix_s().saturating_sub(KEPT_S);
+        self.execute(t, "DELETE FROM earmark.kept_tags WHERE removed_unix_s < $1", &[&oldest]).await
+    }
+
+    async fn by_path(&self, t: &Transaction<'_>, at: &DbPath) -> Tried<Option<Known>> {
+        let statement = "SELECT id, root, path, content_hash, tags FROM earmark.clip
+                         WHERE space = $1 AND root = $2 AND path = $3 FOR UPDATE";
+        let rows = self.rows(t, statement, &[&self.space(), &at.root, &at.path]).await?;
+        Ok(rows.first().map(known))
+    }
+
+    async fn by_id(&self, t: &Transaction<'_>, id: ClipId) -> Tried<Option<Known>> {
+        let statement = "SELECT id, root, path, content_hash, tags FROM earmark.clip
+                         WHERE space = $1 AND id = $2 FOR UPDATE";
+        let rows = self.rows(t, statement, &[&self.space(), &id.cast_signed()]).await?;
+        Ok(rows.first().map(known))
+    }
+
+    async fn rows(
+        &self,
+        t: &Transaction<'_>,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Tried<Vec<Row>> {
+        let trouble = |e: tokio_postgres::Error| match e.code() {
+            // Another writer has put a clip at the same path since it was looked for: the next try sees it.
+            Some(state) if *state == tokio_postgres::error::SqlState::UNIQUE_VIOLATION => {
+                Trouble::Passing { error: self.connections().error(e.to_string()), in_doubt: false }
+            }
+            _ => self.connections().trouble(&e),
+        };
+        let statement = t.prepare_cached(statement).await.map_err(trouble)?;
+        t.query(&statement, values).await.map_err(trouble)
+    }
+
+    async fn execute(
+        &self,
+        t: &Transaction<'_>,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Tried<()> {
+        self.rows(t, statement, values).await.map(drop)
+    }
+}
+
+fn known(row: &Row) -> Known {
+    Known {
+        id: row.get(0),
+        at: DbPath { root: row.get(1), path: row.get(2) },
+        hash: row.get(3),
+        tags: row.get(4),
+    }
+}
+
+/// Union of the old and the new tags, the old ones first.
+fn with_tags(old: &[String], new: &[String]) -> Vec<String> {
+    let mut tags = old.to_vec();
+    for tag in new {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    tags
+}
+
+fn check_meta(meta: &ClipMeta) -> Result<()> {
+    if meta.duration_s.is_finite() && meta.duration_s >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::BadSegment { start_s: 0.0, end_s: meta.duration_s })
+}
+
+/// A vector as a half-precision one, with its length in front.
+fn put_half(rows: &mut BytesMut, vector: &[f32]) -> Result<(), String> {
+    let mut half = BytesMut::new();
+    // The type is only asked for its name.
+    let put = HalfVector::from_f32_slice(vector).to_sql(&Type::BYTEA, &mut half);
+    match put.map_err(|e| e.to_string())? {
+        IsNull::Yes => return Err("a vector became null".to_owned()),
+        IsNull::No => {}
+    }
+    rows.put_i32(i32::try_from(half.len()).map_err(|e| e.to_string())?);
+    rows.put_slice(&half);
+    Ok(())
+}
+
+fn random_i64() -> Result<i64, getrandom::Error> {
+    Ok(getrandom::u64()?.cast_signed())
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use earmark_encoder::DeviceChoice;
 use earmark_index::OpenOptions;
+use earmark_library::Location;
 
 use crate::commands::adapt::AdaptArgs;
 use crate::commands::classify::ClassifyArgs;
@@ -32,7 +33,7 @@ use crate::commands::spaces::SpacesArgs;
 use crate::commands::tag::TagArgs;
 use crate::commands::transfer::{ExportArgs, ImportArgs};
 use crate::commands::verify::{RebuildArgs, VerifyArgs};
-use crate::units::parse_wait;
+use crate::units::{location, parse_wait};
 
 /// Find and label sounds by describing them.
 ///
@@ -65,10 +66,12 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Index folder [default: index-data/default.earmark in a checkout of earmark, else
+    /// Index: a folder, or a PostgreSQL database as postgres://USER@HOST/NAME (its password belongs into
+    /// EARMARK_DB or PGPASSWORD) [default: index-data/default.earmark in a checkout of earmark, else
     /// earmark/default.earmark in your data folder]
-    #[arg(long, global = true, env = "EARMARK_DB", value_name = "DIR")]
-    pub(crate) db: Option<PathBuf>,
+    #[arg(long, global = true, env = "EARMARK_DB", hide_env_values = true, value_name = "DIR",
+        value_hint = clap::ValueHint::AnyPath, value_parser = location())]
+    pub(crate) db: Option<Location>,
     /// Model name or folder; also selects the model's space of the index [default: the model of the current
     /// space, or the bundled model if there is no index]
     #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use earmark_engine::{Source, WalkOptions, typed_path, walk};
-use earmark_index::{Change, IndexReader as _, IndexWriter as _, file_path, stored_path};
+use earmark_index::{Change, file_path, stored_path};
 use earmark_library::{
     Access, Classified, ClassifyAnswer, ClassifyRequest, Clip, ClipPage, EventsAnswer, EventsRequest,
     FailurePage, Files, Filter, Info, Library, ListRequest, Place, SearchAnswer, SearchRequest,

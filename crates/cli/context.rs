@@ -1,35 +1,37 @@
 //! What commands share: where things are, how models are run, what the index reports.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use earmark_encoder::{GraphCache, Model, Runtime};
 use earmark_engine::label_sets::LabelSets;
 use earmark_engine::{Engine, EngineError};
 use earmark_hub::Installer;
-use earmark_index::{Collection, Error as IndexError, IndexEvent, OpenOptions, Snapshot, Writer};
-use earmark_library::{Access, Chosen, Error, Filter, Library, LibraryOptions, Place, Settings};
+use earmark_index::{Collection, Error as IndexError, IndexEvent, OpenOptions};
+use earmark_library::{
+    Access, Chosen, Error, Filter, Library, LibraryOptions, Location, Place, Reader, Settings, Writer,
+};
 
 use crate::args::{Global, WaitArgs};
 use crate::output::{self, note};
 use crate::remedies;
 
-/// The folder of the index.
-pub(crate) fn db_dir(global: &Global) -> Result<PathBuf> {
-    if let Some(dir) = &global.db {
-        return Ok(dir.clone());
+/// Where the index lies.
+pub(crate) fn location(global: &Global) -> Result<Location> {
+    if let Some(location) = &global.db {
+        return Ok(location.clone());
     }
     // In a checkout the index lives with the project, where git ignores it.
     if Path::new("index-data").is_dir() && Path::new("crates/cli/main.rs").is_file() {
-        return Ok(PathBuf::from("index-data/default.earmark"));
+        return Ok(Location::Folder("index-data/default.earmark".into()));
     }
     let data = earmark_library::data_folder().context("no home folder; name an index with --db")?;
-    Ok(data.join("default.earmark"))
+    Ok(Location::Folder(data.join("default.earmark")))
 }
 
 /// The index and the model that a command line names.
 pub(crate) fn place(global: &Global) -> Result<Place> {
-    Ok(Place { model: global.model.clone(), ..Place::at(db_dir(global)?) })
+    Ok(Place { model: global.model.clone(), ..Place::at(location(global)?) })
 }
 
 /// How models are run and files are read.
@@ -65,14 +67,14 @@ pub(crate) fn collection(global: &Global) -> Result<Collection> {
 }
 
 /// The index, for reading, whatever made it.
-pub(crate) fn open_index(global: &Global) -> Result<Snapshot> {
+pub(crate) fn open_index(global: &Global) -> Result<Reader> {
     let index = place(global)?.open_index(&once())?.1;
     tell_events(index.take_events(), global);
     Ok(index)
 }
 
 /// As [`open_index`]; `None` if nothing was indexed yet, or nothing with the model that is named.
-pub(crate) fn open_index_if_any(global: &Global) -> Result<Option<Snapshot>> {
+pub(crate) fn open_index_if_any(global: &Global) -> Result<Option<Reader>> {
     match place(global)?.open_index(&once()) {
         Err(Error::Engine(EngineError::Index(
             IndexError::NotFound { .. } | IndexError::UnknownSpace { .. },
@@ -121,8 +123,8 @@ pub(crate) fn choose_or_make(place: &Place, global: &Global) -> Result<Chosen, E
     if let (Some(current), false) = (&chosen.beside, global.quiet) {
         note!(
             "working on space `{}` beside the current one, `{}`; `earmark spaces use {0}` makes it current",
-            chosen.space.name,
-            current.name
+            chosen.space,
+            current
         );
     }
     Ok(chosen)
@@ -130,7 +132,7 @@ pub(crate) fn choose_or_make(place: &Place, global: &Global) -> Result<Chosen, E
 
 /// The user's index, if it has vectors of the engine's model. What wants its vectors can do without them, so a
 /// problem with it is only a warning.
-pub(crate) fn index_of(global: &Global, engine: &Engine) -> Option<Snapshot> {
+pub(crate) fn index_of(global: &Global, engine: &Engine) -> Option<Reader> {
     let opened = place(global).and_then(|place| Ok(place.index_of(engine)?));
     opened.unwrap_or_else(|e| {
         if !global.quiet {

@@ -7,6 +7,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use earmark_engine::fit::MOST_FOLDS;
 use earmark_engine::typed_path;
 use earmark_eval::run::folds::FoldChoice;
+use earmark_library::Location;
 
 /// A count of at least one.
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
@@ -113,6 +114,14 @@ pub(crate) fn local_time(moment: &str) -> String {
 /// The path of a sound file or folder; names that are not UTF-8 may be typed as they are shown.
 pub(crate) fn sound_path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| typed_path(&path))
+}
+
+/// Where an index lies.
+pub(crate) fn location() -> impl TypedValueParser<Value = Location> {
+    PathBufValueParser::new().try_map(|path| match path.to_str() {
+        Some(text) => Location::parse(text),
+        None => Ok(Location::Folder(path)),
+    })
 }
 
 /// How long to wait, in seconds; `inf` for as long as it takes.

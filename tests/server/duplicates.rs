@@ -1,7 +1,7 @@
 //! `/v1/duplicates`.
 
 use earmark_engine::duplicates::same_sound;
-use earmark_index::{Filter, IndexReader as _};
+use earmark_index::Filter;
 use serde_json::json;
 
 use super::Server;

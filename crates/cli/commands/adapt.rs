@@ -14,7 +14,6 @@ use earmark_engine::clip_vectors::{OfFiles, segments};
 use earmark_engine::label_sets::{AdaptSummary, unless_changed};
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::walk;
-use earmark_index::IndexReader;
 
 use crate::args::Global;
 use crate::label_args::SavedLabels;
@@ -58,7 +57,7 @@ pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
     let engine = context::engine(global, source.model(global)?)?;
     let index = context::index_of(global, &engine);
     let OfFiles { results, from_index } =
-        segments(&engine, index.as_ref().map(|index| index as &dyn IndexReader), &walked.files)?;
+        segments(&engine, index.as_ref().map(|index| &**index), &walked.files)?;
     let mut pieces: Vec<Embedding> = Vec::new();
     let mut failed = walked.errors.len();
     let model = &engine.model().manifest().id;

@@ -18,7 +18,7 @@ use earmark_eval::run::learned::Learned;
 use earmark_eval::run::saved::Saved;
 use earmark_eval::run::{Outcome, RunOptions, Stores, prompts, run as evaluate};
 use earmark_eval::searches;
-use earmark_index::{Collection, IndexReader, OpenOptions, Writer};
+use earmark_index::{Collection, OpenOptions, Writer};
 use earmark_library::Access;
 use etcetera::BaseStrategy as _;
 
@@ -195,11 +195,8 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let stores = Stores {
-        index: index.as_ref().map(|index| index as &dyn IndexReader),
-        kept: &kept,
-        events: &cache.join("events"),
-    };
+    let stores =
+        Stores { index: index.as_ref().map(|index| &**index), kept: &kept, events: &cache.join("events") };
     let outcome = evaluate(&engine, &dataset, &stores, &options, &stop, |event| progress.tell(event));
     progress.finish();
     let report = match outcome? {

@@ -15,7 +15,6 @@ use earmark_eval::fitting::{
     self, Answers, Doubtful, FailedClip, Figures, FitReport, FitSettings, LabelRow, LabelledClips, Learnt,
 };
 use earmark_eval::report::Interval;
-use earmark_index::IndexReader;
 
 use crate::args::Global;
 use crate::output::note;
@@ -94,7 +93,7 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     fitting::check(&args.labelled, &dataset)?;
     let engine = context::engine(global, context::model(global)?)?;
     let index = context::index_of(global, &engine);
-    let index = index.as_ref().map(|index| index as &dyn IndexReader);
+    let index = index.as_ref().map(|index| &**index);
     let clips = LabelledClips::read(&engine, index, &dataset)?;
     let settings = FitSettings {
         labelled: args.labelled.display().to_string(),

@@ -25,11 +25,12 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
     let library = context::library(global, context::place(global)?, Access::Once)?;
-    let snapshot = library.index()?;
+    let index = library.index()?;
+    let snapshot = index.local("`rebuild --graph`")?;
     let dir = snapshot.dir().to_path_buf();
     let builder = GraphBuilder::open(&dir)?;
     let is_large = snapshot.stats_of_graphs().0 >= LEAST_ROWS;
-    drop(snapshot);
+    drop(index);
     if !is_large {
         note!(
             "an index of fewer than {LEAST_ROWS} segments needs no graph: comparing with all of them is as fast"
@@ -38,7 +39,7 @@ pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitC
     }
     {
         let writer = context::open_index_to_change(global, &args.wait)?;
-        writer.compact()?;
+        writer.local("`rebuild --graph`")?.compact()?;
         context::tell_events(writer.take_events(), global);
     }
     let snapshot = Snapshot::load_published(&dir)?;

@@ -8,7 +8,6 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use earmark_engine::ingest::{IngestOptions, IngestReport, Preview, Prune, PruneRefused, ingest, preview};
 use earmark_engine::{WalkOptions, Walked, walk};
-use earmark_index::IndexReader;
 use earmark_library::{Chosen, parse_tag};
 
 use crate::args::{Global, WaitArgs};
@@ -94,7 +93,7 @@ impl IndexArgs {
 }
 
 pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
-    let dir = context::db_dir(global)?;
+    let location = context::location(global)?;
     let prune = args.prune();
     let walk_options = WalkOptions {
         any_extension: args.all_files,
@@ -113,12 +112,11 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     let chosen = context::choose_or_make(&context::place(global)?, global)?;
     let index = context::waiting(&args.wait, |options| chosen.open_writer(options))?;
     context::tell_events(index.take_events(), global);
-    let Chosen { model, hold, .. } = chosen;
-    drop(hold);
+    let Chosen { model, .. } = chosen;
     let engine = context::engine(global, model)?;
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let report = ingest(&engine, &index, walked, &options, &stop, |event| progress.tell(event))?;
+    let report = ingest(&engine, &*index, walked, &options, &stop, |event| progress.tell(event))?;
     progress.finish();
     context::tell_events(index.take_events(), global);
     if args.json {
@@ -126,7 +124,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     }
     if !global.quiet && !args.json {
         summarise(&report);
-        note!("index: {}", dir.display());
+        note!("index: {location}");
     }
     // Failures are errors, which even --quiet shows.
     list_failures(&report.failed);
@@ -148,7 +146,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
 fn dry_run(global: &Global, walked: &Walked, options: &IngestOptions, json: bool) -> Result<ExitCode> {
     let index = context::open_index_if_any(global)?;
     let stop = stop_on_ctrl_c()?;
-    let index = index.as_ref().map(|index| index as &dyn IndexReader);
+    let index = index.as_ref().map(|index| &**index);
     let has_ffmpeg = context::settings(global).read_options()?.ffmpeg.is_some();
     let found = preview(index, walked, options, has_ffmpeg, &stop)?;
     if json {

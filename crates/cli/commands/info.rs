@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use earmark_audio::AudioReader;
-use earmark_index::{Clip, IndexReader as _, stored_path};
+use earmark_index::{Clip, stored_path};
 use earmark_library::{Graph, GraphFigures, Info, Version, moment};
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ pub(crate) fn run(global: &Global, args: InfoArgs) -> Result<ExitCode> {
 
 fn index_info(global: &Global, args: &InfoArgs) -> Result<()> {
     let place = context::place(global)?;
-    let (folder, answerer) = (place.folder.clone(), Answerer::new(global, &args.server, place)?);
+    let (location, answerer) = (place.location.clone(), Answerer::new(global, &args.server, place)?);
     let info = answerer.info()?;
     if args.json {
         return output::json(&info);
@@ -74,7 +74,7 @@ fn index_info(global: &Global, args: &InfoArgs) -> Result<()> {
         None => info.label_sets.to_string(),
     };
     let mut rows = vec![
-        ("index", answerer.name().unwrap_or_else(|| folder.display().to_string())),
+        ("index", answerer.name().unwrap_or_else(|| location.to_string())),
         ("clips", info.clips.to_string()),
         ("segments", info.segments.to_string()),
         ("audio", amount(info.duration_s)),

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use earmark_engine::absolute_path;
-use earmark_index::{Change, IndexReader as _, IndexWriter as _, stored_path};
+use earmark_index::{Change, stored_path};
 use earmark_library::Filter;
 
 use crate::args::{Global, WaitArgs};

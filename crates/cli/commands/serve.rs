@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use earmark_engine::EngineOptions;
-use earmark_library::{Access, Error, Library, LibraryOptions, Place, Settings};
+use earmark_library::{Access, Error, Library, LibraryOptions, Location, Place, Settings};
 use earmark_server::{App, Config, Key, RootConfig, Scope};
 
 use crate::args::Global;
@@ -168,8 +168,11 @@ fn library(global: &Global, config: &Config, app: &App) -> Result<(Library, Engi
     };
     // Requests share the cores: each gets one.
     let settings = Settings { threads: 1, audio: config.audio_limits(), ..settings };
-    let folder = std::path::absolute(&place.folder).unwrap_or(place.folder);
+    let location = match place.location {
+        Location::Folder(folder) => Location::Folder(std::path::absolute(&folder).unwrap_or(folder)),
+        location => location,
+    };
     let options =
         LibraryOptions { access: Access::Live, settings, limits: app.limits(), clip_files: app.clip_files() };
-    Ok((Library::open(Place { folder, ..place }, options)?, jobs))
+    Ok((Library::open(Place { location, ..place }, options)?, jobs))
 }

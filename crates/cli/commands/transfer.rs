@@ -40,7 +40,7 @@ pub(crate) struct ImportArgs {
 
 pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
     let index = context::open_index(global)?;
-    let report = transfer::export(&index, &context::filter(args.filter).check()?, &args.dir)?;
+    let report = transfer::export(&*index, &context::filter(args.filter).check()?, &args.dir)?;
     if !global.quiet {
         note!("{} clips, {} segments written to {}", report.clips, report.segments, args.dir.display());
     }
@@ -48,7 +48,8 @@ pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
 }
 
 pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
-    let db = context::db_dir(global)?;
+    let location = context::location(global)?;
+    let db = location.folder("`import`")?.to_path_buf();
     let is_new = !db.exists();
     earmark_library::check_free(&db)?;
     let collection = Collection::open_or_new(&db, &OpenOptions::default())?;

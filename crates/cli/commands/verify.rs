@@ -215,7 +215,7 @@ pub(crate) fn rebuild(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
         return super::graph::rebuild_graph(global, args);
     }
     let index = context::open_index_to_change(global, &args.wait)?;
-    let report = index.rebuild()?;
+    let report = index.local("`rebuild`")?.rebuild()?;
     context::tell_events(index.take_events(), global);
     if !global.quiet {
         note!(

@@ -7,7 +7,6 @@ use earmark_engine::classify::{
 };
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::{Encoded, Engine, Keep, Source, Span};
-use earmark_index::IndexReader as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use earmark_index::{Change, Clip as IndexClip, Failure as IndexFailure, IndexReader, IndexWriter as _};
+use earmark_index::{Change, Clip as IndexClip, Failure as IndexFailure};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

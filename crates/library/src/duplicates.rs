@@ -6,7 +6,6 @@ use earmark_engine::duplicates::{
     Criterion, DuplicateGroup as Found, DuplicatesOptions, DuplicatesProgress, Relation as Difference,
     THRESHOLD, duplicates,
 };
-use earmark_index::IndexReader as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -54,6 +54,14 @@ pub enum Error {
     /// No tagger is bundled, and none is named.
     #[error("there is no tagger; name a model of kind `tagger`")]
     NoTagger,
+    /// Something that only an index in a folder has.
+    #[error("{what} is not for an index in a database, as that at {place}")]
+    NotInDatabase {
+        /// What was asked for.
+        what: &'static str,
+        /// The database.
+        place: String,
+    },
     /// A use-case failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -103,7 +111,7 @@ impl Error {
             }
             Self::Busy(_) => Kind::Busy,
             Self::NoSound(_) => Kind::Undecodable,
-            Self::ModelGone { .. } | Self::NoTagger => Kind::Conflict,
+            Self::ModelGone { .. } | Self::NoTagger | Self::NotInDatabase { .. } => Kind::Conflict,
             Self::Engine(e) => kind_of(e),
         }
     }

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use earmark_encoder::{Catalogue, GraphCache};
+use earmark_index::stored_path;
+use earmark_postgres::Roots;
 use etcetera::BaseStrategy as _;
+
+use crate::error::{Error, Result};
 
 /// The user's data folder of earmark: installed models, the default index.
 #[must_use]
@@ -30,4 +34,48 @@ pub fn catalogue() -> Catalogue {
 pub fn graph_cache() -> Option<GraphCache> {
     let base = etcetera::choose_base_strategy().ok()?;
     Some(GraphCache::at(base.cache_dir().join("earmark").join("graphs")))
+}
+
+/// The password for databases whose address has none.
+pub(crate) fn database_password() -> Option<String> {
+    std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty())
+}
+
+/// Where this machine has the roots of databases, where that differs from what the database says:
+/// `EARMARK_ROOTS`, as `NAME=FOLDER`, several separated as in `PATH`.
+///
+/// # Errors
+/// [`Error::Field`] named `EARMARK_ROOTS`.
+pub(crate) fn roots() -> Result<Roots> {
+    let mut roots = Roots::default();
+    let Some(text) = std::env::var_os("EARMARK_ROOTS") else { return Ok(roots) };
+    for part in std::env::split_paths(&text).filter(|part| !part.as_os_str().is_empty()) {
+        let (name, folder) =
+            parse_root(&part.to_string_lossy()).map_err(|e| Error::field_is("EARMARK_ROOTS", e))?;
+        roots.set(&name, &stored_path(&folder));
+    }
+    Ok(roots)
+}
+
+/// Reads `NAME=FOLDER`.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_root(text: &str) -> std::result::Result<(String, PathBuf), String> {
+    let (name, folder) = text.split_once('=').unwrap_or(("", text));
+    let is_name =
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if !is_name {
+        return Err(format!(
+            "expected NAME=FOLDER, a name of letters, digits, `-`, `_` and `.`; got `{text}`"
+        ));
+    }
+    let folder = PathBuf::from(folder);
+    if !folder.is_absolute() {
+        return Err(format!(
+            "expected the absolute path of a folder after `{name}=`, got `{}`",
+            folder.display()
+        ));
+    }
+    Ok((name.to_owned(), folder))
 }

@@ -1,7 +1,6 @@
 //! Adding sound files to the index.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_engine::ingest::{
@@ -222,7 +221,7 @@ impl Library {
         if self.live().is_err_and(|e| e.is_no_index()) {
             drop(self.place().choose_or_make(&OpenOptions::default())?);
         }
-        let (live, engine) = (Arc::clone(self.live()?), self.engine()?);
+        let (live, engine) = (self.live()?, self.engine()?);
         let writing = live.write()?;
         let options = IngestOptions {
             prune: request.prune,

@@ -1,6 +1,6 @@
 //! The library in numbers.
 
-use earmark_index::{Figures, IndexReader as _, KindFigures};
+use earmark_index::{Figures, KindFigures};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -126,8 +126,8 @@ impl Library {
         let index = self.index()?;
         let stats = index.stats()?;
         let header = index.header();
-        let space = self.space().map(|space| space.name.clone()).unwrap_or_default();
-        let spaces = self.place().collection(&earmark_index::OpenOptions::default())?.spaces()?;
+        let space = self.space().unwrap_or_default().to_owned();
+        let spaces = self.place().spaces(&earmark_index::OpenOptions::default())?;
         let model = self.catalogue().open(&header.identity.model_id).ok();
         let scores = model.as_ref().map(|model| &model.manifest().scores);
         let (label_sets, label_sets_error) = match self.label_sets().all() {
@@ -143,7 +143,7 @@ impl Library {
             disk_bytes: stats.disk_bytes,
             failures: stats.failures,
             space,
-            spaces: spaces.into_iter().map(|space| space.name).collect(),
+            spaces,
             model: header.identity.model_id.clone(),
             manifest_hash: header.identity.manifest_hash.clone(),
             pipeline_version: header.identity.pipeline_version,

@@ -17,6 +17,7 @@
 //! ```
 //!
 //! - [`Library`] (`library`): an index, its model and what is kept ready between requests
+//! - [`Location`] (`location`): a folder or a database, and the index there, read and written
 //! - `place`, `home`, `settings`: which index and model, where things are kept, how models are run
 //! - `search`, `classify`, `events`, `tag`, `describe`, `duplicates`, `clips`, `labels`, `info`, `vectors`,
 //!   `indexing`: a request, its answer and how the one becomes the other
@@ -37,6 +38,7 @@ mod indexing;
 mod info;
 mod labels;
 mod library;
+mod location;
 mod place;
 mod samples;
 mod search;
@@ -56,11 +58,12 @@ pub use duplicates::{
 pub use error::{Error, Kind, Result};
 pub use events::{Event, EventsAnswer, EventsRequest, Tracks};
 pub use filter::{Filter, check_tags, number, parse_format, parse_seconds, parse_since, parse_tag};
-pub use home::{catalogue, data_folder, graph_cache, model_folders};
+pub use home::{catalogue, data_folder, graph_cache, model_folders, parse_root};
 pub use indexing::{IndexProgress, IndexReport, IndexRequest, PruneRefused};
 pub use info::{Graph, GraphFigures, Info};
 pub use labels::{Adapted, Fitted, Label, LabelSetContent, LabelWithPrompts, Labels, NamedLabelSet};
 pub use library::{Access, ClipFiles, Files, Library, LibraryOptions, Limits};
+pub use location::{Live, Location, Reader, Writer, Writing};
 pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_of};
 pub use samples::Samples;
 pub use search::{By, Hit, HitOrder, Mode, Query, QueryPart, Reason, SearchAnswer, SearchRequest, Share};

@@ -8,14 +8,13 @@ use earmark_engine::label_sets::LabelSets;
 use earmark_engine::labels::EncodedLabels;
 use earmark_engine::tag::Tagger;
 use earmark_engine::{Engine, EngineError, Source, typed_path};
-use earmark_index::{
-    Error as IndexError, IndexEvent, IndexReader as _, LiveIndex, OpenOptions, Snapshot, Space, file_path,
-};
+use earmark_index::{Error as IndexError, IndexEvent, LiveIndex, OpenOptions, file_path};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::error::{Error, Result};
 use crate::home;
+use crate::location::{Live, Location, Reader};
 use crate::place::{LABEL_SETS, Place, model_of};
 use crate::settings::Settings;
 use crate::texts::Texts;
@@ -162,13 +161,13 @@ impl Default for LibraryOptions {
 
 /// An index that was found, and the space of it that is used.
 struct Opened {
-    space: Space,
+    space: String,
     index: Index,
 }
 
 enum Index {
-    Once(Arc<Snapshot>),
-    Live(Arc<LiveIndex>),
+    Once(Reader),
+    Live(Live),
 }
 
 /// Why no index was found.
@@ -217,7 +216,7 @@ impl Library {
         };
         let catalogue = home::catalogue();
         Ok(Self {
-            label_sets: LabelSets::new(&place.folder, limits.label_sets),
+            label_sets: LabelSets::new(&place.location.side_folder(), limits.label_sets),
             texts: Texts::default(),
             labels: Cache::with_weighter(256, LABELS_KEPT, ByBytes),
             runtime: Lazy::default(),
@@ -246,10 +245,10 @@ impl Library {
         &self.place
     }
 
-    /// The space of the index that is read; `None` without an index.
+    /// The name of the space of the index that is read; `None` without an index.
     #[must_use]
-    pub fn space(&self) -> Option<&Space> {
-        self.opened.get().map(|opened| &opened.space)
+    pub fn space(&self) -> Option<&str> {
+        self.opened.get().map(|opened| opened.space.as_str())
     }
 
     /// Bounds on requests.
@@ -290,9 +289,9 @@ impl Library {
     ///
     /// # Errors
     /// [`IndexError::NotFound`] if there is no index.
-    pub fn index(&self) -> Result<Arc<Snapshot>> {
+    pub fn index(&self) -> Result<Reader> {
         match &self.opened()?.index {
-            Index::Once(snapshot) => Ok(Arc::clone(snapshot)),
+            Index::Once(reader) => Ok(reader.clone()),
             Index::Live(live) => Ok(live.reader()),
         }
     }
@@ -302,11 +301,16 @@ impl Library {
     /// # Errors
     /// [`IndexError::NotFound`] if there is no index, [`IndexError::ReadOnly`] if it was opened with
     /// [`Access::Once`].
-    pub fn live(&self) -> Result<&Arc<LiveIndex>> {
+    pub fn live(&self) -> Result<&Live> {
         match &self.opened()?.index {
             Index::Live(live) => Ok(live),
-            Index::Once(_) => Err(IndexError::ReadOnly { dir: self.place.folder.clone() }.into()),
+            Index::Once(_) => Err(IndexError::ReadOnly { dir: self.dir() }.into()),
         }
+    }
+
+    /// Where the index is, as errors name it.
+    fn dir(&self) -> PathBuf {
+        self.place.location.to_string().into()
     }
 
     /// The index. One that was not there before is looked for again if the library is open for long.
@@ -319,7 +323,7 @@ impl Library {
         {
             return Ok(self.opened.get_or_init(|| opened));
         }
-        let dir = self.place.folder.clone();
+        let dir = self.dir();
         Err(match &self.absent {
             Some(Absent::Space { wanted, known }) => {
                 IndexError::UnknownSpace { dir, wanted: wanted.clone(), known: known.clone() }
@@ -334,10 +338,8 @@ impl Library {
     pub fn take_events(&self) -> Vec<IndexEvent> {
         match self.opened.get().map(|opened| &opened.index) {
             None => Vec::new(),
-            Some(Index::Once(snapshot)) => snapshot.take_events(),
-            Some(Index::Live(live)) => {
-                live.take_events().into_iter().chain(live.reader().take_events()).collect()
-            }
+            Some(Index::Once(reader)) => reader.take_events(),
+            Some(Index::Live(live)) => live.take_events(),
         }
     }
 
@@ -430,25 +432,33 @@ impl Library {
 /// The index of a place, or why there is none.
 fn open_index(place: &Place, access: Access) -> Result<Result<Opened, Absent>> {
     let options = OpenOptions { once: access == Access::Once, ..OpenOptions::default() };
-    let collection = match place.collection(&options) {
-        Err(Error::Engine(EngineError::Index(IndexError::NotFound { .. }))) => {
-            return Ok(Err(Absent::Index));
+    let opened = match (access, &place.location) {
+        (Access::Once, _) => place.open_index(&options).map(|(space, reader)| (space, Index::Once(reader))),
+        (Access::Live, Location::Folder(_)) => open_live(place, &options),
+        (Access::Live, Location::Database(_)) => {
+            place.open_index(&options).map(|(space, reader)| match reader {
+                Reader::Local(snapshot) => (space, Index::Once(Reader::Local(snapshot))),
+                Reader::Database(index) => (space, Index::Live(Live::Database(index))),
+            })
         }
-        collection => collection?,
     };
-    let _hold = collection.hold()?;
-    let space = match place.choose(&collection) {
+    match opened {
+        Ok((space, index)) => Ok(Ok(Opened { space, index })),
+        Err(Error::Engine(EngineError::Index(IndexError::NotFound { .. }))) => Ok(Err(Absent::Index)),
         // A tagger, say, has no vectors in the index, and needs none.
         Err(Error::Engine(EngineError::Index(IndexError::UnknownSpace { wanted, known, .. }))) => {
-            return Ok(Err(Absent::Space { wanted, known }));
+            Ok(Err(Absent::Space { wanted, known }))
         }
-        chosen => chosen?.0,
-    };
-    let index = match access {
-        Access::Once => Index::Once(Arc::new(Snapshot::open(&space.path, None, &options)?)),
-        Access::Live => Index::Live(Arc::new(LiveIndex::open(&space.path, None, &options)?)),
-    };
-    Ok(Ok(Opened { space, index }))
+        Err(e) => Err(e),
+    }
+}
+
+fn open_live(place: &Place, options: &OpenOptions) -> Result<(String, Index)> {
+    let collection = place.collection(options)?;
+    let _hold = collection.hold()?;
+    let (space, _) = place.choose(&collection)?;
+    let live = LiveIndex::open(&space.path, None, options)?;
+    Ok((space.name, Index::Live(Live::Local(Arc::new(live)))))
 }
 
 /// What is made when first needed, and kept. A failure is not kept: the next one who needs it tries again.

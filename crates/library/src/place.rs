@@ -1,17 +1,19 @@
 //! Which index, which of its spaces, with which model; opening it to read or to write.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use earmark_encoder::{Catalogue, Model};
 use earmark_engine::label_sets::{LabelSets, is_own_file};
 use earmark_engine::{Engine, EngineError, identity};
 use earmark_index::{
-    Collection, Error as IndexError, Header, Hold, Identity, IndexReader as _, OpenOptions, Snapshot, Space,
-    Writer,
+    Collection, Error as IndexError, Header, Hold, Identity, OpenOptions, Snapshot, Space,
+    Writer as LocalWriter,
 };
+use earmark_postgres::{Database, DatabaseUrl, SpaceInfo};
 
 use crate::error::{Error, Result};
 use crate::home;
+use crate::location::{Location, Reader, Writer};
 
 /// Label sets that one index keeps at most.
 pub const LABEL_SETS: usize = 1000;
@@ -19,8 +21,8 @@ pub const LABEL_SETS: usize = 1000;
 /// Which index, and which model's vectors in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The folder of the index, a collection of spaces.
-    pub folder: PathBuf,
+    /// Where the index lies: a collection of spaces in a folder, or a database.
+    pub location: Location,
     /// A model, by name or folder, or a space of the index by name; the current space's if `None`, and the
     /// bundled model where there is no index yet.
     pub model: Option<String>,
@@ -28,37 +30,62 @@ pub struct Place {
 
 /// A space to write to, and its model.
 pub struct Chosen {
-    /// All spaces.
-    pub collection: Collection,
-    /// The one to write to.
-    pub space: Space,
+    /// The name of the space.
+    pub space: String,
     /// Its model.
     pub model: Model,
-    /// The current space, where that is another one.
-    pub beside: Option<Space>,
-    /// Keeps the space from being dropped until it is open.
-    pub hold: Hold,
+    /// The name of the current space, where that is another one.
+    pub beside: Option<String>,
+    within: Within,
+}
+
+/// Where a chosen space is.
+enum Within {
+    /// In a folder; the hold keeps the space from being dropped until it is open.
+    Folder {
+        space: Space,
+        _hold: Hold,
+    },
+    Database {
+        database: Database,
+        space: SpaceInfo,
+    },
 }
 
 impl Place {
-    /// The index in `folder`, with the model of its current space.
+    /// The index at `location`, with the model of its current space.
     #[must_use]
-    pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), model: None }
+    pub fn at(location: impl Into<Location>) -> Self {
+        Self { location: location.into(), model: None }
     }
 
-    /// The spaces of the index.
+    /// The spaces of the index in its folder.
     ///
     /// # Errors
-    /// [`IndexError::NotFound`] if there is no index; as [`Collection::open`].
+    /// [`IndexError::NotFound`] if there is no index; as [`Collection::open`]; [`Error::NotInDatabase`].
     pub fn collection(&self, options: &OpenOptions) -> Result<Collection> {
-        Ok(Collection::open(&self.folder, options)?)
+        Ok(Collection::open(self.location.folder("this")?, options)?)
+    }
+
+    /// The names of the spaces of the index.
+    ///
+    /// # Errors
+    /// As [`Self::collection`]; [`IndexError::Database`].
+    pub fn spaces(&self, options: &OpenOptions) -> Result<Vec<String>> {
+        Ok(match &self.location {
+            Location::Folder(folder) => {
+                Collection::open(folder, options)?.spaces()?.into_iter().map(|space| space.name).collect()
+            }
+            Location::Database(url) => {
+                Location::connect(url)?.spaces()?.into_iter().map(|space| space.name).collect()
+            }
+        })
     }
 
     /// The saved label sets.
     #[must_use]
     pub fn label_sets(&self) -> LabelSets {
-        LabelSets::new(&self.folder, LABEL_SETS)
+        LabelSets::new(&self.location.side_folder(), LABEL_SETS)
     }
 
     /// The same place with the model that a saved label set was made with, unless a model is named.
@@ -100,16 +127,56 @@ impl Place {
         Ok(home::catalogue().open(self.model.as_deref().unwrap_or(Catalogue::default_name()))?)
     }
 
-    /// The space to work on and its index, for reading, whatever made it.
+    /// As [`Self::choose`], in a database.
+    fn choose_in(&self, database: &Database) -> Result<(SpaceInfo, Option<Model>)> {
+        let Some(name) = &self.model else { return Ok((database.current()?, None)) };
+        let spaces = database.spaces()?;
+        if let Some(space) = spaces.iter().find(|space| space.name == *name) {
+            return Ok((space.clone(), None));
+        }
+        let model = home::catalogue().open(name);
+        let id = model.as_ref().map_or(name.as_str(), |model| model.manifest().id.as_str());
+        if let Ok(model) = &model
+            && let Some(space) = database.space_of(&identity(model))?
+        {
+            return Ok((space, Some(model.clone())));
+        }
+        let mut of_model = spaces.iter().filter(|space| space.header.identity.model_id == id);
+        match (of_model.next(), of_model.next(), model) {
+            (Some(space), None, model) => Ok((space.clone(), model.ok())),
+            (None, _, Err(unknown)) => Err(unknown.into()),
+            (found, _, _) => {
+                let (dir, wanted) = (database.place().into(), name.clone());
+                let known = spaces.iter().map(|space| space.name.clone()).collect();
+                Err(match found {
+                    Some(_) => IndexError::AmbiguousSpace { dir, wanted, known },
+                    None => IndexError::UnknownSpace { dir, wanted, known },
+                }
+                .into())
+            }
+        }
+    }
+
+    /// The name of the space to work on and its index, for reading, whatever made it.
     ///
     /// # Errors
-    /// As [`Self::collection`], [`Self::choose`] and [`Snapshot::open`].
-    pub fn open_index(&self, options: &OpenOptions) -> Result<(Space, Snapshot)> {
-        let collection = self.collection(options)?;
-        let _hold = collection.hold()?;
-        let (space, _) = self.choose(&collection)?;
-        let index = Snapshot::open(&space.path, None, collection.options())?;
-        Ok((space, index))
+    /// As [`Self::collection`], [`Self::choose`] and [`Snapshot::open`]; [`IndexError::Database`].
+    pub fn open_index(&self, options: &OpenOptions) -> Result<(String, Reader)> {
+        match &self.location {
+            Location::Folder(_) => {
+                let collection = self.collection(options)?;
+                let _hold = collection.hold()?;
+                let (space, _) = self.choose(&collection)?;
+                let index = Snapshot::open(&space.path, None, collection.options())?;
+                Ok((space.name, Reader::Local(index.into())))
+            }
+            Location::Database(url) => {
+                let database = Location::connect(url)?;
+                let (space, _) = self.choose_in(&database)?;
+                let index = database.index(&space);
+                Ok((space.name, Reader::Database(index)))
+            }
+        }
     }
 
     /// The index, for changing what is in it. It must exist.
@@ -118,10 +185,19 @@ impl Place {
     /// As [`Self::open_index`]; [`IndexError::Locked`] if another process still writes it after
     /// `options.lock_wait`.
     pub fn open_writer(&self, options: &OpenOptions) -> Result<Writer> {
-        let collection = self.collection(options)?;
-        let _hold = collection.hold()?;
-        let (space, _) = self.choose(&collection)?;
-        Ok(Writer::open(&space.path, None, options)?)
+        match &self.location {
+            Location::Folder(_) => {
+                let collection = self.collection(options)?;
+                let _hold = collection.hold()?;
+                let (space, _) = self.choose(&collection)?;
+                Ok(Writer::Local(LocalWriter::open(&space.path, None, options)?.into()))
+            }
+            Location::Database(url) => {
+                let database = Location::connect(url)?;
+                let (space, _) = self.choose_in(&database)?;
+                Ok(Writer::Database(database.index(&space)))
+            }
+        }
     }
 
     /// Every space of the index, for changing what is in it; only the one named if one is.
@@ -132,38 +208,83 @@ impl Place {
         if self.model.is_some() {
             return Ok(vec![self.open_writer(options)?]);
         }
-        let collection = self.collection(options)?;
-        let _hold = collection.hold()?;
-        let spaces = collection.spaces()?;
-        Ok(spaces.iter().map(|space| Writer::open(&space.path, None, options)).collect::<Result<_, _>>()?)
+        match &self.location {
+            Location::Folder(_) => {
+                let collection = self.collection(options)?;
+                let _hold = collection.hold()?;
+                let open = |space: &Space| LocalWriter::open(&space.path, None, options);
+                let writers = collection.spaces()?.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+                Ok(writers.into_iter().map(|writer| Writer::Local(writer.into())).collect())
+            }
+            Location::Database(url) => {
+                let database = Location::connect(url)?;
+                let spaces = database.spaces()?;
+                Ok(spaces.iter().map(|space| Writer::Database(database.index(space))).collect())
+            }
+        }
     }
 
     /// The space to write to, and its model: the one named, else the current space's, else the bundled one. A
-    /// space is made for the model if it has none.
+    /// space is made for the model if it has none, and so are the tables of a database that has none.
     ///
     /// # Errors
     /// [`Error::Field`] if the folder holds something else; as [`Self::choose`];
-    /// [`IndexError::ModelMismatch`].
+    /// [`IndexError::ModelMismatch`]; [`IndexError::Database`].
     pub fn choose_or_make(&self, options: &OpenOptions) -> Result<Chosen> {
-        let collection = Collection::open_or_new(&self.folder, options)?;
+        match &self.location {
+            Location::Folder(folder) => self.choose_or_make_in_folder(folder, options),
+            Location::Database(url) => self.choose_or_make_in_database(url),
+        }
+    }
+
+    fn choose_or_make_in_folder(&self, folder: &Path, options: &OpenOptions) -> Result<Chosen> {
+        let collection = Collection::open_or_new(folder, options)?;
         let (space, model, beside) = match collection.current() {
             Err(IndexError::NotFound { .. }) => {
-                check_free(&self.folder)?;
+                check_free(folder)?;
                 let model = self.model()?;
                 (collection.make(&identity(&model))?, Some(model), None)
             }
             current => {
                 let current = current?;
                 let (space, model) = self.chosen_or_made(&collection)?;
-                let beside = (space != current).then_some(current);
+                let beside = (space != current).then_some(current.name);
                 (space, model, beside)
             }
         };
         let hold = collection.hold()?;
-        let index = Snapshot::open(&space.path, None, collection.options())?;
+        let index = Reader::Local(Snapshot::open(&space.path, None, collection.options())?.into());
         let model = model.map_or_else(|| model_of(index.header()), Ok)?;
         index.check_identity(&identity(&model))?;
-        Ok(Chosen { collection, space, model, beside, hold })
+        Ok(Chosen { space: space.name.clone(), model, beside, within: Within::Folder { space, _hold: hold } })
+    }
+
+    fn choose_or_make_in_database(&self, url: &DatabaseUrl) -> Result<Chosen> {
+        let database = match Location::connect(url) {
+            Err(e) if e.is_no_index() => Location::migrate(url)?,
+            database => database?,
+        };
+        let current = match database.current() {
+            Err(IndexError::NotFound { .. }) => None,
+            current => Some(current?),
+        };
+        let chosen = match &current {
+            Some(_) => self.choose_in(&database),
+            None => Err(IndexError::NotFound { dir: database.place().into() }.into()),
+        };
+        let (space, model) = match chosen {
+            Err(e) if e.is_no_index() => {
+                let model = self.model()?;
+                // A damaged model must not leave an empty space.
+                model.verify_files()?;
+                (database.make(&identity(&model))?, Some(model))
+            }
+            chosen => chosen?,
+        };
+        let model = model.map_or_else(|| model_of(&space.header), Ok)?;
+        Reader::Database(database.index(&space)).check_identity(&identity(&model))?;
+        let beside = current.filter(|current| current.name != space.name).map(|current| current.name);
+        Ok(Chosen { space: space.name.clone(), model, beside, within: Within::Database { database, space } })
     }
 
     /// As [`Self::choose`], but a model that is here and has no space yet gets one.
@@ -182,15 +303,28 @@ impl Place {
     /// The index, if it has vectors of the engine's model. `None` if there is no index, or none of them.
     ///
     /// # Errors
-    /// As [`Snapshot::open`].
-    pub fn index_of(&self, engine: &Engine) -> Result<Option<Snapshot>> {
-        let collection = match Collection::open(&self.folder, &OpenOptions::default()) {
-            Err(IndexError::NotFound { .. }) => return Ok(None),
-            collection => collection?,
-        };
-        let _hold = collection.hold()?;
-        let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
-        Ok(Some(Snapshot::open(&space.path, Some(&engine.identity()), collection.options())?))
+    /// As [`Snapshot::open`]; [`IndexError::Database`].
+    pub fn index_of(&self, engine: &Engine) -> Result<Option<Reader>> {
+        match &self.location {
+            Location::Folder(folder) => {
+                let collection = match Collection::open(folder, &OpenOptions::default()) {
+                    Err(IndexError::NotFound { .. }) => return Ok(None),
+                    collection => collection?,
+                };
+                let _hold = collection.hold()?;
+                let Some(space) = collection.space_of(&engine.identity())? else { return Ok(None) };
+                let index = Snapshot::open(&space.path, Some(&engine.identity()), collection.options())?;
+                Ok(Some(Reader::Local(index.into())))
+            }
+            Location::Database(url) => {
+                let database = match Location::connect(url) {
+                    Err(e) if e.is_no_index() => return Ok(None),
+                    database => database?,
+                };
+                let space = database.space_of(&engine.identity())?;
+                Ok(space.map(|space| Reader::Database(database.index(&space))))
+            }
+        }
     }
 }
 
@@ -198,9 +332,14 @@ impl Chosen {
     /// The index of the space, for writing.
     ///
     /// # Errors
-    /// As [`Writer::open`].
+    /// As [`LocalWriter::open`].
     pub fn open_writer(&self, options: &OpenOptions) -> Result<Writer> {
-        Ok(Writer::open(&self.space.path, Some(&self.identity()), options)?)
+        match &self.within {
+            Within::Folder { space, .. } => {
+                Ok(Writer::Local(LocalWriter::open(&space.path, Some(&self.identity()), options)?.into()))
+            }
+            Within::Database { database, space } => Ok(Writer::Database(database.index(space))),
+        }
     }
 
     /// What the space's vectors are made with.

@@ -3,7 +3,6 @@
 use earmark_audio::Remarks;
 use earmark_encoder::Embedding;
 use earmark_engine::Source;
-use earmark_index::IndexReader as _;
 
 use crate::error::Result;
 use crate::filter::Filter;

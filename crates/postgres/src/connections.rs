@@ -211,7 +211,7 @@ fn told(error: &tokio_postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
         let hint = match *server.code() {
             SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-                "; the password may be in EARMARK_DB, PGPASSWORD or the file ~/.pgpass"
+                "; is the password right? It may be in the address or in the environment variable PGPASSWORD"
             }
             SqlState::DISK_FULL => {
                 "; free some space on the server and run this again: what was acknowledged is kept"

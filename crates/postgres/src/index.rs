@@ -40,6 +40,21 @@ impl PgIndex {
         Self { connections, roots, space: space.id, header: Arc::new(space.header.clone()) }
     }
 
+    /// Server, port and database.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.connections.place()
+    }
+
+    /// Whether the server answers, and takes writes.
+    ///
+    /// # Errors
+    /// [`Error::Database`]; [`Error::ReadOnly`] for a server that only follows another one.
+    pub fn check_writable(&self) -> Result<()> {
+        let rows = self.query("SELECT pg_is_in_recovery()", &[])?;
+        if rows[0].get(0) { Err(Error::ReadOnly { dir: self.place().into() }) } else { Ok(()) }
+    }
+
     pub(crate) fn space(&self) -> i32 {
         self.space
     }

@@ -6,7 +6,7 @@
 //!
 //! - [`DatabaseUrl`] (`url`): where a database is; never shows a password
 //! - `connections`: the pool, TLS, timeouts, and trying again
-//! - [`Database`] (`database`, `migrations/`): tables and their versions, spaces, label sets
+//! - [`Database`] (`database`, `migrations/`): tables and their versions, spaces
 //! - [`Roots`] (`roots`): paths that machines mount at different places
 //! - [`PgIndex`] (`index`): one space, read and written
 //!   - `search`: exact search by half-precision vectors, rescored in full precision

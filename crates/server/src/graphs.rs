@@ -8,6 +8,7 @@ use std::time::Duration;
 use earmark_engine::graph::build_graphs;
 use earmark_engine::{Engine, EngineError};
 use earmark_index::{BuildOptions, Error, GraphBuilder, LiveIndex, Snapshot};
+use earmark_library::Live;
 
 use crate::config::Bounds;
 
@@ -40,14 +41,14 @@ impl Stop {
 impl Graphs {
     /// Builds a graph when `graph_segments` rows have none and the index has not changed for `graph_quiet_s`;
     /// never if `graph_segments` is 0.
-    pub(crate) fn start(
-        engine: Arc<Engine>,
-        index: Arc<LiveIndex>,
-        bounds: &Bounds,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(engine: Arc<Engine>, index: Live, bounds: &Bounds) -> std::io::Result<Self> {
         let (least_rows, quiet) = (bounds.graph_segments, Duration::from_secs_f64(bounds.graph_quiet_s));
         let stop = Arc::<Stop>::default();
         let stopped = Arc::clone(&stop);
+        let Live::Local(index) = index else {
+            // A database has graphs of its own kind.
+            return Ok(Self { stop, worker: Mutex::new(None) });
+        };
         let work = move || {
             let mut before: Option<Arc<Snapshot>> = None;
             while !stopped.wait(quiet) {

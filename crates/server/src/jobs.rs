@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, Prune, ingest};
 use earmark_engine::{Engine, EngineError, WalkOptions, walk};
-use earmark_index::LiveIndex;
+use earmark_library::Live;
 use tokio::sync::watch;
 
 use crate::error::{ApiError, ApiResult};
@@ -132,7 +132,7 @@ pub(crate) struct Order {
 }
 
 impl Jobs {
-    pub(crate) fn start(engine: Engine, index: Arc<LiveIndex>, queue: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(engine: Engine, index: Live, queue: usize) -> std::io::Result<Self> {
         let desk = Arc::<Desk>::default();
         let orders = Arc::clone(&desk);
         let worker = std::thread::Builder::new()
@@ -221,7 +221,7 @@ impl Drop for Jobs {
     }
 }
 
-fn work(engine: &Engine, index: &LiveIndex, orders: &Desk) {
+fn work(engine: &Engine, index: &Live, orders: &Desk) {
     while let Some(job) = orders.next() {
         let mut is_due = false;
         job.status.send_modify(|status| {
@@ -284,7 +284,7 @@ fn for_client(e: &EngineError) -> String {
     }
 }
 
-fn run(engine: &Engine, index: &LiveIndex, job: &Job) -> Result<IngestReport, EngineError> {
+fn run(engine: &Engine, index: &Live, job: &Job) -> Result<IngestReport, EngineError> {
     let options = WalkOptions {
         missing_ok: job.options.prune != Prune::Never,
         within: Some(job.within.clone()),

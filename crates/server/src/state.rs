@@ -4,8 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use earmark_engine::EngineOptions;
-use earmark_index::Snapshot;
-use earmark_library::{BATCH, ClipFiles, Error, Library, Limits};
+use earmark_library::{BATCH, ClipFiles, Error, Library, Limits, Reader};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -29,7 +28,7 @@ pub(crate) struct Open {
 
 impl Open {
     /// The index as it is now. For one request, so that all of its parts are of one state.
-    pub(crate) fn index(&self) -> ApiResult<Arc<Snapshot>> {
+    pub(crate) fn index(&self) -> ApiResult<Reader> {
         self.tell_events();
         Ok(self.library.index()?)
     }
@@ -126,11 +125,11 @@ impl App {
         let bounds = &self.inner.config.limits;
         // Damage is reported at once.
         library.label_sets().all().map_err(Error::from)?;
-        let (engine, index) = (library.engine()?, Arc::clone(library.live()?));
+        let (engine, index) = (library.engine()?, library.live()?.clone());
         // The first to search does not wait for it.
         engine.open_text().map_err(Error::from)?;
         let open = Open {
-            jobs: Jobs::start(engine.beside(jobs), Arc::clone(&index), bounds.jobs)?,
+            jobs: Jobs::start(engine.beside(jobs), index.clone(), bounds.jobs)?,
             graphs: Graphs::start(engine, index, bounds)?,
             library: Arc::new(library),
         };

@@ -18,7 +18,7 @@ use earmark_engine::search::diversity::spread_out;
 use earmark_engine::search::likelihood::EVEN;
 use earmark_engine::search::rank::{Ranked, RankedHit, Ranking, rank};
 use earmark_engine::search::{clip_vector, combine};
-use earmark_index::{IndexReader, NameQuery, QueryKind, SearchRequest as IndexRequest, Snapshot, file_path};
+use earmark_index::{IndexReader, NameQuery, QueryKind, SearchRequest as IndexRequest, file_path};
 
 pub use answer::{Hit, Reason, SearchAnswer, Share};
 pub use request::{By, HitOrder, Mode, QueryPart, SearchRequest};
@@ -157,8 +157,8 @@ impl Library {
         let manifest = engine.model().manifest();
         let min_score = request.min_score.unwrap_or(Some(manifest.scores.min_similarity));
         let index = self.index()?;
-        let rejected = rejected(&index, request)?;
-        let left_out = left_out(&index, &rejected, query)?;
+        let rejected = rejected(&*index, request)?;
+        let left_out = left_out(&*index, &rejected, query)?;
         // One more than the page, to know whether there is another.
         let end = start.saturating_add(k);
         let merges_copies = request.collapse && !request.copies;
@@ -188,7 +188,7 @@ impl Library {
             let is_all = hits.len() + below_min_score < ranking.request.k;
             hits.retain(|hit| left_out.binary_search(&hit.hit.clip.id).is_err());
             let hits = match merges_copies {
-                true => merged(&index, &rejected, hits)?,
+                true => merged(&*index, &rejected, hits)?,
                 false => hits.into_iter().map(|hit| (hit, 0)).collect(),
             };
             // So many copies that they fill the page: the others come after them.
@@ -210,7 +210,7 @@ impl Library {
             version: Version,
             hits: hits
                 .into_iter()
-                .map(|(hit, copies)| Ok(Hit { copies, ..self.hit(&engine, &index, request, query, hit)? }))
+                .map(|(hit, copies)| Ok(Hit { copies, ..self.hit(&engine, &*index, request, query, hit)? }))
                 .collect::<Result<_>>()?,
             next_cursor: more.then(|| cursor(end)),
             below_min_score,
@@ -225,7 +225,7 @@ impl Library {
     fn hit(
         &self,
         engine: &Engine,
-        index: &Snapshot,
+        index: &dyn IndexReader,
         request: &SearchRequest,
         query: &Query,
         ranked: RankedHit,
@@ -283,7 +283,7 @@ impl Library {
 }
 
 /// The clips that a request leaves out by name.
-fn rejected(index: &Snapshot, request: &SearchRequest) -> Result<Vec<u64>> {
+fn rejected(index: &dyn IndexReader, request: &SearchRequest) -> Result<Vec<u64>> {
     bounded("exclude", request.exclude.len(), 0, EXCLUDED)?;
     let of_name = |name: &String| {
         if name.bytes().all(|b| b.is_ascii_digit()) {
@@ -297,7 +297,7 @@ fn rejected(index: &Snapshot, request: &SearchRequest) -> Result<Vec<u64>> {
 }
 
 /// The clips that a request leaves out: those that it names, its examples, and all with the same content.
-fn left_out(index: &Snapshot, rejected: &[u64], query: &Query) -> Result<Vec<u64>> {
+fn left_out(index: &dyn IndexReader, rejected: &[u64], query: &Query) -> Result<Vec<u64>> {
     let mut left_out = rejected.to_vec();
     let mut contents = query.examples.clone();
     for id in rejected {
@@ -313,7 +313,11 @@ fn left_out(index: &Snapshot, rejected: &[u64], query: &Query) -> Result<Vec<u64
 
 /// The hits that stand for themselves and their copies, with how many copies each has. Copies of clips that
 /// the request leaves out by name are left out, too.
-fn merged(index: &Snapshot, rejected: &[u64], hits: Vec<RankedHit>) -> Result<Vec<(RankedHit, usize)>> {
+fn merged(
+    index: &dyn IndexReader,
+    rejected: &[u64],
+    hits: Vec<RankedHit>,
+) -> Result<Vec<(RankedHit, usize)>> {
     let clips: Vec<u64> = rejected.iter().copied().chain(hits.iter().map(|hit| hit.hit.clip.id)).collect();
     // For each hit that stands for a group, how many others are in it.
     let mut copies: HashMap<usize, usize> = HashMap::new();

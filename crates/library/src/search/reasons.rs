@@ -3,7 +3,7 @@
 use earmark_engine::Engine;
 use earmark_engine::search::explain;
 use earmark_engine::search::rank::RankedHit;
-use earmark_index::{IndexReader, MatchedWord, NameField, Snapshot};
+use earmark_index::{IndexReader, MatchedWord, NameField};
 
 use super::answer::{Reason, SOUND, Share};
 use super::{By, Query};
@@ -18,7 +18,7 @@ const LEAST_SHARE: f32 = 0.2;
 /// The sound classes that the query and a hit share; `None` for a model whose axes have no names.
 pub(super) fn shares(
     engine: &Engine,
-    index: &Snapshot,
+    index: &dyn IndexReader,
     query: &Query,
     ranked: &RankedHit,
 ) -> Result<Option<Vec<Share>>> {
@@ -30,7 +30,7 @@ pub(super) fn shares(
 /// The reasons for a hit: its words, by where they stand, and the sound class that counts most.
 pub(super) fn reasons(
     engine: &Engine,
-    index: &Snapshot,
+    index: &dyn IndexReader,
     by: By,
     query: &Query,
     ranked: &RankedHit,

@@ -106,8 +106,3 @@ CREATE TABLE worker (
     failed bigint NOT NULL DEFAULT 0,
     audio_s float8 NOT NULL DEFAULT 0
 );
-
-CREATE TABLE label_set (
-    name text PRIMARY KEY,
-    content jsonb NOT NULL
-);

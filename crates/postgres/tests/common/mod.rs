@@ -8,12 +8,12 @@ use earmark_index::{ClipMeta, ClipText, Identity, Segment};
 use earmark_postgres::{Database, DatabaseUrl, PgIndex, Roots};
 
 /// The address of the server: a user who may make databases, and one database to connect to.
-pub fn server() -> String {
+pub(crate) fn server() -> String {
     std::env::var("EARMARK_TEST_POSTGRES").expect("run these tests with `cargo xtask test --postgres`")
 }
 
 /// The address of a new, empty database.
-pub fn new_database() -> DatabaseUrl {
+pub(crate) fn new_database() -> DatabaseUrl {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     admin(&format!("CREATE DATABASE {name}"));
@@ -24,7 +24,7 @@ pub fn new_database() -> DatabaseUrl {
 }
 
 /// Runs a statement as the server's administrator.
-pub fn admin(statement: &str) {
+pub(crate) fn admin(statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(&server(), tokio_postgres::NoTls).await.unwrap();
@@ -33,19 +33,19 @@ pub fn admin(statement: &str) {
     });
 }
 
-pub fn identity(dim: usize) -> Identity {
+pub(crate) fn identity(dim: usize) -> Identity {
     Identity { model_id: "m".into(), manifest_hash: "h".into(), pipeline_version: 1, dim }
 }
 
 /// An empty space of vectors with `dim` elements.
-pub fn new_index(dim: usize) -> (Database, PgIndex) {
+pub(crate) fn new_index(dim: usize) -> (Database, PgIndex) {
     let database = Database::migrate(&new_database(), None, &Roots::default()).unwrap();
     let space = database.make(&identity(dim)).unwrap();
     let index = database.index(&space);
     (database, index)
 }
 
-pub fn meta(path: &str) -> ClipMeta {
+pub(crate) fn meta(path: &str) -> ClipMeta {
     let hash = path.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     let mut content_hash = [0; 32];
     content_hash[..8].copy_from_slice(&hash.to_le_bytes());
@@ -64,21 +64,21 @@ pub fn meta(path: &str) -> ClipMeta {
     }
 }
 
-pub fn text(name: &str, text: &str) -> ClipText {
+pub(crate) fn text(name: &str, text: &str) -> ClipText {
     ClipText { name: name.into(), text: text.into() }
 }
 
 /// Numbers that look random and are the same each time.
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % n
     }
 
     /// A vector of length 1; many of them are close to one of a few.
-    pub fn unit(&mut self, dim: usize) -> Vec<f32> {
+    pub(crate) fn unit(&mut self, dim: usize) -> Vec<f32> {
         let centre = self.below(3);
         let raw: Vec<f32> = (0..dim)
             .map(|i| if i % 3 == centre { 1.0 } else { 0.0 } + self.below(1000) as f32 / 2e5)
@@ -87,7 +87,7 @@ impl Numbers {
         raw.iter().map(|x| x / norm).collect()
     }
 
-    pub fn segments(&mut self, n: usize, dim: usize) -> Vec<Segment> {
+    pub(crate) fn segments(&mut self, n: usize, dim: usize) -> Vec<Segment> {
         (0..n).map(|i| Segment { start_s: i as f64, end_s: i as f64 + 1.5, vector: self.unit(dim) }).collect()
     }
 }

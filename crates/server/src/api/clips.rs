@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{WalkOptions, walk};
-use earmark_index::{IndexReader as _, stored_path};
+use earmark_index::stored_path;
 use earmark_library::{Clip, ClipPage, Filter, ListRequest, Sort, check_tags};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -191,7 +191,7 @@ fn index_one(open: &Open, path: &Path, tags: Vec<String>) -> ApiResult<Clip> {
     if let Some(failed) = report.failed.first() {
         return Err(hide_folder(ApiError::new(Kind::Undecodable, failed.reason.clone()), path));
     }
-    let clip = writer.snapshot()?.clip_by_path(&stored_path(path))?;
+    let clip = writer.reader()?.clip_by_path(&stored_path(path))?;
     let clip = clip.ok_or_else(|| ApiError::internal("the clip is not in the index"))?;
     Ok((&clip).into())
 }

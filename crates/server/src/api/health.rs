@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use earmark_index::IndexReader as _;
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;

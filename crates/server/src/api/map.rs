@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use earmark_index::{Filter, IndexReader as _, Snapshot};
+use earmark_index::{Filter, IndexReader};
 use earmark_library::{Version, bounded};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -95,7 +95,7 @@ pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQue
         if let Some(known) = inner.renders.get(&key) {
             return Ok(known);
         }
-        let map = draw(&open, &index, query.method, stats.clips, limit)?;
+        let map = draw(&open, &*index, query.method, stats.clips, limit)?;
         let body = Bytes::from(serde_json::to_vec(&map).map_err(ApiError::internal)?);
         inner.renders.insert(key, body.clone());
         Ok(body)
@@ -104,7 +104,13 @@ pub(crate) async fn map(State(app): State<App>, ApiQuery(query): ApiQuery<MapQue
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-fn draw(open: &Open, index: &Snapshot, method: MethodDto, total: usize, limit: usize) -> ApiResult<MapDto> {
+fn draw(
+    open: &Open,
+    index: &dyn IndexReader,
+    method: MethodDto,
+    total: usize,
+    limit: usize,
+) -> ApiResult<MapDto> {
     let step = total.div_ceil(limit).max(1);
     let clips = index.clips(&Filter::default())?;
     let chosen: HashSet<u64> = clips.iter().step_by(step).map(|clip| clip.id).collect();

@@ -7,8 +7,9 @@ use clap::Args;
 use earmark_engine::{Source, WalkOptions, typed_path, walk};
 use earmark_index::{Change, file_path, stored_path};
 use earmark_library::{
-    Access, Classified, ClassifyAnswer, ClassifyRequest, Clip, ClipPage, EventsAnswer, EventsRequest,
-    FailurePage, Files, Filter, Info, Library, ListRequest, Place, SearchAnswer, SearchRequest,
+    Access, Classified, ClassifyAnswer, ClassifyRequest, Clip, ClipPage, DuplicatesAnswer, DuplicatesRequest,
+    EventsAnswer, EventsRequest, FailurePage, Files, Filter, Info, Library, ListRequest, Place, SearchAnswer,
+    SearchRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ use ureq::{Agent, RequestBuilder};
 
 use crate::args::{Global, WaitArgs};
 use crate::context;
+use crate::progress::{Stages, stop_on_ctrl_c};
 
 /// Files sent to a server in one request.
 const FILES_AT_ONCE: usize = 8;
@@ -47,11 +49,21 @@ pub(crate) enum Answerer {
 }
 
 impl Answerer {
-    /// The server that is named, else the library of a place.
+    /// The server that is named, else the library of a place, opened for one request.
     pub(crate) fn new(global: &Global, args: &ServerArgs, place: Place) -> Result<Self> {
+        Self::with_access(global, args, place, Access::Once)
+    }
+
+    /// As [`Self::new`]; `access` says how a library is opened.
+    pub(crate) fn with_access(
+        global: &Global,
+        args: &ServerArgs,
+        place: Place,
+        access: Access,
+    ) -> Result<Self> {
         match &args.server {
             Some(url) => Ok(Self::There(Server::new(url, args.server_key.clone())?)),
-            None => Ok(Self::Here(Box::new(context::library(global, place, Access::Once)?))),
+            None => Ok(Self::Here(Box::new(context::library(global, place, access)?))),
         }
     }
 
@@ -96,6 +108,21 @@ impl Answerer {
         match self {
             Self::Here(library) => Ok(library.events(request, with_stdin(stdin))?),
             Self::There(server) => server.events(request, stdin),
+        }
+    }
+
+    /// Finds duplicates. The library shows how far it is and stops at Ctrl-C. A server tells no progress, and
+    /// Ctrl-C ends the program.
+    pub(crate) fn duplicates(&self, request: &DuplicatesRequest, quiet: bool) -> Result<DuplicatesAnswer> {
+        match self {
+            Self::Here(library) => {
+                let stop = stop_on_ctrl_c()?;
+                let mut stages = Stages::new(quiet);
+                let answer = library.duplicates_with(request, &stop, |progress| stages.tell(progress));
+                stages.finish();
+                Ok(answer?)
+            }
+            Self::There(server) => server.post("v1/duplicates", request, "files", Vec::new()),
         }
     }
 

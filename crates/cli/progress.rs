@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use earmark_engine::duplicates::{DuplicatesProgress, DuplicatesStage};
 use earmark_engine::ingest::{FailedFile, IngestEvent};
+use earmark_library::{DuplicatesProgress, DuplicatesStage};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::note;

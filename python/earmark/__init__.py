@@ -17,6 +17,10 @@ from ._answers import (
     ClipPage,
     DescribeAnswer,
     Described,
+    Duplicate,
+    DuplicateGroup,
+    DuplicatesAnswer,
+    DuplicatesProgress,
     Event,
     EventsAnswer,
     Failure,
@@ -43,6 +47,7 @@ from ._answers import (
     TaggedWindow,
     TagScore,
     Tracks,
+    Uncompared,
     Vectors,
 )
 from ._errors import (
@@ -69,6 +74,10 @@ __all__ = [
     "ConflictError",
     "DescribeAnswer",
     "Described",
+    "Duplicate",
+    "DuplicateGroup",
+    "DuplicatesAnswer",
+    "DuplicatesProgress",
     "Error",
     "Event",
     "EventsAnswer",
@@ -107,6 +116,7 @@ __all__ = [
     "TooLargeError",
     "Tracks",
     "UnavailableError",
+    "Uncompared",
     "UndecodableError",
     "Vectors",
 ]

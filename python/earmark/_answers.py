@@ -617,6 +617,104 @@ class DescribeAnswer(_Listed[Described]):
 
 
 @dataclass(frozen=True)
+class Duplicate:
+    """A clip that is the same sound as the one to keep.
+
+    Attributes:
+        clip: The clip.
+        relation: How it differs from the clip to keep: `"copy"`, `"trim"`, `"padding"`, `"gain"`,
+            `"encoding"`, or `"unverified"` if the files were not compared.
+        likeness: How well the two agree where they overlap, up to 1.
+        offset_s: Where it begins in the clip to keep, seconds.
+        gain_db: By how much it is louder, dB.
+    """
+
+    clip: Clip
+    relation: str
+    likeness: float
+    offset_s: float
+    gain_db: float
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """Clips that are one sound.
+
+    Attributes:
+        keep: The one to keep.
+        clips: The others, each compared with the one to keep.
+    """
+
+    keep: Clip
+    clips: tuple[Duplicate, ...]
+
+
+@dataclass(frozen=True)
+class Uncompared:
+    """A clip whose file could not be compared.
+
+    Attributes:
+        path: Absolute path.
+        reason: Why, for people.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DuplicatesAnswer(_Listed[DuplicateGroup]):
+    """The clips that are the same sound: a list of groups.
+
+    `to_pandas` gives a row a clip, the one to keep first in each group.
+
+    Attributes:
+        version: The version of the fields.
+        groups: By the path of the clip to keep.
+        clips: Clips that were looked at.
+        uncompared: Clips whose files could not be read, or have changed since they were indexed.
+        interrupted: Whether it was cut short; then there are no groups.
+    """
+
+    version: int
+    groups: tuple[DuplicateGroup, ...]
+    clips: int
+    uncompared: tuple[Uncompared, ...]
+    interrupted: bool
+
+    def _items(self) -> tuple[DuplicateGroup, ...]:
+        return self.groups
+
+    def _rows(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        columns = (
+            "group", "keep", "path", "relation", "likeness", "offset_s", "gain_db", "clip_id", "duration_s",
+            "format", "sample_rate", "channels", "size",
+        )  # fmt: skip
+        rows: list[tuple[Any, ...]] = []
+        for rank, group in enumerate(self.groups, 1):
+            for c, d in [(group.keep, None), *((duplicate.clip, duplicate) for duplicate in group.clips)]:
+                differs = (d.relation, d.likeness, d.offset_s, d.gain_db) if d else (None,) * 4
+                facts = (c.id, c.duration_s, c.format, c.sample_rate, c.channels, c.size)
+                rows.append((rank, d is None, c.path, *differs, *facts))
+        return columns, rows
+
+
+@dataclass(frozen=True)
+class DuplicatesProgress:
+    """How far the search for duplicates is.
+
+    Attributes:
+        stage: What is being done: `"decoding"`, then `"searching"`, then `"comparing"`.
+        done: Clips that are done; pairs of clips where these are compared.
+        total: All clips or pairs of this stage.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class GraphFigures:
     """What a graph finds for one kind of query.
 

@@ -3,7 +3,7 @@
 Each line of standard input is `{"method": "search", "request": {...}}`, with the request as in the HTTP API
 and files named by path. Each line of standard output is the answer, or
 `{"error": {"kind": ..., "field": ..., "detail": ...}}`. Methods: search, classify, events, tag, describe,
-clips, clip (`{"id": "17"}`), info, and index.
+clips, clip (`{"id": "17"}`), info, duplicates and index.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ def answer(library: Library, line: str) -> str:
     try:
         if method == "index":
             return library._native.index(request)
+        if method == "duplicates":
+            return library._native.duplicates(request)
         return library._native.ask(method, request)
     except Error as e:
         return json.dumps({"error": {"kind": e.kind, "field": e.field, "detail": str(e)}})

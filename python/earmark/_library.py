@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Union, overload
+from typing import Any, Literal, TypeVar, Union, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,8 @@ from ._answers import (
     Clip,
     ClipPage,
     DescribeAnswer,
+    DuplicatesAnswer,
+    DuplicatesProgress,
     EventsAnswer,
     IndexProgress,
     IndexReport,
@@ -42,11 +44,17 @@ _log = logging.getLogger("earmark")
 
 _PATH = (str, os.PathLike)
 
+_Progress = TypeVar("_Progress")
+
 ClipId = Union[str, int, "np.integer[Any]"]
 """The id of a clip: `Clip.id`, or the same as a number, as in `Vectors.clip_ids`."""
 
 Label = Union[str, LabelWithPrompts]
 """A word or phrase, or a name with texts that stand for it."""
+
+KeepBy = Literal["length", "format", "rate", "channels", "size"]
+"""What makes a clip the better one: more of the sound, lossless before lossy, a higher sample rate, more
+channels, a larger file."""
 
 
 class Library:
@@ -149,7 +157,7 @@ class Library:
             "hidden": hidden,
             "all_files": all_files,
         }
-        told = None if progress is None else _telling(progress)
+        told = None if progress is None else _telling(IndexProgress, progress)
         try:
             report = self._native.index(_dumps(request), told)
         finally:
@@ -390,6 +398,49 @@ class Library:
         request = {"files": _paths(files), "clip_ids": _ids(clip_ids), "threshold": threshold}
         return build(DescribeAnswer, self._ask("describe", without_none(request)))
 
+    def duplicates(
+        self,
+        *,
+        filter: Filter | None = None,
+        threshold: float = 0.95,
+        keep: KeepBy | Iterable[KeepBy] = ("length", "format", "rate", "channels"),
+        verify: bool = True,
+        progress: Callable[[DuplicatesProgress], object] | None = None,
+    ) -> DuplicatesAnswer:
+        """Finds clips that are the same sound, in groups. Nothing is changed or removed.
+
+        Finds copies, other encodings, sample rates and channels, other gain, and sounds that are cut or
+        padded with silence; not sounds that are merely alike. The files are decoded and compared. Ctrl-C
+        raises `KeyboardInterrupt` when the files at hand are done.
+
+        Args:
+            filter: Which clips. Only these are compared with each other.
+            threshold: Likeness, 0.5 to 1, from which two sounds are one: how well one waveform predicts the
+                other.
+            keep: What decides which clip of a group to keep, the most important first. The shortest path
+                decides between clips that are equally good.
+            verify: Compare the files. Else only what the index stores is compared, which takes less time and
+                finds neither cuts nor padding.
+            progress: Called with how far the work is, for every clip and pair. An exception that it raises
+                stops the work as Ctrl-C does, and is raised here.
+
+        Raises:
+            RequestError: An argument is wrong.
+            NotFoundError: There is no index.
+        """
+        request = {
+            "filter": _plain_filter(filter),
+            "threshold": threshold,
+            "keep": several(keep, str),
+            "verify": verify,
+        }
+        told = None if progress is None else _telling(DuplicatesProgress, progress)
+        try:
+            answer = self._native.duplicates(_dumps(without_none(request)), told)
+        finally:
+            self._tell_events()
+        return build(DuplicatesAnswer, json.loads(answer))
+
     def clips(
         self,
         *,
@@ -493,9 +544,9 @@ class Library:
             _log.warning("index: %s", event)
 
 
-def _telling(progress: Callable[[IndexProgress], object]) -> Callable[[str], object]:
+def _telling(cls: type[_Progress], progress: Callable[[_Progress], object]) -> Callable[[str], object]:
     def tell(so_far: str) -> object:
-        return progress(build(IndexProgress, json.loads(so_far)))
+        return progress(build(cls, json.loads(so_far)))
 
     return tell
 

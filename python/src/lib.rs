@@ -6,7 +6,7 @@
 //!
 //! - `library`: the class with all methods
 //! - `ask`: requests by name, in JSON
-//! - `job`: indexing, with progress, on a thread of its own while the caller's looks for Ctrl-C
+//! - `job`: long work with progress, on a thread of its own while the caller's looks for Ctrl-C
 //! - `interrupt`: Ctrl-C in work that goes on between results
 //! - `errors`: Rust errors as the Python layer's exceptions
 //! - `schemas`: the fields of all types, with which tests compare the dataclasses

@@ -76,6 +76,12 @@ impl Library {
         without_gil(py, || json(&job::index(&self.inner, &read(request)?, progress.as_ref())?))
     }
 
+    /// Finds duplicates, and calls `progress` with JSON.
+    #[pyo3(signature = (request, progress=None))]
+    fn duplicates(&self, py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
+        without_gil(py, || json(&job::duplicates(&self.inner, &read(request)?, progress.as_ref())?))
+    }
+
     /// The vectors of the clips that a filter lets through. The arrays take over Rust's memory.
     fn vectors<'py>(&self, py: Python<'py>, filter: &str) -> PyResult<Vectors<'py>> {
         let (ids, times, matrix) = without_gil(py, || {

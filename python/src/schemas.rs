@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use earmark_library::{
-    ClassifyAnswer, ClassifyRequest, Clip, ClipPage, DescribeAnswer, DescribeRequest, EventsAnswer,
-    EventsRequest, Filter, IndexProgress, IndexReport, IndexRequest, Info, ListRequest, SearchAnswer,
-    SearchRequest, TagAnswer, TagRequest,
+    ClassifyAnswer, ClassifyRequest, Clip, ClipPage, DescribeAnswer, DescribeRequest, DuplicatesAnswer,
+    DuplicatesProgress, DuplicatesRequest, EventsAnswer, EventsRequest, Filter, IndexProgress, IndexReport,
+    IndexRequest, Info, ListRequest, SearchAnswer, SearchRequest, TagAnswer, TagRequest,
 };
 use pyo3::prelude::*;
 use serde_json::Value;
@@ -29,6 +29,9 @@ pub(crate) fn schemas(py: Python<'_>) -> PyResult<String> {
     add::<TagAnswer>(&mut all);
     add::<DescribeRequest>(&mut all);
     add::<DescribeAnswer>(&mut all);
+    add::<DuplicatesRequest>(&mut all);
+    add::<DuplicatesProgress>(&mut all);
+    add::<DuplicatesAnswer>(&mut all);
     add::<ListRequest>(&mut all);
     add::<ClipPage>(&mut all);
     add::<Clip>(&mut all);

@@ -46,19 +46,30 @@ def library(db: Path) -> earmark.Library:
     return earmark.Library(db)
 
 
+@pytest.fixture(scope="session")
+def doubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of a sound, a copy of it, a softer one, and another sound."""
+    folder = tmp_path_factory.mktemp("doubled")
+    sound = noise(4.0)
+    for name, samples in {"a": sound, "a-copy": sound, "softer": 0.5 * sound, "b": noise(4.0, seed=1)}.items():
+        write_wav(folder / f"{name}.wav", samples, 16_000)
+    earmark.Library(folder / "doubled.earmark").index(folder)
+    return folder / "doubled.earmark"
+
+
 Cli = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
 def cli(db: Path) -> Cli:
-    """Runs `earmark ARGS... --json` on the index, and gives what it prints. EARMARK_BINARY names the program;
+    """Runs `earmark ARGS... --json` on the index, or on another one, and gives what it prints. EARMARK_BINARY names the program;
     without it, the test is skipped."""
     program = os.environ.get("EARMARK_BINARY")
     if not program:
         pytest.skip("EARMARK_BINARY names no program")
 
-    def run(*args: str | Path, as_json: bool = True) -> Any:
-        command = [program, "--quiet", "--db", str(db), *map(str, args), *(["--json"] if as_json else [])]
+    def run(*args: str | Path, as_json: bool = True, index: Path = db) -> Any:
+        command = [program, "--quiet", "--db", str(index), *map(str, args), *(["--json"] if as_json else [])]
         # The same ONNX Runtime.
         if library := _runtime.library():
             command[1:1] = ["--onnxruntime", library]

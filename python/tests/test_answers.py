@@ -114,6 +114,21 @@ def test_samples_have_the_vector_of_their_file(
     assert library.embed_audio(samples.tolist(), rate).tobytes() == vector.tobytes()
 
 
+def test_duplicates_are_groups_with_a_clip_to_keep(doubled: Path) -> None:
+    answer = earmark.Library(doubled).duplicates()
+    (group,) = answer
+    found = {other.clip.name: other for other in group.clips}
+    assert (group.keep.name, set(found)) == ("a.wav", {"a-copy.wav", "softer.wav"})
+    copy, softer = found["a-copy.wav"], found["softer.wav"]
+    assert (copy.relation, copy.likeness, copy.offset_s, copy.gain_db) == ("copy", 1.0, 0.0, 0.0)
+    assert softer.relation == "gain" and abs(softer.gain_db + 6.02) < 0.05 and softer.likeness > 0.99
+    assert (answer.clips, answer.uncompared, answer.interrupted) == (4, (), False)
+    pytest.importorskip("pandas")
+    frame = answer.to_pandas()
+    assert list(frame["keep"]) == [True, False, False] and list(frame["group"]) == [1, 1, 1]
+    assert frame["relation"].isna()[0] and list(frame["relation"][1:]) == ["copy", "gain"]
+
+
 def test_answers_become_data_frames(library: earmark.Library, sounds: Path) -> None:
     pytest.importorskip("pandas")
     frame = library.search("a dog barks", k=3).to_pandas()

@@ -56,6 +56,7 @@ METHODS: list[tuple[Callable[..., Any], str]] = [
     (earmark.Library.events, "EventsRequest"),
     (earmark.Library.tag, "TagRequest"),
     (earmark.Library.describe, "DescribeRequest"),
+    (earmark.Library.duplicates, "DuplicatesRequest"),
     (earmark.Library.clips, "ListRequest"),
     (earmark.Library.index, "IndexRequest"),
 ]

@@ -32,6 +32,7 @@ def test_a_bad_argument_is_named(library: earmark.Library) -> None:
         "threshold": lambda: library.classify(clip_ids=[1], labels=["a"], threshold=2.0),
         "clip_id": lambda: library.events(labels=["a"]),
         "id": lambda: library.clip("seven"),
+        "keep": lambda: library.duplicates(keep=["size"] * 6),
         "limit": lambda: library.clips(limit=0),
         "paths": lambda: library.index([]),
         "input": lambda: library.embed_text(""),
@@ -50,6 +51,12 @@ def test_a_word_that_is_no_choice_names_the_argument(library: earmark.Library) -
     with pytest.raises(earmark.RequestError) as refused:
         library.search("rain", k="ten")  # type: ignore[arg-type]
     assert refused.value.field == "k"
+    with pytest.raises(earmark.RequestError, match="`length`, `format`, `rate`, `channels`, `size`") as refused:
+        library.duplicates(keep="beauty")  # type: ignore[arg-type]
+    assert refused.value.field == "keep[0]"
+    with pytest.raises(earmark.RequestError, match="expected 0.5 to 1") as refused:
+        library.duplicates(threshold=0.1)
+    assert refused.value.field == "threshold"
 
 
 def test_what_is_not_there_is_a_lookup_error(library: earmark.Library, tmp_path: Path) -> None:
@@ -61,6 +68,7 @@ def test_what_is_not_there_is_a_lookup_error(library: earmark.Library, tmp_path:
         lambda: library.events(tmp_path / "none.wav", labels=["a"]),
         lambda: absent.info(),
         lambda: absent.search("rain"),
+        lambda: absent.duplicates(),
         lambda: absent.vectors(),
     ]
     for call in calls:

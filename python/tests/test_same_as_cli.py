@@ -69,6 +69,17 @@ def test_describe(library: earmark.Library, cli: Cli, sounds: Path) -> None:
     same(library.describe(file), cli("describe", file))
 
 
+def test_duplicates(doubled: Path, cli: Cli) -> None:
+    library = earmark.Library(doubled)
+    answer = library.duplicates()
+    same(answer, cli("duplicates", index=doubled))
+    assert len(answer) == 1
+    stored = library.duplicates(keep="size", threshold=0.9, verify=False, filter=earmark.Filter(path="a*.wav"))
+    args = ["--keep", "size", "--threshold", "0.9", "--no-verify", "--path", "a*.wav"]
+    same(stored, cli("duplicates", *args, index=doubled))
+    assert stored.clips == 2
+
+
 def test_clips_and_info(library: earmark.Library, cli: Cli) -> None:
     clips = library.clips()
     same(clips, cli("list"))

@@ -107,6 +107,27 @@ def test_another_writer_is_unavailable(many: Path, sounds: Path, tmp_path: Path)
     assert second.index(sounds / "animals/dog-barking.wav").added == 1
 
 
+def test_duplicates_tell_how_far_they_are(doubled: Path) -> None:
+    library = earmark.Library(doubled)
+    told: list[earmark.DuplicatesProgress] = []
+    library.duplicates(progress=told.append)
+    stages = list(dict.fromkeys(progress.stage for progress in told))
+    assert stages == ["decoding", "searching", "comparing"]
+    for stage in stages:
+        last = [progress for progress in told if progress.stage == stage][-1]
+        assert last.done == last.total > 0
+
+    class Enough(Exception):
+        pass
+
+    def once(progress: earmark.DuplicatesProgress) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        library.duplicates(progress=once)
+    assert len(library.duplicates()) == 1
+
+
 INDEX = """
     import sys, time, earmark
     library = earmark.Library(sys.argv[1])
@@ -154,16 +175,39 @@ CLASSIFY = """
         print("interrupted", flush=True)
 """
 
+DUPLICATES = """
+    import sys, earmark
+    library = earmark.Library(sys.argv[1], threads=1)
+    print("begun", flush=True)
+    try:
+        library.duplicates()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process")
-def test_ctrl_c_between_results(many: Path) -> None:
-    command = [*PYTHON, "-c", textwrap.dedent(CLASSIFY), str(many)]
+
+def interrupted(program: str, path: Path) -> None:
+    """Runs a program, presses Ctrl-C when it has begun, and waits until it says that it was interrupted."""
+    command = [*PYTHON, "-c", textwrap.dedent(program), str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "begun\n"
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
         assert process.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - sent < 10
         assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process")
+def test_ctrl_c_between_results(many: Path) -> None:
+    interrupted(CLASSIFY, many)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process")
+def test_ctrl_c_while_files_are_compared(many: Path, tmp_path: Path) -> None:
+    earmark.Library(tmp_path / "index.earmark").index(many)
+    interrupted(DUPLICATES, tmp_path / "index.earmark")
 
 
 def test_other_threads_run_meanwhile(library: earmark.Library, many: Path) -> None:

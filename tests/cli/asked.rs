@@ -7,18 +7,27 @@ use serde_json::{Value, json};
 
 use crate::cli::beside::serve;
 use crate::cli::recovery::signal;
-use crate::sandbox::{Sandbox, sample_arg};
+use crate::sandbox::{Sandbox, sample, sample_arg};
 
-const SOUNDS: [&str; 3] = ["animals/dog-barking.wav", "weather/rain.flac", "alarms/siren-wail.mp3"];
+/// An index of three sounds, one of them twice.
+fn library() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for name in ["animals/dog-barking.wav", "weather/rain.flac", "alarms/siren-wail.mp3"] {
+        sandbox.add_sample(name);
+    }
+    sandbox.write("sounds/copy.wav", std::fs::read(sample("animals/dog-barking.wav")).unwrap());
+    sandbox.ok(["index", "sounds"]);
+    sandbox
+}
 
 #[cfg(unix)]
 #[test]
 fn a_server_answers_as_the_index_itself_does() {
-    let sandbox = Sandbox::indexed(&SOUNDS);
+    let sandbox = library();
     let (mut server, address) = serve(&sandbox);
     let url = format!("http://{address}");
     let dog = sample_arg("animals/dog-barking.wav");
-    let asked: [&[&str]; 8] = [
+    let asked: [&[&str]; 9] = [
         &["search", "a dog barks", "--min-score=-1"],
         &["search", "--like", &dog, "--not", "rain"],
         &["search", "rain", "--in-format", "flac", "--explain"],
@@ -26,6 +35,7 @@ fn a_server_answers_as_the_index_itself_does() {
         &["classify", "--indexed", "--labels", "dog,rain,siren"],
         &["events", &dog, "--labels", "dog,rain", "--threshold", "0.4"],
         &["list", "--in-format", "wav"],
+        &["duplicates", "--in-format", "wav"],
         &["info"],
     ];
     // From somewhere else: without the index, so that nothing but the server can know.
@@ -67,7 +77,7 @@ fn without_names(mut answer: Value) -> Value {
 
 #[test]
 fn language_models_get_the_answers_of_the_command_line() {
-    let sandbox = Sandbox::indexed(&SOUNDS);
+    let sandbox = library();
     let mut child = sandbox.command(["mcp"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -90,9 +100,15 @@ fn language_models_get_the_answers_of_the_command_line() {
     let tools = ask(1, "tools/list", json!({}));
     let tools = tools["result"]["tools"].as_array().unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    for name in
-        ["search_sounds", "classify_sound", "find_events", "describe_sound", "list_clips", "library_info"]
-    {
+    for name in [
+        "search_sounds",
+        "classify_sound",
+        "find_events",
+        "describe_sound",
+        "find_duplicates",
+        "list_clips",
+        "library_info",
+    ] {
         assert!(names.contains(&name), "{names:?}");
     }
     assert!(tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true), "{tools:?}");
@@ -111,6 +127,14 @@ fn language_models_get_the_answers_of_the_command_line() {
 
     let wrong = ask(4, "tools/call", json!({ "name": "search_sounds", "arguments": { "querry": [] } }));
     assert!(wrong.to_string().contains("querry"), "{wrong}");
+
+    let call = json!({ "name": "find_duplicates", "arguments": { "filter": { "formats": ["wav"] } } });
+    let found = ask(5, "tools/call", call);
+    let told = sandbox.json(["duplicates", "--in-format", "wav", "--json"]);
+    assert_eq!(told["groups"].as_array().map(Vec::len), Some(1));
+    assert_eq!(found["result"]["structuredContent"], told);
+    let words = found["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(words.contains("copy, likeness 1.00"), "{words}");
 
     drop(stdin);
     assert!(child.wait().unwrap().success());

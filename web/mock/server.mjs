@@ -7,7 +7,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { classify, events, Problem, search } from './answers.mjs';
+import { classify, duplicates, events, Problem, search } from './answers.mjs';
 import { page, read } from './http.mjs';
 import { follow, jobs, startJob } from './jobs.mjs';
 import { library, peaks } from './library.mjs';
@@ -111,6 +111,7 @@ const ROUTES = [
   ],
   ['POST', /^\/v1\/classify(?:\/files)?$/, async ({ body }) => classify(body, find)],
   ['POST', /^\/v1\/events(?:\/file)?$/, async ({ body }) => events(body, find)],
+  ['POST', /^\/v1\/duplicates$/, async ({ body }) => duplicates(filtered(body.request.filter ?? {}), body.request)],
   [
     'GET',
     /^\/v1\/clips$/,

@@ -46,6 +46,36 @@ export const refuse =
       body: JSON.stringify({ title: 'No', status, detail }),
     });
 
+/**
+ * Answers a request for duplicates in the server's place: a group of three of its clips, and a file that could not be
+ * compared. Gives the requests that were sent.
+ */
+export async function answerDuplicates(page: Page): Promise<unknown[]> {
+  const [keep, trim, unverified] = (await (await page.request.get('/v1/clips?limit=3')).json()).items;
+  const sent: unknown[] = [];
+  await page.route('**/v1/duplicates', (route) => {
+    sent.push(route.request().postDataJSON());
+    return route.fulfill({
+      json: {
+        version: 1,
+        groups: [
+          {
+            keep,
+            clips: [
+              { clip: trim, relation: 'trim', likeness: 0.974, offset_s: -1.25, gain_db: 6.02 },
+              { clip: unverified, relation: 'unverified', likeness: 0.998, offset_s: 0, gain_db: 0 },
+            ],
+          },
+        ],
+        clips: 46,
+        uncompared: [{ path: '/srv/sounds/gone.wav', reason: 'the file cannot be read' }],
+        interrupted: false,
+      },
+    });
+  });
+  return sent;
+}
+
 /** Opens a page of the application and waits until it stands. */
 export async function open(page: Page, name: PageName, query = ''): Promise<void> {
   await page.goto(`/#/${name}${query}`);

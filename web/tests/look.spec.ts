@@ -2,7 +2,7 @@
 // Against the mock or a real server that has indexed index-data/sounds: only what both libraries have is named.
 
 import { accessible } from './axe';
-import { ask, drop, expect, open, rows, SOUND, test } from './helpers';
+import { answerDuplicates, ask, drop, expect, open, rows, SOUND, test } from './helpers';
 
 test('the theme is switched and kept', async ({ page }) => {
   await open(page, 'search');
@@ -13,7 +13,7 @@ test('the theme is switched and kept', async ({ page }) => {
   expect(await page.evaluate(() => getComputedStyle(document.body).color)).not.toBe(before);
 });
 
-for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
+for (const name of ['search', 'classify', 'events', 'duplicates', 'map', 'index'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {
     test(`${name} in ${colorScheme} passes axe`, async ({ page }) => {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -44,6 +44,10 @@ for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
         await drop(page, 'mine.wav', 6);
         await page.getByLabel('Labels, one a line').fill('dog barking\nrain');
         await expect(page.getByTestId('lane').first()).toBeVisible();
+      } else if (name === 'duplicates') {
+        await answerDuplicates(page);
+        await page.getByRole('button', { name: 'Find duplicates' }).click();
+        await expect(page.getByTestId('group')).toHaveCount(1);
       } else if (name === 'map') {
         await page.getByTestId('map').focus();
         await page.keyboard.press('ArrowRight');
@@ -56,7 +60,7 @@ for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
 
 test.describe('phone', () => {
   test.use({ viewport: { width: 360, height: 740 }, hasTouch: true });
-  for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
+  for (const name of ['search', 'classify', 'events', 'duplicates', 'map', 'index'] as const) {
     test(`${name} fits the width`, async ({ page }) => {
       await open(page, name);
       if (name === 'search') {
@@ -66,6 +70,10 @@ test.describe('phone', () => {
         await page.getByLabel('Sound file').setInputFiles(SOUND('scene.wav', 6));
         await page.getByLabel('Labels, one a line').fill('dog barking');
         await expect(page.getByTestId('lane')).toBeVisible();
+      } else if (name === 'duplicates') {
+        await answerDuplicates(page);
+        await page.getByRole('button', { name: 'Find duplicates' }).click();
+        await expect(page.getByTestId('group')).toHaveCount(1);
       }
       await page.waitForTimeout(300);
       const over = await page.evaluate(

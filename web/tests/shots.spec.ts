@@ -14,7 +14,7 @@ const LOOKS = {
 for (const [look, options] of Object.entries(LOOKS)) {
   test.describe(look, () => {
     test.use(options);
-    for (const name of ['search', 'classify', 'events', 'map', 'index'] as const) {
+    for (const name of ['search', 'classify', 'events', 'duplicates', 'map', 'index'] as const) {
       test(name, async ({ page }) => {
         await open(page, name);
         if (name === 'search') {
@@ -36,6 +36,9 @@ for (const [look, options] of Object.entries(LOOKS)) {
           await page.getByRole('link', { name: /Find events in evening/ }).click();
           await page.getByLabel('Labels, one a line').fill('telephone ringing\nchurch bell\nsiren\nspeech');
           await page.getByTestId('events').waitFor();
+        } else if (name === 'duplicates') {
+          await page.getByRole('button', { name: 'Find duplicates' }).click();
+          await page.getByTestId('group').first().waitFor();
         } else if (name === 'index') {
           await page.getByRole('button', { name: 'Start', exact: true }).click();
           await page.waitForTimeout(700);

@@ -10,9 +10,9 @@ use earmark_library::{
 };
 
 use crate::args::Global;
+use crate::ask::{Answerer, ServerArgs};
 use crate::format::{FileFormatArgs, Format, Row, emit};
 use crate::output::{self, note};
-use crate::progress::{Stages, stop_on_ctrl_c};
 use crate::units::{clock, parse_likeness};
 use crate::{EXIT_INTERRUPTED, context};
 
@@ -42,6 +42,8 @@ pub(crate) struct DuplicatesArgs {
     filter: Filter,
     #[command(flatten)]
     format: FileFormatArgs,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 impl Row for DuplicateGroup {
@@ -104,18 +106,14 @@ impl Row for Superfluous<'_> {
 pub(crate) fn run(global: &Global, args: DuplicatesArgs) -> Result<ExitCode> {
     let format = args.format.format();
     // The index is searched once for each clip.
-    let library = context::library(global, context::place(global)?, Access::Live)?;
+    let answerer = Answerer::with_access(global, &args.server, context::place(global)?, Access::Live)?;
     let request = DuplicatesRequest {
         filter: context::filter(args.filter),
         threshold: args.threshold,
         keep: args.keep,
         verify: !args.no_verify,
     };
-    let stop = stop_on_ctrl_c()?;
-    let mut stages = Stages::new(global.quiet);
-    let answer = library.duplicates_with(&request, &stop, |progress| stages.tell(progress));
-    stages.finish();
-    let answer = answer?;
+    let answer = answerer.duplicates(&request, global.quiet)?;
     if answer.interrupted {
         note!("interrupted; nothing was found yet");
         return Ok(ExitCode::from(EXIT_INTERRUPTED));

@@ -11,9 +11,9 @@ use crate::context;
 
 /// Give language models the index as tools, over standard input and output
 ///
-/// Speaks the Model Context Protocol: search_sounds, classify_sound, find_events, describe_sound, list_clips
-/// and library_info, with the sounds themselves as resources. Put the command into your client's settings.
-/// `earmark serve` offers the same at /mcp.
+/// Speaks the Model Context Protocol: search_sounds, classify_sound, find_events, describe_sound,
+/// find_duplicates, list_clips and library_info, with the sounds themselves as resources. Put the command into
+/// your client's settings. `earmark serve` offers the same at /mcp.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example of a client's settings:

@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use earmark_engine::duplicates::{
-    Criterion, DuplicateGroup as Found, DuplicatesOptions, DuplicatesProgress, Relation as Difference,
-    THRESHOLD, duplicates,
+    Criterion, DuplicateGroup as Found, DuplicatesOptions, DuplicatesProgress as SoFar,
+    DuplicatesStage as Stage, Relation as Difference, THRESHOLD, duplicates,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -165,6 +165,45 @@ pub struct Uncompared {
     pub reason: String,
 }
 
+/// What is being done to find duplicates, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DuplicatesStage {
+    /// Decoding clips.
+    Decoding,
+    /// Looking for neighbours in the index.
+    Searching,
+    /// Comparing pairs of clips.
+    Comparing,
+}
+
+impl From<Stage> for DuplicatesStage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Decoding => Self::Decoding,
+            Stage::Searching => Self::Searching,
+            Stage::Comparing => Self::Comparing,
+        }
+    }
+}
+
+/// How far the search for duplicates is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DuplicatesProgress {
+    /// What is being done.
+    pub stage: DuplicatesStage,
+    /// Clips that are done; pairs of clips where these are compared.
+    pub done: usize,
+    /// All clips or pairs of this stage.
+    pub total: usize,
+}
+
+impl From<SoFar> for DuplicatesProgress {
+    fn from(SoFar { stage, done, total }: SoFar) -> Self {
+        Self { stage: stage.into(), done, total }
+    }
+}
+
 /// The clips that are the same sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = DuplicatesAnswer)]
@@ -220,7 +259,7 @@ impl Library {
         &self,
         request: &DuplicatesRequest,
         stop: &AtomicBool,
-        observe: impl FnMut(DuplicatesProgress),
+        mut observe: impl FnMut(DuplicatesProgress),
     ) -> Result<DuplicatesAnswer> {
         if !(0.5..=1.0).contains(&request.threshold) {
             let reason = format!("expected 0.5 to 1, got {}", request.threshold);
@@ -246,7 +285,7 @@ impl Library {
             read: self.settings().read_options()?,
         };
         let file = |path: &str| self.clip_file(path).ok();
-        let report = duplicates(&*index, &filter, &options, &file, stop, observe)?;
+        let report = duplicates(&*index, &filter, &options, &file, stop, |so_far| observe(so_far.into()))?;
         let uncompared = report.unreadable.into_iter();
         Ok(DuplicatesAnswer {
             version: Version,

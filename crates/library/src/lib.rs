@@ -53,7 +53,8 @@ pub use classify::{Classified, Classifier, ClassifyAnswer, ClassifyRequest, Labe
 pub use clips::{Clip, ClipPage, Failure, FailurePage, ListRequest, Sort};
 pub use describe::{DescribeAnswer, DescribeRequest, Described, HeardEvent, Level, Silence, SilentStretch};
 pub use duplicates::{
-    Duplicate, DuplicateGroup, DuplicatesAnswer, DuplicatesRequest, KeepBy, Relation, Uncompared,
+    Duplicate, DuplicateGroup, DuplicatesAnswer, DuplicatesProgress, DuplicatesRequest, DuplicatesStage,
+    KeepBy, Relation, Uncompared,
 };
 pub use error::{Error, Kind, Result};
 pub use events::{Event, EventsAnswer, EventsRequest, Tracks};

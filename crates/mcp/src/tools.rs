@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use earmark_audio::Format;
 use earmark_library::{
-    ClassifyAnswer, ClassifyRequest, Clip, ClipPage, DescribeAnswer, DescribeRequest, Error, EventsAnswer,
-    EventsRequest, Files, Info, Library, ListRequest, SearchAnswer, SearchRequest,
+    ClassifyAnswer, ClassifyRequest, Clip, ClipPage, DescribeAnswer, DescribeRequest, DuplicatesAnswer,
+    DuplicatesRequest, Error, EventsAnswer, EventsRequest, Files, Info, Library, ListRequest, SearchAnswer,
+    SearchRequest,
 };
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
@@ -112,6 +113,14 @@ impl Tools {
                 };
                 let answer = self.run(move |library, files| library.describe(&request, files)).await?;
                 Ok(reply(answer, said_descriptions, |_| Vec::new()))
+            }
+            "find_duplicates" => {
+                let request: DuplicatesRequest = match read(arguments) {
+                    Ok(request) => request,
+                    Err(refused) => return Ok(refused),
+                };
+                let answer = self.run(move |library, _| library.duplicates(&request)).await?;
+                Ok(reply(answer, said_duplicates, |_| Vec::new()))
             }
             "list_clips" => {
                 let request: ListRequest = match read(arguments) {
@@ -232,6 +241,24 @@ fn said_descriptions(answer: &DescribeAnswer) -> String {
     answer.results.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+fn said_duplicates(answer: &DuplicatesAnswer) -> String {
+    if answer.groups.is_empty() {
+        return format!("No duplicates among {} clips.", answer.clips);
+    }
+    let clip = |clip: &Clip| format!("{} (clip {})", clip.name, clip.id);
+    let line = |group: &earmark_library::DuplicateGroup| {
+        let others: Vec<String> = group
+            .clips
+            .iter()
+            .map(|other| {
+                format!("{}, {}, likeness {:.2}", clip(&other.clip), other.relation.name(), other.likeness)
+            })
+            .collect();
+        format!("{}: {}", clip(&group.keep), others.join("; "))
+    };
+    answer.groups.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn said_clips(page: &ClipPage) -> String {
     let line = |clip: &Clip| format!("{}  {} ({:.1} s)", clip.id, clip.path, clip.duration_s);
     let clips = page.items.iter().map(line).collect::<Vec<_>>().join("\n");
@@ -291,6 +318,14 @@ fn tools() -> Vec<Tool> {
              speech and music.",
             schema_of::<DescribeRequest>(),
             schema_of::<DescribeAnswer>(),
+        ),
+        tool(
+            "find_duplicates",
+            "Find duplicates",
+            "Find clips that are the same sound, in groups: copies, other encodings, other gain, cut or padded. Each \
+             group names the clip to keep. The files are compared, which takes a while; `filter` says which clips.",
+            schema_of::<DuplicatesRequest>(),
+            schema_of::<DuplicatesAnswer>(),
         ),
         tool(
             "list_clips",

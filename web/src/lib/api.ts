@@ -149,6 +149,9 @@ export interface EventsRequest {
 export const events = (request: EventsRequest, file: File | null, signal?: AbortSignal) =>
   post<T.EventsResponse>('v1/events', request, 'file', file ? [file] : [], signal);
 
+export const duplicates = (request: T.DuplicatesRequest, signal?: AbortSignal) =>
+  post<T.DuplicatesResponse>('v1/duplicates', request, 'files', [], signal);
+
 export const labelSets = async () => listOf<T.LabelSet>(await json('v1/labelsets'));
 export const saveLabelSet = (set: T.LabelSet) =>
   send(`v1/labelsets/${id(set.name)}`, body('PUT', { labels: set.labels, templates: set.templates ?? [] }));

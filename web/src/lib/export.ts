@@ -1,6 +1,6 @@
 // Files that the page makes itself.
 
-import type { Hit, Reason, SoundEvent } from './types';
+import type { Clip, Duplicate, DuplicateGroup, Hit, Reason, SoundEvent } from './types';
 
 /** Hands `text` to the browser as a download. */
 export function save(name: string, type: string, text: string): void {
@@ -57,6 +57,32 @@ export const audacity = (events: SoundEvent[]): string =>
 export const eventsCsv = (events: SoundEvent[]): string =>
   csvLine(['onset_s', 'offset_s', 'label', 'score']) +
   events.map((e) => csvLine([e.onset_s.toFixed(3), e.offset_s.toFixed(3), e.label, e.score.toFixed(4)])).join('');
+
+/** A line a clip, the one to keep first in each group, as `earmark duplicates --csv` writes them. */
+export function duplicatesCsv(groups: DuplicateGroup[]): string {
+  const line = (group: number, clip: Clip, other?: Duplicate) =>
+    csvLine([
+      group,
+      String(!other),
+      clip.path,
+      other?.relation ?? '',
+      other?.likeness.toFixed(4) ?? '',
+      other?.offset_s.toFixed(3) ?? '',
+      other?.gain_db.toFixed(2) ?? '',
+      clip.id,
+      clip.duration_s.toFixed(3),
+      clip.format,
+      clip.sample_rate,
+      clip.channels,
+      clip.size,
+    ]);
+  const head =
+    'group,keep,path,relation,likeness,offset_s,gain_db,clip_id,duration_s,format,sample_rate,channels,size';
+  const lines = groups.map(
+    ({ keep, clips }, i) => line(i + 1, keep) + clips.map((other) => line(i + 1, other.clip, other)).join(''),
+  );
+  return csvLine(head.split(',')) + lines.join('');
+}
 
 /** Copies text; outside secure contexts (plain http on a LAN) by the old way. */
 export async function copy(text: string): Promise<void> {

@@ -1,6 +1,6 @@
 // Hash routes: `#/search?q=rain`. The state of a page that is worth sharing lives in its address.
 
-export const PAGES = ['search', 'classify', 'events', 'map', 'index'] as const;
+export const PAGES = ['search', 'classify', 'events', 'duplicates', 'map', 'index'] as const;
 export type PageName = (typeof PAGES)[number];
 
 function parse(): { page: PageName; params: URLSearchParams } {

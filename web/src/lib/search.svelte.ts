@@ -1,7 +1,7 @@
 // What the search page knows. It outlives the page, so that coming back shows the same results.
 
 import * as api from './api';
-import { list } from './format';
+import { filterOf, noClipFilters, type ClipFilters } from './filters';
 import type { Clip, Filter, Hit, HitOrder, KnownText, QueryPart, SearchBy } from './types';
 
 /** A part of the query that stands as a chip. */
@@ -33,13 +33,7 @@ export const ORDERS: readonly { value: HitOrder; name: string }[] = [
   { value: 'date', name: 'newest file first' },
 ];
 
-export interface FilterForm {
-  path: string;
-  tags: string;
-  formats: string;
-  min_duration_s: number | null;
-  max_duration_s: number | null;
-  indexed_since: string;
+export interface FilterForm extends ClipFilters {
   min_score: number | null;
   /** Every matching segment of a clip, not the best one alone. */
   every_segment: boolean;
@@ -49,12 +43,7 @@ export interface FilterForm {
 }
 
 const noFilters = (): FilterForm => ({
-  path: '',
-  tags: '',
-  formats: '',
-  min_duration_s: null,
-  max_duration_s: null,
-  indexed_since: '',
+  ...noClipFilters(),
   min_score: null,
   every_segment: false,
   sort: 'score',
@@ -153,15 +142,7 @@ class Search {
   }
 
   filter(): Filter {
-    const f = this.filters;
-    const filter: Filter = {};
-    if (f.path.trim()) filter.path = f.path.trim();
-    if (list(f.tags).length) filter.tags = list(f.tags);
-    if (list(f.formats).length) filter.formats = list(f.formats).map((t) => t.toLowerCase());
-    if (f.min_duration_s !== null) filter.min_duration_s = f.min_duration_s;
-    if (f.max_duration_s !== null) filter.max_duration_s = f.max_duration_s;
-    if (f.indexed_since) filter.indexed_since = f.indexed_since;
-    return filter;
+    return filterOf(this.filters);
   }
 
   /** Asks the server; a newer call puts an older one off. `more` appends the next page. */

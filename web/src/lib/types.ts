@@ -160,6 +160,46 @@ export interface Peaks {
   max: number[];
 }
 
+/** What makes a clip the better one of a group. */
+export type KeepBy = 'length' | 'format' | 'rate' | 'channels' | 'size';
+
+export interface DuplicatesRequest {
+  filter?: Filter;
+  /** Likeness from which two sounds are one, 0.5 to 1. */
+  threshold?: number;
+  /** What decides which clip to keep, the most important first. */
+  keep?: KeepBy[];
+  /** Compare the files, not only what the index stores. */
+  verify?: boolean;
+}
+
+/** How a clip differs from the clip to keep; `unverified` if the files were not compared. */
+export type Relation = 'copy' | 'trim' | 'padding' | 'gain' | 'encoding' | 'unverified';
+
+export interface Duplicate {
+  clip: Clip;
+  relation: Relation;
+  /** How well the two agree where they overlap, up to 1. */
+  likeness: number;
+  /** Where it begins in the clip to keep. */
+  offset_s: number;
+  /** By how much it is louder, dB. */
+  gain_db: number;
+}
+
+export interface DuplicateGroup {
+  keep: Clip;
+  clips: Duplicate[];
+}
+
+export interface DuplicatesResponse {
+  groups: DuplicateGroup[];
+  /** Clips that were looked at. */
+  clips: number;
+  /** Clips whose files could not be read, or have changed since they were indexed. */
+  uncompared: { path: string; reason: string }[];
+}
+
 export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface Job {

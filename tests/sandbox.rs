@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,6 +43,28 @@ const HUB_VARIABLES: [&str; 9] = [
 /// A folder of its own with an index in it.
 pub(crate) struct Sandbox {
     dir: TempDir,
+    database: Option<String>,
+}
+
+/// The address of a new database, where the tests are to use the server that `cargo xtask test --postgres` starts; it
+/// says so in `EARMARK_TEST_POSTGRES`.
+pub(crate) fn database() -> Option<String> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server: String = std::env::var("EARMARK_TEST_POSTGRES").ok()?;
+    let name = format!("it{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let (address, _) = server.rsplit_once('/').unwrap();
+    let (make, server) = (format!("CREATE DATABASE {name}"), server.clone());
+    // Some tests are asynchronous themselves.
+    let made = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(&make).await.unwrap();
+        });
+    });
+    made.join().unwrap();
+    Some(format!("{address}/{name}"))
 }
 
 /// What a run printed and how it ended.
@@ -54,7 +77,7 @@ pub(crate) struct Run {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), database: database() }
     }
 
     /// One with some sample sounds in `sounds/`, already indexed.
@@ -145,7 +168,7 @@ impl Sandbox {
         Self::without_settings(&mut command);
         command
             .current_dir(self.dir.path())
-            .env("EARMARK_DB", self.db())
+            .env("EARMARK_DB", self.database.clone().map_or_else(|| self.db().into_os_string(), Into::into))
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_CACHE_HOME", self.path("cache"))

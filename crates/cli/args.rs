@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use earmark_encoder::DeviceChoice;
 use earmark_index::OpenOptions;
-use earmark_library::Location;
 
 use crate::commands::adapt::AdaptArgs;
 use crate::commands::classify::ClassifyArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::copy::CopyArgs;
+use crate::commands::db::DbArgs;
 use crate::commands::describe::DescribeArgs;
 use crate::commands::duplicates::DuplicatesArgs;
 use crate::commands::eval::EvalArgs;
@@ -20,6 +21,7 @@ use crate::commands::events::EventsArgs;
 use crate::commands::fit::FitArgs;
 use crate::commands::index::IndexArgs;
 use crate::commands::info::InfoArgs;
+use crate::commands::jobs::JobsArgs;
 use crate::commands::labels::LabelsArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::man::ManArgs;
@@ -33,7 +35,7 @@ use crate::commands::spaces::SpacesArgs;
 use crate::commands::tag::TagArgs;
 use crate::commands::transfer::{ExportArgs, ImportArgs};
 use crate::commands::verify::{RebuildArgs, VerifyArgs};
-use crate::units::{location, parse_wait};
+use crate::units::{LocationText, parse_wait};
 
 /// Find and label sounds by describing them.
 ///
@@ -70,8 +72,8 @@ pub(crate) struct Global {
     /// EARMARK_DB or PGPASSWORD) [default: index-data/default.earmark in a checkout of earmark, else
     /// earmark/default.earmark in your data folder]
     #[arg(long, global = true, env = "EARMARK_DB", hide_env_values = true, value_name = "DIR",
-        value_hint = clap::ValueHint::AnyPath, value_parser = location())]
-    pub(crate) db: Option<Location>,
+        value_hint = clap::ValueHint::AnyPath, value_parser = LocationText::parser())]
+    pub(crate) db: Option<LocationText>,
     /// Model name or folder; also selects the model's space of the index [default: the model of the current
     /// space, or the bundled model if there is no index]
     #[arg(long, global = true, env = "EARMARK_MODEL", value_name = "NAME")]
@@ -143,8 +145,11 @@ pub(crate) enum Command {
     Rebuild(RebuildArgs),
     Export(ExportArgs),
     Import(ImportArgs),
+    Copy(CopyArgs),
     Reembed(ReembedArgs),
     Spaces(SpacesArgs),
+    Db(DbArgs),
+    Jobs(JobsArgs),
     Models(ModelsArgs),
     Serve(ServeArgs),
     Mcp(McpArgs),

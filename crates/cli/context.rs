@@ -19,7 +19,7 @@ use crate::remedies;
 /// Where the index lies.
 pub(crate) fn location(global: &Global) -> Result<Location> {
     if let Some(location) = &global.db {
-        return Ok(location.clone());
+        return Ok(location.read("db")?);
     }
     // In a checkout the index lives with the project, where git ignores it.
     if Path::new("index-data").is_dir() && Path::new("crates/cli/main.rs").is_file() {

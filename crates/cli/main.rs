@@ -50,6 +50,10 @@ fn main() -> ExitCode {
         Command::Search(_) => ExitCode::from(EXIT_ERROR),
         _ => ExitCode::FAILURE,
     };
+    if let Err(e) = units::refuse_passwords(std::env::args_os()) {
+        note!("error: {}", output::chain(&e.into()));
+        return on_error;
+    }
     let result = match command {
         Command::Index(args) => commands::index::run(&global, args),
         Command::Search(args) => commands::search::run(&global, args),
@@ -62,6 +66,9 @@ fn main() -> ExitCode {
         Command::Adapt(args) => commands::adapt::run(&global, &args),
         Command::Labels(args) => commands::labels::run(&global, args),
         Command::Eval(args) => commands::eval::run(&global, args),
+        Command::Copy(args) => commands::copy::run(&global, &args),
+        Command::Db(args) => commands::db::run(&global, &args),
+        Command::Jobs(args) => commands::jobs::run(&global, &args),
         Command::Info(args) => commands::info::run(&global, args),
         Command::List(args) => commands::list::run(&global, args),
         Command::Remove(args) => commands::remove::run(&global, args),

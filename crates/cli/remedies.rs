@@ -135,7 +135,9 @@ fn of_library(e: &LibraryError) -> Option<String> {
             "name its folder with --model, or embed the sounds with another model: `earmark reembed --model NAME`"
                 .to_owned(),
         ),
-        LibraryError::Field { field, .. } if field == "db" => Some("--db names a folder of its own".to_owned()),
+        LibraryError::Field { field, reason } if field == "db" && !reason.contains("postgres") && !reason.contains("password") => {
+            Some("--db names a folder of its own".to_owned())
+        }
         _ => None,
     }
 }

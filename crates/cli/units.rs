@@ -1,13 +1,15 @@
 //! Numbers, times and paths as people write and read them.
 
-use std::fmt::Write as _;
+use std::ffi::OsString;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use earmark_engine::fit::MOST_FOLDS;
 use earmark_engine::typed_path;
 use earmark_eval::run::folds::FoldChoice;
-use earmark_library::Location;
+use earmark_library::{Error, Location};
+use earmark_postgres::DatabaseUrl;
 
 /// A count of at least one.
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
@@ -116,12 +118,56 @@ pub(crate) fn sound_path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| typed_path(&path))
 }
 
-/// Where an index lies.
-pub(crate) fn location() -> impl TypedValueParser<Value = Location> {
-    PathBufValueParser::new().try_map(|path| match path.to_str() {
-        Some(text) => Location::parse(text),
-        None => Ok(Location::Folder(path)),
-    })
+/// Where an index lies, as typed. Not read by clap, whose messages repeat what they are about: here perhaps a
+/// password.
+#[derive(Clone)]
+pub(crate) struct LocationText(PathBuf);
+
+impl LocationText {
+    /// As it is typed, for clap.
+    pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
+        PathBufValueParser::new().map(Self)
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    /// [`Error::Field`] named `field`.
+    pub(crate) fn read(&self, field: &str) -> Result<Location, Error> {
+        match self.0.to_str() {
+            Some(text) => Location::parse(text).map_err(|reason| Error::field_is(field, reason)),
+            None => Ok(Location::Folder(self.0.clone())),
+        }
+    }
+}
+
+impl fmt::Debug for LocationText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.read("db") {
+            Ok(location) => write!(f, "{location}"),
+            Err(_) => f.write_str("(unreadable)"),
+        }
+    }
+}
+
+/// Refuses passwords in arguments, which every user of a machine can see.
+///
+/// # Errors
+/// [`Error::Field`] named `db`.
+pub(crate) fn refuse_passwords(arguments: impl Iterator<Item = OsString>) -> Result<(), Error> {
+    let is_secret = |argument: OsString| {
+        let text = argument.to_string_lossy();
+        let url = text.find("postgres").map(|at| &text[at..]).filter(|url| DatabaseUrl::is_one(url));
+        url.is_some_and(|url| url.parse().is_ok_and(|url: DatabaseUrl| url.has_password()))
+    };
+    match arguments.into_iter().any(is_secret) {
+        true => Err(Error::field_is(
+            "db",
+            "the address holds a password, which all users of this machine can read in an argument; put the address \
+             into the environment variable EARMARK_DB, or the password into PGPASSWORD",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// How long to wait, in seconds; `inf` for as long as it takes.

@@ -18,14 +18,14 @@ use earmark_audio::Limits;
 use earmark_engine::ingest::{IngestOptions, ingest};
 use earmark_engine::{EngineOptions, WalkOptions, walk};
 use earmark_index::OpenOptions;
-use earmark_library::{Access, Library, LibraryOptions, Place, Settings};
+use earmark_library::{Access, Library, LibraryOptions, Location, Place, Settings};
 use earmark_server::{App, Config, RootConfig, router};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::sandbox::sample;
+use crate::sandbox::{database, sample};
 
 /// Sample sounds that most tests have in their index.
 const SOUNDS: [&str; 4] =
@@ -36,6 +36,7 @@ pub(crate) struct Server {
     pub(crate) app: App,
     router: Router,
     pub(crate) dir: TempDir,
+    database: Option<String>,
 }
 
 /// An answer.
@@ -105,12 +106,15 @@ impl Server {
         config.upload_root = Some(dir.path().join("uploads"));
         set(&mut config);
         let app = App::new(config).unwrap();
-        Self { router: router(app.clone()), app, dir }
+        Self { router: router(app.clone()), app, dir, database: database() }
     }
 
     /// The library, with the usual sounds in its index, and how jobs work.
     pub(crate) fn library(&self) -> (Library, EngineOptions) {
-        let place = Place::at(self.dir.path().join("test.earmark"));
+        let place = match &self.database {
+            Some(url) => Place::at(Location::parse(url).unwrap()),
+            None => Place::at(self.dir.path().join("test.earmark")),
+        };
         let chosen = place.choose_or_make(&OpenOptions::default()).unwrap();
         drop(chosen);
         let settings = Settings {

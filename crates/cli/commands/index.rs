@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use earmark_engine::ingest::{IngestOptions, IngestReport, Preview, Prune, PruneRefused, ingest, preview};
+use earmark_engine::ingest::{
+    IngestEvent, IngestOptions, IngestReport, Preview, Prune, PruneRefused, ingest, preview,
+};
 use earmark_engine::{WalkOptions, Walked, walk};
-use earmark_library::{Chosen, parse_tag};
+use earmark_library::{Chosen, Writer, index_shared, parse_tag};
 
 use crate::args::{Global, WaitArgs};
 use crate::output::note;
@@ -104,8 +106,13 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     };
     // First of all, so that a typing error does not leave an empty index.
     let walked = walk(&args.paths, &walk_options)?;
-    let options =
-        IngestOptions { prune, force: args.force, retry_failed: args.retry_failed, tags: args.tags };
+    let options = IngestOptions {
+        prune,
+        force: args.force,
+        retry_failed: args.retry_failed,
+        tags: args.tags,
+        ..Default::default()
+    };
     if args.dry_run {
         return dry_run(global, &walked, &options, args.json);
     }
@@ -116,7 +123,20 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
     let engine = context::engine(global, model)?;
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let report = ingest(&engine, &*index, walked, &options, &stop, |event| progress.tell(event))?;
+    let report = match &index {
+        Writer::Local(local) => {
+            ingest(&engine, &**local, walked, &options, &stop, |event| progress.tell(event))?
+        }
+        Writer::Database(shared) => {
+            let mut is_told = global.quiet;
+            let mut observe = |event: IngestEvent<'_>| progress.tell(event);
+            index_shared(&engine, shared, &walked, &options, &stop, &mut observe, &mut |files| {
+                if !std::mem::replace(&mut is_told, true) {
+                    note!("waiting for {files} files that other workers have; `earmark jobs` shows them");
+                }
+            })?
+        }
+    };
     progress.finish();
     context::tell_events(index.take_events(), global);
     if args.json {
@@ -226,6 +246,7 @@ fn summarise(report: &IngestReport) {
         (report.excluded, "removed, since they are excluded"),
         (report.unchanged, "unchanged"),
         (report.retagged, "given new tags"),
+        (report.elsewhere, "by other workers"),
         (report.failed.len(), "failed"),
         (report.known_bad, "known to be bad"),
     ];

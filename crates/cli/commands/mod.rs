@@ -3,6 +3,8 @@
 pub(crate) mod adapt;
 pub(crate) mod classify;
 pub(crate) mod completions;
+pub(crate) mod copy;
+pub(crate) mod db;
 pub(crate) mod describe;
 pub(crate) mod duplicates;
 pub(crate) mod eval;
@@ -11,6 +13,7 @@ pub(crate) mod fit;
 mod graph;
 pub(crate) mod index;
 pub(crate) mod info;
+pub(crate) mod jobs;
 pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod man;

@@ -13,6 +13,7 @@
 //! - [`label_sets`]: label sets kept under names, fitted or not
 //! - [`random`]: choices that are the same on every machine
 //! - [`tag`]: a tagger's own classes
+//! - [`copy`]: an index into another, whatever keeps them, compared afterwards
 //! - [`transfer`]: an index out to JSON Lines and NumPy, and back
 //!
 //! Two pieces do the work underneath: `pipeline` keeps every core busy decoding and encoding, and `segment` cuts the
@@ -21,6 +22,7 @@
 pub mod adapt;
 pub mod classify;
 pub mod clip_vectors;
+pub mod copy;
 pub mod describe;
 pub mod duplicates;
 pub mod events;

@@ -58,6 +58,15 @@ pub trait IndexReader: Send + Sync {
     /// The clip at this path.
     fn clip_by_path(&self, path: &str) -> Result<Option<Clip>>;
 
+    /// The clips at these paths, in any order.
+    fn clips_at(&self, paths: &[String]) -> Result<Vec<Clip>> {
+        let mut clips = Vec::new();
+        for path in paths {
+            clips.extend(self.clip_by_path(path)?);
+        }
+        Ok(clips)
+    }
+
     /// The clips whose files have this content, by id.
     fn clips_by_hash(&self, hash: &[u8; 32]) -> Result<Vec<Clip>>;
 

@@ -228,6 +228,7 @@ impl Library {
             force: request.force,
             retry_failed: request.retry_failed,
             tags,
+            ..IngestOptions::default()
         };
         let mut so_far = IndexProgress::default();
         let report = ingest(&engine, &*writing, walked, &options, stop, |event| {

@@ -24,6 +24,7 @@
 //! - `samples`: sounds that a program holds as samples
 //! - `filter`, `sounds`, `words`: what several requests and answers share
 //! - [`Texts`] (`texts`): the desk where all threads have texts encoded
+//! - [`index_shared`] (`workers`): indexing by many machines through a queue in the database
 //! - [`Error`] (`error`): a kind for programs, the field at fault, and words for people
 
 mod classify;
@@ -48,6 +49,7 @@ mod tag;
 mod texts;
 mod vectors;
 mod words;
+mod workers;
 
 pub use classify::{Classified, Classifier, ClassifyAnswer, ClassifyRequest, LabelScore, Pooling};
 pub use clips::{Clip, ClipPage, Failure, FailurePage, ListRequest, Sort};
@@ -75,3 +77,4 @@ pub use vectors::Vectors;
 pub use words::{
     FileRemarks, KnownText, SoundError, Stretch, VERSION, Version, bounded, clip_id, cursor, moment, offset,
 };
+pub use workers::index_shared;

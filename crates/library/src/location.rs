@@ -35,6 +35,20 @@ impl Location {
         }
     }
 
+    /// The address of the database.
+    ///
+    /// # Errors
+    /// [`Error::Field`] named `db` for a folder.
+    pub fn database(&self) -> Result<&DatabaseUrl> {
+        match self {
+            Self::Database(url) => Ok(url),
+            Self::Folder(folder) => {
+                let expected = "expected the address of a database, postgres://USER@HOST/NAME";
+                Err(Error::field_is("db", format!("{expected}; {} is a folder", folder.display())))
+            }
+        }
+    }
+
     /// The folder.
     ///
     /// # Errors
@@ -62,7 +76,10 @@ impl Location {
     }
 
     /// Connects to the database at `url`, whose tables must be there.
-    pub(crate) fn connect(url: &DatabaseUrl) -> Result<Database> {
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn connect(url: &DatabaseUrl) -> Result<Database> {
         Ok(Database::open(url, home::database_password(), &home::roots()?)?)
     }
 

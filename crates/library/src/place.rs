@@ -224,6 +224,37 @@ impl Place {
         }
     }
 
+    /// Every space of the index, for reading; only the one named if one is.
+    ///
+    /// # Errors
+    /// As [`Self::open_index`].
+    pub fn open_all(&self, options: &OpenOptions) -> Result<Vec<(String, Reader)>> {
+        if self.model.is_some() {
+            return Ok(vec![self.open_index(options)?]);
+        }
+        let names = self.spaces(options)?;
+        let of_space = |name: String| Self { model: Some(name), ..self.clone() }.open_index(options);
+        names.into_iter().map(of_space).collect()
+    }
+
+    /// The space for vectors of `identity`, for writing; made if it is not there. The model need not be here.
+    ///
+    /// # Errors
+    /// [`Error::Field`] if the folder holds something else; as [`LocalWriter::open`]; [`IndexError::Database`].
+    pub fn make(&self, identity: &Identity, options: &OpenOptions) -> Result<Writer> {
+        match &self.location {
+            Location::Folder(folder) => {
+                check_free(folder)?;
+                let space = Collection::open_or_new(folder, options)?.make(identity)?;
+                Ok(Writer::Local(LocalWriter::open(&space.path, Some(identity), options)?.into()))
+            }
+            Location::Database(url) => {
+                let database = open_or_migrate(url)?;
+                Ok(Writer::Database(database.index(&database.make(identity)?)))
+            }
+        }
+    }
+
     /// The space to write to, and its model: the one named, else the current space's, else the bundled one. A
     /// space is made for the model if it has none, and so are the tables of a database that has none.
     ///
@@ -260,10 +291,7 @@ impl Place {
     }
 
     fn choose_or_make_in_database(&self, url: &DatabaseUrl) -> Result<Chosen> {
-        let database = match Location::connect(url) {
-            Err(e) if e.is_no_index() => Location::migrate(url)?,
-            database => database?,
-        };
+        let database = open_or_migrate(url)?;
         let current = match database.current() {
             Err(IndexError::NotFound { .. }) => None,
             current => Some(current?),
@@ -346,6 +374,14 @@ impl Chosen {
     #[must_use]
     pub fn identity(&self) -> Identity {
         identity(&self.model)
+    }
+}
+
+/// The database at an address, its tables made if there are none.
+fn open_or_migrate(url: &DatabaseUrl) -> Result<Database> {
+    match Location::connect(url) {
+        Err(e) if e.is_no_index() => Location::migrate(url),
+        database => database,
     }
 }
 

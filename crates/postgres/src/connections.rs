@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -37,6 +38,9 @@ pub(crate) struct Connections {
     pool: Pool,
     /// `None` only while this is dropped.
     runtime: Option<Runtime>,
+    /// Whether the server has answered once. Before that, an address that is wrong is told at once; after that, a
+    /// server that is gone may be starting again.
+    has_answered: AtomicBool,
 }
 
 /// Why something failed, and whether it may succeed when tried again.
@@ -73,7 +77,7 @@ impl Connections {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build();
         let runtime = runtime.map_err(|e| bad(format!("no thread could be started: {e}")))?;
-        Ok(Self { place, pool, runtime: Some(runtime) })
+        Ok(Self { place, pool, runtime: Some(runtime), has_answered: AtomicBool::new(false) })
     }
 
     /// The server and the database.
@@ -135,9 +139,17 @@ impl Connections {
     async fn attempt<T>(&self, work: &impl AsyncFn(&mut Object) -> Result<T, Trouble>) -> Result<T, Trouble> {
         let mut client = match self.pool.get().await {
             Ok(client) => client,
-            Err(PoolError::Backend(e)) => return Err(self.trouble(&e)),
+            Err(PoolError::Backend(e)) => {
+                return Err(match self.trouble(&e) {
+                    Trouble::Passing { error, .. } if !self.has_answered.load(Ordering::Relaxed) => {
+                        Trouble::Lasting(error)
+                    }
+                    trouble => trouble,
+                });
+            }
             Err(e) => return Err(Trouble::Passing { error: self.error(e.to_string()), in_doubt: false }),
         };
+        self.has_answered.store(true, Ordering::Relaxed);
         let done = work(&mut client).await;
         if matches!(done, Err(Trouble::Passing { .. })) && client.is_closed() {
             // The others have most likely gone with it.
@@ -147,10 +159,12 @@ impl Connections {
     }
 
     fn block_on<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(work),
-            None => Err(self.error("the connection is being closed".to_owned())),
-        }
+        let Some(runtime) = &self.runtime else {
+            return Err(self.error("the connection is being closed".to_owned()));
+        };
+        // Its thread serves the connections; this one, whatever it serves itself, waits.
+        let _context = runtime.enter();
+        futures_executor::block_on(work)
     }
 
     /// An error of this database's.

@@ -94,20 +94,6 @@ impl PgIndex {
         self.read_clips(&self.query(&statement, &[&self.space, &ids])?)
     }
 
-    /// The clips at these paths, in any order.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub fn clips_at(&self, paths: &[String]) -> Result<Vec<Clip>> {
-        let (roots, paths): (Vec<String>, Vec<String>) =
-            paths.iter().map(|path| self.roots.to_db(path)).map(|path| (path.root, path.path)).unzip();
-        let statement = format!(
-            "SELECT {CLIP} FROM unnest($2::text[], $3::text[]) AS one(root, path)
-             JOIN earmark.clip c ON c.space = $1 AND c.root = one.root AND c.path = one.path"
-        );
-        self.read_clips(&self.query(&statement, &[&self.space, &roots, &paths])?)
-    }
-
     fn failure_of(&self, row: &Row) -> Failure {
         Failure {
             path: self.roots.to_local(row.get(0), row.get(1)),
@@ -197,6 +183,16 @@ impl IndexReader for PgIndex {
 
     fn clip_by_path(&self, path: &str) -> Result<Option<Clip>> {
         Ok(self.clips_at(&[path.to_owned()])?.pop())
+    }
+
+    fn clips_at(&self, paths: &[String]) -> Result<Vec<Clip>> {
+        let (roots, paths): (Vec<String>, Vec<String>) =
+            paths.iter().map(|path| self.roots.to_db(path)).map(|path| (path.root, path.path)).unzip();
+        let statement = format!(
+            "SELECT {CLIP} FROM unnest($2::text[], $3::text[]) AS one(root, path)
+             JOIN earmark.clip c ON c.space = $1 AND c.root = one.root AND c.path = one.path"
+        );
+        self.read_clips(&self.query(&statement, &[&self.space, &roots, &paths])?)
     }
 
     fn clips_by_hash(&self, hash: &[u8; 32]) -> Result<Vec<Clip>> {

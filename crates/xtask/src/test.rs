@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::postgres;
 use crate::setup::{self, OnnxRuntime};
 use crate::shell::{self, Repo, run};
 
@@ -12,6 +13,11 @@ use crate::shell::{self, Repo, run};
 /// documentation, which a filter is not meant for, are left out.
 pub(crate) fn test(repo: &Repo, args: &[String]) -> Result<()> {
     let runtime = setup::ensure(repo)?;
+    if let Some((first, filter)) = args.split_first()
+        && first == "--postgres"
+    {
+        return on_postgres(repo, &runtime, filter);
+    }
     let documentation = if args.is_empty() {
         run(runtime.given_to(&mut repo.cargo()).args(["test", "--workspace", "--doc", "--no-fail-fast"]))
     } else {
@@ -20,6 +26,33 @@ pub(crate) fn test(repo: &Repo, args: &[String]) -> Result<()> {
     // A failure up there does not hide what the other tests say.
     let tests = others(repo, &runtime, args);
     documentation.and(tests)
+}
+
+/// Tests of the command line and the server that look into the folder of an index, which a database has not: of its
+/// files, its lock, its spaces, its graphs.
+const OF_FOLDERS: &[&str] = &[];
+
+/// Runs the tests of the store in PostgreSQL, and those of the command line and the server with it.
+fn on_postgres(repo: &Repo, runtime: &OnnxRuntime, filter: &[String]) -> Result<()> {
+    let server = postgres::Server::start(repo)?;
+    let command = |args: &[&str]| {
+        let nextest = shell::works(repo.cargo().args(["nextest", "--version"]));
+        let mut cargo = repo.cargo();
+        runtime.given_to(&mut cargo);
+        cargo.args(if nextest { &["nextest", "run"][..] } else { &["test"] }).arg("--no-fail-fast");
+        cargo.env("EARMARK_TEST_POSTGRES", server.url()).args(args);
+        cargo
+    };
+    // The whole workspace is built as for the other tests, so that it is built once.
+    let own =
+        run(command(&["--workspace", "--test", "database", "--"]).arg("--include-ignored").args(filter));
+    let mut both = command(&["--workspace", "--test", "it", "--"]);
+    match filter {
+        [] => both.args(["cli::", "server::"]),
+        filter => both.args(filter),
+    };
+    OF_FOLDERS.iter().for_each(|name| drop(both.args(["--skip", name])));
+    own.and(run(&mut both))
 }
 
 fn others(repo: &Repo, runtime: &OnnxRuntime, args: &[String]) -> Result<()> {

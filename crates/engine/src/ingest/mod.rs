@@ -19,7 +19,7 @@ use earmark_index::{Filter, IndexReader, IndexWriter, stored_path};
 use crate::pipeline::{self, Keep, Step};
 use crate::walk::Walked;
 use crate::{Engine, EngineError};
-use plan::{Known, Plan, plan, prepare};
+use plan::{Known, KnownContents, PendingFile, Plan, plan, prepare};
 use writer::Writer;
 
 pub use leave::{Prune, PruneRefused, Suspicion};
@@ -37,6 +37,19 @@ pub struct IngestOptions {
     pub retry_failed: bool,
     /// Tags for the clips.
     pub tags: Vec<String>,
+    /// What is looked at in the index.
+    pub scope: Scope,
+}
+
+/// What an ingest looks at in the index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it: files that are known under another name are recognised, and what is gone or excluded leaves.
+    #[default]
+    Whole,
+    /// What the files that were walked became, and the contents of others where it is asked for them: for a worker
+    /// that has a few of the files of a large index. Nothing leaves.
+    Files,
 }
 
 /// A file that could not be indexed.
@@ -77,6 +90,8 @@ pub struct IngestReport {
     pub known_bad: usize,
     /// Files passed over for their extension.
     pub other_files: usize,
+    /// Files that other workers indexed.
+    pub elsewhere: usize,
     /// Files that could not be indexed, this time.
     pub failed: Vec<FailedFile>,
     /// What a user should know about how files were read, by path.
@@ -131,7 +146,12 @@ pub fn ingest(
     mut observe: impl FnMut(IngestEvent<'_>),
 ) -> Result<IngestReport, EngineError> {
     let started = Instant::now();
-    let known = Known::read(&*index.reader()?, options, engine.read_options().ffmpeg.is_some())?;
+    let has_ffmpeg = engine.read_options().ffmpeg.is_some();
+    let reader = index.reader()?;
+    let known = match options.scope {
+        Scope::Whole => Known::read(&*reader, options, has_ffmpeg)?,
+        Scope::Files => Known::read_at(&*reader, &walked, options, has_ffmpeg)?,
+    };
     let mut report =
         IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
     let Plan { mut jobs, retag, met } = plan(&walked, &known, options, &mut report);
@@ -142,7 +162,10 @@ pub fn ingest(
     writer.retag(retag)?;
     // A file whose content was known when the plan was made, but is not any more by the time it is written, comes
     // back and is encoded in a second round.
-    let mut hashes = if options.force { Default::default() } else { known.hashes };
+    let mut contents = match options.scope {
+        Scope::Files => KnownContents::Ask(reader),
+        Scope::Whole => KnownContents::These(known.hashes),
+    };
     while !jobs.is_empty() {
         let mut failure = None;
         let mut again = Vec::new();
@@ -150,7 +173,7 @@ pub fn ingest(
             engine.encoders(),
             &engine.pipeline_options(Keep::Segments),
             std::mem::take(&mut jobs).into_iter(),
-            |job| prepare(job, &hashes, options.force, engine.read_options().limits.max_bytes, stop),
+            |job| prepare(job, &contents, options.force, engine.read_options().limits.max_bytes, stop),
             stop,
             |step| match step {
                 Step::Decoded { audio_s } => writer.tell(IngestEvent::Decoded { audio_s }),
@@ -168,16 +191,45 @@ pub fn ingest(
             return Err(e);
         }
         jobs = again;
-        hashes.clear();
+        contents = KnownContents::These(HashSet::new());
     }
     writer.flush()?;
     let interrupted = stop.load(Ordering::Relaxed);
-    if !interrupted {
+    if !interrupted && options.scope == Scope::Whole {
         leave(index, &walked, &met, options.prune, &mut report)?;
     }
     report.interrupted = interrupted;
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// A file that needs a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its path, in its stored form.
+    pub path: String,
+    /// Its size, bytes.
+    pub size: u64,
+    /// Its modification time, nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+/// The files among those walked that need a look, for workers to share, and a report of the others.
+///
+/// # Errors
+/// The index.
+pub fn pending(
+    index: &dyn IndexReader,
+    walked: &Walked,
+    options: &IngestOptions,
+    has_ffmpeg: bool,
+) -> Result<(Vec<Pending>, IngestReport), EngineError> {
+    let known = Known::read_at(index, walked, options, has_ffmpeg)?;
+    let mut report =
+        IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
+    let jobs = plan(walked, &known, options, &mut report).jobs;
+    let pending = |job: PendingFile| Pending { path: job.path, size: job.size, mtime_ns: job.mtime_ns };
+    Ok((jobs.into_iter().map(pending).collect(), report))
 }
 
 /// Takes out of the index what is gone or excluded.

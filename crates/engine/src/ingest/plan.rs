@@ -5,11 +5,12 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use earmark_audio::{embedded_texts, ucs_category};
-use earmark_index::{ClipMeta, ClipText, Failure, Filter, IndexReader, file_path, stored_path};
+use earmark_index::{Clip, ClipMeta, ClipText, Failure, Filter, IndexReader, file_path, stored_path};
 
 use super::{FailedFile, IngestOptions, IngestReport};
 use crate::EngineError;
@@ -28,8 +29,25 @@ const HASH_BLOCK: usize = 1 << 20;
 pub(super) struct Known {
     pub(super) clips: HashMap<String, KnownClip>,
     failures: HashMap<String, Failure>,
-    /// Contents of all clips.
+    /// Contents of the clips.
     pub(super) hashes: HashSet<[u8; 32]>,
+}
+
+/// Whether a content is that of a clip.
+pub(super) enum KnownContents {
+    /// It is if it is one of these.
+    These(HashSet<[u8; 32]>),
+    /// The index is asked.
+    Ask(Arc<dyn IndexReader>),
+}
+
+impl KnownContents {
+    fn has(&self, hash: &[u8; 32]) -> Result<bool, EngineError> {
+        match self {
+            Self::These(hashes) => Ok(hashes.contains(hash)),
+            Self::Ask(index) => Ok(!index.clips_by_hash(hash)?.is_empty()),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -47,8 +65,29 @@ impl Known {
         options: &IngestOptions,
         has_ffmpeg: bool,
     ) -> Result<Self, EngineError> {
+        let failures = if options.retry_failed { Vec::new() } else { index.failures()? };
+        Ok(Self::of(index.clips(&Filter::default())?, failures, has_ffmpeg))
+    }
+
+    /// As [`Self::read`], of these files alone: neither other names of them nor other clips with their content are
+    /// known.
+    pub(super) fn read_at(
+        index: &dyn IndexReader,
+        walked: &Walked,
+        options: &IngestOptions,
+        has_ffmpeg: bool,
+    ) -> Result<Self, EngineError> {
+        let paths: Vec<String> = walked.files.iter().map(|path| stored_path(path)).collect();
+        let mut failures = Vec::new();
+        for path in paths.iter().filter(|_| !options.retry_failed) {
+            failures.extend(index.failure(path)?);
+        }
+        Ok(Self::of(index.clips_at(&paths)?, failures, has_ffmpeg))
+    }
+
+    fn of(found: Vec<Clip>, mut failures: Vec<Failure>, has_ffmpeg: bool) -> Self {
         let mut clips = HashMap::new();
-        for clip in index.clips(&Filter::default())? {
+        for clip in found {
             let meta = clip.meta;
             let known = KnownClip {
                 size: meta.size,
@@ -58,10 +97,9 @@ impl Known {
             };
             clips.insert(meta.path, known);
         }
-        let mut failures = if options.retry_failed { Vec::new() } else { index.failures()? };
         failures.retain(|failure| !(has_ffmpeg && failure.kind == NO_DECODER));
         let hashes = clips.values().map(|c| c.hash).collect();
-        Ok(Self { clips, failures: failures.into_iter().map(|f| (f.path.clone(), f)).collect(), hashes })
+        Self { clips, failures: failures.into_iter().map(|f| (f.path.clone(), f)).collect(), hashes }
     }
 
     fn has(&self, path: &str) -> bool {
@@ -209,7 +247,7 @@ pub(super) fn plan(
 /// Hashes a file and says whether that settles it. Runs on the workers.
 pub(super) fn prepare(
     mut job: PendingFile,
-    hashes: &HashSet<[u8; 32]>,
+    contents: &KnownContents,
     force: bool,
     max_bytes: u64,
     stop: &AtomicBool,
@@ -230,12 +268,10 @@ pub(super) fn prepare(
         return (job, Prepared::Done(Settled::Touched));
     }
     job.texts = texts(&job.path, &source);
-    let prepared = if force {
-        Prepared::Encode(source)
-    } else if hashes.contains(&job.hash) {
-        Prepared::Done(Settled::SameContent)
-    } else {
-        Prepared::Encode(source)
+    let prepared = match force || !contents.has(&job.hash).unwrap_or(false) {
+        // An index that cannot be asked will not take what becomes of it either, and says so then.
+        true => Prepared::Encode(source),
+        false => Prepared::Done(Settled::SameContent),
     };
     (job, prepared)
 }

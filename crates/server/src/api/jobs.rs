@@ -241,6 +241,7 @@ pub(crate) async fn start(
         force: body.force,
         retry_failed: body.retry_failed,
         tags: check_tags(&body.tags)?,
+        ..IngestOptions::default()
     };
     let within = app.inner.roots.all().iter().map(|root| root.path.clone()).collect();
     let job = open.jobs.add(Order { root: body.root, path, within, options })?;

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Numbers, identity, meta, new_index, text};
+use crate::common::{Numbers, identity, meta, new_index, text};
 use earmark_index::{
     Change, Clip, Error, Failure, Filter, Hit, IndexReader, IndexWriter, NameQuery, OpenOptions, SearchMode,
     SearchRequest, Writer,

@@ -23,11 +23,23 @@ pub(crate) fn new_database() -> DatabaseUrl {
     format!("{address}/{name}?{query}").parse().unwrap()
 }
 
+/// Runs a statement in a test's own database.
+pub(crate) fn on_database(database: &Database, statement: &str) {
+    let (_, name) = database.place().rsplit_once('/').unwrap();
+    let server = server();
+    let (address, _) = server.rsplit_once('/').unwrap();
+    run_at(&format!("{address}/{name}"), statement);
+}
+
 /// Runs a statement as the server's administrator.
 pub(crate) fn admin(statement: &str) {
+    run_at(&server(), statement);
+}
+
+fn run_at(url: &str, statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(&server(), tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute(statement).await.unwrap();
     });

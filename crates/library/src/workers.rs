@@ -1,0 +1,178 @@
+//! Indexing by many workers: files in a queue of the database, taken a few at a time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use earmark_engine::ingest::{
+    FailedFile, IngestEvent, IngestOptions, IngestReport, Pending, Scope, ingest, pending,
+};
+use earmark_engine::{Engine, Walked};
+use earmark_index::{Change, Failure, IndexWriter as _, file_path};
+use earmark_postgres::{Lease, PgIndex, Queue, QueuedFile};
+
+use crate::error::Result;
+
+/// Files that a worker takes at a time: enough to keep all its cores at work, few enough that the last ones are
+/// shared out evenly.
+const FILES: usize = 128;
+
+/// How often a lease is renewed; it lasts four times as long.
+const RENEWED_EVERY: Duration = Duration::from_secs(15);
+
+/// How often a worker without files looks whether some have become free.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Indexes the files that were walked, and those that other workers queued, until none are left: also those of a
+/// worker that was killed meanwhile, once its lease has ended. Then removes what is gone or excluded from what was
+/// walked. `tell_waiting` is called now and then while other workers have the last files, with how many those are.
+///
+/// # Errors
+/// As [`ingest`]. A file that cannot be indexed is in the report.
+pub fn index_shared(
+    engine: &Engine,
+    index: &PgIndex,
+    walked: &Walked,
+    options: &IngestOptions,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(IngestEvent<'_>),
+    tell_waiting: &mut dyn FnMut(u64),
+) -> Result<IngestReport> {
+    let started = Instant::now();
+    let has_ffmpeg = engine.read_options().ffmpeg.is_some();
+    let queue = Queue::of(index);
+    let worker = queue.register(&host(), std::process::id())?;
+    let (files, mut report) = pending(index, walked, options, has_ffmpeg)?;
+    let queued = |file: Pending| QueuedFile { path: file.path, size: file.size, mtime_ns: file.mtime_ns };
+    let files: Vec<QueuedFile> = files.into_iter().map(queued).collect();
+    let bytes = files.iter().map(|file| file.size).sum();
+    queue.add(&files)?;
+    observe(IngestEvent::Planned { files: files.len(), bytes });
+
+    let mut done = 0;
+    let mut decoded_s = 0.0;
+    while !stop.load(Ordering::Relaxed) {
+        let lease = queue.take(worker, FILES)?;
+        give_up(index, &queue, worker, &lease, &mut report)?;
+        if lease.files.is_empty() {
+            let progress = queue.progress()?;
+            if progress.waiting + progress.taken + progress.expired == 0 {
+                break;
+            }
+            tell_waiting(progress.taken);
+            std::thread::sleep(LOOK_AGAIN);
+            continue;
+        }
+        let some = Walked {
+            roots: Vec::new(),
+            files: lease.files.iter().map(|file| file_path(&file.path)).collect(),
+            again: Vec::new(),
+            other_files: 0,
+            errors: Vec::new(),
+            options: walked.options.clone(),
+        };
+        let of_files = IngestOptions { scope: Scope::Files, ..options.clone() };
+        let part = with_lease(&queue, worker, || {
+            ingest(engine, index, some, &of_files, stop, |event| match event {
+                IngestEvent::Planned { .. } => {}
+                IngestEvent::Decoded { audio_s } => {
+                    observe(IngestEvent::Decoded { audio_s: decoded_s + audio_s })
+                }
+                event => observe(event),
+            })
+        })?;
+        if part.interrupted {
+            merge(&mut report, part);
+            break;
+        }
+        queue.finish(worker, &lease.files, part.failed.len(), part.audio_s)?;
+        done += lease.files.len();
+        decoded_s += part.audio_s;
+        merge(&mut report, part);
+    }
+    queue.give_back(worker)?;
+    report.interrupted = stop.load(Ordering::Relaxed);
+    if !report.interrupted {
+        report.elsewhere = files.len().saturating_sub(done);
+        // New tags for what was there already, and what leaves.
+        let of_rest = IngestOptions { force: false, retry_failed: false, ..options.clone() };
+        let rest = ingest(engine, index, walked.clone(), &of_rest, stop, |_| {})?;
+        report.retagged = rest.retagged;
+        report.pruned = rest.pruned;
+        report.excluded = rest.excluded;
+        report.prune_refused = rest.prune_refused;
+        report.interrupted = rest.interrupted;
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Adds what became of some of the files.
+fn merge(report: &mut IngestReport, part: IngestReport) {
+    report.added += part.added;
+    report.updated += part.updated;
+    report.unchanged += part.unchanged;
+    report.moved += part.moved;
+    report.copied += part.copied;
+    report.known_bad += part.known_bad;
+    report.failed.extend(part.failed);
+    report.remarks.extend(part.remarks);
+    report.audio_s += part.audio_s;
+    report.segments += part.segments;
+}
+
+/// Remembers files that several workers have taken and not finished, so that they are not tried again until they
+/// change.
+fn give_up(
+    index: &PgIndex,
+    queue: &Queue,
+    worker: i64,
+    lease: &Lease,
+    report: &mut IngestReport,
+) -> Result<()> {
+    if lease.given_up.is_empty() {
+        return Ok(());
+    }
+    let reason = "several workers began with this file and none finished it; does it stop the program?";
+    let seen_unix_s =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed());
+    let failure = |file: &QueuedFile| Failure {
+        path: file.path.clone(),
+        size: file.size,
+        mtime_ns: file.mtime_ns,
+        reason: reason.to_owned(),
+        kind: "unfinished".to_owned(),
+        seen_unix_s,
+    };
+    let failures: Vec<Failure> = lease.given_up.iter().map(failure).collect();
+    report.failed.extend(failures.iter().map(|failure| FailedFile {
+        path: failure.path.clone(),
+        kind: failure.kind.clone(),
+        reason: failure.reason.clone(),
+    }));
+    index.apply(failures.into_iter().map(Change::Fail).collect())?;
+    Ok(queue.finish(worker, &lease.given_up, lease.given_up.len(), 0.0)?)
+}
+
+/// Does something while a thread renews the worker's lease.
+fn with_lease<T>(queue: &Queue, worker: i64, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (done, is_done) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while let Err(mpsc::RecvTimeoutError::Timeout) = is_done.recv_timeout(RENEWED_EVERY) {
+                // One that fails leaves time for the next; a lease that ends costs work, not clips.
+                let _ = queue.renew(worker);
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// The name of this machine, for people who watch the workers.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "?".to_owned())
+}

@@ -1,0 +1,6 @@
+//! The store in PostgreSQL, on a real server: `cargo xtask test --postgres`.
+
+mod common;
+mod parity;
+mod queue;
+mod trouble;

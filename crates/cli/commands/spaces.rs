@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use earmark_index::{Collection, Error, IndexReader as _, Snapshot, Space};
+use earmark_index::{Collection, Error, IndexReader, Snapshot, Space};
+use earmark_library::Location;
+use earmark_postgres::Database;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -66,26 +68,77 @@ struct Content {
 }
 
 pub(crate) fn run(global: &Global, args: SpacesArgs) -> Result<ExitCode> {
-    let collection = context::collection(global)?;
-    match args.command {
-        None => list(&collection, false)?,
-        Some(SpacesCommand::List { json }) => list(&collection, json)?,
-        Some(SpacesCommand::Use { name }) => {
-            let space = named(&collection, &name)?;
-            collection.switch(&space)?;
-            if !global.quiet {
-                note!("`{}` is the current space now", space.name);
-            }
-        }
-        Some(SpacesCommand::Drop { name }) => {
-            let space = named(&collection, &name)?;
-            collection.drop_space(&space)?;
-            if !global.quiet {
-                note!("dropped `{}`; the sound files stay", space.name);
-            }
-        }
+    let command = args.command.unwrap_or(SpacesCommand::List { json: false });
+    let done = match context::location(global)? {
+        Location::Folder(_) => in_folder(&context::collection(global)?, command)?,
+        Location::Database(url) => in_database(&Location::connect(&url)?, command)?,
+    };
+    if let (Some(done), false) = (done, global.quiet) {
+        note!("{done}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Carries out a command; what it did, in words, if it did something.
+fn in_folder(collection: &Collection, command: SpacesCommand) -> Result<Option<String>> {
+    Ok(match command {
+        SpacesCommand::List { json } => {
+            list(collection, json)?;
+            None
+        }
+        SpacesCommand::Use { name } => {
+            let space = named(collection, &name)?;
+            collection.switch(&space)?;
+            Some(is_current_now(&space.name))
+        }
+        SpacesCommand::Drop { name } => {
+            let space = named(collection, &name)?;
+            collection.drop_space(&space)?;
+            Some(is_dropped(&space.name))
+        }
+    })
+}
+
+fn in_database(database: &Database, command: SpacesCommand) -> Result<Option<String>> {
+    let named = |name: &str| match database.find(name) {
+        Err(e @ Error::UnknownSpace { .. }) => match earmark_library::catalogue().open(name) {
+            Ok(model) => earmark_library::space_in(database, &model),
+            Err(_) => Err(e),
+        },
+        found => found,
+    };
+    Ok(match command {
+        SpacesCommand::List { json } => {
+            let spaces = database.spaces()?;
+            let rows = spaces.iter().map(|space| {
+                let (content, problem) = match content(&database.index(space)) {
+                    Ok(content) => (Some(content), None),
+                    Err(e) => (None, Some(e.to_string())),
+                };
+                Row { name: space.name.clone(), current: space.is_current, content, problem }
+            });
+            show(&rows.collect::<Vec<Row>>(), json)?;
+            None
+        }
+        SpacesCommand::Use { name } => {
+            let space = named(&name)?;
+            database.switch(&space)?;
+            Some(is_current_now(&space.name))
+        }
+        SpacesCommand::Drop { name } => {
+            let space = named(&name)?;
+            database.drop_space(&space)?;
+            Some(is_dropped(&space.name))
+        }
+    })
+}
+
+fn is_current_now(name: &str) -> String {
+    format!("`{name}` is the current space now")
+}
+
+fn is_dropped(name: &str) -> String {
+    format!("dropped `{name}`; the sound files stay")
 }
 
 /// A space by its own name, or by its model's: that in the manifest, or that of the model's folder.
@@ -106,6 +159,14 @@ fn list(collection: &Collection, json: bool) -> Result<()> {
     let is_current = |space: &Space| current.as_ref().is_ok_and(|current| current == space);
     let spaces = collection.spaces()?;
     let rows: Vec<Row> = spaces.iter().map(|space| row(collection, space, is_current(space))).collect();
+    show(&rows, json)?;
+    if let (Err(e), false) = (current, json) {
+        note!("{}", output::chain(&e.into()));
+    }
+    Ok(())
+}
+
+fn show(rows: &[Row], json: bool) -> Result<()> {
     if json {
         return output::json(&rows);
     }
@@ -113,15 +174,12 @@ fn list(collection: &Collection, json: bool) -> Result<()> {
     let cells: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
     let mut out = output::stdout();
     output::table(&mut out, &[false, false, false, true, true, true], &cells)?;
-    out.flush()?;
-    if let Err(e) = current {
-        note!("{}", output::chain(&e.into()));
-    }
-    Ok(())
+    Ok(out.flush()?)
 }
 
 fn row(collection: &Collection, space: &Space, current: bool) -> Row {
-    let (content, problem) = match content(collection, space) {
+    let opened = Snapshot::open(&space.path, None, collection.options());
+    let (content, problem) = match opened.and_then(|index| content(&index)) {
         Ok(content) => (Some(content), None),
         Err(Error::Locked { .. }) => (None, Some("in use by another process".to_owned())),
         Err(e) => (None, Some(e.to_string())),
@@ -129,8 +187,7 @@ fn row(collection: &Collection, space: &Space, current: bool) -> Row {
     Row { name: space.name.clone(), current, content, problem }
 }
 
-fn content(collection: &Collection, space: &Space) -> Result<Content, Error> {
-    let index = Snapshot::open(&space.path, None, collection.options())?;
+fn content(index: &dyn IndexReader) -> Result<Content, Error> {
     let stats = index.stats()?;
     let identity = index.header().identity.clone();
     Ok(Content {

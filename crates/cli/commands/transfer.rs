@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::Args;
 use earmark_engine::{EngineError, transfer};
 use earmark_index::{Collection, OpenOptions, Writer};
-use earmark_library::{Error, Filter};
+use earmark_library::{Error, Filter, Location};
+use earmark_postgres::DatabaseUrl;
 
 use crate::args::{Global, WaitArgs};
 use crate::context;
@@ -48,8 +49,10 @@ pub(crate) fn export(global: &Global, args: ExportArgs) -> Result<ExitCode> {
 }
 
 pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
-    let location = context::location(global)?;
-    let db = location.folder("`import`")?.to_path_buf();
+    let db = match context::location(global)? {
+        Location::Folder(folder) => folder,
+        Location::Database(url) => return import_into_database(global, args, &url),
+    };
     let is_new = !db.exists();
     earmark_library::check_free(&db)?;
     let collection = Collection::open_or_new(&db, &OpenOptions::default())?;
@@ -80,6 +83,26 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
         if let Some(space) = into.filter(|space| *space != current) {
             note!("they are in space `{space}`; the current one is `{current}`");
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import_into_database(global: &Global, args: &ImportArgs, url: &DatabaseUrl) -> Result<ExitCode> {
+    let database = Location::migrate(url)?;
+    let mut made = None;
+    let report = transfer::import(&args.dir, |identity| {
+        let is_there = database.space_of(identity)?.is_some();
+        let space = database.make(identity)?;
+        let index = database.index(&space);
+        made = (!is_there).then_some(space);
+        Ok(index)
+    })
+    .inspect_err(|_| {
+        // Half a space is worse than none; one that is current stays, since something has to be.
+        let _ = made.as_ref().map(|space| database.drop_space(space));
+    })?;
+    if !global.quiet {
+        note!("{} clips, {} segments read into {url}", report.clips, report.segments);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use earmark_index::{
-    Error, Filter, IndexEvent, IndexReader as _, OpenOptions, Snapshot, Space, Writer, file_path,
+    Error, Filter, IndexEvent, IndexReader, OpenOptions, Snapshot, Space, Writer, file_path,
 };
-use earmark_library::Graph;
+use earmark_library::{Graph, Location, Place, Reader};
 use serde::Serialize;
 
 use super::info::graph_lines;
@@ -67,15 +67,16 @@ struct Report {
 }
 
 pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
-    let collection = context::collection(global)?;
-    let hold = collection.hold()?;
-    let spaces =
-        if args.all { collection.spaces()? } else { vec![context::place(global)?.choose(&collection)?.0] };
-    let mut reports = Vec::new();
-    for space in &spaces {
-        reports.push(report(global, space, args.files)?);
-    }
-    drop(hold);
+    let place = context::place(global)?;
+    let mut reports = match &place.location {
+        Location::Folder(_) => {
+            let collection = context::collection(global)?;
+            let _hold = collection.hold()?;
+            let spaces = if args.all { collection.spaces()? } else { vec![place.choose(&collection)?.0] };
+            spaces.iter().map(|space| report(global, space, args.files)).collect::<Result<Vec<_>>>()?
+        }
+        Location::Database(_) => of_database(&place, args)?,
+    };
     // Label sets belong to no space; their problems are reported with the first one.
     if let Err(e) = context::label_sets(global)?.all()
         && let Some(report) = reports.first_mut()
@@ -89,6 +90,46 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
         (false, _) => reports.iter().try_for_each(|report| print(report, args.all))?,
     }
     Ok(if reports.iter().all(|report| report.clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn of_database(place: &Place, args: &VerifyArgs) -> Result<Vec<Report>> {
+    let options = OpenOptions::default();
+    let opened = if args.all { place.open_all(&options)? } else { vec![place.open_index(&options)?] };
+    let mut reports = Vec::new();
+    for (space, reader) in opened {
+        let Reader::Database(index) = &reader else { continue };
+        let audit = index.audit()?;
+        let missing_files = if args.files { missing_files(index)? } else { Vec::new() };
+        let mut remedies = Vec::new();
+        if !audit.is_clean() {
+            remedies.push("`earmark index --force FOLDER` embeds the sounds again");
+        }
+        if !missing_files.is_empty() {
+            remedies.push(PRUNE);
+        }
+        reports.push(Report {
+            space,
+            clean: audit.is_clean() && missing_files.is_empty(),
+            clips: audit.clips,
+            segments: audit.segments,
+            searched: audit.searched,
+            found: audit.found,
+            store_unchecked: None,
+            graphs: Vec::new(),
+            problems: audit.problems,
+            remedies,
+            missing_files,
+        });
+    }
+    Ok(reports)
+}
+
+const PRUNE: &str = "`earmark index --prune FOLDER` removes clips whose files are gone";
+
+/// The stored paths of clips whose files are not there.
+fn missing_files(index: &dyn IndexReader) -> Result<Vec<String>> {
+    let paths = index.clips(&Filter::default())?.into_iter().map(|clip| clip.meta.path);
+    Ok(paths.filter(|path| !file_path(path).exists()).collect())
 }
 
 /// What was wrong and may be mended already is a problem all the same.
@@ -151,11 +192,7 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
             problems.push(problem);
         }
     }
-    let mut missing_files = Vec::new();
-    if files {
-        let paths = snapshot.clips(&Filter::default())?.into_iter().map(|clip| clip.meta.path);
-        missing_files.extend(paths.filter(|path| !file_path(path).exists()));
-    }
+    let missing_files = if files { missing_files(&snapshot)? } else { Vec::new() };
     let lost = snapshot.stats()?.lost > 0;
     let mut remedies = Vec::new();
     if lost {
@@ -164,7 +201,7 @@ fn report(global: &Global, space: &Space, files: bool) -> Result<Report> {
         remedies.push("`earmark rebuild` makes what searches read again from the index's store");
     }
     if !missing_files.is_empty() {
-        remedies.push("`earmark index --prune FOLDER` removes clips whose files are gone");
+        remedies.push(PRUNE);
     }
     Ok(Report {
         space: space.name.clone(),

@@ -13,6 +13,7 @@ pub(crate) fn now() -> SystemTime {
 }
 
 /// Now, seconds since 1970.
-pub(crate) fn unix_now_s() -> i64 {
+#[must_use]
+pub fn unix_now_s() -> i64 {
     now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
 }

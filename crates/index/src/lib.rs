@@ -82,6 +82,7 @@ mod vectors;
 mod witness;
 mod writer;
 
+pub use clock::unix_now_s;
 pub use collection::{Collection, Hold, Space, space_name};
 pub use error::{Error, Result};
 pub use filter::{Filter, PathGlob};

@@ -67,7 +67,7 @@ pub use info::{Graph, GraphFigures, Info};
 pub use labels::{Adapted, Fitted, Label, LabelSetContent, LabelWithPrompts, Labels, NamedLabelSet};
 pub use library::{Access, ClipFiles, Files, Library, LibraryOptions, Limits};
 pub use location::{Live, Location, Reader, Writer, Writing};
-pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_of};
+pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_in, space_of};
 pub use samples::Samples;
 pub use search::{By, Hit, HitOrder, Mode, Query, QueryPart, Reason, SearchAnswer, SearchRequest, Share};
 pub use settings::Settings;

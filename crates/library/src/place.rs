@@ -130,30 +130,16 @@ impl Place {
     /// As [`Self::choose`], in a database.
     fn choose_in(&self, database: &Database) -> Result<(SpaceInfo, Option<Model>)> {
         let Some(name) = &self.model else { return Ok((database.current()?, None)) };
-        let spaces = database.spaces()?;
-        if let Some(space) = spaces.iter().find(|space| space.name == *name) {
-            return Ok((space.clone(), None));
+        if let Some(space) = database.spaces()?.into_iter().find(|space| space.name == *name) {
+            return Ok((space, None));
         }
-        let model = home::catalogue().open(name);
-        let id = model.as_ref().map_or(name.as_str(), |model| model.manifest().id.as_str());
-        if let Ok(model) = &model
-            && let Some(space) = database.space_of(&identity(model))?
-        {
-            return Ok((space, Some(model.clone())));
-        }
-        let mut of_model = spaces.iter().filter(|space| space.header.identity.model_id == id);
-        match (of_model.next(), of_model.next(), model) {
-            (Some(space), None, model) => Ok((space.clone(), model.ok())),
-            (None, _, Err(unknown)) => Err(unknown.into()),
-            (found, _, _) => {
-                let (dir, wanted) = (database.place().into(), name.clone());
-                let known = spaces.iter().map(|space| space.name.clone()).collect();
-                Err(match found {
-                    Some(_) => IndexError::AmbiguousSpace { dir, wanted, known },
-                    None => IndexError::UnknownSpace { dir, wanted, known },
-                }
-                .into())
-            }
+        match home::catalogue().open(name) {
+            Ok(model) => Ok((space_in(database, &model)?, Some(model))),
+            // The vectors may be here though the model is not.
+            Err(unknown) => match database.find(name) {
+                Err(IndexError::UnknownSpace { .. }) => Err(unknown.into()),
+                found => Ok((found?, None)),
+            },
         }
     }
 
@@ -393,6 +379,17 @@ pub fn space_of(collection: &Collection, model: &Model) -> Result<Space, IndexEr
     match collection.space_of(&identity(model))? {
         Some(space) => Ok(space),
         None => collection.find(&model.manifest().id),
+    }
+}
+
+/// As [`space_of`], in a database.
+///
+/// # Errors
+/// [`IndexError::UnknownSpace`], [`IndexError::AmbiguousSpace`], [`IndexError::Database`].
+pub fn space_in(database: &Database, model: &Model) -> Result<SpaceInfo, IndexError> {
+    match database.space_of(&identity(model))? {
+        Some(space) => Ok(space),
+        None => database.find(&model.manifest().id),
     }
 }
 

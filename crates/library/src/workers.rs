@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use earmark_engine::ingest::{
     FailedFile, IngestEvent, IngestOptions, IngestReport, Pending, Scope, ingest, pending,
 };
 use earmark_engine::{Engine, Walked};
-use earmark_index::{Change, Failure, IndexWriter as _, file_path};
+use earmark_index::{Change, Failure, IndexReader as _, IndexWriter as _, file_path, unix_now_s};
 use earmark_postgres::{Lease, PgIndex, Queue, QueuedFile};
 
 use crate::error::Result;
@@ -16,6 +16,10 @@ use crate::error::Result;
 /// Files that a worker takes at a time: enough to keep all its cores at work, few enough that the last ones are
 /// shared out evenly.
 const FILES: usize = 128;
+
+/// Clips of an index of which a worker reads all, so that it recognises files under another name (a link, a folder
+/// that is mounted twice): some 300 bytes each.
+const MOST_KNOWN: usize = 1_000_000;
 
 /// How often a lease is renewed; it lasts four times as long.
 const RENEWED_EVERY: Duration = Duration::from_secs(15);
@@ -42,7 +46,9 @@ pub fn index_shared(
     let has_ffmpeg = engine.read_options().ffmpeg.is_some();
     let queue = Queue::of(index);
     let worker = queue.register(&host(), std::process::id())?;
-    let (files, mut report) = pending(index, walked, options, has_ffmpeg)?;
+    let scope = if index.stats()?.clips > MOST_KNOWN { Scope::Files } else { Scope::Whole };
+    let to_plan = IngestOptions { scope, ..options.clone() };
+    let (files, mut report) = pending(index, walked, &to_plan, has_ffmpeg)?;
     let queued = |file: Pending| QueuedFile { path: file.path, size: file.size, mtime_ns: file.mtime_ns };
     let files: Vec<QueuedFile> = files.into_iter().map(queued).collect();
     let bytes = files.iter().map(|file| file.size).sum();
@@ -134,8 +140,7 @@ fn give_up(
         return Ok(());
     }
     let reason = "several workers began with this file and none finished it; does it stop the program?";
-    let seen_unix_s =
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed());
+    let seen_unix_s = unix_now_s();
     let failure = |file: &QueuedFile| Failure {
         path: file.path.clone(),
         size: file.size,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::Object;
-use earmark_index::{Error, FORMAT_VERSION, Header, Identity, Result, space_name};
+use earmark_index::{Error, FORMAT_VERSION, Header, Identity, Result, space_name, unix_now_s};
 use tokio_postgres::Row;
 
 use crate::connections::{Connections, Shared, Trouble};
@@ -227,7 +226,7 @@ impl Database {
                              (name, model_id, manifest_hash, pipeline_version, dim, created_unix_s, is_current)
                          SELECT $1, $2, $3, $4, $5, $6, NOT EXISTS (SELECT FROM earmark.space)
                          ON CONFLICT DO NOTHING RETURNING id",
-                        &[&name, &identity.model_id, &identity.manifest_hash, &pipeline, &dim, &now_unix_s()],
+                        &[&name, &identity.model_id, &identity.manifest_hash, &pipeline, &dim, &unix_now_s()],
                     )
                     .await
                     .map_err(trouble)?;
@@ -271,6 +270,53 @@ impl Database {
             },
             async |_| Ok(None),
         )
+    }
+
+    /// A space by its name, or by its model's id where only one space is that model's.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::AmbiguousSpace`], [`Error::Database`].
+    pub fn find(&self, wanted: &str) -> Result<SpaceInfo> {
+        let spaces = self.spaces()?;
+        if let Some(space) = spaces.iter().find(|space| space.name == wanted) {
+            return Ok(space.clone());
+        }
+        let mut of_model = spaces.iter().filter(|space| space.header.identity.model_id == wanted);
+        let (dir, wanted) = (self.place().into(), wanted.to_owned());
+        let known = spaces.iter().map(|space| space.name.clone()).collect();
+        match (of_model.next(), of_model.next()) {
+            (Some(only), None) => Ok(only.clone()),
+            (None, _) => Err(Error::UnknownSpace { dir, wanted, known }),
+            _ => Err(Error::AmbiguousSpace { dir, wanted, known }),
+        }
+    }
+
+    /// Deletes a space that is not the current one, with all its clips.
+    ///
+    /// # Errors
+    /// [`Error::CurrentSpace`], [`Error::Database`].
+    pub fn drop_space(&self, space: &SpaceInfo) -> Result<()> {
+        let at = &self.connections;
+        let is_dropped = at.transact(
+            async |transaction| {
+                let trouble = |e: tokio_postgres::Error| at.trouble(&e);
+                let statement = "DELETE FROM earmark.space WHERE id = $1 AND NOT is_current RETURNING 1";
+                // First its segments: they would be deleted clip by clip.
+                let table = format!("DROP TABLE IF EXISTS {}", segment_table(space.id));
+                let current = "SELECT 1 FROM earmark.space WHERE id = $1 AND is_current FOR UPDATE";
+                if transaction.query_opt(current, &[&space.id]).await.map_err(trouble)?.is_some() {
+                    return Ok(false);
+                }
+                transaction.batch_execute(&table).await.map_err(trouble)?;
+                transaction.query(statement, &[&space.id]).await.map_err(trouble)?;
+                Ok(true)
+            },
+            async |_| Ok(None),
+        )?;
+        match is_dropped {
+            true => Ok(()),
+            false => Err(Error::CurrentSpace { dir: self.place().into(), name: space.name.clone() }),
+        }
     }
 
     /// A space, to be read and written.
@@ -338,9 +384,4 @@ fn check_pgvector(at: &Connections, version: &str) -> Result<()> {
         "pgvector {version} is too old, expected {major}.{minor} or later; install it and run ALTER EXTENSION vector \
          UPDATE"
     )))
-}
-
-pub(crate) fn now_unix_s() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

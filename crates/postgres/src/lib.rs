@@ -13,8 +13,10 @@
 //!   - `filter`, `rows`: conditions on clips, and clips, in SQL
 //!   - `names`: words in names, as tsvectors
 //!   - `write`: changes, in one transaction a batch
+//!   - `audit`: whether it is sound
 //! - [`Queue`] (`queue`): files to be indexed, shared by workers
 
+mod audit;
 mod connections;
 mod database;
 mod filter;

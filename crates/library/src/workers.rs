@@ -92,7 +92,7 @@ pub fn index_shared(
             break;
         }
         queue.finish(worker, &lease.files, part.failed.len(), part.audio_s)?;
-        done += lease.files.len();
+        done += lease.files.len() - part.unchanged - part.known_bad;
         decoded_s += part.audio_s;
         merge(&mut report, part);
     }
@@ -113,14 +113,13 @@ pub fn index_shared(
     Ok(report)
 }
 
-/// Adds what became of some of the files.
+/// Adds what became of some of the files. What is unchanged was done before by a worker that could not strike it off,
+/// and counted by the plan.
 fn merge(report: &mut IngestReport, part: IngestReport) {
     report.added += part.added;
     report.updated += part.updated;
-    report.unchanged += part.unchanged;
     report.moved += part.moved;
     report.copied += part.copied;
-    report.known_bad += part.known_bad;
     report.failed.extend(part.failed);
     report.remarks.extend(part.remarks);
     report.audio_s += part.audio_s;

@@ -28,9 +28,31 @@ pub(crate) fn test(repo: &Repo, args: &[String]) -> Result<()> {
     documentation.and(tests)
 }
 
-/// Tests of the command line and the server that look into the folder of an index, which a database has not: of its
-/// files, its lock, its spaces, its graphs.
-const OF_FOLDERS: &[&str] = &[];
+/// Tests of the command line and the server, and modules of them, that are about the folder of an index: its files,
+/// its lock, its graphs, label sets in it, and `reembed` and `rebuild`, which are for folders.
+const OF_FOLDERS: &[&str] = &[
+    "cli::bad_input::an_index_of_another_format_or_none_at_all_is_told",
+    "cli::bad_input::an_index_that_is_being_written_can_be_read_and_says_who_writes",
+    "cli::beside::",
+    "cli::fit::a_fitted_set_is_adapted_and_what_it_was_again",
+    "cli::fit::a_fitted_set_is_used_by_classify_the_index_and_events",
+    "cli::fit::a_list_that_was_deleted_is_missed_everywhere",
+    "cli::fit::a_set_of_an_older_earmark_always_answers_and_says_so",
+    "cli::fit::damaged_files_are_refused_and_older_ones_read",
+    "cli::names::reembedding_finds_files_by_any_name",
+    "cli::recovery::a_clock_before_1970_is_named_by_writers_and_no_matter_to_readers",
+    "cli::recovery::a_store_that_may_not_be_looked_at_is_not_called_gone",
+    "cli::recovery::clips_that_the_store_lost_come_back_and_verify_says_so",
+    "cli::reembed::",
+    "cli::spaces::a_lost_note_of_the_current_space_is_told_with_the_remedy",
+    "cli::spaces::an_index_from_before_there_were_spaces_is_taken_over",
+    "cli::spaces::the_current_space_can_be_chosen_and_others_dropped",
+    "cli::transfer::a_rebuilt_index_finds_the_same",
+    "cli::transfer::an_exported_index_comes_back_the_same",
+    "server::endpoints::a_fitted_label_set_saved_by_the_program_works_by_name_at_once",
+    "server::endpoints::a_label_set_of_another_model_is_refused",
+    "server::search::a_graph_is_built_in_the_background",
+];
 
 /// Runs the tests of the store in PostgreSQL, and those of the command line and the server with it.
 fn on_postgres(repo: &Repo, runtime: &OnnxRuntime, filter: &[String]) -> Result<()> {

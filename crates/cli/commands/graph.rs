@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use earmark_engine::graph::build_graphs;
-use earmark_index::{BuildOptions, GraphBuilder, Snapshot};
-use earmark_library::{Access, Graph};
+use earmark_engine::graph::{build_graphs, graph_queries};
+use earmark_index::{BuildOptions, GraphBuilder, IndexReader as _, Snapshot};
+use earmark_library::{Access, Graph, Library, Reader};
+use earmark_postgres::PgIndex;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::info::graph_lines;
@@ -26,7 +27,10 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitCode> {
     let library = context::library(global, context::place(global)?, Access::Once)?;
     let index = library.index()?;
-    let snapshot = index.local("`rebuild --graph`")?;
+    let snapshot = match &index {
+        Reader::Local(snapshot) => snapshot,
+        Reader::Database(index) => return on_server(global, &library, index),
+    };
     let dir = snapshot.dir().to_path_buf();
     let builder = GraphBuilder::open(&dir)?;
     let is_large = snapshot.stats_of_graphs().0 >= LEAST_ROWS;
@@ -63,6 +67,20 @@ pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitC
         for (segments, figures) in Snapshot::load_published(&dir)?.stats_of_graphs().1 {
             graph_lines(&Graph::new(segments, &figures)).iter().for_each(|line| note!("{line}"));
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has the database build a graph.
+fn on_server(global: &Global, library: &Library, index: &PgIndex) -> Result<ExitCode> {
+    let engine = library.engine()?;
+    if !global.quiet {
+        note!("the server builds the graph; others read and write meanwhile");
+    }
+    let figures = index.build_graph(&graph_queries(&engine)?)?;
+    if !global.quiet {
+        let segments = index.stats()?.segments;
+        graph_lines(&Graph::new(segments, &figures)).iter().for_each(|line| note!("{line}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -115,7 +115,7 @@ fn of_database(place: &Place, args: &VerifyArgs) -> Result<Vec<Report>> {
             searched: audit.searched,
             found: audit.found,
             store_unchecked: None,
-            graphs: Vec::new(),
+            graphs: audit.graphs.iter().map(|(rows, figures)| Graph::new(*rows, figures)).collect(),
             problems: audit.problems,
             remedies,
             missing_files,

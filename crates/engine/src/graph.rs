@@ -20,14 +20,19 @@ pub fn build_graphs(
     opts: &BuildOptions,
     go_on: &mut (dyn FnMut(usize, usize) -> bool + Send),
 ) -> Result<BuildReport, EngineError> {
-    let phrases: Vec<&str> = PHRASES.lines().collect();
-    let texts = if engine.model().manifest().text.is_some() {
-        let prompts = phrases.iter().map(|phrase| engine.prompts(phrase, &[]));
-        let prompts: Vec<String> = prompts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-        engine.encode_texts(&prompts)?.into_iter().map(|text| text.vector.into_vec()).collect()
-    } else {
-        Vec::new()
-    };
-    Ok(builder.build(snapshot, &texts, opts, go_on)?)
+    Ok(builder.build(snapshot, &graph_queries(engine)?, opts, go_on)?)
+}
+
+/// The vectors of the texts that graphs are measured with; none for a model without a text side.
+///
+/// # Errors
+/// Errors from the text graph.
+pub fn graph_queries(engine: &Engine) -> Result<Vec<Vec<f32>>, EngineError> {
+    if engine.model().manifest().text.is_none() {
+        return Ok(Vec::new());
+    }
+    let prompts = PHRASES.lines().map(|phrase| engine.prompts(phrase, &[]));
+    let prompts: Vec<String> = prompts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+    Ok(engine.encode_texts(&prompts)?.into_iter().map(|text| text.vector.into_vec()).collect())
 }

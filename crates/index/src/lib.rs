@@ -86,7 +86,10 @@ pub use clock::unix_now_s;
 pub use collection::{Collection, Hold, Space, space_name};
 pub use error::{Error, Result};
 pub use filter::{Filter, PathGlob};
-pub use graph::{BuildOptions, BuildReport, Figures, GraphBuilder, KindFigures, Measured};
+pub use graph::{
+    BuildOptions, BuildReport, ENOUGH, Figures, GraphBuilder, KindFigures, MEASURED_HITS, MEASURED_SOUNDS,
+    Measured, with_noise,
+};
 pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};
 pub use live::{LiveIndex, Writing};

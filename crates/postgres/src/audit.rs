@@ -70,6 +70,7 @@ impl PgIndex {
                 || hits.len() == SAME && hits.iter().all(|hit| hit.score >= SAME_COSINE);
             report.found += usize::from(is_found);
         }
+        report.graphs = self.measure_graph()?.into_iter().collect();
         report.problems = problems;
         Ok(report)
     }

@@ -1,10 +1,11 @@
 //! [`PgIndex`]: one space of a database, read and written.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 use earmark_index::{
-    Change, Clip, ClipId, ClipText, Error, Failure, Filter, Header, Hit, IndexReader, IndexWriter,
+    Change, Clip, ClipId, ClipText, Error, Failure, Figures, Filter, Header, Hit, IndexReader, IndexWriter,
     NameMatches, NameQuery, Result, SearchRequest, SearchResponse, Segment, SegmentRef, Spread, Stats,
     check_unit, cosine, find_names,
 };
@@ -33,11 +34,27 @@ pub struct PgIndex {
     roots: Arc<Roots>,
     space: i32,
     header: Arc<Header>,
+    graph: Arc<Mutex<Option<Known>>>,
 }
+
+/// What was last read of the graph.
+struct Known {
+    read: Instant,
+    graph: Option<(usize, Figures)>,
+}
+
+/// How long what was read of the graph holds: another process may have built one since.
+const GRAPH_HOLDS: Duration = Duration::from_secs(10);
 
 impl PgIndex {
     pub(crate) fn new(connections: Shared, roots: Arc<Roots>, space: &SpaceInfo) -> Self {
-        Self { connections, roots, space: space.id, header: Arc::new(space.header.clone()) }
+        Self {
+            connections,
+            roots,
+            space: space.id,
+            header: Arc::new(space.header.clone()),
+            graph: Arc::default(),
+        }
     }
 
     /// Server, port and database.
@@ -69,6 +86,46 @@ impl PgIndex {
 
     pub(crate) fn segments_table(&self) -> String {
         segment_table(self.space)
+    }
+
+    /// The graph, as it was built.
+    pub(crate) fn graph(&self) -> Result<Option<(usize, Figures)>> {
+        let mut known = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known
+            && known.read.elapsed() < GRAPH_HOLDS
+        {
+            return Ok(known.graph.clone());
+        }
+        let graph = self.read_graph()?;
+        *known = Some(Known { read: Instant::now(), graph: graph.clone() });
+        Ok(graph)
+    }
+
+    pub(crate) fn forget_graph(&self) {
+        *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The ids of about `n` clips, spread evenly over the ids that there are.
+    pub(crate) fn spread_clips(&self, n: i64) -> Result<Vec<i64>> {
+        let statement =
+            "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM earmark.clip WHERE space = $1";
+        let row = self.query(statement, &[&self.space])?;
+        let (first, last): (i64, i64) = (row[0].get(0), row[0].get(1));
+        let step = ((last - first) / n).max(1);
+        Ok((0..n).map(|n| first + n * step).collect())
+    }
+
+    /// The vectors of the first segments of clips.
+    pub(crate) fn first_vectors(&self, clips: &[i64]) -> Result<Vec<Vec<f32>>> {
+        let statement = format!(
+            "SELECT s.vector FROM {} s WHERE s.clip = ANY($1) AND s.number = 0",
+            self.segments_table()
+        );
+        self.vectors(&self.query(&statement, &[&clips])?)
+    }
+
+    fn vectors(&self, rows: &[Row]) -> Result<Vec<Vec<f32>>> {
+        rows.iter().map(|row| rows::of_bytes(row.get(0), self.dim(), &self.connections)).collect()
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -113,7 +170,7 @@ impl IndexReader for PgIndex {
 
     fn search(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse> {
         check_unit(query, self.dim())?;
-        self.search_exactly(query, request)
+        self.find(query, request)
     }
 
     fn named(&self, query: &NameQuery, filter: &Filter, k: usize) -> Result<NameMatches> {
@@ -139,36 +196,25 @@ impl IndexReader for PgIndex {
 
     fn spread(&self, query: &[f32]) -> Result<Spread> {
         check_unit(query, self.dim())?;
-        let row = self.query(
-            "SELECT coalesce(min(id), 0), coalesce(max(id), 0), coalesce(sum(segments), 0)::bigint
-             FROM earmark.clip WHERE space = $1",
-            &[&self.space],
-        )?;
-        let (first, last, segments): (i64, i64, i64) = (row[0].get(0), row[0].get(1), row[0].get(2));
+        let statement = "SELECT coalesce(sum(segments), 0)::bigint FROM earmark.clip WHERE space = $1";
+        let segments: i64 = self.query(statement, &[&self.space])?[0].get(0);
         // Of a small space all segments, else those of clips spread evenly over the ids.
-        let statement = match segments <= SPREAD_SAMPLE {
-            true => format!("SELECT s.vector FROM {} s", self.segments_table()),
-            false => format!(
-                "SELECT s.vector FROM {} s WHERE s.clip = ANY($1) AND s.number = 0",
-                self.segments_table()
-            ),
-        };
-        let step = ((last - first) / SPREAD_SAMPLE).max(1);
-        let ids: Vec<i64> = (0..SPREAD_SAMPLE).map(|n| first + n * step).collect();
-        let rows = match segments <= SPREAD_SAMPLE {
-            true => self.query(&statement, &[])?,
-            false => self.query(&statement, &[&ids])?,
+        let vectors = match segments <= SPREAD_SAMPLE {
+            true => {
+                self.vectors(&self.query(&format!("SELECT s.vector FROM {} s", self.segments_table()), &[])?)?
+            }
+            false => self.first_vectors(&self.spread_clips(SPREAD_SAMPLE)?)?,
         };
         let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
-        for row in &rows {
-            let score = f64::from(cosine(query, &rows::of_bytes(row.get(0), self.dim(), &self.connections)?));
+        for vector in &vectors {
+            let score = f64::from(cosine(query, vector));
             sum += score;
             squares += score * score;
         }
-        let n = rows.len().max(1) as f64;
+        let n = vectors.len().max(1) as f64;
         let (mean, square) = (sum / n, squares / n);
         let deviation = (square - mean * mean).max(0.0).sqrt();
-        Ok(Spread { sampled: rows.len(), mean: mean as f32, deviation: deviation as f32 })
+        Ok(Spread { sampled: vectors.len(), mean: mean as f32, deviation: deviation as f32 })
     }
 
     fn texts(&self, id: ClipId) -> Result<Vec<ClipText>> {
@@ -298,7 +344,7 @@ impl IndexReader for PgIndex {
             file_bytes: number(3),
             failures: number(4) as usize,
             commits: 0,
-            graphs: Vec::new(),
+            graphs: self.graph()?.into_iter().collect(),
             lost: 0,
         })
     }

@@ -10,6 +10,7 @@
 //! - [`Roots`] (`roots`): paths that machines mount at different places
 //! - [`PgIndex`] (`index`): one space, read and written
 //!   - `search`: exact search by half-precision vectors, rescored in full precision
+//!   - `graph`: HNSW graphs, measured before they are used
 //!   - `filter`, `rows`: conditions on clips, and clips, in SQL
 //!   - `names`: words in names, as tsvectors
 //!   - `write`: changes, in one transaction a batch
@@ -20,6 +21,7 @@ mod audit;
 mod connections;
 mod database;
 mod filter;
+mod graph;
 mod index;
 mod names;
 mod queue;

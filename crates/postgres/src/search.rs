@@ -24,15 +24,15 @@ const SLACK: f64 = 1.0 / 1024.0;
 const MORE: usize = 50;
 
 /// A segment by its half-precision score.
-struct Candidate {
-    clip: i64,
+pub(crate) struct Candidate {
+    pub(crate) clip: i64,
     /// Which of its segments, where clips are not collapsed.
-    segment: Option<i64>,
-    score: f64,
+    pub(crate) segment: Option<i64>,
+    pub(crate) score: f64,
 }
 
 /// A segment by its full-precision score.
-struct Scored {
+pub(crate) struct Scored {
     clip: ClipId,
     segment: u32,
     start_s: f64,
@@ -51,10 +51,7 @@ impl PgIndex {
         let mut wanted = request.k.saturating_add(request.k / 2).saturating_add(MORE);
         loop {
             let candidates = self.candidates(&half, request, admitted, wanted)?;
-            let mut found = self.rescored(query, &half, &candidates, request)?;
-            found.sort_by(|a, b| {
-                b.score.total_cmp(&a.score).then(a.clip.cmp(&b.clip)).then(a.segment.cmp(&b.segment))
-            });
+            let mut found = self.in_order(query, &half, &candidates, request)?;
             let kth =
                 request.k.checked_sub(1).and_then(|last| found.get(last)).map(|one| f64::from(one.score));
             let next = candidates.last().map(|candidate| candidate.score);
@@ -94,7 +91,8 @@ impl PgIndex {
                  GROUP BY s.clip ORDER BY distance, s.clip LIMIT {limit}"
             ),
             false => format!(
-                "SELECT s.clip, s.number, s.half <#> {query} AS distance FROM {from}
+                // Added to, so that a graph, which may miss some, is of no use for the order.
+                "SELECT s.clip, s.number, (s.half <#> {query}) + 0 AS distance FROM {from}
                  ORDER BY distance, s.clip, s.number LIMIT {limit}"
             ),
         };
@@ -103,6 +101,21 @@ impl PgIndex {
             .iter()
             .map(|row| Candidate { clip: row.get(0), segment: row.get(1), score: -row.get::<_, f64>(2) })
             .collect())
+    }
+
+    /// Candidates by their full-precision scores, best first.
+    pub(crate) fn in_order(
+        &self,
+        query: &[f32],
+        half: &HalfVector,
+        candidates: &[Candidate],
+        request: &SearchRequest,
+    ) -> Result<Vec<Scored>> {
+        let mut found = self.rescored(query, half, candidates, request)?;
+        found.sort_by(|a, b| {
+            b.score.total_cmp(&a.score).then(a.clip.cmp(&b.clip)).then(a.segment.cmp(&b.segment))
+        });
+        Ok(found)
     }
 
     /// Full-precision scores of candidates: the best segment of each, or each.
@@ -162,7 +175,7 @@ impl PgIndex {
         Ok(found)
     }
 
-    fn hits(&self, found: Vec<Scored>) -> Result<Vec<Hit>> {
+    pub(crate) fn hits(&self, found: Vec<Scored>) -> Result<Vec<Hit>> {
         let mut ids: Vec<ClipId> = found.iter().map(|one| one.clip).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -176,10 +189,20 @@ impl PgIndex {
         Ok(found.into_iter().filter_map(hit).collect())
     }
 
-    pub(crate) fn search_exactly(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse> {
+    pub(crate) fn find(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse> {
         let admitted = Ready::new(&request.filter, self.roots(), self.space(), self.connections())?;
         let (clips_admitted, segments_admitted) = admitted.count(self.connections())?;
-        let mut hits = self.exact(query, request, &admitted)?;
+        let in_graph = match self.candidates_in_graph(request, admitted.is_open())? {
+            Some(ef) => {
+                let wanted = request.k.min(if request.collapse { clips_admitted } else { segments_admitted });
+                Some(self.by_graph(query, request, &admitted, ef)?).filter(|hits| hits.len() >= wanted)
+            }
+            None => None,
+        };
+        let (mut hits, path) = match in_graph {
+            Some(hits) => (hits, SearchPath::Graph),
+            None => (self.exact(query, request, &admitted)?, SearchPath::Exact),
+        };
         let all = hits.len();
         if let Some(least) = request.min_score {
             hits.retain(|hit| hit.score >= least);
@@ -187,7 +210,7 @@ impl PgIndex {
         Ok(SearchResponse {
             below_min_score: all - hits.len(),
             hits,
-            path: SearchPath::Exact,
+            path,
             clips_admitted,
             segments_admitted,
         })

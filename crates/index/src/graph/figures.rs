@@ -78,8 +78,27 @@ impl Figures {
         }
     }
 
+    /// What was measured of a graph that was finished now. `texts`: those that were asked for, `[queries, dim]`.
+    #[must_use]
+    pub fn new(seconds: f32, text: KindFigures, sound: KindFigures, texts: Vec<f32>) -> Self {
+        Self { built_unix_s: crate::clock::unix_now_s(), seconds, text, sound, texts }
+    }
+
+    /// The same graph, measured again.
+    #[must_use]
+    pub fn measured_again(self, text: KindFigures, sound: KindFigures) -> Self {
+        Self { text, sound, ..self }
+    }
+
+    /// The texts that were asked for, `[queries, dim]`.
+    #[must_use]
+    pub fn texts(&self) -> &[f32] {
+        &self.texts
+    }
+
     /// The bytes that `FORMAT.md` describes.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = self.built_unix_s.to_le_bytes().to_vec();
         out.extend_from_slice(&self.seconds.to_le_bytes());
         for kind in [&self.text, &self.sound] {
@@ -97,7 +116,8 @@ impl Figures {
     }
 
     /// None if that is not what [`Self::encode`] wrote for vectors of `dim` elements.
-    pub(super) fn decode(bytes: &[u8], dim: usize) -> Option<Self> {
+    #[must_use]
+    pub fn decode(bytes: &[u8], dim: usize) -> Option<Self> {
         let (start, mut rest) = bytes.split_at_checked(12)?;
         let built_unix_s = i64::from_le_bytes(start[..8].try_into().ok()?);
         let seconds = f32::from_le_bytes(start[8..].try_into().ok()?);

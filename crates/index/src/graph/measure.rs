@@ -15,10 +15,10 @@ use crate::scan::{Admitted, Scan};
 const LADDER: [u32; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 /// Hits that are compared: recall@10.
-pub(super) const MEASURED_HITS: usize = 10;
+pub const MEASURED_HITS: usize = 10;
 
 /// Stored vectors that are asked for, at most.
-const SOUNDS: usize = 100;
+pub const MEASURED_SOUNDS: usize = 100;
 
 /// Length of the noise that is added to them; theirs is 1. So a query is as far from what is stored (a cosine
 /// of 0.7) as another recording of the same thing. Nearer ones are easier: of 1,000,000 segments, `ef` 64
@@ -27,7 +27,7 @@ const SOUNDS: usize = 100;
 const NOISE: f32 = 1.0;
 
 /// More recall than this is not worth more time.
-const ENOUGH: f32 = 0.999;
+pub const ENOUGH: f32 = 0.999;
 
 /// Measures a graph with `texts` (`[queries, dim]`, unit length) and with sounds of its own.
 pub(crate) fn measure(
@@ -56,8 +56,12 @@ impl Ruler<'_> {
     /// Stored vectors with noise, evenly spread.
     fn sounds(&self) -> Result<Vec<Vec<f32>>> {
         let rows = self.piece().segment.rows();
-        let alive = (0..rows).step_by((rows / SOUNDS).max(1)).filter(|row| !self.piece().dead.is_dead(*row));
-        alive.take(SOUNDS).map(|row| Ok(with_noise(self.piece().segment.row(row)?.1, row as u64))).collect()
+        let alive =
+            (0..rows).step_by((rows / MEASURED_SOUNDS).max(1)).filter(|row| !self.piece().dead.is_dead(*row));
+        alive
+            .take(MEASURED_SOUNDS)
+            .map(|row| Ok(with_noise(self.piece().segment.row(row)?.1, row as u64)))
+            .collect()
     }
 
     fn task<'t>(&'t self, query: &'t [f32]) -> Scan<'t> {
@@ -112,8 +116,9 @@ fn mean_ms(started: Instant, count: usize) -> f32 {
     (started.elapsed().as_secs_f64() * 1e3 / count.max(1) as f64) as f32
 }
 
-/// `vector` with noise in a random direction, of unit length.
-fn with_noise(vector: &[f32], seed: u64) -> Vec<f32> {
+/// `vector` with noise in a random direction, of unit length: a query for a sound like it.
+#[must_use]
+pub fn with_noise(vector: &[f32], seed: u64) -> Vec<f32> {
     let scaled = |mut v: Vec<f32>| {
         let norm = v.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         v.iter_mut().for_each(|x| *x /= norm);

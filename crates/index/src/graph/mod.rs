@@ -30,6 +30,7 @@ pub use builder::{BuildOptions, BuildReport, GraphBuilder};
 pub use figures::{Figures, KindFigures, Measured};
 pub(crate) use frozen::file_name;
 pub(crate) use measure::measure;
+pub use measure::{ENOUGH, MEASURED_HITS, MEASURED_SOUNDS, with_noise};
 pub(crate) use search::{GraphSearch, Graphs};
 
 /// Links a point keeps in each upper layer, twice as many in the lowest: `M` in Malkov & Yashunin 2018, who

@@ -49,6 +49,13 @@ CREATE INDEX clip_tag_words ON clip USING gin (tag_words);
 CREATE INDEX clip_text_words ON clip USING gin (text_words);
 CREATE INDEX clip_folder_words ON clip USING gin (folder_words);
 
+-- What was measured of a space's HNSW graph when it was built.
+CREATE TABLE graph (
+    space int PRIMARY KEY REFERENCES space ON DELETE CASCADE,
+    segments bigint NOT NULL,
+    figures bytea NOT NULL
+);
+
 CREATE TABLE failure (
     space int NOT NULL REFERENCES space ON DELETE CASCADE,
     root text NOT NULL,

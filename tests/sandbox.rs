@@ -94,6 +94,11 @@ impl Sandbox {
         self.dir.path().join(name)
     }
 
+    /// The address of its database, if it has one.
+    pub(crate) fn database(&self) -> Option<String> {
+        self.database.clone()
+    }
+
     pub(crate) fn db(&self) -> PathBuf {
         self.path("test.earmark")
     }

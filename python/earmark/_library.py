@@ -81,7 +81,8 @@ class Library:
         """Opens the library whose index is, or will be, in the folder `path`.
 
         Args:
-            path: The folder of the index, as `--db` of the command line.
+            path: The folder of the index, as `--db` of the command line, or the address of a PostgreSQL
+                database, `postgres://USER@HOST/NAME`.
             model: A model, or a space of the index, by name; the current space's model if absent, and the
                 bundled one where there is no index yet.
             onnxruntime: The ONNX Runtime library; by default that of the package `onnxruntime`, unless
@@ -103,12 +104,11 @@ class Library:
             "ffmpeg": None if ffmpeg is None else path_text(ffmpeg),
             "graph_cache": None if graph_cache is None else path_text(graph_cache),
         }
-        self._path = path
         self._native = _native.Library(json.dumps(without_none(options)))
         self._tell_events()
 
     def __repr__(self) -> str:
-        return f"earmark.Library({str(self._path)!r})"
+        return f"earmark.Library({self._native.location()!r})"
 
     def index(
         self,

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use earmark_library::{Access, Error, Filter, Library as Inner, LibraryOptions, Place, Samples, Settings};
+use earmark_library::{
+    Access, Error, Filter, Library as Inner, LibraryOptions, Location, Place, Samples, Settings,
+};
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray as _, PyArray1, PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -48,7 +50,11 @@ impl Library {
     fn new(py: Python<'_>, options: &str) -> PyResult<Self> {
         without_gil(py, || {
             let options: Options = read(options)?;
-            let place = Place { model: options.model, ..Place::at(options.path) };
+            let location = match options.path.to_str() {
+                Some(text) => Location::parse(text).map_err(|reason| Error::field_is("path", reason))?,
+                None => Location::Folder(options.path),
+            };
+            let place = Place { model: options.model, ..Place::at(location) };
             let mut settings = Settings {
                 onnxruntime: options.onnxruntime,
                 graph_cache: options.graph_cache.map(OsString::from),
@@ -63,6 +69,11 @@ impl Library {
             let options = LibraryOptions { access: Access::Live, settings, ..LibraryOptions::default() };
             Ok(Self { inner: Inner::open(place, options)? })
         })
+    }
+
+    /// Where the index is, without a password.
+    fn location(&self) -> String {
+        self.inner.place().location.to_string()
     }
 
     /// Answers the request of a method, both in JSON.

@@ -107,6 +107,15 @@ def test_an_index_that_does_not_fit(db: Path, tmp_path: Path) -> None:
     assert refused.value.field == "model"
 
 
+def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
+    with pytest.raises(earmark.Error, match=r"postgres://127\.0\.0\.1:1/sounds") as caught:
+        earmark.Library("postgres://ann:s3cret@127.0.0.1:1/sounds")
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(ValueError, match="postgres://USER@HOST") as malformed:
+        earmark.Library("postgres://ann:s3cret@127.0.0.1:s3cret/sounds")
+    assert "s3cret" not in str(malformed.value)
+
+
 def test_a_runtime_that_is_not_there() -> None:
     # One process uses one ONNX Runtime, so another process.
     program = (

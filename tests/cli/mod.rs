@@ -17,6 +17,7 @@ mod leaving;
 mod manifest_mistakes;
 mod models;
 mod names;
+mod on_database;
 mod own_models;
 mod recovery;
 mod reembed;

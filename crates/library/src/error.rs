@@ -176,7 +176,9 @@ fn kind_of(e: &EngineError) -> Kind {
             Index::UnknownClip { .. } | Index::NotFound { .. } => Kind::NotFound,
             Index::BadFilter { .. } => Kind::BadRequest,
             Index::ReadOnly { .. } => Kind::Conflict,
-            Index::Locked { .. } | Index::DiskFull { .. } | Index::Failed { .. } => Kind::Unavailable,
+            Index::Locked { .. } | Index::DiskFull { .. } | Index::Failed { .. } | Index::Database { .. } => {
+                Kind::Unavailable
+            }
             _ => Kind::Internal,
         },
         EngineError::NoSuchLabelSet { .. } => Kind::NotFound,

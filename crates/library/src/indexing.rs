@@ -15,7 +15,9 @@ use crate::clips::Failure;
 use crate::error::{Error, Result};
 use crate::filter::check_tags;
 use crate::library::Library;
+use crate::location::Writing;
 use crate::words::{FileRemarks, Version, bounded};
+use crate::workers::index_shared;
 
 /// What to index, and how.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -231,10 +233,16 @@ impl Library {
             ..IngestOptions::default()
         };
         let mut so_far = IndexProgress::default();
-        let report = ingest(&engine, &*writing, walked, &options, stop, |event| {
+        let mut observe = |event: IngestEvent<'_>| {
             so_far.add(event);
             progress(&so_far);
-        })?;
+        };
+        let report = match &writing {
+            Writing::Local(local) => ingest(&engine, &**local, walked, &options, stop, observe)?,
+            Writing::Database(shared) => {
+                index_shared(&engine, shared, &walked, &options, stop, &mut observe, &mut |_| {})?
+            }
+        };
         // That room cannot be given back now is no failure; the next writer tries again.
         let _ = writing.tidy();
         Ok(report.into())

@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 use earmark_engine::ingest::{
     FailedFile, IngestEvent, IngestOptions, IngestReport, Pending, Scope, ingest, pending,
 };
-use earmark_engine::{Engine, Walked};
+use earmark_engine::{Engine, EngineError, Walked};
 use earmark_index::{Change, Failure, IndexReader as _, IndexWriter as _, file_path, unix_now_s};
 use earmark_postgres::{Lease, PgIndex, Queue, QueuedFile};
-
-use crate::error::Result;
 
 /// Files that a worker takes at a time: enough to keep all its cores at work, few enough that the last ones are
 /// shared out evenly.
@@ -41,7 +39,7 @@ pub fn index_shared(
     stop: &AtomicBool,
     observe: &mut dyn FnMut(IngestEvent<'_>),
     tell_waiting: &mut dyn FnMut(u64),
-) -> Result<IngestReport> {
+) -> Result<IngestReport, EngineError> {
     let started = Instant::now();
     let has_ffmpeg = engine.read_options().ffmpeg.is_some();
     let queue = Queue::of(index);
@@ -134,7 +132,7 @@ fn give_up(
     worker: i64,
     lease: &Lease,
     report: &mut IngestReport,
-) -> Result<()> {
+) -> Result<(), EngineError> {
     if lease.given_up.is_empty() {
         return Ok(());
     }

@@ -215,6 +215,11 @@ fn unavailable(e: &Error) -> ApiError {
             "another process is writing the index; try again soon"
         }
         Error::Engine(EngineError::Index(IndexError::DiskFull { .. })) => "the disk of the index is full",
+        // Where the database is and what it said is in the log.
+        Error::Engine(EngineError::Index(e @ IndexError::Database { .. })) => {
+            tracing::error!(error = %e, "index");
+            "the database of the index does not answer as it should; try again soon"
+        }
         // The next write opens the index again.
         _ => "the index could not be written; try again soon",
     })

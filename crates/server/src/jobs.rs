@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use earmark_engine::ingest::{IngestEvent, IngestOptions, IngestReport, Prune, ingest};
 use earmark_engine::{Engine, EngineError, WalkOptions, walk};
-use earmark_library::Live;
+use earmark_library::{Live, Writing, index_shared};
 use tokio::sync::watch;
 
 use crate::error::{ApiError, ApiResult};
@@ -301,7 +301,7 @@ fn run(engine: &Engine, index: &Live, job: &Job) -> Result<IngestReport, EngineE
             opened => break opened?,
         }
     };
-    let report = ingest(engine, &*writer, walked, &job.options, &job.stop, |event| {
+    let mut observe = |event: IngestEvent<'_>| {
         job.status.send_modify(|status| match event {
             IngestEvent::Planned { files, bytes } => (status.files, status.bytes) = (files, bytes),
             IngestEvent::Decoded { audio_s } => status.audio_s = audio_s,
@@ -311,7 +311,14 @@ fn run(engine: &Engine, index: &Live, job: &Job) -> Result<IngestReport, EngineE
                 status.failed += usize::from(failed.is_some());
             }
         });
-    })?;
+    };
+    let report = match &writer {
+        Writing::Local(local) => ingest(engine, &**local, walked, &job.options, &job.stop, observe)?,
+        // Other servers and workers take part.
+        Writing::Database(shared) => {
+            index_shared(engine, shared, &walked, &job.options, &job.stop, &mut observe, &mut |_| {})?
+        }
+    };
     if let Err(e) = writer.tidy() {
         tracing::warn!(error = %e, "the room of removed clips could not be given back");
     }

@@ -57,26 +57,26 @@ const OF_FOLDERS: &[&str] = &[
 /// Runs the tests of the store in PostgreSQL, and those of the command line and the server with it.
 fn on_postgres(repo: &Repo, runtime: &OnnxRuntime, filter: &[String]) -> Result<()> {
     let server = postgres::Server::start(repo)?;
-    let command = |args: &[&str]| {
+    let command = |test: &str| {
         let nextest = shell::works(repo.cargo().args(["nextest", "--version"]));
         let mut cargo = repo.cargo();
         runtime.given_to(&mut cargo);
         cargo.args(if nextest { &["nextest", "run"][..] } else { &["test"] }).arg("--no-fail-fast");
-        cargo.env("EARMARK_TEST_POSTGRES", server.url()).args(args);
+        // The whole workspace is built as for the other tests, so that it is built once.
+        cargo.env("EARMARK_TEST_POSTGRES", server.url()).args(["--workspace", "--test", test, "--"]);
         cargo
     };
-    // The whole workspace is built as for the other tests, so that it is built once.
-    let own =
-        run(command(&["--workspace", "--test", "database", "--"]).arg("--include-ignored").args(filter));
-    let mut both = command(&["--workspace", "--test", "it", "--"]);
-    match filter {
-        [] => both.args(["cli::", "server::"]),
-        filter => both.args(filter),
-    };
+    if !filter.is_empty() {
+        return run(command("it").arg("--include-ignored").args(filter));
+    }
+    let own = run(command("database").arg("--include-ignored"));
+    let on_database = run(command("it").args(["--include-ignored", "cli::on_database::"]));
+    let mut both = command("it");
+    both.args(["cli::", "server::"]);
     for name in OF_FOLDERS {
         both.args(["--skip", name]);
     }
-    own.and(run(&mut both))
+    own.and(on_database).and(run(&mut both))
 }
 
 fn others(repo: &Repo, runtime: &OnnxRuntime, args: &[String]) -> Result<()> {

@@ -187,6 +187,56 @@ fn the_same_changes_make_the_same_index() {
 
 #[test]
 #[ignore = "needs PostgreSQL: cargo xtask test --postgres"]
+fn a_graph_finds_nearly_all_and_exact_search_stays_exact() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Writer::create_or_open(folder.path(), &identity(DIM), &OpenOptions::default()).unwrap();
+    let (_database, remote) = new_index(DIM);
+    let mut numbers = Numbers(4);
+    let puts: Vec<Change> = (0..600)
+        .map(|n| Change::Put {
+            meta: meta(&format!("/sounds/{n}.wav")),
+            segments: numbers.segments(5, DIM),
+            texts: Vec::new(),
+        })
+        .collect();
+    for some in puts.chunks(100) {
+        local.apply(some.to_vec()).unwrap();
+        remote.apply(some.to_vec()).unwrap();
+    }
+    let texts: Vec<Vec<f32>> = (0..20).map(|_| numbers.unit(DIM)).collect();
+    let figures = remote.build_graph(&texts).unwrap();
+    assert_eq!((figures.text.queries, figures.sound.queries), (20, 100));
+    assert!(figures.sound.best().unwrap().recall > 0.9, "{figures:?}");
+    assert_eq!(remote.stats().unwrap().graphs[0].0, 3000);
+    remote.build_graph(&texts).unwrap();
+    let reader = local.reader().unwrap();
+    let (mut right, mut all) = (0, 0);
+    for filter in [Filter::default(), Filter { path_part: Some("7".into()), ..Filter::default() }] {
+        for collapse in [true, false] {
+            for _ in 0..20 {
+                let query = numbers.unit(DIM);
+                let request = |mode| SearchRequest {
+                    mode,
+                    collapse,
+                    filter: filter.clone(),
+                    ..SearchRequest::default()
+                };
+                let exact = reader.search(&query, &request(SearchMode::Exact)).unwrap();
+                let same = remote.search(&query, &request(SearchMode::Exact)).unwrap();
+                assert_eq!(shown(&exact.hits), shown(&same.hits));
+                let by_graph = remote.search(&query, &request(SearchMode::Graph)).unwrap();
+                assert_eq!((by_graph.path, by_graph.hits.len()), (earmark_index::SearchPath::Graph, 10));
+                let found = shown(&by_graph.hits);
+                right += shown(&exact.hits).iter().filter(|hit| found.contains(hit)).count();
+                all += exact.hits.len();
+            }
+        }
+    }
+    assert!(right as f64 / all as f64 > 0.9, "{right} of {all}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo xtask test --postgres"]
 fn bad_changes_are_refused_whole() {
     let (_database, index) = new_index(DIM);
     let mut numbers = Numbers(2);

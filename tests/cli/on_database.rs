@@ -156,6 +156,33 @@ fn files_are_found_where_this_machine_has_the_root() {
 
 #[test]
 #[ignore = "needs PostgreSQL: cargo xtask test --postgres"]
+fn label_sets_are_in_the_database_and_survive_being_changed_at_once() {
+    let (sandbox, _) = sandbox();
+    sandbox.ok(["db", "migrate"]);
+    let saving: Vec<_> = (0..6)
+        .map(|n| {
+            let mut command = sandbox.command(["labels", "save", &format!("set{n}"), "--labels", "dog, rain"]);
+            command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in saving {
+        let run: Run = child.wait_with_output().unwrap().into();
+        assert_eq!(run.code, Some(0), "{run:?}");
+    }
+    // Another machine, which has nothing of it but the address.
+    let mut other = sandbox.command(["labels", "list", "--json"]);
+    let run: Run = other.env("XDG_DATA_HOME", sandbox.path("elsewhere")).output().unwrap().into();
+    for n in 0..6 {
+        assert!(run.stdout.contains(&format!("set{n}")), "{run:?}");
+    }
+    sandbox.ok(["labels", "delete", "set3"]);
+    assert!(!sandbox.ok(["labels"]).contains("set3"));
+    let heard = sandbox.json(["classify", &crate::sandbox::sample_arg(RAIN), "--label-set", "set1", "--json"]);
+    assert_eq!(heard["results"][0]["labels"][0]["label"], "rain", "{heard}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo xtask test --postgres"]
 fn two_databases_are_two_libraries() {
     let (sandbox, _) = sandbox();
     sandbox.add_sample(RAIN);

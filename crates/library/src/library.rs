@@ -216,7 +216,7 @@ impl Library {
         };
         let catalogue = home::catalogue();
         Ok(Self {
-            label_sets: LabelSets::new(&place.location.side_folder(), limits.label_sets),
+            label_sets: place.location.label_sets(limits.label_sets),
             texts: Texts::default(),
             labels: Cache::with_weighter(256, LABELS_KEPT, ByBytes),
             runtime: Lazy::default(),

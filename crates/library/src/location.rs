@@ -3,13 +3,14 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use earmark_engine::label_sets::{LabelSets, SharedFiles};
 use earmark_index::{
     Error as IndexError, Identity, IndexEvent, IndexReader, IndexWriter, LiveIndex, Snapshot,
     Writer as LocalWriter, Writing as LocalWriting,
 };
-use earmark_postgres::{Database, DatabaseUrl, PgIndex};
+use earmark_postgres::{Database, DatabaseUrl, PgIndex, Roots};
 
 use crate::error::{Error, Result};
 use crate::home;
@@ -60,18 +61,15 @@ impl Location {
         }
     }
 
-    /// A folder for what is kept beside the index: saved label sets.
+    /// The label sets that are saved beside the index; at most `most` of them may be.
     #[must_use]
-    pub fn side_folder(&self) -> PathBuf {
+    pub fn label_sets(&self, most: usize) -> LabelSets {
         match self {
-            Self::Folder(folder) => folder.clone(),
-            Self::Database(url) => {
-                let keep =
-                    |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
-                let name: String =
-                    url.to_string().trim_start_matches("postgres://").chars().map(keep).collect();
-                home::data_folder().unwrap_or_default().join("databases").join(name)
-            }
+            Self::Folder(folder) => LabelSets::new(folder, most),
+            Self::Database(url) => LabelSets::shared(
+                Arc::new(FilesInDatabase { url: url.clone(), opened: OnceLock::new() }),
+                most,
+            ),
         }
     }
 
@@ -89,6 +87,49 @@ impl Location {
     /// As [`Database::migrate`].
     pub fn migrate(url: &DatabaseUrl) -> Result<Database> {
         Ok(Database::migrate(url, home::database_password(), &home::roots()?)?)
+    }
+}
+
+/// The files of label sets in a database, which is connected to when they are first needed.
+struct FilesInDatabase {
+    url: DatabaseUrl,
+    opened: OnceLock<Database>,
+}
+
+impl FilesInDatabase {
+    fn database(&self) -> std::result::Result<&Database, IndexError> {
+        if let Some(database) = self.opened.get() {
+            return Ok(database);
+        }
+        let roots = Roots::default();
+        let database = Database::open(&self.url, home::database_password(), &roots)?;
+        Ok(self.opened.get_or_init(|| database))
+    }
+}
+
+impl SharedFiles for FilesInDatabase {
+    fn place(&self) -> String {
+        self.url.to_string()
+    }
+
+    fn lock(&self) -> std::result::Result<Box<dyn Send>, IndexError> {
+        Ok(Box::new(self.database()?.lock_label_sets()?))
+    }
+
+    fn read(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, IndexError> {
+        match self.database() {
+            // Nothing was ever indexed or saved there.
+            Err(IndexError::NotFound { .. }) => Ok(None),
+            database => database?.label_set_file(name),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> std::result::Result<(), IndexError> {
+        self.database()?.write_label_set_file(name, bytes)
+    }
+
+    fn keep_only(&self, names: &[String]) -> std::result::Result<(), IndexError> {
+        self.database()?.keep_label_set_files(names)
     }
 }
 

@@ -85,7 +85,7 @@ impl Place {
     /// The saved label sets.
     #[must_use]
     pub fn label_sets(&self) -> LabelSets {
-        LabelSets::new(&self.location.side_folder(), LABEL_SETS)
+        self.location.label_sets(LABEL_SETS)
     }
 
     /// The same place with the model that a saved label set was made with, unless a model is named.

@@ -101,6 +101,27 @@ impl Connections {
         })
     }
 
+    /// A connection, made ready by `work`, that nobody else uses until it is closed.
+    pub(crate) fn own_connection(
+        &self,
+        work: impl AsyncFn(&Object) -> Result<(), tokio_postgres::Error>,
+    ) -> Result<Object> {
+        self.block_on(async {
+            let client = self.pool.get().await.map_err(|e| match e {
+                PoolError::Backend(e) => self.error(told(&e)),
+                e => self.error(e.to_string()),
+            })?;
+            work(&client).await.map_err(|e| self.error(told(&e)))?;
+            Ok(client)
+        })
+    }
+
+    /// Closes a connection, and with it what it holds on the server.
+    pub(crate) fn close(&self, client: Object) {
+        let _context = self.runtime.as_ref().map(Runtime::enter);
+        drop(Object::take(client));
+    }
+
     /// Runs `work` in a transaction. Where it is not known whether that was committed, `is_done` finds out.
     pub(crate) fn transact<T>(
         &self,

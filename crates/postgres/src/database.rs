@@ -21,6 +21,9 @@ const SCHEMA: &str = "earmark";
 /// Number of the advisory lock that migrations and new spaces hold: `earmark` in ASCII.
 const LOCK: i64 = 0x6561_726d_6172_6b;
 
+/// Number of the advisory lock that whoever changes label sets holds: `labels` in ASCII.
+const LABEL_SETS_LOCK: i64 = 0x6c61_6265_6c73;
+
 /// Oldest pgvector: `halfvec` came with 0.7, iterative scans with 0.8.
 const PGVECTOR: (u32, u32) = (0, 8);
 
@@ -319,6 +322,45 @@ impl Database {
         }
     }
 
+    /// A file of the saved label sets.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn label_set_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let rows = self.query("SELECT content FROM earmark.label_set_file WHERE name = $1", &[&name])?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// Puts a file of the saved label sets in place of another, or none.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn write_label_set_file(&self, name: &str, content: &[u8]) -> Result<()> {
+        let statement = "INSERT INTO earmark.label_set_file VALUES ($1, $2)
+                         ON CONFLICT (name) DO UPDATE SET content = $2";
+        self.query(statement, &[&name, &content]).map(drop)
+    }
+
+    /// Removes all files of the saved label sets but these.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn keep_label_set_files(&self, names: &[String]) -> Result<()> {
+        self.query("DELETE FROM earmark.label_set_file WHERE NOT name = ANY($1)", &[&names]).map(drop)
+    }
+
+    /// Keeps others from changing the saved label sets until it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn lock_label_sets(&self) -> Result<LabelSetLock> {
+        let at = &self.connections;
+        let client = at.own_connection(async |client| {
+            client.execute("SELECT pg_advisory_lock($1)", &[&LABEL_SETS_LOCK]).await.map(drop)
+        })?;
+        Ok(LabelSetLock { connections: Arc::clone(at), client: Some(client) })
+    }
+
     /// A space, to be read and written.
     #[must_use]
     pub fn index(&self, space: &SpaceInfo) -> PgIndex {
@@ -333,6 +375,20 @@ impl Database {
         self.connections.run(async |client: &mut Object| {
             client.query(statement, values).await.map_err(|e| self.connections.trouble(&e))
         })
+    }
+}
+
+/// The right to change the saved label sets. The connection that holds it is closed with it.
+pub struct LabelSetLock {
+    connections: Shared,
+    client: Option<Object>,
+}
+
+impl Drop for LabelSetLock {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            self.connections.close(client);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - [`DatabaseUrl`] (`url`): where a database is; never shows a password
 //! - `connections`: the pool, TLS, timeouts, and trying again
-//! - [`Database`] (`database`, `migrations/`): tables and their versions, spaces
+//! - [`Database`] (`database`, `migrations/`): tables and their versions, spaces, files of label sets
 //! - [`Roots`] (`roots`): paths that machines mount at different places
 //! - [`PgIndex`] (`index`): one space, read and written
 //!   - `search`: exact search by half-precision vectors, rescored in full precision
@@ -31,7 +31,7 @@ mod search;
 mod url;
 mod write;
 
-pub use database::{Database, SpaceInfo};
+pub use database::{Database, LabelSetLock, SpaceInfo};
 pub use index::PgIndex;
 pub use queue::{Lease, Progress, Queue, QueuedFile, WorkerInfo};
 pub use roots::Roots;

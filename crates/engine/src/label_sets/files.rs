@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::SharedFiles;
 use super::known::{self, Known, Standing};
 use super::set::{Content, Made, SavedSet};
 use crate::{EngineError, LabelSetsFault};
@@ -44,6 +46,29 @@ struct All {
     sets: BTreeMap<String, SavedSet>,
 }
 
+/// Where label sets are kept.
+#[derive(Clone)]
+pub(super) enum Kept {
+    Folder(PathBuf),
+    Shared(Arc<dyn SharedFiles>),
+}
+
+impl Kept {
+    /// The list, as errors name it.
+    fn list_path(&self) -> PathBuf {
+        match self {
+            Self::Folder(dir) => dir.join(FILE),
+            Self::Shared(files) => Path::new(&files.place()).join(FILE),
+        }
+    }
+}
+
+/// Keeps other writers out until it is dropped.
+pub(super) enum Lock {
+    Folder { _file: File },
+    Shared { _lock: Box<dyn Send> },
+}
+
 /// Whether a file or folder of this name, beside an index, belongs to label sets.
 #[must_use]
 pub fn is_own_file(name: &str) -> bool {
@@ -58,12 +83,20 @@ fn fault(path: &Path, fault: LabelSetsFault, reason: impl std::fmt::Display) -> 
     EngineError::LabelSets { path: path.to_path_buf(), reason: reason.to_string(), fault }
 }
 
-pub(super) fn content_path(dir: &Path, file: &str) -> PathBuf {
-    dir.join(FOLDER).join(format!("{file}.json"))
+fn content_name(file: &str) -> String {
+    format!("{file}.json")
 }
 
-/// Keeps other writers out until it is dropped. Makes the folder if it is not there.
-pub(super) fn lock(dir: &Path) -> Result<File, EngineError> {
+pub(super) fn content_path(kept: &Kept, file: &str) -> PathBuf {
+    kept.list_path().with_file_name(FOLDER).join(content_name(file))
+}
+
+/// Keeps other writers out. Makes the folder if it is not there.
+pub(super) fn lock(kept: &Kept) -> Result<Lock, EngineError> {
+    let dir = match kept {
+        Kept::Folder(dir) => dir,
+        Kept::Shared(files) => return Ok(Lock::Shared { _lock: files.lock()? }),
+    };
     let path = dir.join(LOCK);
     fs::create_dir_all(dir).map_err(|e| error(dir, e))?;
     let file = File::options().create(true).truncate(false).write(true).open(&path);
@@ -71,12 +104,16 @@ pub(super) fn lock(dir: &Path) -> Result<File, EngineError> {
     match file.lock() {
         // A file system without locks: all there is is care.
         Err(e) if e.kind() != io::ErrorKind::Unsupported => Err(error(&path, e)),
-        _ => Ok(file),
+        _ => Ok(Lock::Folder { _file: file }),
     }
 }
 
-pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, SavedSet>, EngineError> {
-    let path = dir.join(FILE);
+pub(super) fn read(kept: &Kept) -> Result<BTreeMap<String, SavedSet>, EngineError> {
+    let path = kept.list_path();
+    let dir = match kept {
+        Kept::Folder(dir) => dir,
+        Kept::Shared(files) => return parse(&path, files.read(FILE)?.as_deref()),
+    };
     let mut tries = 0;
     let list = loop {
         let (list, known) = (read_list(dir)?, Known::read(dir).map_err(|e| error(&path, e))?);
@@ -114,7 +151,8 @@ fn read_list(dir: &Path) -> Result<Option<Vec<u8>>, EngineError> {
 }
 
 /// Makes the list, as it is, the one that is known; gives the names of its sets.
-pub(super) fn accept(dir: &Path) -> Result<Vec<String>, EngineError> {
+pub(super) fn accept(kept: &Kept) -> Result<Vec<String>, EngineError> {
+    let Kept::Folder(dir) = kept else { return Ok(read(kept)?.into_keys().collect()) };
     let list = read_list(dir)?;
     let names: Vec<String> = parse(&dir.join(FILE), list.as_deref())?.into_keys().collect();
     write_known(dir, vec![list.as_deref().map(known::hash)], names.clone())?;
@@ -147,20 +185,29 @@ fn parse(path: &Path, list: Option<&[u8]>) -> Result<BTreeMap<String, SavedSet>,
 }
 
 /// Replaces the list, and removes what nothing in it names.
-pub(super) fn write(dir: &Path, sets: &BTreeMap<String, SavedSet>) -> Result<(), EngineError> {
-    let path = dir.join(FILE);
+pub(super) fn write(kept: &Kept, sets: &BTreeMap<String, SavedSet>) -> Result<(), EngineError> {
+    let path = kept.list_path();
     let all = All { version: VERSION, sets: sets.clone() };
     let bytes = serde_json::to_vec_pretty(&all).map_err(|e| error(&path, e))?;
     if bytes.len() > MAX_BYTES {
         return Err(EngineError::LabelSetsTooLarge { most: MAX_BYTES });
     }
+    let made = sets.values().filter_map(|set| set.made.as_ref());
+    let dir = match kept {
+        Kept::Folder(dir) => dir,
+        Kept::Shared(files) => {
+            files.write(FILE, &bytes)?;
+            let mut used: Vec<String> = made.map(|made| content_name(&made.file)).collect();
+            used.push(FILE.to_owned());
+            return Ok(files.keep_only(&used)?);
+        }
+    };
     let before = read_list(dir)?.as_deref().map(known::hash);
     let (now, names) = (Some(known::hash(&bytes)), sets.keys().cloned().collect::<Vec<_>>());
     write_known(dir, vec![before, now.clone()], names.clone())?;
     replace(dir, &path, &bytes)?;
     write_known(dir, vec![now], names)?;
-    let used: Vec<PathBuf> =
-        sets.values().filter_map(|set| set.made.as_ref()).map(|made| content_path(dir, &made.file)).collect();
+    let used: Vec<PathBuf> = made.map(|made| content_path(kept, &made.file)).collect();
     // What cannot be removed now is removed another time.
     for entry in fs::read_dir(dir.join(FOLDER)).into_iter().flatten().flatten() {
         if !used.contains(&entry.path()) {
@@ -171,24 +218,35 @@ pub(super) fn write(dir: &Path, sets: &BTreeMap<String, SavedSet>) -> Result<(),
 }
 
 /// Writes what was made; gives the name for the list.
-pub(super) fn write_content(dir: &Path, content: &Content) -> Result<String, EngineError> {
-    let folder = dir.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(|e| error(&folder, e))?;
-    let bytes = serde_json::to_vec(content).map_err(|e| error(&folder, e))?;
+pub(super) fn write_content(kept: &Kept, content: &Content) -> Result<String, EngineError> {
+    let bytes = serde_json::to_vec(content).map_err(|e| error(&kept.list_path(), e))?;
     let file = name_of(&bytes);
-    replace(&folder, &content_path(dir, &file), &bytes)?;
+    match kept {
+        Kept::Folder(dir) => {
+            let folder = dir.join(FOLDER);
+            fs::create_dir_all(&folder).map_err(|e| error(&folder, e))?;
+            replace(&folder, &content_path(kept, &file), &bytes)?;
+        }
+        Kept::Shared(files) => files.write(&content_name(&file), &bytes)?,
+    }
     Ok(file)
 }
 
 /// Reads what was made for the set `name`, and checks it.
-pub(super) fn read_content(dir: &Path, name: &str, made: &Made) -> Result<Content, EngineError> {
-    let path = content_path(dir, &made.file);
+pub(super) fn read_content(kept: &Kept, name: &str, made: &Made) -> Result<Content, EngineError> {
+    let path = content_path(kept, &made.file);
     let unusable =
         |reason: String| fault(&path, LabelSetsFault::Content, format!("{reason}; make the label set again"));
-    let bytes = match fs::read(&path) {
+    let read = match kept {
+        Kept::Folder(_) => fs::read(&path),
+        Kept::Shared(files) => {
+            files.read(&content_name(&made.file))?.ok_or_else(|| io::ErrorKind::NotFound.into())
+        }
+    };
+    let bytes = match read {
         Ok(bytes) => bytes,
         // A writer removes it after the list no longer names it.
-        Err(e) if e.kind() == io::ErrorKind::NotFound && !is_named(dir, name, made)? => {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !is_named(kept, name, made)? => {
             return Err(EngineError::LabelSetChanged { name: name.to_owned() });
         }
         Err(e) => return Err(unusable(e.to_string())),
@@ -204,8 +262,8 @@ pub(super) fn read_content(dir: &Path, name: &str, made: &Made) -> Result<Conten
 }
 
 /// Whether the list still has this for the set.
-fn is_named(dir: &Path, name: &str, made: &Made) -> Result<bool, EngineError> {
-    let now = read(dir)?.remove(name).and_then(|set| set.made);
+fn is_named(kept: &Kept, name: &str, made: &Made) -> Result<bool, EngineError> {
+    let now = read(kept)?.remove(name).and_then(|set| set.made);
     Ok(now.is_some_and(|now| now.file == made.file))
 }
 

@@ -15,6 +15,8 @@
 //! The last one tells a file that was deleted, or put there from elsewhere, from one that earmark wrote: it is refused until
 //! it is put back, or accepted ([`LabelSets::accept`]).
 //!
+//! The first two may also be files that machines share ([`SharedFiles`]), which a database guards.
+//!
 //! - `set`: what a set is
 //! - `known`: whether the list is the one that was written
 //! - `files`: reading, writing, locking
@@ -24,7 +26,8 @@ mod known;
 mod set;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use earmark_index::Identity;
 
@@ -33,6 +36,7 @@ use crate::fit::Head;
 use crate::labels::EncodedLabels;
 use crate::{Engine, EngineError, LabelSetsFault};
 
+use files::Kept;
 pub use files::is_own_file;
 use set::Content;
 pub use set::{AdaptSummary, FitSummary, Made, SavedLabel, SavedSet};
@@ -40,18 +44,54 @@ pub use set::{AdaptSummary, FitSummary, Made, SavedLabel, SavedSet};
 /// How often a set is read that others change meanwhile.
 pub const TRIES: usize = 5;
 
-/// The saved label sets of a folder.
-#[derive(Debug, Clone)]
+/// The saved label sets of a folder, or of a place that many machines share.
+#[derive(Clone)]
 pub struct LabelSets {
-    dir: PathBuf,
+    kept: Kept,
     most: usize,
+}
+
+/// Small files by name that many machines share, such as in a database; for label sets.
+pub trait SharedFiles: Send + Sync {
+    /// Where they are, for people.
+    fn place(&self) -> String;
+
+    /// Keeps other writers out until what is given is dropped.
+    ///
+    /// # Errors
+    /// Those of the place.
+    fn lock(&self) -> Result<Box<dyn Send>, earmark_index::Error>;
+
+    /// A file; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// Those of the place.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, earmark_index::Error>;
+
+    /// Puts a whole file in place of another, or none.
+    ///
+    /// # Errors
+    /// Those of the place.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), earmark_index::Error>;
+
+    /// Removes all files but these.
+    ///
+    /// # Errors
+    /// Those of the place.
+    fn keep_only(&self, names: &[String]) -> Result<(), earmark_index::Error>;
 }
 
 impl LabelSets {
     /// Those in `dir`, which may not be there yet; at most `most` of them may be saved.
     #[must_use]
     pub fn new(dir: &Path, most: usize) -> Self {
-        Self { dir: dir.to_path_buf(), most }
+        Self { kept: Kept::Folder(dir.to_path_buf()), most }
+    }
+
+    /// Those that machines share.
+    #[must_use]
+    pub fn shared(files: Arc<dyn SharedFiles>, most: usize) -> Self {
+        Self { kept: Kept::Shared(files), most }
     }
 
     /// All of them, by name.
@@ -59,7 +99,7 @@ impl LabelSets {
     /// # Errors
     /// [`EngineError::LabelSets`].
     pub fn all(&self) -> Result<BTreeMap<String, SavedSet>, EngineError> {
-        files::read(&self.dir)
+        files::read(&self.kept)
     }
 
     /// Takes the sets as they are, whoever wrote or deleted them; gives their names.
@@ -67,8 +107,8 @@ impl LabelSets {
     /// # Errors
     /// [`EngineError::LabelSets`] where they cannot be read.
     pub fn accept(&self) -> Result<Vec<String>, EngineError> {
-        let _lock = files::lock(&self.dir)?;
-        files::accept(&self.dir)
+        let _lock = files::lock(&self.kept)?;
+        files::accept(&self.kept)
     }
 
     /// One of them.
@@ -100,9 +140,9 @@ impl LabelSets {
         head: Head,
         fit: FitSummary,
     ) -> Result<bool, EngineError> {
-        let _lock = files::lock(&self.dir)?;
+        let _lock = files::lock(&self.kept)?;
         let content = Content { head: Some(head), place: None };
-        let file = files::write_content(&self.dir, &content)?;
+        let file = files::write_content(&self.kept, &content)?;
         let made = Made { identity, file, fit: Some(fit), adapt: None };
         self.insert_locked(name, SavedSet { made: Some(made), ..set })
     }
@@ -118,17 +158,17 @@ impl LabelSets {
         place: Surroundings,
         adapt: AdaptSummary,
     ) -> Result<(), EngineError> {
-        let _lock = files::lock(&self.dir)?;
+        let _lock = files::lock(&self.kept)?;
         let set = self.get(name)?;
         let fit = set.made.as_ref().and_then(|made| made.fit.clone());
         let head = match set.made.as_ref().filter(|_| fit.is_some()) {
             Some(made) => {
                 made.check(name, identity)?;
-                files::read_content(&self.dir, name, made)?.head
+                files::read_content(&self.kept, name, made)?.head
             }
             None => None,
         };
-        let file = files::write_content(&self.dir, &Content { head, place: Some(place) })?;
+        let file = files::write_content(&self.kept, &Content { head, place: Some(place) })?;
         let made = Made { identity: identity.clone(), file, fit, adapt: Some(adapt) };
         self.insert_locked(name, SavedSet { made: Some(made), ..set }).map(drop)
     }
@@ -138,12 +178,12 @@ impl LabelSets {
     /// # Errors
     /// [`EngineError::NoSuchLabelSet`]; [`EngineError::LabelSets`].
     pub fn undo_adapt(&self, name: &str) -> Result<bool, EngineError> {
-        let _lock = files::lock(&self.dir)?;
+        let _lock = files::lock(&self.kept)?;
         let set = self.get(name)?;
         let Some(made) = set.made.clone().filter(|made| made.adapt.is_some()) else { return Ok(false) };
-        let made = match files::read_content(&self.dir, name, &made)?.head {
+        let made = match files::read_content(&self.kept, name, &made)?.head {
             Some(head) => {
-                let file = files::write_content(&self.dir, &Content { head: Some(head), place: None })?;
+                let file = files::write_content(&self.kept, &Content { head: Some(head), place: None })?;
                 Some(Made { file, adapt: None, ..made })
             }
             None => None,
@@ -157,10 +197,10 @@ impl LabelSets {
     /// # Errors
     /// [`EngineError::NoSuchLabelSet`]; [`EngineError::LabelSets`].
     pub fn delete(&self, name: &str) -> Result<(), EngineError> {
-        let _lock = files::lock(&self.dir)?;
+        let _lock = files::lock(&self.kept)?;
         let mut all = self.all()?;
         all.remove(name).ok_or_else(|| no_such(name, &all))?;
-        files::write(&self.dir, &all)
+        files::write(&self.kept, &all)
     }
 
     /// What was made for a set of this name, as classification uses it; `None` for words alone, which are to be encoded.
@@ -180,7 +220,7 @@ impl LabelSets {
         let names: Vec<&str> = set.labels.iter().map(SavedLabel::name).collect();
         if head.labels != names {
             let reason = format!("the head of `{name}` is of other labels; make the label set again");
-            let path = files::content_path(&self.dir, &made.file);
+            let path = files::content_path(&self.kept, &made.file);
             return Err(EngineError::LabelSets { path, reason, fault: LabelSetsFault::Content });
         }
         let model = &engine.model().manifest().id;
@@ -246,11 +286,11 @@ impl LabelSets {
 
     fn content(&self, name: &str, made: &Made, engine: &Engine) -> Result<Content, EngineError> {
         made.check(name, &engine.identity())?;
-        files::read_content(&self.dir, name, made)
+        files::read_content(&self.kept, name, made)
     }
 
     fn insert(&self, name: &str, set: SavedSet) -> Result<bool, EngineError> {
-        let _lock = files::lock(&self.dir)?;
+        let _lock = files::lock(&self.kept)?;
         self.insert_locked(name, set)
     }
 
@@ -262,7 +302,7 @@ impl LabelSets {
         if is_new && all.len() > self.most {
             return Err(EngineError::TooManyLabelSets { most: self.most });
         }
-        files::write(&self.dir, &all)?;
+        files::write(&self.kept, &all)?;
         Ok(is_new)
     }
 }

@@ -47,7 +47,7 @@ fn summary() -> FitSummary {
 }
 
 fn contents(sets: &LabelSets) -> usize {
-    fs::read_dir(sets.dir.join("label-sets")).map_or(0, Iterator::count)
+    fs::read_dir(files::content_path(&sets.kept, "x").with_file_name("")).map_or(0, Iterator::count)
 }
 
 #[test]
@@ -57,13 +57,13 @@ fn what_was_made_goes_with_its_set_and_nothing_is_left_behind() {
     assert!(sets.all().unwrap().is_empty());
     assert!(sets.put_fitted("s", words("a, b"), identity(), head(), summary()).unwrap());
     let made = sets.get("s").unwrap().made.unwrap();
-    assert_eq!(files::read_content(&sets.dir, "s", &made).unwrap().head, Some(head()));
+    assert_eq!(files::read_content(&sets.kept, "s", &made).unwrap().head, Some(head()));
 
     let adapt = || AdaptSummary { from: "there".to_owned(), pieces: 12 };
     sets.adapt("s", &identity(), place(0.7), adapt()).unwrap();
     sets.adapt("s", &identity(), place(0.9), adapt()).unwrap();
     let adapted = sets.get("s").unwrap().made.unwrap();
-    let content = files::read_content(&sets.dir, "s", &adapted).unwrap();
+    let content = files::read_content(&sets.kept, "s", &adapted).unwrap();
     assert_eq!((content.head, content.place), (Some(head()), Some(place(0.9))));
     let elsewhere = Identity { manifest_hash: "other".to_owned(), ..identity() };
     assert!(sets.adapt("s", &elsewhere, place(0.7), adapt()).is_err());
@@ -90,7 +90,7 @@ fn a_set_of_version_2_is_read_answers_always_and_is_written_as_version_3() {
     // That version made no note of it.
     fs::remove_file(dir.path().join("label-sets.known")).unwrap();
     let made = sets.get("old").unwrap().made.unwrap();
-    let content = files::read_content(&sets.dir, "old", &made).unwrap();
+    let content = files::read_content(&sets.kept, "old", &made).unwrap();
     assert_eq!((content.head.as_ref(), made.fit.as_ref()), (Some(&old_head), Some(&old_summary)));
     assert_eq!(old_head.encoded(None, "m").unwrap().readout.none, NoneOfThese::Never);
     assert_eq!(head().encoded(None, "m").unwrap().readout.none, NoneOfThese::BelowLimit(1.5));
@@ -106,7 +106,7 @@ fn a_kill_between_the_two_writes_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let sets = LabelSets::new(dir.path(), 9);
     sets.put("s", words("a, b")).unwrap();
-    files::write_content(dir.path(), &Content { head: Some(head()), place: None }).unwrap();
+    files::write_content(&sets.kept, &Content { head: Some(head()), place: None }).unwrap();
     fs::write(dir.path().join("label-sets/.tmpkilled"), "half").unwrap();
     assert_eq!(sets.get("s").unwrap(), words("a, b"));
     sets.put("t", words("c")).unwrap();
@@ -137,7 +137,7 @@ fn a_reader_gets_a_set_that_others_change_all_the_time() {
     sets.put_fitted("s", words("a, b"), identity(), head(), summary()).unwrap();
     let old = sets.get("s").unwrap();
     sets.adapt("s", &identity(), place(0.7), AdaptSummary { from: "there".to_owned(), pieces: 12 }).unwrap();
-    let read = |set: &SavedSet| files::read_content(&sets.dir, "s", set.made.as_ref().unwrap());
+    let read = |set: &SavedSet| files::read_content(&sets.kept, "s", set.made.as_ref().unwrap());
     assert!(matches!(read(&old), Err(EngineError::LabelSetChanged { .. })));
 
     // The first time what was read is old by the time that it is used.
@@ -150,7 +150,7 @@ fn a_reader_gets_a_set_that_others_change_all_the_time() {
 
     // A file that is still named is not waited for.
     let made = sets.get("s").unwrap();
-    fs::remove_file(files::content_path(&sets.dir, &made.made.as_ref().unwrap().file)).unwrap();
+    fs::remove_file(files::content_path(&sets.kept, &made.made.as_ref().unwrap().file)).unwrap();
     assert!(matches!(read(&made), Err(EngineError::LabelSets { .. })));
 }
 

@@ -56,6 +56,12 @@ CREATE TABLE graph (
     figures bytea NOT NULL
 );
 
+-- Saved label sets: their list, and what was made for them.
+CREATE TABLE label_set_file (
+    name text PRIMARY KEY,
+    content bytea NOT NULL
+);
+
 CREATE TABLE failure (
     space int NOT NULL REFERENCES space ON DELETE CASCADE,
     root text NOT NULL,

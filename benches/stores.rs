@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use earmark_index::{Filter, Hit, IndexReader, QueryKind, SearchMode, SearchRequest, with_noise};
-use earmark_library::{Library, LibraryOptions, Location, Place, Reader};
+use earmark_library::{Access, Library, LibraryOptions, Location, Place, Reader};
 
 /// Sounds that are asked for.
 const SOUNDS: usize = 25;
@@ -36,7 +36,10 @@ fn main() -> Result<()> {
     };
     let open = |place: &str| -> Result<(Library, Reader)> {
         let location = Location::parse(place).map_err(anyhow::Error::msg)?;
-        let library = Library::open(Place::at(location), LibraryOptions::default())?;
+        let library = Library::open(
+            Place::at(location),
+            LibraryOptions { access: Access::Live, ..LibraryOptions::default() },
+        )?;
         let index = library.index()?;
         Ok((library, index))
     };

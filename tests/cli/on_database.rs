@@ -161,7 +161,8 @@ fn label_sets_are_in_the_database_and_survive_being_changed_at_once() {
     sandbox.ok(["db", "migrate"]);
     let saving: Vec<_> = (0..6)
         .map(|n| {
-            let mut command = sandbox.command(["labels", "save", &format!("set{n}"), "--labels", "dog, rain"]);
+            let mut command =
+                sandbox.command(["labels", "save", &format!("set{n}"), "--labels", "dog, rain"]);
             command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
         })
         .collect();
@@ -177,7 +178,8 @@ fn label_sets_are_in_the_database_and_survive_being_changed_at_once() {
     }
     sandbox.ok(["labels", "delete", "set3"]);
     assert!(!sandbox.ok(["labels"]).contains("set3"));
-    let heard = sandbox.json(["classify", &crate::sandbox::sample_arg(RAIN), "--label-set", "set1", "--json"]);
+    let heard =
+        sandbox.json(["classify", &crate::sandbox::sample_arg(RAIN), "--label-set", "set1", "--json"]);
     assert_eq!(heard["results"][0]["labels"][0]["label"], "rain", "{heard}");
 }
 

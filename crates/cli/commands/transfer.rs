@@ -92,7 +92,7 @@ fn tell_other_space(into: Option<String>, current: &str) {
 }
 
 fn import_into_database(global: &Global, args: &ImportArgs, url: &DatabaseUrl) -> Result<ExitCode> {
-    let database = Location::migrate(url)?;
+    let database = Location::connect_or_make(url)?;
     let (mut made, mut into) = (None, None);
     let report = transfer::import(&args.dir, |identity| {
         let is_there = database.space_of(identity)?.is_some();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use earmark_index::{Change, Clip, ClipMeta, Filter, IndexReader, IndexWriter};
+use earmark_index::{Change, Clip, ClipId, ClipMeta, Filter, IndexReader, IndexWriter};
 
 use crate::EngineError;
 
@@ -70,6 +70,11 @@ pub fn copy(
     report.failures = missing.len();
     to.apply(missing)?;
     let reader = to.reader()?;
+    for failure in from.failures()? {
+        if reader.failure(&failure.path)?.as_ref() != Some(&failure) {
+            report.problems.push(format!("{}: it is not remembered as a bad file", failure.path));
+        }
+    }
     for some in clips.chunks(CLIPS) {
         if stop.load(Ordering::Relaxed) {
             report.interrupted = true;
@@ -88,15 +93,17 @@ fn copy_some(
     clips: &[Clip],
     report: &mut CopyReport,
 ) -> Result<(), EngineError> {
-    let there = by_path(&*to.reader()?, clips)?;
+    let reader = to.reader()?;
+    let there = by_path(&*reader, clips)?;
     let mut batch = Vec::new();
     let mut bytes = 0;
     let mut written = Vec::new();
     for clip in clips {
-        let is_same = there
-            .get(&clip.meta.path)
-            .is_some_and(|known| known.meta == clip.meta && known.segments == clip.segments);
-        if is_same {
+        if let Some(known) = there.get(&clip.meta.path)
+            && known.meta == clip.meta
+            && known.segments == clip.segments
+            && same_texts(from, clip.id, &*reader, known.id)?
+        {
             report.unchanged += 1;
             continue;
         }
@@ -136,6 +143,9 @@ fn verify_some(
             Some(known) if from.segments(clip.id)? != to.segments(known.id)? => {
                 Some("its vectors are not the same".to_owned())
             }
+            Some(known) if !same_texts(from, clip.id, to, known.id)? => {
+                Some("what its file says about itself is not the same".to_owned())
+            }
             Some(_) => None,
         };
         match problem {
@@ -147,6 +157,21 @@ fn verify_some(
         }
     }
     Ok(())
+}
+
+/// Whether two clips have the same texts, in whatever order.
+fn same_texts(
+    from: &dyn IndexReader,
+    id: ClipId,
+    to: &dyn IndexReader,
+    other: ClipId,
+) -> Result<bool, EngineError> {
+    let sorted = |index: &dyn IndexReader, id| -> Result<Vec<(String, String)>, EngineError> {
+        let mut texts: Vec<_> = index.texts(id)?.into_iter().map(|one| (one.name, one.text)).collect();
+        texts.sort();
+        Ok(texts)
+    };
+    Ok(sorted(from, id)? == sorted(to, other)?)
 }
 
 fn by_path(index: &dyn IndexReader, clips: &[Clip]) -> Result<HashMap<String, Clip>, EngineError> {

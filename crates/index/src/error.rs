@@ -243,6 +243,15 @@ pub enum Error {
         what: String,
     },
 
+    /// A folder cannot be a root of a database.
+    #[error("root `{name}`: {reason}")]
+    Root {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+
     /// A vector has the wrong number of elements.
     #[error("a vector has {received} elements, this index holds vectors of {expected}")]
     DimMismatch {

@@ -31,6 +31,11 @@ impl Location {
     /// What is wrong with the address.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         match DatabaseUrl::is_one(text) {
+            // Not repeated: it may hold a password.
+            false if text.contains("://") => Err(
+                "expected a folder, or a database as postgres://USER@HOST/NAME; got another kind of address"
+                    .to_owned(),
+            ),
             true => text.parse().map(Self::Database).map_err(|e: earmark_postgres::BadUrl| e.to_string()),
             false => Ok(Self::Folder(text.into())),
         }
@@ -79,6 +84,17 @@ impl Location {
     /// As [`Database::open`].
     pub fn connect(url: &DatabaseUrl) -> Result<Database> {
         Ok(Database::open(url, home::database_password(), &home::roots()?)?)
+    }
+
+    /// As [`Self::connect`], but makes the tables where there are none.
+    ///
+    /// # Errors
+    /// As [`Database::open`] and [`Database::migrate`].
+    pub fn connect_or_make(url: &DatabaseUrl) -> Result<Database> {
+        match Self::connect(url) {
+            Err(e) if e.is_no_index() => Self::migrate(url),
+            database => database,
+        }
     }
 
     /// As [`Self::connect`], but makes the tables where there are none, or brings them to this version.

@@ -235,7 +235,7 @@ impl Place {
                 Ok(Writer::Local(LocalWriter::open(&space.path, Some(identity), options)?.into()))
             }
             Location::Database(url) => {
-                let database = open_or_migrate(url)?;
+                let database = Location::connect_or_make(url)?;
                 Ok(Writer::Database(database.index(&database.make(identity)?)))
             }
         }
@@ -277,7 +277,7 @@ impl Place {
     }
 
     fn choose_or_make_in_database(&self, url: &DatabaseUrl) -> Result<Chosen> {
-        let database = open_or_migrate(url)?;
+        let database = Location::connect_or_make(url)?;
         let current = match database.current() {
             Err(IndexError::NotFound { .. }) => None,
             current => Some(current?),
@@ -360,14 +360,6 @@ impl Chosen {
     #[must_use]
     pub fn identity(&self) -> Identity {
         identity(&self.model)
-    }
-}
-
-/// The database at an address, its tables made if there are none.
-fn open_or_migrate(url: &DatabaseUrl) -> Result<Database> {
-    match Location::connect(url) {
-        Err(e) if e.is_no_index() => Location::migrate(url),
-        database => database,
     }
 }
 

@@ -8,7 +8,9 @@ use earmark_engine::ingest::{
     FailedFile, IngestEvent, IngestOptions, IngestReport, Pending, Scope, ingest, pending,
 };
 use earmark_engine::{Engine, EngineError, Walked};
-use earmark_index::{Change, Failure, IndexReader as _, IndexWriter as _, file_path, unix_now_s};
+use earmark_index::{
+    Change, Clip, Failure, IndexReader as _, IndexWriter as _, file_path, stored_path, unix_now_s,
+};
 use earmark_postgres::{Lease, PgIndex, Queue, QueuedFile};
 
 /// Files that a worker takes at a time: enough to keep all its cores at work, few enough that the last ones are
@@ -47,68 +49,164 @@ pub fn index_shared(
     let scope = if index.stats()?.clips > MOST_KNOWN { Scope::Files } else { Scope::Whole };
     let to_plan = IngestOptions { scope, ..options.clone() };
     let (files, mut report) = pending(index, walked, &to_plan, has_ffmpeg)?;
-    let queued = |file: Pending| QueuedFile { path: file.path, size: file.size, mtime_ns: file.mtime_ns };
+    let force = options.force;
+    let queued =
+        |file: Pending| QueuedFile { path: file.path, size: file.size, mtime_ns: file.mtime_ns, force };
     let files: Vec<QueuedFile> = files.into_iter().map(queued).collect();
     let bytes = files.iter().map(|file| file.size).sum();
     queue.add(&files)?;
     observe(IngestEvent::Planned { files: files.len(), bytes });
-
-    let mut done = 0;
-    let mut decoded_s = 0.0;
-    while !stop.load(Ordering::Relaxed) {
-        let lease = queue.take(worker, FILES)?;
-        give_up(index, &queue, worker, &lease, &mut report)?;
-        if lease.files.is_empty() {
-            let progress = queue.progress()?;
-            if progress.waiting + progress.taken + progress.expired == 0 {
-                break;
-            }
-            tell_waiting(progress.taken);
-            std::thread::sleep(LOOK_AGAIN);
-            continue;
-        }
-        let some = Walked {
-            roots: Vec::new(),
-            files: lease.files.iter().map(|file| file_path(&file.path)).collect(),
-            again: Vec::new(),
-            other_files: 0,
-            errors: Vec::new(),
-            options: walked.options.clone(),
-        };
-        let of_files = IngestOptions { scope: Scope::Files, ..options.clone() };
-        let part = with_lease(&queue, worker, || {
-            ingest(engine, index, some, &of_files, stop, |event| match event {
-                IngestEvent::Planned { .. } => {}
-                IngestEvent::Decoded { audio_s } => {
-                    observe(IngestEvent::Decoded { audio_s: decoded_s + audio_s })
-                }
-                event => observe(event),
-            })
-        })?;
-        if part.interrupted {
-            merge(&mut report, part);
-            break;
-        }
-        queue.finish(worker, &lease.files, part.failed.len(), part.audio_s)?;
-        done += lease.files.len() - part.unchanged - part.known_bad;
-        decoded_s += part.audio_s;
-        merge(&mut report, part);
-    }
-    queue.give_back(worker)?;
+    let mut work =
+        Work { engine, index, queue, worker, walked, stop, report: &mut report, done: 0, decoded_s: 0.0 };
+    let done = work.run(observe, tell_waiting);
+    // Whatever happened: another worker need not wait for the lease to end.
+    let given_back = work.queue.give_back(worker);
+    let taken = work.done;
+    done?;
+    given_back?;
     report.interrupted = stop.load(Ordering::Relaxed);
     if !report.interrupted {
-        report.elsewhere = files.len().saturating_sub(done);
-        // New tags for what was there already, and what leaves.
-        let of_rest = IngestOptions { force: false, retry_failed: false, ..options.clone() };
-        let rest = ingest(engine, index, walked.clone(), &of_rest, stop, |_| {})?;
+        report.elsewhere = files.len().saturating_sub(taken);
+        // New tags for what was walked, what leaves, and what the queue was robbed of.
+        let of_rest = IngestOptions { force: false, retry_failed: false, is_shared: true, ..options.clone() };
+        let rest = ingest(engine, index, walked.clone(), &of_rest, stop, observe)?;
         report.retagged = rest.retagged;
         report.pruned = rest.pruned;
         report.excluded = rest.excluded;
-        report.prune_refused = rest.prune_refused;
+        report.prune_refused.clone_from(&rest.prune_refused);
         report.interrupted = rest.interrupted;
+        merge(&mut report, rest);
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// A worker at work.
+struct Work<'a> {
+    engine: &'a Engine,
+    index: &'a PgIndex,
+    queue: Queue,
+    worker: i64,
+    walked: &'a Walked,
+    stop: &'a AtomicBool,
+    report: &'a mut IngestReport,
+    /// Files that this worker has done.
+    done: usize,
+    decoded_s: f64,
+}
+
+impl Work<'_> {
+    /// Takes files until none are left below what was walked, other workers' included.
+    fn run(
+        &mut self,
+        observe: &mut dyn FnMut(IngestEvent<'_>),
+        tell_waiting: &mut dyn FnMut(u64),
+    ) -> Result<(), EngineError> {
+        // Another machine's files may not be here.
+        let folders: Vec<String> = self.walked.roots.iter().map(|root| stored_path(root)).collect();
+        while !self.stop.load(Ordering::Relaxed) {
+            let lease = self.queue.take(self.worker, FILES, &folders)?;
+            self.give_up(&lease)?;
+            if !lease.files.is_empty() {
+                self.index_files(lease.files, observe)?;
+                continue;
+            }
+            let (free, taken) = self.queue.left(&folders)?;
+            if free + taken == 0 {
+                break;
+            }
+            if free == 0 {
+                tell_waiting(taken);
+                std::thread::sleep(LOOK_AGAIN);
+            }
+        }
+        Ok(())
+    }
+
+    fn index_files(
+        &mut self,
+        files: Vec<QueuedFile>,
+        observe: &mut dyn FnMut(IngestEvent<'_>),
+    ) -> Result<(), EngineError> {
+        let (forced, others): (Vec<QueuedFile>, Vec<QueuedFile>) =
+            files.into_iter().partition(|file| file.force);
+        for (force, files) in [(true, forced), (false, others)] {
+            if files.is_empty() || self.stop.load(Ordering::Relaxed) {
+                continue;
+            }
+            let some = Walked {
+                roots: self.walked.roots.clone(),
+                files: files.iter().map(|file| file_path(&file.path)).collect(),
+                again: Vec::new(),
+                other_files: 0,
+                errors: Vec::new(),
+                options: self.walked.options.clone(),
+            };
+            // Another run may have queued them, for which tags of this one are not meant; its own are given at the end.
+            // What is queued is to be tried, whatever became of it before.
+            let options = IngestOptions {
+                force,
+                retry_failed: true,
+                scope: Scope::Files,
+                is_shared: true,
+                ..IngestOptions::default()
+            };
+            let before = self.decoded_s;
+            let (engine, index, stop) = (self.engine, self.index, self.stop);
+            let part = with_lease(&self.queue, self.worker, || {
+                ingest(engine, index, some, &options, stop, |event| match event {
+                    IngestEvent::Planned { .. } => {}
+                    IngestEvent::Decoded { audio_s } => {
+                        observe(IngestEvent::Decoded { audio_s: before + audio_s })
+                    }
+                    event => observe(event),
+                })
+            })?;
+            if !part.interrupted {
+                self.queue.finish(self.worker, &files, part.failed.len(), part.audio_s)?;
+                self.done += files.len() - part.unchanged - part.known_bad;
+                self.decoded_s += part.audio_s;
+            }
+            merge(self.report, part);
+        }
+        Ok(())
+    }
+
+    /// Remembers files that several workers have taken and not finished, so that they are not tried again until they
+    /// change. What became a clip after all is only struck off.
+    fn give_up(&mut self, lease: &Lease) -> Result<(), EngineError> {
+        if lease.given_up.is_empty() {
+            return Ok(());
+        }
+        let paths: Vec<String> = lease.given_up.iter().map(|file| file.path.clone()).collect();
+        let clips = self.index.clips_at(&paths)?;
+        let is_done = |file: &&QueuedFile| {
+            let is_it = |clip: &Clip| {
+                clip.meta.path == file.path
+                    && (clip.meta.size, clip.meta.mtime_ns) == (file.size, file.mtime_ns)
+            };
+            clips.iter().any(is_it)
+        };
+        let reason = "several workers began with this file and none finished it; does it stop the program?";
+        let failure = |file: &QueuedFile| Failure {
+            path: file.path.clone(),
+            size: file.size,
+            mtime_ns: file.mtime_ns,
+            reason: reason.to_owned(),
+            kind: "unfinished".to_owned(),
+            seen_unix_s: unix_now_s(),
+        };
+        let failures: Vec<Failure> =
+            lease.given_up.iter().filter(|file| !is_done(file)).map(failure).collect();
+        self.report.failed.extend(failures.iter().map(|failure| FailedFile {
+            path: failure.path.clone(),
+            kind: failure.kind.clone(),
+            reason: failure.reason.clone(),
+        }));
+        let failed = failures.len();
+        self.index.apply(failures.into_iter().map(Change::Fail).collect())?;
+        Ok(self.queue.finish(self.worker, &lease.given_up, failed, 0.0)?)
+    }
 }
 
 /// Adds what became of some of the files. What is unchanged was done before by a worker that could not strike it off,
@@ -122,38 +220,6 @@ fn merge(report: &mut IngestReport, part: IngestReport) {
     report.remarks.extend(part.remarks);
     report.audio_s += part.audio_s;
     report.segments += part.segments;
-}
-
-/// Remembers files that several workers have taken and not finished, so that they are not tried again until they
-/// change.
-fn give_up(
-    index: &PgIndex,
-    queue: &Queue,
-    worker: i64,
-    lease: &Lease,
-    report: &mut IngestReport,
-) -> Result<(), EngineError> {
-    if lease.given_up.is_empty() {
-        return Ok(());
-    }
-    let reason = "several workers began with this file and none finished it; does it stop the program?";
-    let seen_unix_s = unix_now_s();
-    let failure = |file: &QueuedFile| Failure {
-        path: file.path.clone(),
-        size: file.size,
-        mtime_ns: file.mtime_ns,
-        reason: reason.to_owned(),
-        kind: "unfinished".to_owned(),
-        seen_unix_s,
-    };
-    let failures: Vec<Failure> = lease.given_up.iter().map(failure).collect();
-    report.failed.extend(failures.iter().map(|failure| FailedFile {
-        path: failure.path.clone(),
-        kind: failure.kind.clone(),
-        reason: failure.reason.clone(),
-    }));
-    index.apply(failures.into_iter().map(Change::Fail).collect())?;
-    Ok(queue.finish(worker, &lease.given_up, lease.given_up.len(), 0.0)?)
 }
 
 /// Does something while a thread renews the worker's lease.

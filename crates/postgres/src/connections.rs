@@ -12,6 +12,8 @@ use earmark_index::{Error, Result};
 use rustls::ClientConfig;
 use rustls_tokio_postgres::{MakeRustlsConnect, config_from_ca_cert, config_platform_verifier};
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 
 use crate::url::DatabaseUrl;
@@ -31,6 +33,10 @@ const PAUSES: [Duration; 6] = [
 
 /// Longest that one statement may take. Building a graph has no limit.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Longest that a transaction may wait for its client. One that is gone must not keep its locks; with the keepalives,
+/// which both sides send, it is noticed within a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A pool of connections, with a thread that serves them.
 pub(crate) struct Connections {
@@ -62,16 +68,27 @@ impl Connections {
     pub(crate) fn new(url: &DatabaseUrl, password: Option<String>) -> Result<Self> {
         let place = url.to_string();
         let bad = |what: String| Error::Database { place: place.clone(), what };
-        let tls = tls_config(url).map_err(|e| bad(format!("TLS: {e}")))?;
         let mut config = url.config(password);
-        let timeout = format!("-c statement_timeout={}", STATEMENT_TIMEOUT.as_millis());
-        let options = config.get_options().map_or_else(|| timeout.clone(), |own| format!("{timeout} {own}"));
-        config.options(options);
-        let manager = Manager::from_config(
-            config,
-            MakeRustlsConnect::new(tls),
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        let usual = format!(
+            "-c statement_timeout={} -c idle_in_transaction_session_timeout={} -c tcp_keepalives_idle=30 \
+             -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+            STATEMENT_TIMEOUT.as_millis(),
+            IDLE_TIMEOUT.as_millis()
         );
+        let options = config.get_options().map_or_else(|| usual.clone(), |own| format!("{usual} {own}"));
+        config.options(options);
+        let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match (config.get_ssl_mode(), tls_config(url)) {
+            (SslMode::Disable, _) => Manager::from_config(config, NoTls, recycle),
+            // A machine without authorities of its own still talks to servers that do not ask for TLS.
+            (SslMode::Prefer, Err(_)) if url.root_certificate.is_none() => {
+                Manager::from_config(config, NoTls, recycle)
+            }
+            (_, tls) => {
+                let tls = tls.map_err(|e| bad(format!("TLS: {e}")))?;
+                Manager::from_config(config, MakeRustlsConnect::new(tls), recycle)
+            }
+        };
         let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(PoolRuntime::Tokio1).build();
         let pool = pool.map_err(|e| bad(e.to_string()))?;
         let runtime =
@@ -104,15 +121,20 @@ impl Connections {
     /// A connection, made ready by `work`, that nobody else uses until it is closed.
     pub(crate) fn own_connection(
         &self,
-        work: impl AsyncFn(&Object) -> Result<(), tokio_postgres::Error>,
+        work: impl AsyncFnOnce(&Object) -> Result<(), tokio_postgres::Error>,
     ) -> Result<Object> {
         self.block_on(async {
             let client = self.pool.get().await.map_err(|e| match e {
                 PoolError::Backend(e) => self.error(told(&e)),
                 e => self.error(e.to_string()),
             })?;
-            work(&client).await.map_err(|e| self.error(told(&e)))?;
-            Ok(client)
+            match work(&client).await {
+                Ok(()) => Ok(client),
+                Err(e) => {
+                    drop(Object::take(client));
+                    Err(self.error(told(&e)))
+                }
+            }
         })
     }
 
@@ -264,6 +286,10 @@ fn told(error: &tokio_postgres::Error) -> String {
             text = format!("{text}: {next}");
         }
         cause = deeper.source();
+    }
+    if is_about_tls(error) {
+        text += "; `sslrootcert=FILE` in the address names the authority of the server's certificate, \
+                 `sslmode=disable` does without TLS";
     }
     text
 }

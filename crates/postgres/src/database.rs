@@ -101,13 +101,44 @@ impl Database {
         &self.roots
     }
 
-    /// Adds a root that this machine has at `folder` (a path in its stored form); one that is there already is only
-    /// said to be elsewhere here.
+    /// Adds a root that this machine has at `folder` (a path in its stored form). Clips below it, which have whole paths
+    /// so far, belong to it from then on.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Root`] for a name that is taken, and for a folder in another root or around one; [`Error::Database`].
     pub fn add_root(&mut self, name: &str, folder: &str) -> Result<()> {
-        self.query("INSERT INTO earmark.root VALUES ($1, $2) ON CONFLICT DO NOTHING", &[&name, &folder])?;
+        let folder = folder.trim_end_matches(['/', std::path::MAIN_SEPARATOR]);
+        if let Some((_, other)) = self.roots.iter().find(|(known, _)| *known == name) {
+            if other == folder {
+                return Ok(());
+            }
+            return Err(Error::Root { name: name.to_owned(), reason: format!("it is {other} already") });
+        }
+        let is_below = |path: &str, other: &str| {
+            path == other || path.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let other = self.roots.iter().find(|(_, other)| is_below(folder, other) || is_below(other, folder));
+        if let Some((other, place)) = other {
+            let reason = format!("{folder} and the root `{other}`, {place}, must not lie in each other");
+            return Err(Error::Root { name: name.to_owned(), reason });
+        }
+        let (at, inside) = (&self.connections, format!("{folder}/"));
+        at.transact(
+            async |transaction| {
+                let trouble = |e: tokio_postgres::Error| at.trouble(&e);
+                let insert = "INSERT INTO earmark.root VALUES ($1, $2) ON CONFLICT DO NOTHING";
+                transaction.execute(insert, &[&name, &folder]).await.map_err(trouble)?;
+                for table in ["clip", "failure", "kept_tags", "work"] {
+                    let take = format!(
+                        "UPDATE earmark.{table} SET root = $1, path = substr(path, length($2) + 1)
+                         WHERE root = '' AND starts_with(path, $2)"
+                    );
+                    transaction.execute(&take, &[&name, &inside]).await.map_err(trouble)?;
+                }
+                Ok(())
+            },
+            async |_| Ok(None),
+        )?;
         Arc::make_mut(&mut self.roots).set(name, folder);
         Ok(())
     }
@@ -152,9 +183,15 @@ impl Database {
                     .await
                     .map_err(trouble)?;
                 check_pgvector(at, row.get(0))?;
+                // Making it where it is there needs the right to make it all the same.
+                let there = "SELECT to_regnamespace($1) IS NOT NULL";
+                let row = transaction.query_one(there, &[&SCHEMA]).await.map_err(trouble)?;
+                if !row.get::<_, bool>(0) {
+                    let make = format!("CREATE SCHEMA {SCHEMA}");
+                    transaction.batch_execute(&make).await.map_err(trouble)?;
+                }
                 let begin = format!(
-                    "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
-                     CREATE TABLE IF NOT EXISTS {SCHEMA}.migration
+                    "CREATE TABLE IF NOT EXISTS {SCHEMA}.migration
                          (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
                      SET LOCAL search_path = {SCHEMA}, public"
                 );
@@ -260,7 +297,7 @@ impl Database {
     /// Makes a space the current one.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::UnknownSpace`] if it was deleted meanwhile; [`Error::Database`].
     pub fn switch(&self, space: &SpaceInfo) -> Result<()> {
         let at = &self.connections;
         at.transact(
@@ -268,8 +305,13 @@ impl Database {
                 let off = "UPDATE earmark.space SET is_current = false WHERE is_current";
                 transaction.execute(off, &[]).await.map_err(|e| at.trouble(&e))?;
                 let on = "UPDATE earmark.space SET is_current = true WHERE id = $1";
-                transaction.execute(on, &[&space.id]).await.map_err(|e| at.trouble(&e))?;
-                Ok(())
+                match transaction.execute(on, &[&space.id]).await.map_err(|e| at.trouble(&e))? {
+                    1 => Ok(()),
+                    _ => {
+                        let (dir, wanted) = (self.place().into(), space.name.clone());
+                        Err(Error::UnknownSpace { dir, wanted, known: Vec::new() }.into())
+                    }
+                }
             },
             async |_| Ok(None),
         )
@@ -303,15 +345,17 @@ impl Database {
         let is_dropped = at.transact(
             async |transaction| {
                 let trouble = |e: tokio_postgres::Error| at.trouble(&e);
-                let statement = "DELETE FROM earmark.space WHERE id = $1 AND NOT is_current RETURNING 1";
-                // First its segments: they would be deleted clip by clip.
-                let table = format!("DROP TABLE IF EXISTS {}", segment_table(space.id));
-                let current = "SELECT 1 FROM earmark.space WHERE id = $1 AND is_current FOR UPDATE";
-                if transaction.query_opt(current, &[&space.id]).await.map_err(trouble)?.is_some() {
+                let current = "SELECT is_current FROM earmark.space WHERE id = $1 FOR UPDATE";
+                let row = transaction.query_opt(current, &[&space.id]).await.map_err(trouble)?;
+                let Some(row) = row else { return Ok(true) };
+                if row.get(0) {
                     return Ok(false);
                 }
+                // First its segments: they would be deleted clip by clip.
+                let table = format!("DROP TABLE IF EXISTS {}", segment_table(space.id));
                 transaction.batch_execute(&table).await.map_err(trouble)?;
-                transaction.query(statement, &[&space.id]).await.map_err(trouble)?;
+                let delete = "DELETE FROM earmark.space WHERE id = $1";
+                transaction.execute(delete, &[&space.id]).await.map_err(trouble)?;
                 Ok(true)
             },
             async |_| Ok(None),

@@ -23,6 +23,20 @@ impl Values {
     }
 }
 
+/// The condition that the path of `c` is this one, or lies in this folder (a stored path here).
+pub(crate) fn path_within(roots: &Roots, folder: &str, values: &mut Values) -> String {
+    let within = roots.within(folder).into_iter().map(|at| {
+        let root = values.add(at.root);
+        if at.path.is_empty() {
+            return format!("c.root = {root}");
+        }
+        let (path, inside) = (values.add(at.path.clone()), values.add(format!("{}/", at.path)));
+        format!("(c.root = {root} AND (c.path = {path} OR starts_with(c.path, {inside})))")
+    });
+    let within: Vec<String> = within.collect();
+    format!("({})", within.join(" OR "))
+}
+
 /// What a filter lets through.
 pub(crate) enum Admitted {
     /// All clips of the space.
@@ -53,7 +67,7 @@ impl<'a> Ready<'a> {
             return Ok(ready);
         }
         let (condition, values) = ready.conditions();
-        let statement = format!("SELECT c.id, c.root, c.path FROM clip c WHERE {condition}");
+        let statement = format!("SELECT c.id, c.root, c.path FROM earmark.clip c WHERE {condition}");
         let rows = at.run(async |client| {
             client.query(&statement, &values.as_params()).await.map_err(|e| at.trouble(&e))
         })?;
@@ -94,16 +108,7 @@ impl<'a> Ready<'a> {
         }
         let f = self.filter;
         if let Some(folder) = &f.path_within {
-            let within = self.roots.within(folder).into_iter().map(|at| {
-                let root = values.add(at.root);
-                if at.path.is_empty() {
-                    return format!("c.root = {root}");
-                }
-                let (path, inside) = (values.add(at.path.clone()), values.add(format!("{}/", at.path)));
-                format!("(c.root = {root} AND (c.path = {path} OR starts_with(c.path, {inside})))")
-            });
-            let within: Vec<String> = within.collect();
-            all.push(format!("({})", within.join(" OR ")));
+            all.push(path_within(self.roots, folder, values));
         }
         if !f.tags.is_empty() {
             all.push(format!("c.tags @> {}", values.add(f.tags.clone())));
@@ -127,8 +132,9 @@ impl<'a> Ready<'a> {
     /// Clips and segments that are let through.
     pub(crate) fn count(&self, at: &Connections) -> Result<(usize, usize)> {
         let (condition, values) = self.conditions();
-        let statement =
-            format!("SELECT count(*), coalesce(sum(c.segments), 0)::bigint FROM clip c WHERE {condition}");
+        let statement = format!(
+            "SELECT count(*), coalesce(sum(c.segments), 0)::bigint FROM earmark.clip c WHERE {condition}"
+        );
         at.run(async |client| {
             let row = client.query_one(&statement, &values.as_params()).await;
             let row = row.map_err(|e| at.trouble(&e))?;

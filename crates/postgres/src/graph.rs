@@ -30,6 +30,9 @@ const MOST_ELEMENTS: usize = 4000;
 /// said otherwise. With 100 the graph finds more and takes a third longer.
 const BUILD: &str = "m = 16, ef_construction = 100";
 
+/// Advisory locks of whoever builds a graph: this and the number of the space. `graphs` in ASCII.
+const BUILD_LOCK: i64 = 0x6772_6170_6873 << 8;
+
 /// Memory for building, on the server. A graph that does not fit is built many times slower.
 const BUILD_MEMORY: &str = "2GB";
 
@@ -50,23 +53,31 @@ impl PgIndex {
         let name = self.graph_name();
         let table = self.segments_table();
         let at = self.connections();
-        at.run(async |client: &mut Object| {
-            let trouble = |e: tokio_postgres::Error| at.trouble(&e);
+        let build = format!(
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} USING hnsw (half halfvec_ip_ops) WITH ({BUILD})"
+        );
+        let lock = i64::from(self.space()) + BUILD_LOCK;
+        let mut is_alone = false;
+        // Not tried again where the connection is lost: the server may still be building.
+        let client = at.own_connection(async |client| {
+            is_alone = client.query_one("SELECT pg_try_advisory_lock($1)", &[&lock]).await?.get(0);
+            if !is_alone {
+                return Ok(());
+            }
+            client.batch_execute("SET statement_timeout = 0").await?;
+            client.batch_execute(&format!("SET maintenance_work_mem = '{BUILD_MEMORY}'")).await?;
             // One whose building was cut short is there and of no use.
             let broken = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid";
-            if client.query_opt(broken, &[&format!("earmark.{name}")]).await.map_err(trouble)?.is_some() {
-                client.batch_execute(&format!("DROP INDEX earmark.{name}")).await.map_err(trouble)?;
+            if client.query_opt(broken, &[&format!("earmark.{name}")]).await?.is_some() {
+                client.batch_execute(&format!("DROP INDEX CONCURRENTLY earmark.{name}")).await?;
             }
-            client.batch_execute("SET statement_timeout = 0").await.map_err(trouble)?;
-            let memory = format!("SET maintenance_work_mem = '{BUILD_MEMORY}'");
-            client.batch_execute(&memory).await.map_err(trouble)?;
-            let build = format!(
-                "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} USING hnsw (half halfvec_ip_ops) WITH ({BUILD})"
-            );
-            let built = client.batch_execute(&build).await;
-            client.batch_execute("RESET ALL").await.map_err(trouble)?;
-            built.map_err(trouble)
+            client.batch_execute(&build).await
         })?;
+        // What was set, and the lock, end with it.
+        at.close(client);
+        if !is_alone {
+            return Err(Error::GraphLocked { dir: self.place().into() });
+        }
         let seconds = started.elapsed().as_secs_f32();
         let text = self.measure(QueryKind::Text, texts)?;
         let sound = self.measure(QueryKind::Sound, &self.sounds()?)?;
@@ -102,16 +113,22 @@ impl PgIndex {
         Ok(Some((segments, then.measured_again(text, sound))))
     }
 
-    /// How many candidates a search keeps in the graph; `None` for exact search.
+    /// How many candidates a search keeps in the graph of a space that has so many segments now; `None` for exact
+    /// search.
     pub(crate) fn candidates_in_graph(
         &self,
         request: &SearchRequest,
         is_open: bool,
+        segments: usize,
     ) -> Result<Option<usize>> {
         if request.mode == SearchMode::Exact || request.mode == SearchMode::Auto && !is_open {
             return Ok(None);
         }
-        let Some((_, figures)) = self.graph()? else { return Ok(None) };
+        let Some((measured, figures)) = self.graph()? else { return Ok(None) };
+        // What was measured of a small graph says nothing about a large one.
+        if request.mode == SearchMode::Auto && segments > measured + measured / 2 {
+            return Ok(None);
+        }
         let figures = figures.of(request.kind);
         let more = request.k.div_ceil(MEASURED_HITS).max(1);
         let wanted = match (request.mode, request.ef) {
@@ -166,7 +183,7 @@ impl PgIndex {
         let mut seen = std::collections::HashSet::new();
         for row in rows {
             let (clip, segment): (i64, i64) = (row.get(0), row.get(1));
-            // Best first, so that the first of a clip is its best.
+            // The first of a clip is as a rule its best; rescoring looks at all that come near it.
             if !request.collapse || seen.insert(clip) {
                 let segment = (!request.collapse).then_some(segment);
                 candidates.push(Candidate { clip, segment, score: -row.get::<_, f64>(2) });
@@ -180,10 +197,9 @@ impl PgIndex {
         format!("segment_{}_hnsw", self.space())
     }
 
-    /// Stored vectors with noise, of clips spread evenly.
+    /// Stored vectors with noise, spread evenly.
     fn sounds(&self) -> Result<Vec<Vec<f32>>> {
-        let clips = self.spread_clips(i64::try_from(MEASURED_SOUNDS).unwrap_or(i64::MAX))?;
-        let vectors = self.first_vectors(&clips)?;
+        let vectors = self.sample(MEASURED_SOUNDS)?;
         Ok(vectors
             .iter()
             .zip(0..)

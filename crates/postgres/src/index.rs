@@ -19,7 +19,7 @@ use crate::roots::Roots;
 use crate::rows::{self, CLIP};
 
 /// Segments that the spread of a query's scores is taken from, as in the local index.
-const SPREAD_SAMPLE: i64 = 4096;
+const SPREAD_SAMPLE: usize = 4096;
 
 /// Clips whose segments are read at a time.
 const CLIPS_AT_ONCE: usize = 256;
@@ -35,6 +35,8 @@ pub struct PgIndex {
     space: i32,
     header: Arc<Header>,
     graph: Arc<Mutex<Option<Known>>>,
+    /// Clips and segments of the space, and when they were counted.
+    counted: Arc<Mutex<Option<(Instant, (usize, usize))>>>,
 }
 
 /// What was last read of the graph.
@@ -42,6 +44,9 @@ struct Known {
     read: Instant,
     graph: Option<(usize, Figures)>,
 }
+
+/// How long a count of all clips holds, which is only told: others may have written since.
+const COUNT_HOLDS: Duration = Duration::from_secs(2);
 
 /// How long what was read of the graph holds: another process may have built one since.
 const GRAPH_HOLDS: Duration = Duration::from_secs(10);
@@ -54,6 +59,7 @@ impl PgIndex {
             space: space.id,
             header: Arc::new(space.header.clone()),
             graph: Arc::default(),
+            counted: Arc::default(),
         }
     }
 
@@ -101,27 +107,54 @@ impl PgIndex {
         Ok(graph)
     }
 
+    /// Clips and segments that a filter lets through.
+    pub(crate) fn count(&self, ready: &Ready<'_>) -> Result<(usize, usize)> {
+        if !ready.is_open() {
+            return ready.count(&self.connections);
+        }
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, counts)) = *counted
+            && at.elapsed() < COUNT_HOLDS
+        {
+            return Ok(counts);
+        }
+        let counts = ready.count(&self.connections)?;
+        *counted = Some((Instant::now(), counts));
+        Ok(counts)
+    }
+
+    /// To be called when something was written.
+    pub(crate) fn forget_count(&self) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(crate) fn forget_graph(&self) {
         *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The ids of about `n` clips, spread evenly over the ids that there are.
-    pub(crate) fn spread_clips(&self, n: i64) -> Result<Vec<i64>> {
-        let statement =
-            "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM earmark.clip WHERE space = $1";
-        let row = self.query(statement, &[&self.space])?;
-        let (first, last): (i64, i64) = (row[0].get(0), row[0].get(1));
-        let step = ((last - first) / n).max(1);
-        Ok((0..n).map(|n| first + n * step).collect())
-    }
-
-    /// The vectors of the first segments of clips.
-    pub(crate) fn first_vectors(&self, clips: &[i64]) -> Result<Vec<Vec<f32>>> {
-        let statement = format!(
-            "SELECT s.vector FROM {} s WHERE s.clip = ANY($1) AND s.number = 0",
-            self.segments_table()
+    /// About `n` of the stored vectors, or all if there are fewer: whole pages, chosen at random, the same ones each
+    /// time while nothing is written.
+    pub(crate) fn sample(&self, n: usize) -> Result<Vec<Vec<f32>>> {
+        let table = self.segments_table();
+        // PostgreSQL's own estimate of a large table; a small one is counted.
+        let some = format!(
+            "SELECT (SELECT count(*) FROM (SELECT FROM {table} LIMIT $1) few),
+                    (SELECT reltuples::float8 FROM pg_class WHERE oid = '{table}'::regclass)"
         );
-        self.vectors(&self.query(&statement, &[&clips])?)
+        let rows = self.query(&some, &[&i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)])?;
+        let (few, estimate): (i64, f64) = (rows[0].get(0), rows[0].get(1));
+        let segments = estimate.max(few as f64);
+        let statement = match few.cast_unsigned() as usize <= n {
+            true => format!("SELECT s.vector FROM {table} s"),
+            // Somewhat more, since pages are not equally full.
+            false => {
+                let percent = (120.0 * n as f64 / segments).min(100.0);
+                format!(
+                    "SELECT s.vector FROM {table} s TABLESAMPLE SYSTEM ({percent:.6}) REPEATABLE (1) LIMIT {n}"
+                )
+            }
+        };
+        self.vectors(&self.query(&statement, &[])?)
     }
 
     fn vectors(&self, rows: &[Row]) -> Result<Vec<Vec<f32>>> {
@@ -176,7 +209,7 @@ impl IndexReader for PgIndex {
     fn named(&self, query: &NameQuery, filter: &Filter, k: usize) -> Result<NameMatches> {
         let ready = Ready::new(filter, &self.roots, self.space, &self.connections)?;
         let mut found = find_names(self, query)?;
-        found.clips_admitted = ready.count(&self.connections)?.0;
+        found.clips_admitted = self.count(&ready)?.0;
         if !ready.is_open() {
             let (condition, values) = ready.conditions();
             let statement = format!("SELECT c.id FROM earmark.clip c WHERE {condition}");
@@ -196,15 +229,7 @@ impl IndexReader for PgIndex {
 
     fn spread(&self, query: &[f32]) -> Result<Spread> {
         check_unit(query, self.dim())?;
-        let statement = "SELECT coalesce(sum(segments), 0)::bigint FROM earmark.clip WHERE space = $1";
-        let segments: i64 = self.query(statement, &[&self.space])?[0].get(0);
-        // Of a small space all segments, else those of clips spread evenly over the ids.
-        let vectors = match segments <= SPREAD_SAMPLE {
-            true => {
-                self.vectors(&self.query(&format!("SELECT s.vector FROM {} s", self.segments_table()), &[])?)?
-            }
-            false => self.first_vectors(&self.spread_clips(SPREAD_SAMPLE)?)?,
-        };
+        let vectors = self.sample(SPREAD_SAMPLE)?;
         let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
         for vector in &vectors {
             let score = f64::from(cosine(query, vector));
@@ -352,7 +377,9 @@ impl IndexReader for PgIndex {
 
 impl IndexWriter for PgIndex {
     fn apply(&self, changes: Vec<Change>) -> Result<Vec<ClipId>> {
-        self.write(&changes)
+        let ids = self.write(&changes)?;
+        self.forget_count();
+        Ok(ids)
     }
 
     fn reader(&self) -> Result<Arc<dyn IndexReader>> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use earmark_index::Result;
 use tokio_postgres::Row;
 
+use crate::filter::{Values, path_within};
 use crate::index::PgIndex;
 use crate::rows::signed;
 
@@ -39,6 +40,8 @@ pub struct QueuedFile {
     pub size: u64,
     /// Its modification time then, nanoseconds since 1970.
     pub mtime_ns: i64,
+    /// Whether it is to be embedded again, changed or not.
+    pub force: bool,
 }
 
 /// Files that a worker has taken.
@@ -93,7 +96,7 @@ impl Queue {
         Self { index: index.clone() }
     }
 
-    /// Adds files; those that are queued already stay as they are. Gives how many are new.
+    /// Adds files; those that are queued already stay as they are, but for being forced. Gives how many are new.
     ///
     /// # Errors
     /// [`earmark_index::Error::Database`].
@@ -104,13 +107,15 @@ impl Queue {
             let sizes = some.iter().map(|file| signed("a file's size", file.size));
             let sizes: Vec<i64> = sizes.collect::<Result<_>>()?;
             let times: Vec<i64> = some.iter().map(|file| file.mtime_ns).collect();
+            let forced: Vec<bool> = some.iter().map(|file| file.force).collect();
             let rows = self.index.query(
-                "INSERT INTO earmark.work (space, root, path, size, mtime_ns)
-                 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])
-                 ON CONFLICT DO NOTHING RETURNING 1",
-                &[&self.index.space(), &roots, &paths, &sizes, &times],
+                "INSERT INTO earmark.work AS w (space, root, path, size, mtime_ns, force)
+                 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
+                 ON CONFLICT (space, root, path) DO UPDATE SET force = w.force OR excluded.force
+                 RETURNING xmax = 0",
+                &[&self.index.space(), &roots, &paths, &sizes, &times, &forced],
             )?;
-            added += rows.len() as u64;
+            added += rows.iter().filter(|row| row.get(0)).count() as u64;
         }
         Ok(added)
     }
@@ -127,24 +132,35 @@ impl Queue {
         Ok(rows[0].get(0))
     }
 
-    /// Takes up to `most` files that nobody has, in the order of their paths.
+    /// Takes up to `most` files below `folders` (stored paths) that nobody has, in the order of their paths. A file that
+    /// another worker took and did not finish is taken alone, so that others do not share its fate.
     ///
     /// # Errors
     /// [`earmark_index::Error::Database`].
-    pub fn take(&self, worker: i64, most: usize) -> Result<Lease> {
-        let rows = self.index.query(
+    pub fn take(&self, worker: i64, most: usize, folders: &[String]) -> Result<Lease> {
+        let fresh = self.take_some(worker, most, folders, "tries = 0")?;
+        if fresh.files.is_empty() { self.take_some(worker, 1, folders, "tries > 0") } else { Ok(fresh) }
+    }
+
+    fn take_some(&self, worker: i64, most: usize, folders: &[String], which: &str) -> Result<Lease> {
+        let mut values = Values::default();
+        let (space, worker) = (values.add(self.index.space()), values.add(worker));
+        let limit = values.add(i64::try_from(most).unwrap_or(i64::MAX));
+        let lease = values.add(LEASE.as_secs_f64());
+        let within = self.within(folders, &mut values);
+        let statement = format!(
             "UPDATE earmark.work w
-             SET worker = $2, leased_until = now() + $4 * interval '1 second', tries = tries + 1
-             FROM (SELECT root, path FROM earmark.work
-                   WHERE space = $1 AND (leased_until IS NULL OR leased_until < now())
-                   ORDER BY root, path LIMIT $3 FOR UPDATE SKIP LOCKED) free
-             WHERE w.space = $1 AND w.root = free.root AND w.path = free.path
-             RETURNING w.root, w.path, w.size, w.mtime_ns, w.tries",
-            &[&self.index.space(), &worker, &i64::try_from(most).unwrap_or(i64::MAX), &LEASE.as_secs_f64()],
-        )?;
+             SET worker = {worker}, leased_until = now() + {lease} * interval '1 second', tries = tries + 1
+             FROM (SELECT root, path FROM earmark.work c
+                   WHERE space = {space} AND (leased_until IS NULL OR leased_until < now()) AND {which} AND ({within})
+                   ORDER BY root, path LIMIT {limit} FOR UPDATE SKIP LOCKED) free
+             WHERE w.space = {space} AND w.root = free.root AND w.path = free.path
+             RETURNING w.root, w.path, w.size, w.mtime_ns, w.force, w.tries"
+        );
+        let rows = self.index.query(&statement, &values.as_params())?;
         let mut lease = Lease::default();
         for row in &rows {
-            let list = if row.get::<_, i32>(4) > MOST_TRIES { &mut lease.given_up } else { &mut lease.files };
+            let list = if row.get::<_, i32>(5) > MOST_TRIES { &mut lease.given_up } else { &mut lease.files };
             list.push(self.file(row));
         }
         lease.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -256,7 +272,32 @@ impl Queue {
             path: self.index.roots().to_local(row.get(0), row.get(1)),
             size: row.get::<_, i64>(2).cast_unsigned(),
             mtime_ns: row.get(3),
+            force: row.get(4),
         }
+    }
+
+    /// Files below `folders` that are not struck off: those that can be taken, and those that a worker has.
+    ///
+    /// # Errors
+    /// [`earmark_index::Error::Database`].
+    pub fn left(&self, folders: &[String]) -> Result<(u64, u64)> {
+        let mut values = Values::default();
+        let space = values.add(self.index.space());
+        let within = self.within(folders, &mut values);
+        let statement = format!(
+            "SELECT count(*) FILTER (WHERE leased_until IS NULL OR leased_until < now()),
+                    count(*) FILTER (WHERE leased_until >= now())
+             FROM earmark.work c WHERE space = {space} AND ({within})"
+        );
+        let rows = self.index.query(&statement, &values.as_params())?;
+        Ok((rows[0].get::<_, i64>(0).cast_unsigned(), rows[0].get::<_, i64>(1).cast_unsigned()))
+    }
+
+    /// The condition that a file `c` is one of `folders` or lies in one.
+    fn within(&self, folders: &[String], values: &mut Values) -> String {
+        let all: Vec<String> =
+            folders.iter().map(|folder| path_within(self.index.roots(), folder, values)).collect();
+        if all.is_empty() { "false".to_owned() } else { all.join(" OR ") }
     }
 
     fn places(&self, files: &[QueuedFile]) -> (Vec<String>, Vec<String>) {

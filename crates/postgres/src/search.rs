@@ -15,10 +15,10 @@ use crate::filter::{Ready, Values};
 use crate::index::PgIndex;
 use crate::rows;
 
-/// How far a score of half-precision vectors may be from that of full ones. Rounding to 11 bits changes an element
-/// by at most 2^-12 of itself, both vectors are rounded, and the absolute values of the products add up to 1 at most
-/// (Cauchy-Schwarz): 2^-11. PostgreSQL adds in single precision; the other half is for that.
-const SLACK: f64 = 1.0 / 1024.0;
+/// How far a score of half-precision vectors may be from that of full ones. Rounding to 11 significant bits changes an
+/// element by at most 2^-11 of itself, both vectors are rounded, and the absolute values of the products add up to 1 at
+/// most (Cauchy-Schwarz): 2^-10. The other half is for elements too small for that, and for sums in single precision.
+const SLACK: f64 = 1.0 / 512.0;
 
 /// Candidates beyond those that are wanted, at first.
 const MORE: usize = 50;
@@ -191,8 +191,8 @@ impl PgIndex {
 
     pub(crate) fn find(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse> {
         let admitted = Ready::new(&request.filter, self.roots(), self.space(), self.connections())?;
-        let (clips_admitted, segments_admitted) = admitted.count(self.connections())?;
-        let in_graph = match self.candidates_in_graph(request, admitted.is_open())? {
+        let (clips_admitted, segments_admitted) = self.count(&admitted)?;
+        let in_graph = match self.candidates_in_graph(request, admitted.is_open(), segments_admitted)? {
             Some(ef) => {
                 let wanted = request.k.min(if request.collapse { clips_admitted } else { segments_admitted });
                 Some(self.by_graph(query, request, &admitted, ef)?).filter(|hits| hits.len() >= wanted)

@@ -11,7 +11,8 @@ use tokio_postgres::config::{Host, SslMode};
 /// How long a server may take to answer a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long sent bytes may stay unacknowledged before a connection counts as lost. Without it, a machine that
+/// How long a connection may be silent before it is asked whether it lives, and how long sent bytes may stay
+/// unacknowledged before it counts as lost. Without it, a machine that
 /// vanishes is waited for a quarter of an hour.
 const SILENT_FOR: Duration = Duration::from_secs(30);
 
@@ -53,6 +54,7 @@ impl DatabaseUrl {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(SILENT_FOR);
         }
+        config.keepalives_idle(SILENT_FOR).keepalives_interval(SILENT_FOR / 3).keepalives_retries(3);
         if config.get_application_name().is_none() {
             config.application_name("earmark");
         }

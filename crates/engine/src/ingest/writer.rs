@@ -1,11 +1,12 @@
 //! Outcomes into batches of changes.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use earmark_index::{Change, Clip, ClipMeta, Failure, IndexWriter, Segment, file_path};
 
 use super::plan::{PendingFile, Settled};
-use super::{FailedFile, IngestEvent, IngestReport, now_unix_s};
+use super::{FailedFile, IngestEvent, IngestOptions, IngestReport, now_unix_s};
 use crate::EngineError;
 use crate::pipeline::{Encoded, Outcome};
 use crate::walk::real_path;
@@ -25,6 +26,8 @@ pub(super) fn is_gone(stored: &str) -> bool {
 pub(super) struct Writer<'a> {
     index: &'a dyn IndexWriter,
     tags: &'a [String],
+    /// Where a file that is not there is gone; everywhere without them.
+    roots: Option<&'a [PathBuf]>,
     report: &'a mut IngestReport,
     observe: &'a mut dyn FnMut(IngestEvent<'_>),
     batch: Vec<Change>,
@@ -35,12 +38,20 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub(super) fn new(
         index: &'a dyn IndexWriter,
-        tags: &'a [String],
+        options: &'a IngestOptions,
+        roots: &'a [PathBuf],
         report: &'a mut IngestReport,
         observe: &'a mut dyn FnMut(IngestEvent<'_>),
     ) -> Self {
         let batch_begun = Instant::now();
-        Self { index, tags, report, observe, batch: Vec::new(), batch_segments: 0, batch_begun }
+        let (tags, roots) = (options.tags.as_slice(), options.is_shared.then_some(roots));
+        Self { index, tags, roots, report, observe, batch: Vec::new(), batch_segments: 0, batch_begun }
+    }
+
+    /// Whether a clip's file is gone, as far as this machine can tell.
+    fn is_gone(&self, stored: &str) -> bool {
+        let path = file_path(stored);
+        is_gone(stored) && self.roots.is_none_or(|roots| roots.iter().any(|root| path.starts_with(root)))
     }
 
     /// Gives the clips at these paths the new tags.
@@ -155,7 +166,7 @@ impl<'a> Writer<'a> {
         self.flush()?;
         let stored = self.index.reader()?;
         let clips = stored.clips_by_hash(&job.hash)?;
-        let gone = clips.iter().find(|c| c.meta.path != job.path && is_gone(&c.meta.path));
+        let gone = clips.iter().find(|c| c.meta.path != job.path && self.is_gone(&c.meta.path));
         if let (Some(clip), None) = (gone, &job.known) {
             self.report.moved += 1;
             self.done(&job, None);

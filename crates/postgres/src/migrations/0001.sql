@@ -101,6 +101,7 @@ CREATE TABLE work (
     path text NOT NULL,
     size bigint NOT NULL,
     mtime_ns bigint NOT NULL,
+    force boolean NOT NULL, -- embed it again, changed or not
     worker bigint,
     leased_until timestamptz,
     tries int NOT NULL DEFAULT 0,

@@ -9,8 +9,14 @@ use earmark_postgres::{Queue, QueuedFile};
 
 use crate::common::{Numbers, meta, new_index, on_database};
 
+fn all_folders() -> Vec<String> {
+    vec!["/sounds".to_owned()]
+}
+
 fn files(n: usize) -> Vec<QueuedFile> {
-    (0..n).map(|i| QueuedFile { path: format!("/sounds/{i:04}.wav"), size: 5, mtime_ns: 7 }).collect()
+    (0..n)
+        .map(|i| QueuedFile { path: format!("/sounds/{i:04}.wav"), size: 5, mtime_ns: 7, force: false })
+        .collect()
 }
 
 #[test]
@@ -28,7 +34,7 @@ fn workers_at_once_get_each_file_once() {
                     let worker = queue.register("host", number).unwrap();
                     let mut all = Vec::new();
                     loop {
-                        let lease = queue.take(worker, 7).unwrap();
+                        let lease = queue.take(worker, 7, &all_folders()).unwrap();
                         if lease.files.is_empty() {
                             return all;
                         }
@@ -55,21 +61,38 @@ fn files_of_a_lost_worker_are_free_again_and_given_up_in_the_end() {
     let (database, index) = new_index(4);
     let queue = Queue::of(&index);
     queue.add(&files(3)).unwrap();
-    for number in 0..3 {
+    let worker = queue.register("host", 0).unwrap();
+    assert_eq!(queue.take(worker, 10, &all_folders()).unwrap().files.len(), 3);
+    let other = queue.register("host", 100).unwrap();
+    assert_eq!(
+        queue.take(other, 10, &all_folders()).unwrap(),
+        earmark_postgres::Lease::default(),
+        "they are leased"
+    );
+    queue.renew(worker).unwrap();
+    // As if the worker had been silent for long.
+    let expire = "UPDATE earmark.work SET leased_until = now() - interval '1 second'";
+    on_database(&database, expire);
+    assert_eq!(queue.progress().unwrap().expired, 3);
+    // One of them may be why: each is taken alone from now on.
+    for number in 1..3 {
         let worker = queue.register("host", number).unwrap();
-        assert_eq!(queue.take(worker, 10).unwrap().files.len(), 3);
-        let other = queue.register("host", 100).unwrap();
-        assert_eq!(queue.take(other, 10).unwrap(), earmark_postgres::Lease::default(), "they are leased");
-        queue.renew(worker).unwrap();
-        // As if the worker had been silent for long.
-        on_database(&database, "UPDATE earmark.work SET leased_until = now() - interval '1 second'");
-        assert_eq!(queue.progress().unwrap().expired, 3);
+        let lease = queue.take(worker, 10, &all_folders()).unwrap();
+        assert_eq!((lease.files.len(), lease.files[0].path.as_str()), (1, "/sounds/0000.wav"));
+        on_database(&database, expire);
     }
     let worker = queue.register("host", 4).unwrap();
-    let lease = queue.take(worker, 10).unwrap();
-    assert_eq!((lease.files.len(), lease.given_up.len()), (0, 3));
-    queue.finish(worker, &lease.given_up, 3, 0.0).unwrap();
-    assert_eq!(queue.progress().unwrap().waiting, 0);
+    let lease = queue.take(worker, 10, &all_folders()).unwrap();
+    assert_eq!((lease.files.len(), lease.given_up.len()), (0, 1));
+    queue.finish(worker, &lease.given_up, 1, 0.0).unwrap();
+    assert_eq!(queue.left(&all_folders()).unwrap(), (2, 0));
+    assert_eq!(queue.left(&["/sounds/0001.wav".to_owned()]).unwrap(), (1, 0));
+    assert_eq!(
+        queue.take(worker, 10, &["/elsewhere".to_owned()]).unwrap(),
+        earmark_postgres::Lease::default()
+    );
+    queue.add(&[QueuedFile { force: true, ..files(2)[1].clone() }]).unwrap();
+    assert!(queue.take(worker, 10, &all_folders()).unwrap().files[0].force);
 }
 
 #[test]
@@ -80,14 +103,14 @@ fn what_is_given_back_was_not_tried_and_a_late_worker_strikes_nothing_off() {
     queue.add(&files(2)).unwrap();
     for number in 0..6 {
         let worker = queue.register("host", number).unwrap();
-        assert_eq!(queue.take(worker, 10).unwrap().files.len(), 2);
+        assert_eq!(queue.take(worker, 10, &all_folders()).unwrap().files.len(), 2);
         queue.give_back(worker).unwrap();
     }
     let late = queue.register("host", 7).unwrap();
-    let lease = queue.take(late, 10).unwrap();
+    let lease = queue.take(late, 10, &all_folders()).unwrap();
     on_database(&database, "UPDATE earmark.work SET leased_until = now() - interval '1 second'");
     let next = queue.register("host", 8).unwrap();
-    assert_eq!(queue.take(next, 1).unwrap().files.len(), 1);
+    assert_eq!(queue.take(next, 1, &all_folders()).unwrap().files.len(), 1);
     queue.finish(late, &lease.files, 0, 0.0).unwrap();
     assert_eq!(queue.progress().unwrap().taken, 1, "the file that the next worker has stays");
     assert_eq!(queue.clear().unwrap(), 0);

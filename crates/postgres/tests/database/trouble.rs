@@ -37,17 +37,25 @@ fn tables_are_made_once_and_those_of_a_later_version_are_refused() {
 fn machines_mount_a_root_at_different_places() {
     let url = new_database();
     let mut here = Database::migrate(&url, None, &Roots::default()).unwrap();
-    here.add_root("library", "/mnt/sounds").unwrap();
     let space = here.make(&identity(3)).unwrap();
-    let change = Change::Put {
-        meta: meta("/mnt/sounds/wet/rain.wav"),
-        segments: Numbers(1).segments(1, 3),
-        texts: Vec::new(),
-    };
-    here.index(&space).apply(vec![change]).unwrap();
+    let put =
+        |path: &str| Change::Put { meta: meta(path), segments: Numbers(1).segments(1, 3), texts: Vec::new() };
+    here.index(&space).apply(vec![put("/mnt/sounds/dry.wav"), put("/mnt/sounds2/x.wav")]).unwrap();
+    here.add_root("library", "/mnt/sounds/").unwrap();
+    here.add_root("library", "/mnt/sounds").unwrap();
+    for (name, folder) in [("library", "/other"), ("wet", "/mnt/sounds/wet"), ("all", "/mnt")] {
+        assert!(matches!(here.add_root(name, folder), Err(Error::Root { .. })), "{name} {folder}");
+    }
+    here.index(&space).apply(vec![put("/mnt/sounds/wet/rain.wav"), put("/mnt/sounds/dry.wav")]).unwrap();
+    assert_eq!(
+        here.index(&space).stats().unwrap().clips,
+        3,
+        "the clip that was there before has the root, too"
+    );
     let mut roots = Roots::default();
     roots.set("library", "/Volumes/S");
     let there = Database::open(&url, None, &roots).unwrap().index(&space);
+    assert!(there.clip_by_path("/Volumes/S/dry.wav").unwrap().is_some());
     let clip = there.clip_by_path("/Volumes/S/wet/rain.wav").unwrap().unwrap();
     assert_eq!(clip.meta.path, "/Volumes/S/wet/rain.wav");
     let inside = earmark_index::Filter { path_within: Some("/Volumes/S/wet".into()), ..Default::default() };

@@ -53,18 +53,23 @@ pub(crate) fn database() -> Option<String> {
     let server: String = std::env::var("EARMARK_TEST_POSTGRES").ok()?;
     let name = format!("it{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let (address, _) = server.rsplit_once('/').unwrap();
-    let (make, server) = (format!("CREATE DATABASE {name}"), server.clone());
+    on_server(&server, &format!("CREATE DATABASE {name}"));
+    Some(format!("{address}/{name}"))
+}
+
+/// Runs a statement in a database.
+pub(crate) fn on_server(url: &str, statement: &str) {
+    let (url, statement) = (url.to_owned(), statement.to_owned());
     // Some tests are asynchronous themselves.
-    let made = std::thread::spawn(move || {
+    let done = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
+            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
             tokio::spawn(connection);
-            client.batch_execute(&make).await.unwrap();
+            client.batch_execute(&statement).await.unwrap();
         });
     });
-    made.join().unwrap();
-    Some(format!("{address}/{name}"))
+    done.join().unwrap();
 }
 
 /// What a run printed and how it ended.

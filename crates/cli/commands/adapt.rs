@@ -56,8 +56,7 @@ pub(crate) fn run(global: &Global, args: &AdaptArgs) -> Result<ExitCode> {
     let walked = walk(&args.paths, &Default::default())?;
     let engine = context::engine(global, source.model(global)?)?;
     let index = context::index_of(global, &engine);
-    let OfFiles { results, from_index } =
-        segments(&engine, index.as_ref().map(|index| &**index), &walked.files)?;
+    let OfFiles { results, from_index } = segments(&engine, index.as_deref(), &walked.files)?;
     let mut pieces: Vec<Embedding> = Vec::new();
     let mut failed = walked.errors.len();
     let model = &engine.model().manifest().id;

@@ -195,8 +195,7 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<ExitCode> {
     };
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
-    let stores =
-        Stores { index: index.as_ref().map(|index| &**index), kept: &kept, events: &cache.join("events") };
+    let stores = Stores { index: index.as_deref(), kept: &kept, events: &cache.join("events") };
     let outcome = evaluate(&engine, &dataset, &stores, &options, &stop, |event| progress.tell(event));
     progress.finish();
     let report = match outcome? {

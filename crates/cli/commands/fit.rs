@@ -93,7 +93,7 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode> {
     fitting::check(&args.labelled, &dataset)?;
     let engine = context::engine(global, context::model(global)?)?;
     let index = context::index_of(global, &engine);
-    let index = index.as_ref().map(|index| &**index);
+    let index = index.as_deref();
     let clips = LabelledClips::read(&engine, index, &dataset)?;
     let settings = FitSettings {
         labelled: args.labelled.display().to_string(),

@@ -166,7 +166,7 @@ pub(crate) fn run(global: &Global, args: IndexArgs) -> Result<ExitCode> {
 fn dry_run(global: &Global, walked: &Walked, options: &IngestOptions, json: bool) -> Result<ExitCode> {
     let index = context::open_index_if_any(global)?;
     let stop = stop_on_ctrl_c()?;
-    let index = index.as_ref().map(|index| &**index);
+    let index = index.as_deref();
     let has_ffmpeg = context::settings(global).read_options()?.ffmpeg.is_some();
     let found = preview(index, walked, options, has_ffmpeg, &stop)?;
     if json {

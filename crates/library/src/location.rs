@@ -117,9 +117,19 @@ impl FilesInDatabase {
         if let Some(database) = self.opened.get() {
             return Ok(database);
         }
-        let roots = Roots::default();
-        let database = Database::open(&self.url, home::database_password(), &roots)?;
+        let database = Database::open(&self.url, home::database_password(), &Roots::default())?;
         Ok(self.opened.get_or_init(|| database))
+    }
+
+    /// The database, its tables made where there are none: label sets may be saved before anything is indexed.
+    fn made(&self) -> std::result::Result<&Database, IndexError> {
+        match self.database() {
+            Err(IndexError::NotFound { .. }) => {
+                Database::migrate(&self.url, home::database_password(), &Roots::default())?;
+                self.database()
+            }
+            database => database,
+        }
     }
 }
 
@@ -129,7 +139,7 @@ impl SharedFiles for FilesInDatabase {
     }
 
     fn lock(&self) -> std::result::Result<Box<dyn Send>, IndexError> {
-        Ok(Box::new(self.database()?.lock_label_sets()?))
+        Ok(Box::new(self.made()?.lock_label_sets()?))
     }
 
     fn read(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, IndexError> {

@@ -1,5 +1,6 @@
 //! Indexing by many workers: files in a queue of the database, taken a few at a time.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use earmark_engine::ingest::{
 };
 use earmark_engine::{Engine, EngineError, Walked};
 use earmark_index::{
-    Change, Clip, Failure, IndexReader as _, IndexWriter as _, file_path, stored_path, unix_now_s,
+    Change, Failure, IndexReader as _, IndexWriter as _, file_path, stored_path, unix_now_s,
 };
 use earmark_postgres::{Lease, PgIndex, Queue, QueuedFile};
 
@@ -53,11 +54,22 @@ pub fn index_shared(
     let queued =
         |file: Pending| QueuedFile { path: file.path, size: file.size, mtime_ns: file.mtime_ns, force };
     let files: Vec<QueuedFile> = files.into_iter().map(queued).collect();
+    let own = files.iter().map(|file| file.path.clone()).collect();
     let bytes = files.iter().map(|file| file.size).sum();
     queue.add(&files)?;
     observe(IngestEvent::Planned { files: files.len(), bytes });
-    let mut work =
-        Work { engine, index, queue, worker, walked, stop, report: &mut report, done: 0, decoded_s: 0.0 };
+    let mut work = Work {
+        engine,
+        index,
+        queue,
+        worker,
+        walked,
+        stop,
+        own,
+        report: &mut report,
+        done: 0,
+        decoded_s: 0.0,
+    };
     let done = work.run(observe, tell_waiting);
     // Whatever happened: another worker need not wait for the lease to end.
     let given_back = work.queue.give_back(worker);
@@ -75,7 +87,8 @@ pub fn index_shared(
         report.excluded = rest.excluded;
         report.prune_refused.clone_from(&rest.prune_refused);
         report.interrupted = rest.interrupted;
-        merge(&mut report, rest);
+        // Counted already.
+        merge(&mut report, IngestReport { unchanged: 0, ..rest });
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
@@ -89,6 +102,8 @@ struct Work<'a> {
     worker: i64,
     walked: &'a Walked,
     stop: &'a AtomicBool,
+    /// The files that this run queued.
+    own: HashSet<String>,
     report: &'a mut IngestReport,
     /// Files that this worker has done.
     done: usize,
@@ -128,6 +143,7 @@ impl Work<'_> {
         files: Vec<QueuedFile>,
         observe: &mut dyn FnMut(IngestEvent<'_>),
     ) -> Result<(), EngineError> {
+        let files = self.strike_off_done(files)?;
         let (forced, others): (Vec<QueuedFile>, Vec<QueuedFile>) =
             files.into_iter().partition(|file| file.force);
         for (force, files) in [(true, forced), (false, others)] {
@@ -164,12 +180,36 @@ impl Work<'_> {
             })?;
             if !part.interrupted {
                 self.queue.finish(self.worker, &files, part.failed.len(), part.audio_s)?;
-                self.done += files.len() - part.unchanged - part.known_bad;
+                self.done += files.iter().filter(|file| self.own.contains(&file.path)).count();
                 self.decoded_s += part.audio_s;
             }
             merge(self.report, part);
         }
         Ok(())
+    }
+
+    /// Strikes off what was done before by a worker that had no time to strike it off, which the plan of this run counts
+    /// as unchanged; gives the rest.
+    fn strike_off_done(&self, files: Vec<QueuedFile>) -> Result<Vec<QueuedFile>, EngineError> {
+        let (own, others): (Vec<QueuedFile>, Vec<QueuedFile>) =
+            files.into_iter().partition(|file| file.force || self.own.contains(&file.path));
+        let (done, mut rest) = self.split_done(others)?;
+        if !done.is_empty() {
+            self.queue.finish(self.worker, &done, 0, 0.0)?;
+        }
+        rest.extend(own);
+        Ok(rest)
+    }
+
+    /// Files whose clip is there and as they are, and the others.
+    fn split_done(&self, files: Vec<QueuedFile>) -> Result<(Vec<QueuedFile>, Vec<QueuedFile>), EngineError> {
+        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let clips = self.index.clips_at(&paths)?;
+        let is_done = |file: &QueuedFile| {
+            let state = (&file.path, file.size, file.mtime_ns);
+            clips.iter().any(|clip| (&clip.meta.path, clip.meta.size, clip.meta.mtime_ns) == state)
+        };
+        Ok(files.into_iter().partition(is_done))
     }
 
     /// Remembers files that several workers have taken and not finished, so that they are not tried again until they
@@ -178,15 +218,7 @@ impl Work<'_> {
         if lease.given_up.is_empty() {
             return Ok(());
         }
-        let paths: Vec<String> = lease.given_up.iter().map(|file| file.path.clone()).collect();
-        let clips = self.index.clips_at(&paths)?;
-        let is_done = |file: &&QueuedFile| {
-            let is_it = |clip: &Clip| {
-                clip.meta.path == file.path
-                    && (clip.meta.size, clip.meta.mtime_ns) == (file.size, file.mtime_ns)
-            };
-            clips.iter().any(is_it)
-        };
+        let (_, unfinished) = self.split_done(lease.given_up.clone())?;
         let reason = "several workers began with this file and none finished it; does it stop the program?";
         let failure = |file: &QueuedFile| Failure {
             path: file.path.clone(),
@@ -196,8 +228,7 @@ impl Work<'_> {
             kind: "unfinished".to_owned(),
             seen_unix_s: unix_now_s(),
         };
-        let failures: Vec<Failure> =
-            lease.given_up.iter().filter(|file| !is_done(file)).map(failure).collect();
+        let failures: Vec<Failure> = unfinished.iter().map(failure).collect();
         self.report.failed.extend(failures.iter().map(|failure| FailedFile {
             path: failure.path.clone(),
             kind: failure.kind.clone(),
@@ -209,11 +240,11 @@ impl Work<'_> {
     }
 }
 
-/// Adds what became of some of the files. What is unchanged was done before by a worker that could not strike it off,
-/// and counted by the plan.
+/// Adds what became of some of the files.
 fn merge(report: &mut IngestReport, part: IngestReport) {
     report.added += part.added;
     report.updated += part.updated;
+    report.unchanged += part.unchanged;
     report.moved += part.moved;
     report.copied += part.copied;
     report.failed.extend(part.failed);

@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 const SCHEMA: &str = "earmark";
 
 /// Number of the advisory lock that migrations and new spaces hold: `earmark` in ASCII.
-const LOCK: i64 = 0x6561_726d_6172_6b;
+const LOCK: i64 = 0x0065_6172_6d61_726b;
 
 /// Number of the advisory lock that whoever changes label sets holds: `labels` in ASCII.
 const LABEL_SETS_LOCK: i64 = 0x6c61_6265_6c73;

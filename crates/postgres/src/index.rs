@@ -21,6 +21,18 @@ use crate::rows::{self, CLIP};
 /// Segments that the spread of a query's scores is taken from, as in the local index.
 const SPREAD_SAMPLE: usize = 4096;
 
+/// Bytes of a page of PostgreSQL's.
+const PAGE_BYTES: f64 = 8192.0;
+
+/// Bytes of a segment in its page besides its half-precision elements, roughly.
+const ROW_BYTES: usize = 100;
+
+/// Rows with fewer bytes than this keep all they have in their page.
+const INLINE_BYTES: usize = 2000;
+
+/// Pages that a sample of whole pages has at least, so that it is even.
+const FEWEST_PAGES: f64 = 50.0;
+
 /// Clips whose segments are read at a time.
 const CLIPS_AT_ONCE: usize = 256;
 
@@ -35,9 +47,11 @@ pub struct PgIndex {
     space: i32,
     header: Arc<Header>,
     graph: Arc<Mutex<Option<Known>>>,
-    /// Clips and segments of the space, and when they were counted.
-    counted: Arc<Mutex<Option<(Instant, (usize, usize))>>>,
+    counted: Arc<Mutex<Option<Counted>>>,
 }
+
+/// Clips and segments, and when they were counted.
+type Counted = (Instant, (usize, usize));
 
 /// What was last read of the graph.
 struct Known {
@@ -132,29 +146,31 @@ impl PgIndex {
         *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// About `n` of the stored vectors, or all if there are fewer: whole pages, chosen at random, the same ones each
-    /// time while nothing is written.
+    /// About `n` of the stored vectors, or all if there are fewer; the same ones each time while nothing is written. Of
+    /// a large table whole pages are chosen, of a small one rows.
     pub(crate) fn sample(&self, n: usize) -> Result<Vec<Vec<f32>>> {
         let table = self.segments_table();
-        // PostgreSQL's own estimate of a large table; a small one is counted.
-        let some = format!(
-            "SELECT (SELECT count(*) FROM (SELECT FROM {table} LIMIT $1) few),
-                    (SELECT reltuples::float8 FROM pg_class WHERE oid = '{table}'::regclass)"
+        let size = format!(
+            "SELECT pg_relation_size('{table}'), (SELECT count(*) FROM (SELECT FROM {table} LIMIT $1) few)"
         );
-        let rows = self.query(&some, &[&i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)])?;
-        let (few, estimate): (i64, f64) = (rows[0].get(0), rows[0].get(1));
-        let segments = estimate.max(few as f64);
-        let statement = match few.cast_unsigned() as usize <= n {
-            true => format!("SELECT s.vector FROM {table} s"),
-            // Somewhat more, since pages are not equally full.
-            false => {
-                let percent = (120.0 * n as f64 / segments).min(100.0);
-                format!(
-                    "SELECT s.vector FROM {table} s TABLESAMPLE SYSTEM ({percent:.6}) REPEATABLE (1) LIMIT {n}"
-                )
-            }
-        };
-        self.vectors(&self.query(&statement, &[])?)
+        let rows = self.query(&size, &[&i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)])?;
+        let (bytes, few): (i64, i64) = (rows[0].get(0), rows[0].get(1));
+        if few.cast_unsigned() as usize <= n {
+            return self.vectors(&self.query(&format!("SELECT s.vector FROM {table} s"), &[])?);
+        }
+        // Full vectors lie elsewhere, but for short ones.
+        let short = 6 * self.dim() + ROW_BYTES;
+        let row = if short < INLINE_BYTES { short } else { 2 * self.dim() + ROW_BYTES };
+        let (pages, rows) = (bytes as f64 / PAGE_BYTES, bytes as f64 / row as f64);
+        // More than are wanted, since pages are not equally full; of them, evenly chosen ones are taken.
+        let percent = (150.0 * n as f64 / rows).min(100.0);
+        let method = if percent / 100.0 * pages >= FEWEST_PAGES { "SYSTEM" } else { "BERNOULLI" };
+        let statement =
+            format!("SELECT s.vector FROM {table} s TABLESAMPLE {method} ({percent:.6}) REPEATABLE (1)");
+        let found = self.query(&statement, &[])?;
+        let wanted = n.min(found.len());
+        let even = (0..wanted).map(|number| &found[number * found.len() / wanted]);
+        even.map(|row| rows::of_bytes(row.get(0), self.dim(), &self.connections)).collect()
     }
 
     fn vectors(&self, rows: &[Row]) -> Result<Vec<Vec<f32>>> {

@@ -19,7 +19,7 @@ const SILENT_FOR: Duration = Duration::from_secs(30);
 /// The address of a database: `postgres://USER@HOST/NAME`. It may hold a password, which is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
-    config: Config,
+    config: Box<Config>,
     /// Certificates to trust besides, or instead of, the system's.
     pub(crate) root_certificate: Option<PathBuf>,
 }
@@ -44,7 +44,7 @@ impl DatabaseUrl {
 
     /// How to connect, with `password` where the address has none.
     pub(crate) fn config(&self, password: Option<String>) -> Config {
-        let mut config = self.config.clone();
+        let mut config = (*self.config).clone();
         if let (None, Some(password)) = (config.get_password(), password) {
             config.password(password);
         }
@@ -90,7 +90,7 @@ impl FromStr for DatabaseUrl {
         if config.get_hosts().is_empty() {
             return Err(BadUrl("the address of the database names no host".to_owned()));
         }
-        Ok(Self { config, root_certificate })
+        Ok(Self { config: Box::new(config), root_certificate })
     }
 }
 

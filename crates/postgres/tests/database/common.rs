@@ -1,6 +1,6 @@
 //! A database of its own for each test, on the server that `cargo xtask test --postgres` starts.
 
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

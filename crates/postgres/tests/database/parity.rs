@@ -23,7 +23,7 @@ fn change(numbers: &mut Numbers) -> impl Fn(&dyn IndexReader) -> Change + use<> 
     move |index| {
         let mut given = meta(&path);
         given.tags = tags.clone();
-        given.format = if kind % 2 == 0 { "wav".into() } else { "flac".into() };
+        given.format = if kind.is_multiple_of(2) { "wav".into() } else { "flac".into() };
         given.decoder = (kind == 3).then(|| "ffmpeg 5.1".into());
         let there = index.clip_by_path(&path).unwrap();
         match (kind, there) {

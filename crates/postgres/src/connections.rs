@@ -22,13 +22,15 @@ use crate::url::DatabaseUrl;
 const CONNECTIONS: usize = 8;
 
 /// How often something is tried that failed for a reason which may pass, and how long is waited after each try.
-const PAUSES: [Duration; 6] = [
+const PAUSES: [Duration; 8] = [
     Duration::from_millis(50),
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(3),
     Duration::from_secs(6),
     Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(30),
 ];
 
 /// Longest that one statement may take. Building a graph has no limit.
@@ -42,6 +44,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Connections {
     place: String,
     pool: Pool,
+    /// For those who hold a lock, or wait for one, while they use the others.
+    apart: Pool,
     /// `None` only while this is dropped.
     runtime: Option<Runtime>,
     /// Whether the server has answered once. Before that, an address that is wrong is told at once; after that, a
@@ -78,23 +82,27 @@ impl Connections {
         let options = config.get_options().map_or_else(|| usual.clone(), |own| format!("{usual} {own}"));
         config.options(options);
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match (config.get_ssl_mode(), tls_config(url)) {
-            (SslMode::Disable, _) => Manager::from_config(config, NoTls, recycle),
-            // A machine without authorities of its own still talks to servers that do not ask for TLS.
-            (SslMode::Prefer, Err(_)) if url.root_certificate.is_none() => {
-                Manager::from_config(config, NoTls, recycle)
-            }
-            (_, tls) => {
-                let tls = tls.map_err(|e| bad(format!("TLS: {e}")))?;
-                Manager::from_config(config, MakeRustlsConnect::new(tls), recycle)
-            }
+        let new_pool = || {
+            let config = config.clone();
+            let manager = match (config.get_ssl_mode(), tls_config(url)) {
+                (SslMode::Disable, _) => Manager::from_config(config, NoTls, recycle.clone()),
+                // A machine without authorities of its own still talks to servers that do not ask for TLS.
+                (SslMode::Prefer, Err(_)) if url.root_certificate.is_none() => {
+                    Manager::from_config(config, NoTls, recycle.clone())
+                }
+                (_, tls) => {
+                    let tls = tls.map_err(|e| bad(format!("TLS: {e}")))?;
+                    Manager::from_config(config, MakeRustlsConnect::new(tls), recycle.clone())
+                }
+            };
+            let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(PoolRuntime::Tokio1).build();
+            pool.map_err(|e| bad(e.to_string()))
         };
-        let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(PoolRuntime::Tokio1).build();
-        let pool = pool.map_err(|e| bad(e.to_string()))?;
+        let (pool, apart) = (new_pool()?, new_pool()?);
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build();
         let runtime = runtime.map_err(|e| bad(format!("no thread could be started: {e}")))?;
-        Ok(Self { place, pool, runtime: Some(runtime), has_answered: AtomicBool::new(false) })
+        Ok(Self { place, pool, apart, runtime: Some(runtime), has_answered: AtomicBool::new(false) })
     }
 
     /// The server and the database.
@@ -124,7 +132,7 @@ impl Connections {
         work: impl AsyncFnOnce(&Object) -> Result<(), tokio_postgres::Error>,
     ) -> Result<Object> {
         self.block_on(async {
-            let client = self.pool.get().await.map_err(|e| match e {
+            let client = self.apart.get().await.map_err(|e| match e {
                 PoolError::Backend(e) => self.error(told(&e)),
                 e => self.error(e.to_string()),
             })?;

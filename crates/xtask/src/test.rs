@@ -54,6 +54,19 @@ const OF_FOLDERS: &[&str] = &[
     "server::search::a_graph_is_built_in_the_background",
 ];
 
+/// Tests that use no index, or none worth speaking of; and one that would wait for leases to end, instead of which
+/// `cli::on_database` has one.
+const OF_NO_INDEX: &[&str] = &[
+    "cli::clap::",
+    "cli::describe::",
+    "cli::eval::",
+    "cli::heard::",
+    "cli::manifest_mistakes::",
+    "cli::models::",
+    "cli::own_models::",
+    "cli::recovery::killed_at_any_time_a_run_goes_on_with_nothing_lost_or_doubled",
+];
+
 /// Runs the tests of the store in PostgreSQL, and those of the command line and the server with it.
 fn on_postgres(repo: &Repo, runtime: &OnnxRuntime, filter: &[String]) -> Result<()> {
     let server = postgres::Server::start(repo)?;
@@ -73,7 +86,7 @@ fn on_postgres(repo: &Repo, runtime: &OnnxRuntime, filter: &[String]) -> Result<
     let on_database = run(command("it").args(["--include-ignored", "cli::on_database::"]));
     let mut both = command("it");
     both.args(["cli::", "server::"]);
-    for name in OF_FOLDERS {
+    for name in OF_FOLDERS.iter().chain(OF_NO_INDEX) {
         both.args(["--skip", name]);
     }
     own.and(on_database).and(run(&mut both))

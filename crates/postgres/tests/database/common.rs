@@ -99,6 +99,13 @@ impl Numbers {
         raw.iter().map(|x| x / norm).collect()
     }
 
+    /// A vector of length 1 in any direction.
+    pub(crate) fn any_unit(&mut self, dim: usize) -> Vec<f32> {
+        let raw: Vec<f32> = (0..dim).map(|_| self.below(2000) as f32 / 1000.0 - 1.0).collect();
+        let norm = raw.iter().map(|x| x * x).sum::<f32>().sqrt();
+        raw.iter().map(|x| x / norm).collect()
+    }
+
     pub(crate) fn segments(&mut self, n: usize, dim: usize) -> Vec<Segment> {
         (0..n).map(|i| Segment { start_s: i as f64, end_s: i as f64 + 1.5, vector: self.unit(dim) }).collect()
     }

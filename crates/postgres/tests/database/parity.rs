@@ -5,7 +5,7 @@
 use crate::common::{Numbers, identity, meta, new_index, text};
 use earmark_index::{
     Change, Clip, Error, Failure, Filter, Hit, IndexReader, IndexWriter, NameQuery, OpenOptions, SearchMode,
-    SearchRequest, Writer,
+    SearchRequest, Segment, Writer,
 };
 
 const DIM: usize = 24;
@@ -195,7 +195,9 @@ fn a_graph_finds_nearly_all_and_exact_search_stays_exact() {
     let puts: Vec<Change> = (0..600)
         .map(|n| Change::Put {
             meta: meta(&format!("/sounds/{n}.wav")),
-            segments: numbers.segments(5, DIM),
+            segments: (0..5)
+                .map(|n| Segment { start_s: n.into(), end_s: 9.0, vector: numbers.any_unit(DIM) })
+                .collect(),
             texts: Vec::new(),
         })
         .collect();
@@ -203,7 +205,7 @@ fn a_graph_finds_nearly_all_and_exact_search_stays_exact() {
         local.apply(some.to_vec()).unwrap();
         remote.apply(some.to_vec()).unwrap();
     }
-    let texts: Vec<Vec<f32>> = (0..20).map(|_| numbers.unit(DIM)).collect();
+    let texts: Vec<Vec<f32>> = (0..20).map(|_| numbers.any_unit(DIM)).collect();
     let figures = remote.build_graph(&texts).unwrap();
     assert_eq!((figures.text.queries, figures.sound.queries), (20, 100));
     assert!(figures.sound.best().unwrap().recall > 0.9, "{figures:?}");
@@ -214,7 +216,7 @@ fn a_graph_finds_nearly_all_and_exact_search_stays_exact() {
     for filter in [Filter::default(), Filter { path_part: Some("7".into()), ..Filter::default() }] {
         for collapse in [true, false] {
             for _ in 0..20 {
-                let query = numbers.unit(DIM);
+                let query = numbers.any_unit(DIM);
                 let request = |mode| SearchRequest {
                     mode,
                     collapse,

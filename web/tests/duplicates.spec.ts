@@ -47,7 +47,7 @@ test('clips of a group are played one at a time', async ({ page }) => {
   }
 });
 
-test('filters, threshold and order are sent, and a change is told', async ({ page }) => {
+test('filters, threshold and order are sent, and a change of them is announced', async ({ page }) => {
   const sent = await answerDuplicates(page);
   await open(page, 'duplicates');
   await find(page);

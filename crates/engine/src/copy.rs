@@ -40,7 +40,7 @@ pub const MOST_PROBLEMS: usize = 100;
 /// counted.
 ///
 /// # Errors
-/// Those of either index.
+/// Errors of either index.
 pub fn copy(
     from: &dyn IndexReader,
     to: &dyn IndexWriter,

@@ -102,7 +102,7 @@ pub use snapshot::Snapshot;
 pub use stored_path::{file_path, stored_path};
 pub use types::*;
 pub use vectors::{UNIT_TOLERANCE, check_unit, cosine};
-pub use writer::{Writer, WriterLock};
+pub use writer::{KEPT_TAGS_S, Writer, WriterLock, with_tags};
 
 /// Layout of the store. A change that older code cannot read raises it.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! What is asked of an index and what it answers. No behaviour.
+//! What is asked of an index and what it answers.
 
 use std::sync::Arc;
 
@@ -114,6 +114,22 @@ pub struct Spread {
     pub mean: f32,
     /// The standard deviation of their cosines.
     pub deviation: f32,
+}
+
+impl Spread {
+    /// That of these cosines.
+    #[must_use]
+    pub fn of(scores: &[f32]) -> Self {
+        let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
+        for score in scores.iter().map(|score| f64::from(*score)) {
+            sum += score;
+            squares += score * score;
+        }
+        let n = scores.len().max(1) as f64;
+        let mean = sum / n;
+        let variance = (squares / n - mean * mean).max(0.0);
+        Self { sampled: scores.len(), mean: mean as f32, deviation: variance.sqrt() as f32 }
+    }
 }
 
 /// A stored segment, lent to a visitor.

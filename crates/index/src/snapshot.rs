@@ -488,24 +488,19 @@ impl IndexReader for Snapshot {
         check_unit(query, self.list.header.identity.dim)?;
         let rows = self.pieces.rows();
         let step = rows.div_ceil(SPREAD_SAMPLE).max(1);
-        let (mut n, mut sum, mut squares) = (0_usize, 0.0_f64, 0.0_f64);
+        let mut scores = Vec::new();
         let mut before = 0_usize;
         for piece in &self.pieces.0 {
             let own = piece.segment.rows();
             let first = before.next_multiple_of(step) - before;
             for row in (first..own).step_by(step) {
                 if !piece.dead.is_dead(row) {
-                    let score = f64::from(cosine(query, piece.segment.row(row)?.1));
-                    n += 1;
-                    sum += score;
-                    squares += score * score;
+                    scores.push(cosine(query, piece.segment.row(row)?.1));
                 }
             }
             before += own;
         }
-        let mean = if n == 0 { 0.0 } else { sum / n as f64 };
-        let variance = if n == 0 { 0.0 } else { (squares / n as f64 - mean * mean).max(0.0) };
-        Ok(Spread { sampled: n, mean: mean as f32, deviation: variance.sqrt() as f32 })
+        Ok(Spread::of(&scores))
     }
 
     fn texts(&self, id: ClipId) -> Result<Vec<ClipText>> {

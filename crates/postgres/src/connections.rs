@@ -48,8 +48,8 @@ pub(crate) struct Connections {
     apart: Pool,
     /// `None` only while this is dropped.
     runtime: Option<Runtime>,
-    /// Whether the server has answered once. Before that, an address that is wrong is told at once; after that, a
-    /// server that is gone may be starting again.
+    /// Whether a connection has ever been made. Until then, a failure to connect is reported at once, since the
+    /// address may be wrong; afterwards it is tried again, since the server may be restarting.
     has_answered: AtomicBool,
 }
 

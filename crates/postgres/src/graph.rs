@@ -153,14 +153,8 @@ impl PgIndex {
     ) -> Result<Vec<Hit>> {
         let half = HalfVector::from_f32_slice(query);
         let mut values = Values::default();
-        let (of, table) = (values.add(half.clone()), self.segments_table());
-        let from = match admitted.is_open() {
-            true => format!("{table} s"),
-            false => {
-                let condition = admitted.condition(&mut values);
-                format!("{table} s JOIN earmark.clip c ON c.id = s.clip WHERE {condition}")
-            }
-        };
+        let of = values.add(half.clone());
+        let from = self.admitted_segments(admitted, &mut values);
         let limit = values.add(i64::try_from(ef).unwrap_or(i64::MAX));
         let statement = format!(
             "SELECT s.clip, s.number, s.half <#> {of} FROM {from} ORDER BY s.half <#> {of} LIMIT {limit}"
@@ -189,7 +183,7 @@ impl PgIndex {
                 candidates.push(Candidate { clip, segment, score: -row.get::<_, f64>(2) });
             }
         }
-        let found = self.in_order(query, &half, &candidates, request)?;
+        let found = self.in_order(query, &half, &candidates, request.collapse)?;
         self.hits(found.into_iter().take(request.k).collect())
     }
 

@@ -246,16 +246,7 @@ impl IndexReader for PgIndex {
     fn spread(&self, query: &[f32]) -> Result<Spread> {
         check_unit(query, self.dim())?;
         let vectors = self.sample(SPREAD_SAMPLE)?;
-        let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
-        for vector in &vectors {
-            let score = f64::from(cosine(query, vector));
-            sum += score;
-            squares += score * score;
-        }
-        let n = vectors.len().max(1) as f64;
-        let (mean, square) = (sum / n, squares / n);
-        let deviation = (square - mean * mean).max(0.0).sqrt();
-        Ok(Spread { sampled: vectors.len(), mean: mean as f32, deviation: deviation as f32 })
+        Ok(Spread::of(&vectors.iter().map(|vector| cosine(query, vector)).collect::<Vec<f32>>()))
     }
 
     fn texts(&self, id: ClipId) -> Result<Vec<ClipText>> {

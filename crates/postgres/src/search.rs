@@ -51,7 +51,7 @@ impl PgIndex {
         let mut wanted = request.k.saturating_add(request.k / 2).saturating_add(MORE);
         loop {
             let candidates = self.candidates(&half, request, admitted, wanted)?;
-            let mut found = self.in_order(query, &half, &candidates, request)?;
+            let mut found = self.in_order(query, &half, &candidates, request.collapse)?;
             let kth =
                 request.k.checked_sub(1).and_then(|last| found.get(last)).map(|one| f64::from(one.score));
             let next = candidates.last().map(|candidate| candidate.score);
@@ -75,14 +75,8 @@ impl PgIndex {
         wanted: usize,
     ) -> Result<Vec<Candidate>> {
         let mut values = Values::default();
-        let (query, table) = (values.add(half.clone()), self.segments_table());
-        let from = match admitted.is_open() {
-            true => format!("{table} s"),
-            false => {
-                let condition = admitted.condition(&mut values);
-                format!("{table} s JOIN earmark.clip c ON c.id = s.clip WHERE {condition}")
-            }
-        };
+        let query = values.add(half.clone());
+        let from = self.admitted_segments(admitted, &mut values);
         let limit = values.add(i64::try_from(wanted).unwrap_or(i64::MAX));
         // `<#>` is the negative inner product.
         let statement = match request.collapse {
@@ -103,15 +97,25 @@ impl PgIndex {
             .collect())
     }
 
+    /// Where the segments `s` come from that are let through.
+    pub(crate) fn admitted_segments(&self, admitted: &Ready<'_>, values: &mut Values) -> String {
+        let table = self.segments_table();
+        if admitted.is_open() {
+            return format!("{table} s");
+        }
+        let condition = admitted.condition(values);
+        format!("{table} s JOIN earmark.clip c ON c.id = s.clip WHERE {condition}")
+    }
+
     /// Candidates by their full-precision scores, best first.
     pub(crate) fn in_order(
         &self,
         query: &[f32],
         half: &HalfVector,
         candidates: &[Candidate],
-        request: &SearchRequest,
+        collapse: bool,
     ) -> Result<Vec<Scored>> {
-        let mut found = self.rescored(query, half, candidates, request)?;
+        let mut found = self.rescored(query, half, candidates, collapse)?;
         found.sort_by(|a, b| {
             b.score.total_cmp(&a.score).then(a.clip.cmp(&b.clip)).then(a.segment.cmp(&b.segment))
         });
@@ -124,11 +128,11 @@ impl PgIndex {
         query: &[f32],
         half: &HalfVector,
         candidates: &[Candidate],
-        request: &SearchRequest,
+        collapse: bool,
     ) -> Result<Vec<Scored>> {
         let table = self.segments_table();
         let clips: Vec<i64> = candidates.iter().map(|one| one.clip).collect();
-        let rows = if request.collapse {
+        let rows = if collapse {
             // Of a clip, only segments that may be its best: a recording of a day has thousands.
             let least: Vec<f64> = candidates.iter().map(|one| one.score - 2.0 * SLACK).collect();
             let statement = format!(
@@ -157,7 +161,7 @@ impl PgIndex {
                 end_s: row.get(3),
                 score: cosine(query, &vector),
             };
-            match best.get(&scored.clip).filter(|_| request.collapse) {
+            match best.get(&scored.clip).filter(|_| collapse) {
                 Some(at) => {
                     let before = &mut found[*at];
                     let is_better = scored.score > before.score
@@ -229,7 +233,7 @@ impl PgIndex {
             .iter()
             .map(|row| Candidate { clip: row.get(0), segment: None, score: -row.get::<_, f64>(1) })
             .collect();
-        let found = self.rescored(query, &half, &candidates, &SearchRequest::default())?;
+        let found = self.rescored(query, &half, &candidates, true)?;
         let hits = self.hits(found)?;
         let mut by_clip: HashMap<ClipId, Hit> = hits.into_iter().map(|hit| (hit.clip.id, hit)).collect();
         Ok(clips.iter().filter_map(|id| by_clip.remove(id)).collect())

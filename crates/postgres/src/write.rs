@@ -9,7 +9,8 @@ use std::pin::pin;
 use bytes::{BufMut as _, BytesMut};
 use deadpool_postgres::{Object, Transaction};
 use earmark_index::{
-    Change, ClipId, ClipMeta, ClipText, Error, Failure, NameTokens, Result, Segment, check_unit, unix_now_s,
+    Change, ClipId, ClipMeta, ClipText, Error, Failure, KEPT_TAGS_S, NameTokens, Result, Segment, unix_now_s,
+    with_tags,
 };
 use futures_util::SinkExt as _;
 use pgvector::HalfVector;
@@ -17,13 +18,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
 use crate::connections::Trouble;
+use crate::filter::Values;
 use crate::index::PgIndex;
 use crate::names;
 use crate::roots::DbPath;
 use crate::rows::{signed, texts_of_json, texts_to_json, to_bytes, without_zero};
-
-/// How long tags of removed clips are kept, as in the local index: a year.
-const KEPT_S: i64 = 366 * 24 * 3600;
 
 /// How long the numbers of batches are kept: longer than anybody tries to commit one.
 const BATCHES_KEPT: &str = "1 day";
@@ -106,17 +105,10 @@ impl PgIndex {
     fn check(&self, change: &Change) -> Result<()> {
         match change {
             Change::Put { meta, segments, .. } => {
-                check_meta(meta)?;
-                for segment in segments {
-                    let (start_s, end_s) = (segment.start_s, segment.end_s);
-                    if !(start_s.is_finite() && end_s.is_finite() && 0.0 <= start_s && start_s <= end_s) {
-                        return Err(Error::BadSegment { start_s, end_s });
-                    }
-                    check_unit(&segment.vector, self.dim())?;
-                }
-                Ok(())
+                meta.check()?;
+                segments.iter().try_for_each(|segment| segment.check(self.dim()))
             }
-            Change::Move { meta, .. } => check_meta(meta),
+            Change::Move { meta, .. } => meta.check(),
             _ => Ok(()),
         }
     }
@@ -149,7 +141,7 @@ impl PgIndex {
             }
             Change::AddTags { path, tags } => {
                 if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
-                    self.set_tags(t, known.id, &with_tags(&known.tags, tags)).await?;
+                    self.set_tags(t, known.id, &with_tags(&known.tags, tags.clone())).await?;
                 }
             }
             Change::Fail(failure) => self.fail(t, failure).await?,
@@ -170,13 +162,13 @@ impl PgIndex {
             Some(known) => {
                 let statement = format!("DELETE FROM {} WHERE clip = $1", self.segments_table());
                 self.execute(t, &statement, &[&known.id]).await?;
-                let tags = with_tags(&known.tags, &meta.tags);
+                let tags = with_tags(&known.tags, meta.tags.clone());
                 self.update(t, known.id, &at, meta, &tags, texts, Some(segments)).await?;
                 known.id
             }
             None => {
                 let kept = self.take_tags(t, &meta.content_hash, &at).await?;
-                self.insert(t, &at, meta, &with_tags(&kept, &meta.tags), texts, segments).await?
+                self.insert(t, &at, meta, &with_tags(&kept, meta.tags.clone()), texts, segments).await?
             }
         };
         self.forget_failure(t, &at).await?;
@@ -192,41 +184,17 @@ impl PgIndex {
         texts: &[ClipText],
         segments: usize,
     ) -> Tried<i64> {
-        let [name, tag, text, folder] = names::vectors(&NameTokens::of(&at.path, tags, texts));
-        let tags: Vec<String> = tags.iter().map(|tag| without_zero(tag)).collect();
-        let row = self
-            .rows(
-                t,
-                "INSERT INTO earmark.clip
-                     (space, root, path, content_hash, mtime_ns, size, duration_s, sample_rate, channels, format,
-                      decoder, tags, indexed_unix_s, segments, texts, name_words, tag_words, text_words, folder_words)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                         $16::text::tsvector, $17::text::tsvector, $18::text::tsvector, $19::text::tsvector)
-                 RETURNING id",
-                &[
-                    &self.space(),
-                    &at.root,
-                    &at.path,
-                    &&meta.content_hash[..],
-                    &meta.mtime_ns,
-                    &signed("a file's size", meta.size)?,
-                    &meta.duration_s,
-                    &i64::from(meta.sample_rate),
-                    &i32::from(meta.channels),
-                    &meta.format,
-                    &meta.decoder,
-                    &tags,
-                    &meta.indexed_unix_s,
-                    &signed("a number of segments", segments as u64)?,
-                    &texts_to_json(texts),
-                    &name,
-                    &tag,
-                    &text,
-                    &folder,
-                ],
-            )
-            .await?;
-        Ok(row[0].get(0))
+        let mut values = columns(at, meta, tags, texts)?;
+        values.add(self.space());
+        values.add(signed("a number of segments", segments as u64)?);
+        let statement = "INSERT INTO earmark.clip
+                 (root, path, content_hash, mtime_ns, size, duration_s, sample_rate, channels, format, decoder, tags,
+                  indexed_unix_s, texts, name_words, tag_words, text_words, folder_words, space, segments)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::tsvector,
+                     $15::text::tsvector, $16::text::tsvector, $17::text::tsvector, $18, $19)
+             RETURNING id";
+        let rows = self.rows(t, statement, &values.as_params()).await?;
+        Ok(rows[0].get(0))
     }
 
     /// `segments`: how many there are now; `None` leaves that as it is.
@@ -241,41 +209,17 @@ impl PgIndex {
         texts: &[ClipText],
         segments: Option<usize>,
     ) -> Tried<()> {
-        let [name, tag, text, folder] = names::vectors(&NameTokens::of(&at.path, tags, texts));
-        let tags: Vec<String> = tags.iter().map(|tag| without_zero(tag)).collect();
-        let segments = segments.map(|n| signed("a number of segments", n as u64)).transpose()?;
-        self.execute(
-            t,
-            "UPDATE earmark.clip SET
-                 root = $2, path = $3, content_hash = $4, mtime_ns = $5, size = $6, duration_s = $7,
-                 sample_rate = $8, channels = $9, format = $10, decoder = $11, tags = $12, indexed_unix_s = $13,
-                 segments = coalesce($14, segments), texts = $15,
-                 name_words = $16::text::tsvector, tag_words = $17::text::tsvector,
-                 text_words = $18::text::tsvector, folder_words = $19::text::tsvector
-             WHERE id = $1",
-            &[
-                &id,
-                &at.root,
-                &at.path,
-                &&meta.content_hash[..],
-                &meta.mtime_ns,
-                &signed("a file's size", meta.size)?,
-                &meta.duration_s,
-                &i64::from(meta.sample_rate),
-                &i32::from(meta.channels),
-                &meta.format,
-                &meta.decoder,
-                &tags,
-                &meta.indexed_unix_s,
-                &segments,
-                &texts_to_json(texts),
-                &name,
-                &tag,
-                &text,
-                &folder,
-            ],
-        )
-        .await
+        let mut values = columns(at, meta, tags, texts)?;
+        values.add(id);
+        values.add(segments.map(|n| signed("a number of segments", n as u64)).transpose()?);
+        let statement = "UPDATE earmark.clip SET
+                 root = $1, path = $2, content_hash = $3, mtime_ns = $4, size = $5, duration_s = $6,
+                 sample_rate = $7, channels = $8, format = $9, decoder = $10, tags = $11, indexed_unix_s = $12,
+                 texts = $13, name_words = $14::text::tsvector, tag_words = $15::text::tsvector,
+                 text_words = $16::text::tsvector, folder_words = $17::text::tsvector,
+                 segments = coalesce($19, segments)
+             WHERE id = $18";
+        self.execute(t, statement, &values.as_params()).await
     }
 
     async fn copy(&self, t: &Transaction<'_>, segments: &BTreeMap<i64, &[Segment]>) -> Tried<()> {
@@ -336,7 +280,7 @@ impl PgIndex {
         let rows = self.rows(t, "SELECT texts FROM earmark.clip WHERE id = $1", &[&known.id]).await?;
         let texts = rows.first().map(|row| texts_of_json(row.get(0))).unwrap_or_default();
         self.forget_failure(t, &at).await?;
-        self.update(t, known.id, &at, meta, &with_tags(&known.tags, &meta.tags), &texts, None).await
+        self.update(t, known.id, &at, meta, &with_tags(&known.tags, meta.tags.clone()), &texts, None).await
     }
 
     async fn erase(&self, t: &Transaction<'_>, known: &Known, batch: &mut Batch<'_>) -> Tried<()> {
@@ -358,7 +302,7 @@ impl PgIndex {
                              WHERE space = $1 AND content_hash = $2 AND removed_unix_s >= $3
                              ORDER BY (root = $4 AND path = $5) DESC, number DESC LIMIT 1)
                          RETURNING tags";
-        let oldest = unix_now_s().saturating_sub(KEPT_S);
+        let oldest = unix_now_s().saturating_sub(KEPT_TAGS_S);
         let values: [&(dyn ToSql + Sync); 5] = [&self.space(), &&hash[..], &oldest, &at.root, &at.path];
         let rows = self.rows(t, statement, &values).await?;
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
@@ -401,7 +345,7 @@ impl PgIndex {
     async fn clean(&self, t: &Transaction<'_>) -> Tried<()> {
         let batches = format!("DELETE FROM earmark.batch WHERE at < now() - interval '{BATCHES_KEPT}'");
         self.execute(t, &batches, &[]).await?;
-        let oldest = unix_now_s().saturating_sub(KEPT_S);
+        let oldest = unix_now_s().saturating_sub(KEPT_TAGS_S);
         self.execute(t, "DELETE FROM earmark.kept_tags WHERE removed_unix_s < $1", &[&oldest]).await
     }
 
@@ -455,22 +399,26 @@ fn known(row: &Row) -> Known {
     }
 }
 
-/// Union of the old and the new tags, the old ones first.
-fn with_tags(old: &[String], new: &[String]) -> Vec<String> {
-    let mut tags = old.to_vec();
-    for tag in new {
-        if !tags.contains(tag) {
-            tags.push(tag.clone());
-        }
-    }
-    tags
-}
-
-fn check_meta(meta: &ClipMeta) -> Result<()> {
-    if meta.duration_s.is_finite() && meta.duration_s >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::BadSegment { start_s: 0.0, end_s: meta.duration_s })
+/// What a clip's row says of its file, in the order of the statements that write it.
+fn columns(at: &DbPath, meta: &ClipMeta, tags: &[String], texts: &[ClipText]) -> Result<Values> {
+    let words = names::vectors(&NameTokens::of(&at.path, tags, texts));
+    let tags: Vec<String> = tags.iter().map(|tag| without_zero(tag)).collect();
+    let mut values = Values::default();
+    values.add(at.root.clone());
+    values.add(at.path.clone());
+    values.add(meta.content_hash.to_vec());
+    values.add(meta.mtime_ns);
+    values.add(signed("a file's size", meta.size)?);
+    values.add(meta.duration_s);
+    values.add(i64::from(meta.sample_rate));
+    values.add(i32::from(meta.channels));
+    values.add(meta.format.clone());
+    values.add(meta.decoder.clone());
+    values.add(tags);
+    values.add(meta.indexed_unix_s);
+    values.add(texts_to_json(texts));
+    words.into_iter().for_each(|words| drop(values.add(words)));
+    Ok(values)
 }
 
 /// A vector as a half-precision one, with its length in front.

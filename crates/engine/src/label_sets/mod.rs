@@ -59,25 +59,25 @@ pub trait SharedFiles: Send + Sync {
     /// Keeps other writers out until what is given is dropped.
     ///
     /// # Errors
-    /// Those of the place.
+    /// Errors of the place that keeps the files.
     fn lock(&self) -> Result<Box<dyn Send>, earmark_index::Error>;
 
     /// A file; `None` if there is none of this name.
     ///
     /// # Errors
-    /// Those of the place.
+    /// Errors of the place that keeps the files.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, earmark_index::Error>;
 
     /// Puts a whole file in place of another, or none.
     ///
     /// # Errors
-    /// Those of the place.
+    /// Errors of the place that keeps the files.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), earmark_index::Error>;
 
     /// Removes all files but these.
     ///
     /// # Errors
-    /// Those of the place.
+    /// Errors of the place that keeps the files.
     fn keep_only(&self, names: &[String]) -> Result<(), earmark_index::Error>;
 }
 

@@ -264,7 +264,7 @@ pub trait WordIndex {
 /// All clips with words of the query, the best first.
 ///
 /// # Errors
-/// Those of the index.
+/// Errors of the index.
 pub fn find_names<W: WordIndex>(index: &W, query: &NameQuery) -> Result<NameMatches, W::Error> {
     let clips = index.clips()?;
     let is_common = |n: usize| clips >= FEWEST_CLIPS && n as f32 > clips as f32 * COMMON_SHARE;

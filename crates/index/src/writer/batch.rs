@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
     fn put(&mut self, mut meta: ClipMeta, segments: Vec<Segment>, texts: &[ClipText]) -> Result<()> {
         check_meta(&meta)?;
         for segment in &segments {
-            check_segment(segment, self.dim)?;
+            segment.check(self.dim)?;
         }
         let count = u32::try_from(segments.len())
             .map_err(|_| Error::Limit { what: "a clip holds at most 2^32 segments".into() })?;
@@ -190,7 +190,8 @@ impl<'a> Batch<'a> {
 }
 
 /// Union of the old and the new tags, the old ones first.
-fn with_tags(old: &[String], new: Vec<String>) -> Vec<String> {
+#[must_use]
+pub fn with_tags(old: &[String], new: Vec<String>) -> Vec<String> {
     let mut tags = old.to_vec();
     for tag in new {
         if !tags.contains(&tag) {
@@ -210,16 +211,34 @@ fn check_path(path: &str) -> Result<()> {
 }
 
 fn check_meta(meta: &ClipMeta) -> Result<()> {
-    if !(meta.duration_s.is_finite() && meta.duration_s >= 0.0) {
-        return Err(Error::BadSegment { start_s: 0.0, end_s: meta.duration_s });
-    }
+    meta.check()?;
     check_path(&meta.path)
 }
 
-fn check_segment(segment: &Segment, dim: usize) -> Result<()> {
-    let (start_s, end_s) = (segment.start_s, segment.end_s);
-    if !(start_s.is_finite() && end_s.is_finite() && 0.0 <= start_s && start_s <= end_s) {
-        return Err(Error::BadSegment { start_s, end_s });
+impl ClipMeta {
+    /// Refuses a length that is none.
+    ///
+    /// # Errors
+    /// [`Error::BadSegment`].
+    pub fn check(&self) -> Result<()> {
+        match self.duration_s.is_finite() && self.duration_s >= 0.0 {
+            true => Ok(()),
+            false => Err(Error::BadSegment { start_s: 0.0, end_s: self.duration_s }),
+        }
     }
-    check_unit(&segment.vector, dim)
+}
+
+impl Segment {
+    /// Refuses times that are not finite, negative or run backwards, and a vector that is not `[dim]`, finite and of
+    /// unit length.
+    ///
+    /// # Errors
+    /// [`Error::BadSegment`]; as [`check_unit`].
+    pub fn check(&self, dim: usize) -> Result<()> {
+        let (start_s, end_s) = (self.start_s, self.end_s);
+        if !(start_s.is_finite() && end_s.is_finite() && 0.0 <= start_s && start_s <= end_s) {
+            return Err(Error::BadSegment { start_s, end_s });
+        }
+        check_unit(&self.vector, dim)
+    }
 }

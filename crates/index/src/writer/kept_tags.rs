@@ -3,7 +3,7 @@
 //! Tags are people's work, and a clip may be removed by mistake: a drive was not mounted, a glob matched too
 //! much. So the batch that removes a clip with tags also writes what it was tagged with, under its content;
 //! and a new clip with that content takes the tags back, if it can those of the clip that was at its path. At
-//! most [`MOST`] are kept, the latest, and each for [`KEPT_S`]. They are in the store only: no reader needs
+//! most [`MOST`] are kept, the latest, and each for [`KEPT_TAGS_S`]. They are in the store only: no reader needs
 //! them.
 
 use serde::{Deserialize, Serialize};
@@ -18,14 +18,14 @@ use crate::error::Result;
 /// Removed clips whose tags are kept.
 const MOST: u64 = if cfg!(test) { 3 } else { 200_000 };
 
-/// How long they are kept: a year.
-const KEPT_S: i64 = 366 * 24 * 3600;
+/// How long tags of removed clips are kept, seconds: a year.
+pub const KEPT_TAGS_S: i64 = 366 * 24 * 3600;
 
 /// Records that one batch drops for their age or their number; the next batch goes on.
 const DROPPED_AT_ONCE: usize = 1000;
 
 fn oldest_unix_s() -> i64 {
-    unix_now_s().saturating_sub(KEPT_S)
+    unix_now_s().saturating_sub(KEPT_TAGS_S)
 }
 
 /// What a removed clip was tagged with.

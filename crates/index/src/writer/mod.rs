@@ -24,6 +24,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+pub use batch::with_tags;
+pub use kept_tags::KEPT_TAGS_S;
 pub use lock::WriterLock;
 pub(crate) use open::is_of_earlier_version;
 

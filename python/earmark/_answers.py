@@ -883,6 +883,7 @@ class IndexReport:
         copied: New clips with the content of one that was known: not encoded again.
         pruned: Clips removed because their files are gone.
         excluded: Clips removed because their files are excluded now.
+        elsewhere: Files that other workers of the same database indexed meanwhile.
         prune_refused: Why nothing was removed, for each path that speaks against it.
         known_bad: Files that failed before and have not changed since: not tried again.
         other_files: Files passed over for their extension.
@@ -904,6 +905,7 @@ class IndexReport:
     copied: int
     pruned: int
     excluded: int
+    elsewhere: int
     prune_refused: tuple[PruneRefused, ...]
     known_bad: int
     other_files: int

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Server;
 
 /// The events of a job, to its end.
-async fn follow(server: &Server, id: &str) -> Vec<(String, Value)> {
+pub(super) async fn follow(server: &Server, id: &str) -> Vec<(String, Value)> {
     let stream = server.get(&format!("/v1/jobs/{id}/events")).await;
     assert_eq!(stream.header("content-type"), "text/event-stream");
     let text = stream.text();

@@ -5,10 +5,12 @@ mod endpoints;
 mod errors;
 mod guards;
 mod jobs;
+mod on_database;
 mod openapi;
 mod search;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
@@ -35,7 +37,7 @@ const SOUNDS: [&str; 4] =
 pub(crate) struct Server {
     pub(crate) app: App,
     router: Router,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     database: Option<String>,
 }
 
@@ -87,10 +89,18 @@ impl Server {
 
     /// The usual sounds, other settings.
     pub(crate) fn with(set: impl FnOnce(&mut Config)) -> Self {
-        let server = Self::still_loading(set);
-        let (library, jobs) = server.library();
-        server.app.open(library, jobs).unwrap();
-        server
+        Self::still_loading(set).opened()
+    }
+
+    /// Another server of the same sounds, and of the same database.
+    pub(crate) fn another(&self) -> Self {
+        Self::of(Arc::clone(&self.dir), self.database.clone(), |_| {}).opened()
+    }
+
+    fn opened(self) -> Self {
+        let (library, jobs) = self.library();
+        self.app.open(library, jobs).unwrap();
+        self
     }
 
     /// Without its library.
@@ -101,12 +111,17 @@ impl Server {
         for name in SOUNDS {
             std::fs::copy(sample(name), sounds.join(Path::new(name).file_name().unwrap())).unwrap();
         }
+        Self::of(Arc::new(dir), database(), set)
+    }
+
+    fn of(dir: Arc<TempDir>, database: Option<String>, set: impl FnOnce(&mut Config)) -> Self {
+        let sounds = dir.path().join("sounds");
         let mut config = Config::default();
         config.roots = vec![RootConfig { name: "sounds".to_owned(), path: sounds }];
         config.upload_root = Some(dir.path().join("uploads"));
         set(&mut config);
         let app = App::new(config).unwrap();
-        Self { router: router(app.clone()), app, dir, database: database() }
+        Self { router: router(app.clone()), app, dir, database }
     }
 
     /// The library, with the usual sounds in its index, and how jobs work.

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use earmark_encoder::{Catalogue, EncoderError, Model};
-use earmark_engine::identity;
-use earmark_engine::reembed::{ReembedEvent, ReembedOptions, ReembedReport, reembed};
-use earmark_index::{IndexReader as _, Snapshot};
+use earmark_engine::reembed::{
+    ReembedEvent, ReembedOptions, ReembedReport, SpacePair, SpacesInFolder, reembed,
+};
+use earmark_engine::{Engine, EngineError, identity};
+use earmark_index::{Identity, IndexReader as _, Snapshot};
+use earmark_library::{Location, SpacesInDatabase};
 
 use crate::args::{Global, WaitArgs};
 use crate::output::note;
@@ -36,14 +39,36 @@ pub(crate) struct ReembedArgs {
 }
 
 pub(crate) fn run(global: &Global, args: &ReembedArgs) -> Result<ExitCode> {
-    let collection = context::place(global)?.collection(&args.wait.options())?;
-    let hold = collection.hold()?;
-    let from = collection.current()?;
-    let made_by = Snapshot::open(&from.path, None, collection.options())?.header().identity.clone();
-    drop(hold);
+    match context::location(global)? {
+        Location::Folder(_) => {
+            let collection = context::place(global)?.collection(&args.wait.options())?;
+            let hold = collection.hold()?;
+            let from = collection.current()?;
+            let made_by = Snapshot::open(&from.path, None, collection.options())?.header().identity.clone();
+            drop(hold);
+            let open = |engine: &Engine| SpacesInFolder::open(engine, &collection, &from);
+            run_from(global, args, &from.name, &made_by, open)
+        }
+        Location::Database(url) => {
+            let database = Location::connect(&url)?;
+            let from = database.current()?;
+            let (name, made_by) = (from.name.clone(), from.header.identity.clone());
+            run_from(global, args, &name, &made_by, |engine| SpacesInDatabase::open(engine, database, from))
+        }
+    }
+}
+
+/// Embeds the clips of the space `from`, which has vectors `made_by`; `open` gives it together with the new one.
+fn run_from<P: SpacePair>(
+    global: &Global,
+    args: &ReembedArgs,
+    from: &str,
+    made_by: &Identity,
+    open: impl FnOnce(&Engine) -> Result<P, EngineError>,
+) -> Result<ExitCode> {
     let model = target_model(global, &made_by.model_id)?;
-    if identity(&model) == made_by {
-        let report = ReembedReport { from: from.name.clone(), to: from.name, ..ReembedReport::default() };
+    if identity(&model) == *made_by {
+        let report = ReembedReport { from: from.to_owned(), to: from.to_owned(), ..ReembedReport::default() };
         if args.json {
             output::json(&report)?;
         }
@@ -59,15 +84,16 @@ pub(crate) fn run(global: &Global, args: &ReembedArgs) -> Result<ExitCode> {
     let engine = context::engine(global, model)?;
     if !global.quiet {
         let id = &engine.model().manifest().id;
-        note!("embedding the clips of space `{}` with `{id}`, beside what is there", from.name);
+        note!("embedding the clips of space `{from}` with `{id}`, beside what is there");
     }
     let stop = stop_on_ctrl_c()?;
     let mut progress = Progress::new(global.quiet);
     let options = ReembedOptions { switch: !args.no_switch, partial: args.partial };
-    let report = reembed(&engine, &collection, &from, options, &stop, |event| match event {
+    let spaces = open(&engine)?;
+    let report = reembed(&engine, &spaces, options, &stop, |event| match event {
         ReembedEvent::Ingest(event) => progress.tell(event),
         ReembedEvent::Waiting if global.quiet => {}
-        ReembedEvent::Waiting => note!("waiting for another process, which uses space `{}`", from.name),
+        ReembedEvent::Waiting => note!("waiting for another process, which uses space `{from}`"),
     })?;
     progress.finish();
     if args.json {

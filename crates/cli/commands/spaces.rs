@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use earmark_index::{Collection, Error, IndexReader, Snapshot, Space};
-use earmark_library::Location;
+use earmark_library::{Location, Spaces};
 use earmark_postgres::Database;
 use serde::Serialize;
 
@@ -70,8 +70,14 @@ struct Content {
 pub(crate) fn run(global: &Global, args: SpacesArgs) -> Result<ExitCode> {
     let command = args.command.unwrap_or(SpacesCommand::List { json: false });
     let done = match context::location(global)? {
-        Location::Folder(_) => in_folder(&context::collection(global)?, command)?,
-        Location::Database(url) => in_database(&Location::connect(&url)?, command)?,
+        Location::Folder(_) => {
+            let collection = context::collection(global)?;
+            carry_out(&collection, command, |json| list(&collection, json))?
+        }
+        Location::Database(url) => {
+            let database = Location::connect(&url)?;
+            carry_out(&database, command, |json| list_of_database(&database, json))?
+        }
     };
     if let (Some(done), false) = (done, global.quiet) {
         note!("{done}");
@@ -80,76 +86,39 @@ pub(crate) fn run(global: &Global, args: SpacesArgs) -> Result<ExitCode> {
 }
 
 /// Carries out a command; what it did, in words, if it did something.
-fn in_folder(collection: &Collection, command: SpacesCommand) -> Result<Option<String>> {
+fn carry_out<S: Spaces>(
+    spaces: &S,
+    command: SpacesCommand,
+    list: impl FnOnce(bool) -> Result<()>,
+) -> Result<Option<String>> {
     Ok(match command {
         SpacesCommand::List { json } => {
-            list(collection, json)?;
+            list(json)?;
             None
         }
         SpacesCommand::Use { name } => {
-            let space = named(collection, &name)?;
-            collection.switch(&space)?;
-            Some(is_current_now(&space.name))
+            let space = spaces.by_any_name(&name)?;
+            spaces.make_current(&space)?;
+            Some(format!("`{}` is the current space now", S::name(&space)))
         }
         SpacesCommand::Drop { name } => {
-            let space = named(collection, &name)?;
-            collection.drop_space(&space)?;
-            Some(is_dropped(&space.name))
+            let space = spaces.by_any_name(&name)?;
+            spaces.delete(&space)?;
+            Some(format!("dropped `{}`; the sound files stay", S::name(&space)))
         }
     })
 }
 
-fn in_database(database: &Database, command: SpacesCommand) -> Result<Option<String>> {
-    let named = |name: &str| match database.find(name) {
-        Err(e @ Error::UnknownSpace { .. }) => match earmark_library::catalogue().open(name) {
-            Ok(model) => earmark_library::space_in(database, &model),
-            Err(_) => Err(e),
-        },
-        found => found,
-    };
-    Ok(match command {
-        SpacesCommand::List { json } => {
-            let spaces = database.spaces()?;
-            let rows = spaces.iter().map(|space| {
-                let (content, problem) = match content(&database.index(space)) {
-                    Ok(content) => (Some(content), None),
-                    Err(e) => (None, Some(e.to_string())),
-                };
-                Row { name: space.name.clone(), current: space.is_current, content, problem }
-            });
-            show(&rows.collect::<Vec<Row>>(), json)?;
-            None
-        }
-        SpacesCommand::Use { name } => {
-            let space = named(&name)?;
-            database.switch(&space)?;
-            Some(is_current_now(&space.name))
-        }
-        SpacesCommand::Drop { name } => {
-            let space = named(&name)?;
-            database.drop_space(&space)?;
-            Some(is_dropped(&space.name))
-        }
-    })
-}
-
-fn is_current_now(name: &str) -> String {
-    format!("`{name}` is the current space now")
-}
-
-fn is_dropped(name: &str) -> String {
-    format!("dropped `{name}`; the sound files stay")
-}
-
-/// A space by its own name, or by its model's: that in the manifest, or that of the model's folder.
-fn named(collection: &Collection, name: &str) -> Result<Space> {
-    Ok(match collection.find(name) {
-        Err(e @ Error::UnknownSpace { .. }) => match earmark_library::catalogue().open(name) {
-            Ok(model) => earmark_library::space_of(collection, &model)?,
-            Err(_) => return Err(e.into()),
-        },
-        found => found?,
-    })
+fn list_of_database(database: &Database, json: bool) -> Result<()> {
+    let spaces = database.spaces()?;
+    let rows = spaces.iter().map(|space| {
+        let (content, problem) = match content(&database.index(space)) {
+            Ok(content) => (Some(content), None),
+            Err(e) => (None, Some(e.to_string())),
+        };
+        Row { name: space.name.clone(), current: space.is_current, content, problem }
+    });
+    show(&rows.collect::<Vec<Row>>(), json)
 }
 
 fn list(collection: &Collection, json: bool) -> Result<()> {

@@ -1,7 +1,9 @@
 //! Every clip of one space again, into the space of another model: beside the old one, which stays as it is and can be
 //! searched meanwhile, and current at last in one step.
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +22,84 @@ const BATCH_CLIPS: usize = 256;
 
 /// Time between looks at whether another process is done with the old space.
 const WAIT: Duration = Duration::from_millis(500);
+
+/// The two spaces of a re-embedding, wherever they lie.
+pub trait SpacePair {
+    /// The name of the old space.
+    fn old_name(&self) -> &str;
+
+    /// The name of the new space.
+    fn new_name(&self) -> &str;
+
+    /// The old space as it is now.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    fn old(&self) -> Result<Arc<dyn IndexReader>, Error>;
+
+    /// The new space.
+    fn new_space(&self) -> &dyn IndexWriter;
+
+    /// Keeps everybody from writing the old space until the answer is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while another process writes it.
+    fn hold_old(&self) -> Result<Box<dyn Any>, Error>;
+
+    /// Makes the new space the current one.
+    ///
+    /// # Errors
+    /// As [`Collection::switch`].
+    fn switch(&self) -> Result<(), Error>;
+}
+
+/// Two spaces of a folder.
+pub struct SpacesInFolder<'a> {
+    collection: &'a Collection,
+    from: &'a Space,
+    to: Space,
+    target: Writer,
+}
+
+impl<'a> SpacesInFolder<'a> {
+    /// The space `from` and that of `engine`'s model, which is made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Writer::open`]; errors of a damaged model.
+    pub fn open(engine: &Engine, collection: &'a Collection, from: &'a Space) -> Result<Self, EngineError> {
+        // First of all, so that a damaged model does not leave an empty space.
+        engine.model().verify_files()?;
+        let to = collection.make(&engine.identity())?;
+        let target = Writer::open(&to.path, Some(&engine.identity()), collection.options())?;
+        Ok(Self { collection, from, to, target })
+    }
+}
+
+impl SpacePair for SpacesInFolder<'_> {
+    fn old_name(&self) -> &str {
+        &self.from.name
+    }
+
+    fn new_name(&self) -> &str {
+        &self.to.name
+    }
+
+    fn old(&self) -> Result<Arc<dyn IndexReader>, Error> {
+        Ok(Arc::new(Snapshot::open(&self.from.path, None, self.collection.options())?))
+    }
+
+    fn new_space(&self) -> &dyn IndexWriter {
+        &self.target
+    }
+
+    fn hold_old(&self) -> Result<Box<dyn Any>, Error> {
+        Ok(Box::new(WriterLock::take(&self.from.path, self.collection.options())?))
+    }
+
+    fn switch(&self) -> Result<(), Error> {
+        self.collection.switch(&self.to)
+    }
+}
 
 /// What to do at the end.
 #[derive(Debug, Clone, Copy)]
@@ -77,48 +157,43 @@ impl ReembedReport {
     }
 }
 
-/// Embeds the files of all clips of the space `from` into that of `engine`'s model, which is made if it is not there, and
-/// makes it current. Clips keep their tags. What an earlier run finished is not done again.
+/// Embeds the files of all clips of the old space into the new one, which is that of `engine`'s model, and makes it current.
+/// Clips keep their tags. What an earlier run finished is not done again.
 ///
 /// # Errors
 /// The model, either space. A bad file is in the report, not an error.
 pub fn reembed(
     engine: &Engine,
-    collection: &Collection,
-    from: &Space,
+    spaces: &dyn SpacePair,
     options: ReembedOptions,
     stop: &AtomicBool,
     mut observe: impl FnMut(ReembedEvent<'_>),
 ) -> Result<ReembedReport, EngineError> {
     let started = Instant::now();
-    // First of all, so that a damaged model does not leave an empty space.
-    engine.model().verify_files()?;
-    let to = collection.make(&engine.identity())?;
-    let target = Writer::open(&to.path, Some(&engine.identity()), collection.options())?;
-    let mut report =
-        ReembedReport { from: from.name.clone(), to: to.name.clone(), ..ReembedReport::default() };
+    let target = spaces.new_space();
+    let (from, to) = (spaces.old_name().to_owned(), spaces.new_name().to_owned());
+    let mut report = ReembedReport { from, to, ..ReembedReport::default() };
     let mut seen = HashMap::new();
     // Nobody may add to the old space between the last look at it and the switch.
-    let mut alone: Option<WriterLock> = None;
+    let mut alone: Option<Box<dyn Any>> = None;
     loop {
-        let old = Snapshot::open(&from.path, None, collection.options())?;
-        let clips = old.clips(&Filter::default())?;
+        let clips = spaces.old()?.clips(&Filter::default())?;
         report.clips = clips.len();
         let fresh: Vec<&Clip> =
             clips.iter().filter(|clip| seen.get(&clip.meta.path) != Some(&clip.meta.content_hash)).collect();
         if fresh.is_empty() && alone.is_none() {
-            alone = lock_when_free(collection, from, stop, &mut observe)?;
+            alone = hold_when_free(spaces, stop, &mut observe)?;
             if alone.is_none() {
                 break;
             }
             continue;
         }
         if fresh.is_empty() {
-            carry_tags(&clips, &target)?;
-            report.others = others(&clips, &target)?;
+            carry_tags(&clips, target)?;
+            report.others = others(&clips, target)?;
             let whole = report.failed.is_empty() || options.partial && report.failed.len() < clips.len();
             if options.switch && whole {
-                collection.switch(&to)?;
+                spaces.switch()?;
                 report.switched = true;
             }
             break;
@@ -128,14 +203,14 @@ pub fn reembed(
         let walked = Walked { files, ..Walked::default() };
         let ingest_options = IngestOptions { retry_failed: true, ..IngestOptions::default() };
         report.failed.retain(|failed| fresh.iter().all(|clip| clip.meta.path != failed.path));
-        let round = ingest(engine, &target, walked, &ingest_options, stop, |event| {
+        let round = ingest(engine, target, walked, &ingest_options, stop, |event| {
             observe(ReembedEvent::Ingest(event));
         })?;
         report.add(round);
-        forget_harmless_failures(&mut report, &fresh, &target)?;
+        forget_harmless_failures(&mut report, &fresh, target)?;
         seen.extend(fresh.into_iter().map(|clip| (clip.meta.path.clone(), clip.meta.content_hash)));
         if report.interrupted {
-            carry_tags(&clips, &target)?;
+            carry_tags(&clips, target)?;
             break;
         }
     }
@@ -145,17 +220,16 @@ pub fn reembed(
 }
 
 /// The right to write the old space, as soon as no other process has it; None if that is not to be waited for any longer.
-fn lock_when_free(
-    collection: &Collection,
-    space: &Space,
+fn hold_when_free(
+    spaces: &dyn SpacePair,
     stop: &AtomicBool,
     observe: &mut impl FnMut(ReembedEvent<'_>),
-) -> Result<Option<WriterLock>, EngineError> {
+) -> Result<Option<Box<dyn Any>>, EngineError> {
     let mut told = false;
     while !stop.load(Ordering::Relaxed) {
-        match WriterLock::take(&space.path, collection.options()) {
+        match spaces.hold_old() {
             Err(Error::Locked { .. }) => {}
-            taken => return Ok(Some(taken?)),
+            held => return Ok(Some(held?)),
         }
         if !told {
             observe(ReembedEvent::Waiting);
@@ -198,11 +272,14 @@ fn others(clips: &[Clip], target: &dyn IndexWriter) -> Result<usize, EngineError
 /// Gives the clips in `target` the tags that they have in the old space. They keep others of their own.
 fn carry_tags(clips: &[Clip], target: &dyn IndexWriter) -> Result<(), EngineError> {
     for some in clips.chunks(BATCH_CLIPS) {
+        let some: HashMap<&str, &[String]> =
+            some.iter().map(|clip| (clip.meta.path.as_str(), clip.meta.tags.as_slice())).collect();
+        let paths: Vec<String> = some.keys().map(|path| (*path).to_owned()).collect();
         let mut changes = Vec::new();
-        for clip in some {
-            let Some(there) = target.reader()?.clip_by_path(&clip.meta.path)? else { continue };
-            if clip.meta.tags.iter().any(|tag| !there.meta.tags.contains(tag)) {
-                changes.push(Change::AddTags { path: there.meta.path, tags: clip.meta.tags.clone() });
+        for there in target.reader()?.clips_at(&paths)? {
+            let tags = some.get(there.meta.path.as_str()).copied().unwrap_or_default();
+            if tags.iter().any(|tag| !there.meta.tags.contains(tag)) {
+                changes.push(Change::AddTags { path: there.meta.path, tags: tags.to_vec() });
             }
         }
         if !changes.is_empty() {

@@ -92,6 +92,8 @@ pub struct IndexReport {
     pub pruned: usize,
     /// Clips removed because their files are excluded now, by a glob or by an ignore file.
     pub excluded: usize,
+    /// Files that other workers of the same database indexed meanwhile.
+    pub elsewhere: usize,
     /// Why nothing was removed, for each path that speaks against it.
     pub prune_refused: Vec<PruneRefused>,
     /// Files that failed before and have not changed since: not tried again.
@@ -154,6 +156,7 @@ impl From<IngestReport> for IndexReport {
             copied: report.copied,
             pruned: report.pruned,
             excluded: report.excluded,
+            elsewhere: report.elsewhere,
             prune_refused: report.prune_refused.into_iter().map(PruneRefused::from).collect(),
             known_bad: report.known_bad,
             other_files: report.other_files,

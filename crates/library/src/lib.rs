@@ -45,6 +45,7 @@ mod samples;
 mod search;
 mod settings;
 mod sounds;
+mod spaces;
 mod tag;
 mod texts;
 mod vectors;
@@ -67,10 +68,11 @@ pub use info::{Graph, GraphFigures, Info};
 pub use labels::{Adapted, Fitted, Label, LabelSetContent, LabelWithPrompts, Labels, NamedLabelSet};
 pub use library::{Access, ClipFiles, Files, Library, LibraryOptions, Limits};
 pub use location::{Live, Location, Reader, Writer, Writing};
-pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of, space_in, space_of};
+pub use place::{Chosen, LABEL_SETS, Place, check_free, model_of};
 pub use samples::Samples;
 pub use search::{By, Hit, HitOrder, Mode, Query, QueryPart, Reason, SearchAnswer, SearchRequest, Share};
 pub use settings::Settings;
+pub use spaces::{Spaces, SpacesInDatabase};
 pub use tag::{TagAnswer, TagRequest, TagScore, Tagged, TaggedWindow};
 pub use texts::{BATCH, DescribedText, Texts};
 pub use vectors::Vectors;
@@ -78,3 +80,5 @@ pub use words::{
     FileRemarks, KnownText, SoundError, Stretch, VERSION, Version, bounded, clip_id, cursor, moment, offset,
 };
 pub use workers::index_shared;
+
+pub use earmark_postgres::{JobBoard, PostedJob};

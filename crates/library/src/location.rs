@@ -10,7 +10,7 @@ use earmark_index::{
     Error as IndexError, Identity, IndexEvent, IndexReader, IndexWriter, LiveIndex, Snapshot,
     Writer as LocalWriter, Writing as LocalWriting,
 };
-use earmark_postgres::{Database, DatabaseUrl, PgIndex, Roots};
+use earmark_postgres::{Database, DatabaseUrl, JobBoard, PgIndex, Roots};
 
 use crate::error::{Error, Result};
 use crate::home;
@@ -358,6 +358,15 @@ impl Live {
         match self {
             Self::Local(live) => live.check_writable(),
             Self::Database(index) => index.check_writable(),
+        }
+    }
+
+    /// Where servers of the same index post their jobs. That of a folder has one server as a rule.
+    #[must_use]
+    pub fn job_board(&self) -> Option<JobBoard> {
+        match self {
+            Self::Local(_) => None,
+            Self::Database(index) => Some(JobBoard::of(index)),
         }
     }
 

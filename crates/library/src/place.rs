@@ -14,6 +14,7 @@ use earmark_postgres::{Database, DatabaseUrl, SpaceInfo};
 use crate::error::{Error, Result};
 use crate::home;
 use crate::location::{Location, Reader, Writer};
+use crate::spaces::Spaces;
 
 /// Label sets that one index keeps at most.
 pub const LABEL_SETS: usize = 1000;
@@ -104,15 +105,15 @@ impl Place {
     /// # Errors
     /// [`IndexError::UnknownSpace`], [`IndexError::AmbiguousSpace`], [`IndexError::NoCurrentSpace`];
     /// [`earmark_encoder::EncoderError::UnknownModel`].
-    pub fn choose(&self, collection: &Collection) -> Result<(Space, Option<Model>)> {
-        let Some(name) = &self.model else { return Ok((collection.current()?, None)) };
-        if let Some(space) = collection.spaces()?.into_iter().find(|space| space.name == *name) {
+    pub fn choose<S: Spaces>(&self, spaces: &S) -> Result<(S::Space, Option<Model>)> {
+        let Some(name) = &self.model else { return Ok((spaces.current_space()?, None)) };
+        if let Some(space) = spaces.all()?.into_iter().find(|space| S::name(space) == name) {
             return Ok((space, None));
         }
         match home::catalogue().open(name) {
-            Ok(model) => Ok((space_of(collection, &model)?, Some(model))),
+            Ok(model) => Ok((spaces.of_model(&model)?, Some(model))),
             // The vectors may be here though the model is not.
-            Err(unknown) => match collection.find(name) {
+            Err(unknown) => match spaces.by_name(name) {
                 Err(IndexError::UnknownSpace { .. }) => Err(unknown.into()),
                 found => Ok((found?, None)),
             },
@@ -125,22 +126,6 @@ impl Place {
     /// [`earmark_encoder::EncoderError::UnknownModel`], [`earmark_encoder::EncoderError::NotInstalled`].
     pub fn model(&self) -> Result<Model> {
         Ok(home::catalogue().open(self.model.as_deref().unwrap_or(Catalogue::default_name()))?)
-    }
-
-    /// As [`Self::choose`], in a database.
-    fn choose_in(&self, database: &Database) -> Result<(SpaceInfo, Option<Model>)> {
-        let Some(name) = &self.model else { return Ok((database.current()?, None)) };
-        if let Some(space) = database.spaces()?.into_iter().find(|space| space.name == *name) {
-            return Ok((space, None));
-        }
-        match home::catalogue().open(name) {
-            Ok(model) => Ok((space_in(database, &model)?, Some(model))),
-            // The vectors may be here though the model is not.
-            Err(unknown) => match database.find(name) {
-                Err(IndexError::UnknownSpace { .. }) => Err(unknown.into()),
-                found => Ok((found?, None)),
-            },
-        }
     }
 
     /// The name of the space to work on and its index, for reading, whatever made it.
@@ -158,7 +143,7 @@ impl Place {
             }
             Location::Database(url) => {
                 let database = Location::connect(url)?;
-                let (space, _) = self.choose_in(&database)?;
+                let (space, _) = self.choose(&database)?;
                 let index = database.index(&space);
                 Ok((space.name, Reader::Database(index)))
             }
@@ -180,7 +165,7 @@ impl Place {
             }
             Location::Database(url) => {
                 let database = Location::connect(url)?;
-                let (space, _) = self.choose_in(&database)?;
+                let (space, _) = self.choose(&database)?;
                 Ok(Writer::Database(database.index(&space)))
             }
         }
@@ -283,7 +268,7 @@ impl Place {
             current => Some(current?),
         };
         let chosen = match &current {
-            Some(_) => self.choose_in(&database),
+            Some(_) => self.choose(&database),
             None => Err(IndexError::NotFound { dir: database.place().into() }.into()),
         };
         let (space, model) = match chosen {
@@ -360,28 +345,6 @@ impl Chosen {
     #[must_use]
     pub fn identity(&self) -> Identity {
         identity(&self.model)
-    }
-}
-
-/// The space of a model; that of another version of it if this one has none, which its opening reports.
-///
-/// # Errors
-/// [`IndexError::UnknownSpace`], [`IndexError::AmbiguousSpace`].
-pub fn space_of(collection: &Collection, model: &Model) -> Result<Space, IndexError> {
-    match collection.space_of(&identity(model))? {
-        Some(space) => Ok(space),
-        None => collection.find(&model.manifest().id),
-    }
-}
-
-/// As [`space_of`], in a database.
-///
-/// # Errors
-/// [`IndexError::UnknownSpace`], [`IndexError::AmbiguousSpace`], [`IndexError::Database`].
-pub fn space_in(database: &Database, model: &Model) -> Result<SpaceInfo, IndexError> {
-    match database.space_of(&identity(model))? {
-        Some(space) => Ok(space),
-        None => database.find(&model.manifest().id),
     }
 }
 

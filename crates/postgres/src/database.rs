@@ -13,7 +13,7 @@ use crate::roots::Roots;
 use crate::url::DatabaseUrl;
 
 /// Steps from nothing to the tables of this version, in order. A step that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// The schema that all tables are in.
 const SCHEMA: &str = "earmark";
@@ -23,6 +23,10 @@ const LOCK: i64 = 0x0065_6172_6d61_726b;
 
 /// Number of the advisory lock that whoever changes label sets holds: `labels` in ASCII.
 const LABEL_SETS_LOCK: i64 = 0x6c61_6265_6c73;
+
+/// First number of the advisory lock of a space, whose id is the second: `mark` in ASCII. Each batch of changes shares
+/// the lock.
+pub(crate) const SPACE_LOCK: i32 = 0x6d61_726b;
 
 /// Oldest pgvector: `halfvec` came with 0.7, iterative scans with 0.8.
 const PGVECTOR: (u32, u32) = (0, 8);
@@ -397,12 +401,25 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub fn lock_label_sets(&self) -> Result<LabelSetLock> {
+    pub fn lock_label_sets(&self) -> Result<DatabaseLock> {
         let at = &self.connections;
         let client = at.own_connection(async |client| {
             client.execute("SELECT pg_advisory_lock($1)", &[&LABEL_SETS_LOCK]).await.map(drop)
         })?;
-        Ok(LabelSetLock { connections: Arc::clone(at), client: Some(client) })
+        Ok(DatabaseLock { connections: Arc::clone(at), client: Some(client) })
+    }
+
+    /// Keeps everybody from changing the clips of a space until it is dropped. Waits for the batches that are being
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn lock_space(&self, space: &SpaceInfo) -> Result<DatabaseLock> {
+        let at = &self.connections;
+        let client = at.own_connection(async |client| {
+            client.execute("SELECT pg_advisory_lock($1, $2)", &[&SPACE_LOCK, &space.id]).await.map(drop)
+        })?;
+        Ok(DatabaseLock { connections: Arc::clone(at), client: Some(client) })
     }
 
     /// A space, to be read and written.
@@ -422,13 +439,13 @@ impl Database {
     }
 }
 
-/// The right to change the saved label sets. The connection that holds it is closed with it.
-pub struct LabelSetLock {
+/// A right that one process has at a time. The connection that holds it is closed with it.
+pub struct DatabaseLock {
     connections: Shared,
     client: Option<Object>,
 }
 
-impl Drop for LabelSetLock {
+impl Drop for DatabaseLock {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
             self.connections.close(client);

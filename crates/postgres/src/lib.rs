@@ -16,6 +16,7 @@
 //!   - `write`: changes, in one transaction a batch
 //!   - `audit`: whether it is sound
 //! - [`Queue`] (`queue`): files to be indexed, shared by workers
+//! - [`JobBoard`] (`job_board`): the jobs of all servers
 
 mod audit;
 mod connections;
@@ -23,6 +24,7 @@ mod database;
 mod filter;
 mod graph;
 mod index;
+mod job_board;
 mod names;
 mod queue;
 mod roots;
@@ -31,8 +33,9 @@ mod search;
 mod url;
 mod write;
 
-pub use database::{Database, LabelSetLock, SpaceInfo};
+pub use database::{Database, DatabaseLock, SpaceInfo};
 pub use index::PgIndex;
+pub use job_board::{JobBoard, PostedJob};
 pub use queue::{Lease, Progress, Queue, QueuedFile, WorkerInfo};
 pub use roots::Roots;
 pub use url::{BadUrl, DatabaseUrl};

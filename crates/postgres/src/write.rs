@@ -18,6 +18,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
 use crate::connections::Trouble;
+use crate::database::SPACE_LOCK;
 use crate::filter::Values;
 use crate::index::PgIndex;
 use crate::names;
@@ -60,6 +61,8 @@ impl PgIndex {
         let nonce = random_i64().map_err(|e| self.connections().error(format!("no random number: {e}")))?;
         self.connections().transact(
             async |transaction| {
+                let share = "SELECT pg_advisory_xact_lock_shared($1, $2)";
+                self.execute(transaction, share, &[&SPACE_LOCK, &self.space()]).await?;
                 let note = "INSERT INTO earmark.batch (nonce, space) VALUES ($1, $2)";
                 self.execute(transaction, note, &[&nonce, &self.space()]).await?;
                 let mut batch = Batch::default();

@@ -71,11 +71,15 @@ pub(crate) fn fuzz(repo: &Repo, args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Seconds for each target, and the targets.
+/// Seconds for each target, and the targets: those named, or all but those that are left out.
 fn arguments(args: &[String]) -> Result<(u64, Vec<&'static str>)> {
-    let (mut seconds, mut names) = (10, Vec::new());
+    let (mut seconds, mut names, mut left_out) = (10, Vec::new(), Vec::new());
     let mut args = args.iter();
     while let Some(arg) = args.next() {
+        if let Some(name) = arg.strip_prefix("--without=") {
+            left_out.push(target(name)?);
+            continue;
+        }
         let value = match arg.as_str() {
             "--seconds" => args.next().map(String::as_str),
             arg => arg.strip_prefix("--seconds="),
@@ -84,18 +88,22 @@ fn arguments(args: &[String]) -> Result<(u64, Vec<&'static str>)> {
             seconds = value.parse().with_context(|| format!("--seconds {value}: expected a number"))?;
             continue;
         }
-        match TARGETS.iter().find(|(name, _)| name == arg) {
-            Some((name, _)) => names.push(*name),
-            None => {
-                let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-                bail!("there is no target {arg:?}; there are {}", known.join(", "));
-            }
-        }
+        names.push(target(arg)?);
     }
     if names.is_empty() {
         names.extend(TARGETS.iter().map(|(name, _)| *name));
     }
+    names.retain(|name| !left_out.contains(name));
     Ok((seconds, names))
+}
+
+/// The target of this name.
+fn target(name: &str) -> Result<&'static str> {
+    let Some((known, _)) = TARGETS.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = TARGETS.iter().map(|(known, _)| *known).collect();
+        bail!("there is no target {name:?}; there are {}", known.join(", "));
+    };
+    Ok(known)
 }
 
 /// The platform that the compiler builds for.
@@ -170,6 +178,9 @@ mod tests {
         assert_eq!(read("").unwrap(), (10, TARGETS.iter().map(|(name, _)| *name).collect()));
         assert_eq!(read("--seconds 600 ogg wav").unwrap(), (600, vec!["ogg", "wav"]));
         assert_eq!(read("--seconds=5 api").unwrap(), (5, vec!["api"]));
+        let (_, names) = read("--without=api").unwrap();
+        assert!(names.len() == TARGETS.len() - 1 && !names.contains(&"api"));
+        assert!(read("--without=mp5").is_err());
         assert!(read("--seconds x").is_err() && read("mp5").is_err() && read("--seconds").is_err());
     }
 

@@ -92,7 +92,7 @@ all that was acknowledged must be there, for the writer and for readers. An argu
     },
     Chore {
         name: "fuzz",
-        about: "run the fuzz targets: fuzz [--seconds N] [TARGET...]",
+        about: "run the fuzz targets: fuzz [--seconds N] [--without=TARGET]... [TARGET...]",
         help: "\
 Builds the targets in fuzz/ for libFuzzer, which needs a C++ compiler and no nightly Rust, and runs each for N
 seconds (10) from the fixtures and from what earlier runs kept in target/fuzz/corpus. An input that fails is in

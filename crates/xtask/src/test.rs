@@ -29,7 +29,7 @@ pub(crate) fn test(repo: &Repo, args: &[String]) -> Result<()> {
 }
 
 /// Tests of the command line and the server, and modules of them, that are about the folder of an index: its files,
-/// its lock, its graphs, label sets in it, and `reembed` and `rebuild`, which are for folders.
+/// its lock, its graphs, label sets in it, and `rebuild`, which is for folders.
 const OF_FOLDERS: &[&str] = &[
     "cli::bad_input::an_index_of_another_format_or_none_at_all_is_told",
     "cli::bad_input::an_index_that_is_being_written_can_be_read_and_says_who_writes",
@@ -39,11 +39,9 @@ const OF_FOLDERS: &[&str] = &[
     "cli::fit::a_list_that_was_deleted_is_missed_everywhere",
     "cli::fit::a_set_of_an_older_earmark_always_answers_and_says_so",
     "cli::fit::damaged_files_are_refused_and_older_ones_read",
-    "cli::names::reembedding_finds_files_by_any_name",
     "cli::recovery::a_clock_before_1970_is_named_by_writers_and_no_matter_to_readers",
     "cli::recovery::a_store_that_may_not_be_looked_at_is_not_called_gone",
     "cli::recovery::clips_that_the_store_lost_come_back_and_verify_says_so",
-    "cli::reembed::",
     "cli::spaces::a_lost_note_of_the_current_space_is_told_with_the_remedy",
     "cli::spaces::an_index_from_before_there_were_spaces_is_taken_over",
     "cli::spaces::the_current_space_can_be_chosen_and_others_dropped",
@@ -83,7 +81,7 @@ fn on_postgres(repo: &Repo, runtime: &OnnxRuntime, filter: &[String]) -> Result<
         return run(command("it").arg("--include-ignored").args(filter));
     }
     let own = run(command("database").arg("--include-ignored"));
-    let on_database = run(command("it").args(["--include-ignored", "cli::on_database::"]));
+    let on_database = run(command("it").args(["--include-ignored", "on_database::"]));
     let mut both = command("it");
     both.args(["cli::", "server::"]);
     for name in OF_FOLDERS.iter().chain(OF_NO_INDEX) {

@@ -170,11 +170,11 @@ fn excerpts(a: &Outline, b: &Outline, offset_s: Option<f64>) -> (Range<f64>, Ran
 
 /// The waveforms that were compared last.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<VecDeque<(Place, Arc<Vec<f32>>)>>);
+pub(super) struct Kept(Mutex<VecDeque<(ClipStretch, Arc<Vec<f32>>)>>);
 
 /// A stretch of a clip.
 #[derive(Debug, Clone, PartialEq)]
-struct Place {
+struct ClipStretch {
     clip: usize,
     stretch: Range<f64>,
 }
@@ -191,16 +191,16 @@ impl Kept {
         stretch: Range<f64>,
         options: &ReadOptions,
     ) -> Result<Arc<Vec<f32>>, AudioError> {
-        let place = Place { clip, stretch };
+        let wanted = ClipStretch { clip, stretch };
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, samples)) = lock().iter().find(|(kept, _)| *kept == place) {
+        if let Some((_, samples)) = lock().iter().find(|(kept, _)| *kept == wanted) {
             return Ok(Arc::clone(samples));
         }
         let reader = AudioReader::open(path, options)?.resampled(RATE)?;
-        let range = Some((place.stretch.start, place.stretch.end));
+        let range = Some((wanted.stretch.start, wanted.stretch.end));
         let samples = Arc::new(Waveform::read(reader, range)?.samples);
         let mut kept = lock();
-        kept.push_back((place, Arc::clone(&samples)));
+        kept.push_back((wanted, Arc::clone(&samples)));
         if kept.len() > KEPT {
             kept.pop_front();
         }

@@ -1,6 +1,7 @@
 //! The store in PostgreSQL, on a real server: `cargo xtask test --postgres`.
 
 mod common;
+mod job_board;
 mod parity;
 mod queue;
 mod trouble;

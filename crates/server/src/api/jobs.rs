@@ -1,14 +1,15 @@
 //! `/v1/jobs`, `/v1/failures`, `/v1/roots`
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use earmark_engine::ingest::{IngestOptions, IngestReport, Prune};
+use earmark_engine::ingest::{IngestOptions, Prune};
 use earmark_index::stored_path;
-use earmark_library::{Failure, FailurePage, FileRemarks, Version, check_tags, moment};
+use earmark_library::{FailurePage, Version, check_tags};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{ApiId, ApiJson, ApiQuery};
-use crate::jobs::{Job, Order, Stage, Status};
+use crate::jobs::{JobRecord, Order};
 use crate::paging::PageQuery;
 use crate::state::App;
 
@@ -81,144 +82,13 @@ impl From<PruneBody> for Prune {
     }
 }
 
-/// Where a job stands.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = Job)]
-pub(crate) struct JobDto {
-    id: String,
-    state: StateDto,
-    /// As it was asked for.
-    root: String,
-    #[schema(format = "date-time")]
-    created_at: String,
-    #[schema(format = "date-time")]
-    started_at: Option<String>,
-    #[schema(format = "date-time")]
-    finished_at: Option<String>,
-    /// Files that need a look.
-    files: usize,
-    /// Of these, done.
-    done: usize,
-    /// Files that could not be indexed.
-    failed: usize,
-    /// Bytes of the files that need a look.
-    bytes: u64,
-    bytes_done: u64,
-    /// Audio decoded so far, seconds.
-    audio_s: f64,
-    report: Option<ReportDto>,
-    /// Why the job as a whole failed.
-    error: Option<String>,
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = JobState)]
-pub(crate) enum StateDto {
-    Queued,
-    Running,
-    Done,
-    Failed,
-    Cancelled,
-}
-
-/// What a job did.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = JobReport)]
-pub(crate) struct ReportDto {
-    files: usize,
-    added: usize,
-    updated: usize,
-    unchanged: usize,
-    moved: usize,
-    copied: usize,
-    retagged: usize,
-    /// Clips removed because their files are gone.
-    pruned: usize,
-    /// Clips removed because their files are excluded now, by an ignore file.
-    excluded: usize,
-    /// Files that failed before and have not changed since.
-    known_bad: usize,
-    /// Files passed over for their extension.
-    other_files: usize,
-    failed: usize,
-    /// Files that were not read as they are: cut off, damaged, with gaps. The first hundred.
-    remarks: Vec<FileRemarks>,
-    audio_s: f64,
-    segments: usize,
-    seconds: f64,
-}
-
-/// Remarks that a report has at most.
-const REMARKS: usize = 100;
-
-impl From<&IngestReport> for ReportDto {
-    fn from(r: &IngestReport) -> Self {
-        Self {
-            files: r.files,
-            added: r.added,
-            updated: r.updated,
-            unchanged: r.unchanged,
-            moved: r.moved,
-            copied: r.copied,
-            retagged: r.retagged,
-            pruned: r.pruned,
-            excluded: r.excluded,
-            known_bad: r.known_bad,
-            other_files: r.other_files,
-            failed: r.failed.len(),
-            remarks: r
-                .remarks
-                .iter()
-                .take(REMARKS)
-                .map(|(file, remarks)| FileRemarks::new(file, remarks))
-                .collect(),
-            audio_s: r.audio_s,
-            segments: r.segments,
-            seconds: r.seconds,
-        }
-    }
-}
-
-impl JobDto {
-    fn new(job: &Job, status: &Status) -> Self {
-        Self {
-            id: job.id.to_string(),
-            state: match status.stage {
-                Stage::Queued => StateDto::Queued,
-                Stage::Running => StateDto::Running,
-                Stage::Done => StateDto::Done,
-                Stage::Failed => StateDto::Failed,
-                Stage::Cancelled => StateDto::Cancelled,
-            },
-            root: job.root.clone(),
-            created_at: moment(job.created_unix_s),
-            started_at: status.started_unix_s.map(moment),
-            finished_at: status.finished_unix_s.map(moment),
-            files: status.files,
-            done: status.done,
-            failed: status.failed,
-            bytes: status.bytes,
-            bytes_done: status.bytes_done,
-            audio_s: status.audio_s,
-            report: status.report.as_deref().map(ReportDto::from),
-            error: status.error.clone(),
-        }
-    }
-
-    fn of(job: &Job) -> Self {
-        Self::new(job, &job.status())
-    }
-}
-
 /// A page of jobs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobPage {
     /// The version of this answer's fields.
     version: Version,
     /// The jobs.
-    items: Vec<JobDto>,
+    items: Vec<JobRecord>,
     /// Where the next page begins; `null` on the last.
     next_cursor: Option<String>,
     /// Jobs on all pages.
@@ -229,11 +99,11 @@ pub(crate) struct JobPage {
 ///
 /// One job runs at a time; others wait.
 #[utoipa::path(post, path = "/v1/jobs", operation_id = "startJob", tag = "jobs", request_body = JobBody,
-    responses((status = 202, body = JobDto, description = "The job")))]
+    responses((status = 202, body = JobRecord, description = "The job")))]
 pub(crate) async fn start(
     State(app): State<App>,
     ApiJson(body): ApiJson<JobBody>,
-) -> ApiResult<(StatusCode, Json<JobDto>)> {
+) -> ApiResult<(StatusCode, Json<JobRecord>)> {
     let open = app.library()?;
     let path = app.inner.roots.resolve(&body.root)?;
     let options = IngestOptions {
@@ -244,8 +114,9 @@ pub(crate) async fn start(
         ..IngestOptions::default()
     };
     let within = app.inner.roots.all().iter().map(|root| root.path.clone()).collect();
-    let job = open.jobs.add(Order { root: body.root, path, within, options })?;
-    Ok((StatusCode::ACCEPTED, Json(JobDto::of(&job))))
+    let order = Order { root: body.root, path, within, options };
+    let work = move || Ok((StatusCode::ACCEPTED, Json(open.jobs.add(order)?)));
+    app.inner.searches.run(work).await
 }
 
 /// Jobs
@@ -258,10 +129,10 @@ pub(crate) async fn list(
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<JobPage>> {
     let open = app.library()?;
-    let jobs = open.jobs.all();
-    let all = jobs.iter().map(|job| JobDto::of(job));
-    let (items, next_cursor) = page.of(all, jobs.len(), app.inner.config.limits.results)?;
-    Ok(Json(JobPage { version: Version, items, next_cursor, total: jobs.len() }))
+    let jobs = app.inner.searches.run(move || open.jobs.all()).await?;
+    let total = jobs.len();
+    let (items, next_cursor) = page.of(jobs, total, app.inner.config.limits.results)?;
+    Ok(Json(JobPage { version: Version, items, next_cursor, total }))
 }
 
 /// A job
@@ -269,9 +140,10 @@ pub(crate) async fn list(
 /// How far it is, and what it did.
 #[utoipa::path(get, path = "/v1/jobs/{id}", operation_id = "getJob", tag = "jobs",
     params(("id" = String, Path, description = "A job's id")),
-    responses((status = 200, body = JobDto, description = "The job")))]
-pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<JobDto>> {
-    Ok(Json(JobDto::of(app.library()?.jobs.get(id)?.as_ref())))
+    responses((status = 200, body = JobRecord, description = "The job")))]
+pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<Json<JobRecord>> {
+    let open = app.library()?;
+    app.inner.searches.run(move || Ok(Json(open.jobs.get(id)?))).await
 }
 
 /// Cancel a job
@@ -279,16 +151,14 @@ pub(crate) async fn get(State(app): State<App>, ApiId(id): ApiId) -> ApiResult<J
 /// What it has finished stays in the index.
 #[utoipa::path(delete, path = "/v1/jobs/{id}", operation_id = "cancelJob", tag = "jobs",
     params(("id" = String, Path, description = "A job's id")),
-    responses((status = 202, body = JobDto, description = "The job")))]
+    responses((status = 202, body = JobRecord, description = "The job")))]
 pub(crate) async fn cancel(
     State(app): State<App>,
     ApiId(id): ApiId,
-) -> ApiResult<(StatusCode, Json<JobDto>)> {
-    let job = app.library()?.jobs.get(id)?;
-    if !job.cancel() {
-        return Err(ApiError::new(crate::error::Kind::Conflict, "the job is over"));
-    }
-    Ok((StatusCode::ACCEPTED, Json(JobDto::of(&job))))
+) -> ApiResult<(StatusCode, Json<JobRecord>)> {
+    let open = app.library()?;
+    let work = move || Ok((StatusCode::ACCEPTED, Json(open.jobs.cancel(id)?)));
+    app.inner.searches.run(work).await
 }
 
 /// Watch a job
@@ -301,26 +171,24 @@ pub(crate) async fn events(
     State(app): State<App>,
     ApiId(id): ApiId,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let job = app.library()?.jobs.get(id)?;
-    let begin = (job, None::<tokio::sync::watch::Receiver<Status>>, false);
-    let stream = unfold(begin, |(job, watched, was_over)| async move {
-        if was_over {
+    let open = app.library()?;
+    let look = move || {
+        let open = Arc::clone(&open);
+        async move { tokio::task::spawn_blocking(move || open.jobs.get(id)).await.map_err(ApiError::internal)? }
+    };
+    let first = look().await?;
+    let stream = unfold((look, Some(first), None), |(look, mut next, last)| async move {
+        if last.as_ref().is_some_and(JobRecord::is_over) {
             return None;
         }
-        let mut watched = match watched {
-            None => job.watch(),
-            Some(mut watched) => {
-                // Each file changes the status; nobody can look that often.
-                tokio::time::sleep(LOOK).await;
-                watched.changed().await.ok()?;
-                watched
-            }
-        };
-        let status = watched.borrow_and_update().clone();
-        let is_over = !matches!(status.stage, Stage::Queued | Stage::Running);
-        let event = Event::default().event(if is_over { "done" } else { "progress" });
-        let event = event.json_data(JobDto::new(&job, &status)).unwrap_or_default();
-        Some((Ok(event), (job, Some(watched), is_over)))
+        while next.is_none() || next == last {
+            tokio::time::sleep(LOOK).await;
+            next = Some(look().await.ok()?);
+        }
+        let record = next?;
+        let event = Event::default().event(if record.is_over() { "done" } else { "progress" });
+        let event = event.json_data(&record).unwrap_or_default();
+        Some((Ok(event), (look, None, Some(record))))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
@@ -337,16 +205,9 @@ pub(crate) async fn failures(
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> ApiResult<Json<FailurePage>> {
     let limit = page.limit(app.inner.config.limits.results)?;
-    let status = app.library()?.jobs.get(id)?.status();
-    let failed = status.report.as_deref().map(|report| report.failed.as_slice()).unwrap_or_default();
-    let failure = |f: &earmark_engine::ingest::FailedFile| Failure {
-        path: f.path.clone(),
-        kind: f.kind.clone(),
-        reason: f.reason.clone(),
-        seen_at: None,
-    };
-    let all = failed.iter().map(failure).collect();
-    Ok(Json(FailurePage::of(all, Some(limit), page.cursor.as_deref())?))
+    let open = app.library()?;
+    let failures = app.inner.searches.run(move || open.jobs.failures(id)).await?;
+    Ok(Json(FailurePage::of(failures, Some(limit), page.cursor.as_deref())?))
 }
 
 /// All files that could not be indexed

@@ -1,0 +1,106 @@
+//! Servers of one database post their jobs, so that a client behind a balancer finds every job at every server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use earmark_library::{Failure, JobBoard, PostedJob};
+use serde_json::Value;
+
+use super::record::{JobRecord, JobState};
+use super::{Desk, Job, REMEMBERED};
+use crate::error::{ApiError, ApiResult};
+
+/// Time between looks at the jobs of this server.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// An unfinished job is posted so often, changed or not: so this server is known to live, and learns that somebody wants
+/// a job cancelled.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// What a job's client reads when its server is gone.
+const ABANDONED: &str =
+    "the server that ran it is gone; what it finished is in the index, and the same job goes on from there";
+
+/// What was posted last of a job, and when.
+type Posted = (Value, Instant);
+
+/// Posts this server's jobs until the desk is closed, and then once more.
+pub(super) fn post_jobs(board: &JobBoard, desk: &Desk) {
+    let mut posted: HashMap<u64, Option<Posted>> = HashMap::new();
+    loop {
+        let is_closed = desk.wait(LOOK);
+        let jobs = desk.all();
+        posted.retain(|id, _| jobs.iter().any(|job| job.id == *id));
+        for job in jobs {
+            tell(board, &job, posted.entry(job.id).or_default());
+        }
+        if is_closed {
+            return;
+        }
+    }
+}
+
+/// Posts a job; where that fails, it is tried again at the next look.
+fn tell(board: &JobBoard, job: &Job, posted: &mut Option<Posted>) {
+    if let Err(e) = post(board, job, posted) {
+        tracing::warn!(job = job.id, error = %e, "a job could not be told to the other servers");
+    }
+}
+
+/// Posts a job if it changed, or was not posted for some time.
+fn post(board: &JobBoard, job: &Job, posted: &mut Option<Posted>) -> Result<(), earmark_index::Error> {
+    let record = job.record();
+    let content = to_json(&record);
+    match posted {
+        Some((last, _)) if *last == content && record.is_over() => return Ok(()),
+        Some((last, at)) if *last == content && at.elapsed() < BEAT => return Ok(()),
+        _ => {}
+    }
+    if record.is_over() {
+        board.finish(job.id, &content, &to_json(&job.failures()), REMEMBERED)?;
+    } else if board.post(job.id, &content)? {
+        job.cancel();
+    }
+    *posted = Some((content, Instant::now()));
+    Ok(())
+}
+
+/// Posts a new job, so that every server knows of it before its client does.
+pub(super) fn add(board: &JobBoard, job: &Job) {
+    tell(board, job, &mut None);
+}
+
+/// A job of another server.
+pub(super) fn get(board: &JobBoard, id: u64) -> ApiResult<JobRecord> {
+    read(board.get(id)?.ok_or_else(|| ApiError::not_found("job", id))?)
+}
+
+/// The jobs of all servers, the latest first; `own` says more of this server's than the board does.
+pub(super) fn all(board: &JobBoard, own: &[Arc<Job>]) -> ApiResult<Vec<JobRecord>> {
+    let record = |posted: PostedJob| match own.iter().find(|job| job.id == posted.id) {
+        Some(job) => Ok(job.record()),
+        None => read(posted),
+    };
+    board.all()?.into_iter().map(record).collect()
+}
+
+/// The files that a job of another server could not index.
+pub(super) fn failures(board: &JobBoard, id: u64) -> ApiResult<Vec<Failure>> {
+    let failures = board.failures(id)?.ok_or_else(|| ApiError::not_found("job", id))?;
+    serde_json::from_value(failures).map_err(ApiError::internal)
+}
+
+fn read(posted: PostedJob) -> ApiResult<JobRecord> {
+    let mut record: JobRecord = serde_json::from_value(posted.content).map_err(ApiError::internal)?;
+    if posted.is_abandoned {
+        record.state = JobState::Failed;
+        record.error = Some(ABANDONED.to_owned());
+    }
+    Ok(record)
+}
+
+fn to_json(value: &impl serde::Serialize) -> Value {
+    // Records have neither maps with odd keys nor numbers that JSON lacks: nothing that could fail.
+    serde_json::to_value(value).unwrap_or_default()
+}

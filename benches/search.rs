@@ -68,7 +68,7 @@ fn stored(db: &Path) -> Result<()> {
     for phrase in PHRASES {
         let prompts = engine.prompts(phrase, &[])?;
         let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
-        texts.extend(encoded.into_iter().map(|text| text.vector.into_vec()));
+        texts.extend(encoded.into_iter().map(|text| text.query.into_vec()));
     }
     compare(&index, texts.clone())?;
     let segments = index.stats()?.segments;

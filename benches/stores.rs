@@ -56,7 +56,7 @@ fn main() -> Result<()> {
     let phrases: BTreeSet<&str> =
         table.lines().skip(1).filter_map(|line| Some(line.split_once(',')?.0)).collect();
     let phrases: Vec<&str> = phrases.into_iter().collect();
-    let texts = engine.encode_texts(&phrases)?.into_iter().map(|text| text.vector.into_vec()).collect();
+    let texts = engine.encode_texts(&phrases)?.into_iter().map(|text| text.query.into_vec()).collect();
     ask(&here, &there, QueryKind::Text, texts)?;
     ask(&here, &there, QueryKind::Sound, sounds(&*here, stats.clips)?)
 }

@@ -16,7 +16,7 @@ from minilm import HEADS as TEXT_HEADS
 from minilm import LAYER_NORM_EPS, Int8Rows, TextWeights
 from minilm import LAYERS as TEXT_LAYERS
 from onnx_graph import Graph
-from space import CLASS_SHARE, TEMPERATURE, SoundSpace, TextSpace
+from space import CLASS_SHARE, QUERY_CLASS_SHARE, TEMPERATURE, QuerySpace, SoundSpace, TextSpace
 
 
 def audio_graph(ced: Ced, space: SoundSpace) -> onnx.ModelProto:
@@ -99,9 +99,11 @@ def _encoder(g: Graph, ced: Ced) -> tuple[str, str]:
     return embedding, g.op("Sigmoid", logits, name="scores")
 
 
-def text_graph(minilm: TextWeights, space: TextSpace) -> onnx.ModelProto:
-    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, dim]`, `sentence [batch, 384]` and
-    `familiarity [batch, 1]`.
+def text_graph(minilm: TextWeights, space: TextSpace, queries: QuerySpace) -> onnx.ModelProto:
+    """`input_ids`, `attention_mask` `[batch, tokens]` -> unit `embedding [batch, dim]`, `query [batch, dim]`,
+    `sentence [batch, 384]` and `familiarity [batch, 1]`.
+
+    `embedding` names a sound, `query` looks for sounds, as `QuerySpace.rows` says.
 
     `sentence` is MiniLM's own vector, with which other taggers compare a text and the names of their classes.
     `familiarity` says how near the text comes to any concept, as `TextSpace.familiarity` does.
@@ -195,11 +197,20 @@ def text_graph(minilm: TextWeights, space: TextSpace) -> onnx.ModelProto:
     row = g.op("Concat", classes, timbre, axis=-1)
     # What all sounds have in common tells nothing apart.
     shared = g.op("MatMul", row, g.f32("common", space.common[:, None]))
-    l2(g.op("Sub", row, g.op("Mul", shared, g.f32("common.row", space.common[None]))), name="embedding")
+    embedding = l2(g.op("Sub", row, g.op("Mul", shared, g.f32("common.row", space.common[None]))), name="embedding")
+    sizes = g.ints("blocks", len(queries.classes), len(queries.timbre))
+    parts = g.op("Split", embedding, sizes, outputs=2, axis=-1)
+    shares = {"classes": QUERY_CLASS_SHARE, "timbre": 1.0 - QUERY_CLASS_SHARE}
+    looked_for = []
+    for part, (name, share) in zip(parts, shares.items()):
+        weighed = l2(g.op("MatMul", part, g.f16(f"query.{name}", getattr(queries, name))), name=f"query.{name}.unit")
+        looked_for.append(g.op("Mul", weighed, g.f32(f"query.{name}.length", np.sqrt(share))))
+    g.op("Concat", *looked_for, axis=-1, name="query")
 
     tokens = ["batch", "tokens"]
     return g.model(
         "mini", {"input_ids": tokens, "attention_mask": tokens},
-        {"embedding": ["batch", len(space.common)], "sentence": ["batch", width], "familiarity": ["batch", 1]},
+        {"embedding": ["batch", len(space.common)], "query": ["batch", len(space.common)],
+         "sentence": ["batch", width], "familiarity": ["batch", 1]},
         "all-MiniLM-L6-v2, and concepts: 527 classes and the names of sounds that were heard.",
     )

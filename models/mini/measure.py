@@ -54,9 +54,9 @@ class Mini:
         rows = [self.audio.run(["row"], {"log_mel": one[None].astype(np.float32)})[0][0] for one in mel]
         return l2(np.mean(rows, axis=0, dtype=np.float64))
 
-    def embed(self, text: str) -> np.ndarray:
+    def embed(self, text: str, output: str = "embedding") -> np.ndarray:
         ids = np.array([self.tokenizer.encode(text).ids[:128]], np.int64)
-        return self.text.run(["embedding"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
+        return self.text.run([output], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
 
 
 def scores(clips: np.ndarray, texts: np.ndarray, truth: np.ndarray) -> str:
@@ -111,7 +111,7 @@ def queries(model: Mini, folder: Path) -> None:
     for row in rows:
         patterns = row["relevant"].split("; ")
         relevant = np.array([any(fnmatch.fnmatch(f.stem, p) for p in patterns) for f in files])
-        first = np.argsort(-(clips @ model.embed(row["query"])), kind="stable")[:5]
+        first = np.argsort(-(clips @ model.embed(row["query"], "query")), kind="stable")[:5]
         precisions.append(relevant[first].sum() / min(5, relevant.sum()))
         print(f"{precisions[-1]:.2f}  {row['query']}")
     print(f"mean of {len(rows)}: {np.mean(precisions):.3f}")

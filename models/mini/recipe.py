@@ -112,9 +112,10 @@ def build(out: Path, tagger_out: Path, fixtures: Path | None, packages: Path | N
     sounds = space.sound_space(heard, never)
     keys = np.stack([minilm.embed(name) for name in heard.names])
     texts = space.text_space(net, heard, make_spread(classes), never, weights, biases, keys)
+    queries = space.query_space(texts.rows(keys), len(classes))
 
     (out / "audio.onnx").write_bytes(audio_graph(net, sounds).SerializeToString(deterministic=True))
-    (out / "text.onnx").write_bytes(text_graph(minilm.weights, texts).SerializeToString(deterministic=True))
+    (out / "text.onnx").write_bytes(text_graph(minilm.weights, texts, queries).SerializeToString(deterministic=True))
     (out / "tokenizer.json").write_text(minilm.tokenizer_json, encoding="utf-8")
     (out / "axes.txt").write_text("".join(
         axis + "\n" for axis in [c["axis"] for c in classes] + [TIMBRE] * sounds.projection.shape[1]), encoding="utf-8")
@@ -125,7 +126,7 @@ def build(out: Path, tagger_out: Path, fixtures: Path | None, packages: Path | N
                    {"audio.onnx": out / "audio.onnx", "classes.txt": class_file})
     if fixtures is not None:
         anchors = np.stack([minilm.embed(name) for name in names])
-        write_goldens(fixtures, Reference(net, sounds, minilm, texts), anchors)
+        write_goldens(fixtures, Reference(net, sounds, minilm, texts, queries), anchors)
 
 
 def write_goldens(folder: Path, reference: Reference, anchors: np.ndarray) -> None:
@@ -157,6 +158,7 @@ def write_goldens(folder: Path, reference: Reference, anchors: np.ndarray) -> No
     np.save(folder / "detect.npy", np.asarray(detected, np.float32))
     np.save(folder / "scores.npy", np.asarray(scores, np.float32))
     np.save(folder / "texts.npy", np.asarray([reference.text(t) for t in goldens.TEXTS], np.float32))
+    np.save(folder / "queries.npy", np.asarray([reference.query(t) for t in goldens.TEXTS], np.float32))
     np.save(folder / "texts-ced-tiny.npy", np.asarray(
         [reference.minilm.embed_by_names(t, anchors, NAMES_TEMPERATURE) for t in goldens.TEXTS], np.float32))
     golden = {
@@ -169,6 +171,7 @@ def write_goldens(folder: Path, reference: Reference, anchors: np.ndarray) -> No
         "clip_scores": "scores.npy",
         "texts": texts,
         "text_embeddings": "texts.npy",
+        "text_queries": "queries.npy",
         "text_embeddings_of_ced_tiny": "texts-ced-tiny.npy",
     }
     (folder / "golden.json").write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -5,15 +5,17 @@ import numpy as np
 import ced
 from ced import Ced
 from minilm import MiniLM
-from space import SoundSpace, TextSpace
+from space import QuerySpace, SoundSpace, TextSpace
 
 SEGMENT = 80_000  # `window.length_samples` of the manifest: 5 s
 DETECT = 16_000  # `detect.length_samples`: 1 s
 
 
 class Reference:
-    def __init__(self, net: Ced, sounds: SoundSpace, minilm: MiniLM, texts: TextSpace):
-        self.net, self.sounds, self.minilm, self.texts = net, sounds, minilm, texts
+    def __init__(self, net: Ced, sounds: SoundSpace, minilm: MiniLM, texts: TextSpace,
+                 queries: QuerySpace):
+        self.net, self.sounds, self.minilm = net, sounds, minilm
+        self.texts, self.queries = texts, queries
 
     def patches(self, audio: np.ndarray, rate: int, length: int = SEGMENT) -> np.ndarray:
         """`[windows, frames, 64]`, in decibels."""
@@ -27,6 +29,9 @@ class Reference:
 
     def text(self, text: str) -> np.ndarray:
         return self.texts.rows(self.minilm.embed(text))
+
+    def query(self, text: str) -> np.ndarray:
+        return self.queries.rows(self.text(text))
 
     def familiarity(self, text: str) -> float:
         return float(self.texts.familiarity(self.minilm.embed(text)))

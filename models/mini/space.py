@@ -26,6 +26,10 @@ PRIOR_CLIPS = 0.3  # a name's own sound counts for n / (n + this) of n clips, it
 # The linear part: ridge on both sides as a share of the mean variance, and its length beside a text's timbre block.
 RIDGE_SOUND, RIDGE_TEXT = 1.0, 1.0
 LINEAR_LENGTH = 0.42
+# How a search reads a text's vector. Chosen among 0.1 to 0.5 and 0.2 to 1 on benches/searches/searches-dev.csv.
+QUERY_CLASS_SHARE = 0.2  # of the squared length of a query, in place of CLASS_SHARE
+QUERY_POWER = 0.25  # 0.5 would whiten
+QUERY_RIDGE = 1.0  # as a share of the mean variance
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ class SoundSpace:
         return joined(l2(np.sqrt(scores) * self.gains), l2((embeddings - self.mean) @ self.projection))
 
 
-def joined(classes: np.ndarray, timbre: np.ndarray) -> np.ndarray:
+def joined(classes: np.ndarray, timbre: np.ndarray, class_share: float = CLASS_SHARE) -> np.ndarray:
     """Two unit blocks as one unit vector."""
-    return np.concatenate([np.sqrt(CLASS_SHARE) * classes, np.sqrt(1.0 - CLASS_SHARE) * timbre], axis=-1)
+    return np.concatenate([np.sqrt(class_share) * classes, np.sqrt(1.0 - class_share) * timbre], axis=-1)
 
 
 def sound_space(heard: Heard, never: int) -> SoundSpace:
@@ -118,6 +122,35 @@ class TextSpace:
     def familiarity(self, sentences: np.ndarray) -> np.ndarray:
         """`[...]`: closeness of the nearest concept. Texts about no sound, or not in English, come near none."""
         return self.closeness(sentences).max(axis=-1)
+
+
+@dataclass(frozen=True)
+class QuerySpace:
+    """From a text's unit vector to that of a search for it.
+
+    What the vectors of many names share tells sounds apart less than what few have: each block is multiplied by a
+    negative power of the names' covariance, as query-side whitening does. And timbre, which differs within a class, has
+    more weight than where a sound is to be named.
+    """
+
+    classes: np.ndarray  # [527, 527], symmetric
+    timbre: np.ndarray  # [96, 96], symmetric
+
+    def rows(self, texts: np.ndarray) -> np.ndarray:
+        """`[..., 623]` -> `[..., 623]`, unit length."""
+        blocks = np.split(texts, [len(self.classes)], axis=-1)
+        return joined(l2(blocks[0] @ self.classes), l2(blocks[1] @ self.timbre), QUERY_CLASS_SHARE)
+
+
+def query_space(names: np.ndarray, classes: int) -> QuerySpace:
+    """`names [names, 623]`: vectors of the names, whose first block has so many `classes`."""
+    def power(block: np.ndarray) -> np.ndarray:
+        variances, axes = np.linalg.eigh(block.T @ block / len(block))
+        weights = (np.maximum(variances, 0.0) + QUERY_RIDGE * variances.mean()) ** -QUERY_POWER
+        matrix = (axes * (weights / weights.mean())) @ axes.T
+        return matrix.astype(np.float16).astype(np.float64)
+
+    return QuerySpace(power(names[:, :classes]), power(names[:, classes:]))
 
 
 def text_space(ced: Ced, heard: Heard, spread: np.ndarray, never: int, weights: np.ndarray, biases: np.ndarray,

@@ -179,6 +179,22 @@ fn a_second_for_detection_has_the_reference_vector() {
     }
 }
 
+/// What sounds are searched for with lies elsewhere than what labels them.
+#[test]
+fn queries_match_the_reference() {
+    let (model, runtime) = mini();
+    let encoder = model.text_encoder(&runtime).unwrap();
+    let (golden, reference) = (golden(), read_npy(&fixtures().join("queries.npy")));
+    for (text, reference) in golden["texts"].as_array().unwrap().iter().zip(reference.chunks_exact(DIM)) {
+        let text = text["text"].as_str().unwrap();
+        let ours = encoder.encode(&[text]).unwrap().remove(0);
+        let reference = Embedding::from_values(reference.to_vec(), "mini", text).unwrap();
+        let cosine = ours.query.cosine(&reference);
+        assert!(cosine >= TEXT_COSINE, "{text}: cosine {cosine}");
+        assert!(ours.query.cosine(&ours.vector) < 0.99, "{text}: searched for as it labels");
+    }
+}
+
 fn assert_texts_match(model: &str, reference: &Path) {
     let (_, runtime) = mini();
     let opened = Catalogue::default().open(model).unwrap();

@@ -34,5 +34,5 @@ pub fn graph_queries(engine: &Engine) -> Result<Vec<Vec<f32>>, EngineError> {
     let prompts = PHRASES.lines().map(|phrase| engine.prompts(phrase, &[]));
     let prompts: Vec<String> = prompts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-    Ok(engine.encode_texts(&prompts)?.into_iter().map(|text| text.vector.into_vec()).collect())
+    Ok(engine.encode_texts(&prompts)?.into_iter().map(|text| text.query.into_vec()).collect())
 }

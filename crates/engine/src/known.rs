@@ -47,7 +47,12 @@ mod tests {
     #[test]
     fn the_least_known_of_several_templates_counts() {
         let vector = Embedding::from_values(vec![1.0], "m", "x").unwrap();
-        let encoded = |familiarity| EncodedText { vector: vector.clone(), familiarity, cut: false };
+        let encoded = |familiarity| EncodedText {
+            vector: vector.clone(),
+            query: vector.clone(),
+            familiarity,
+            cut: false,
+        };
         let known = KnownText::of("dog", &[encoded(Some(0.9)), encoded(Some(0.4))]).unwrap();
         assert!(known.familiarity == Some(0.4) && known.is_strange());
         assert!(!KnownText::of("dog", &[encoded(Some(0.9))]).unwrap().is_strange());

@@ -26,9 +26,9 @@ struct Encoded {
     tokens: usize,
 }
 
-/// A description as the model has it, in all its templates.
+/// A description that sounds are searched for with, as the model has it, in all its templates.
 pub struct DescribedText {
-    /// The direction of its vectors' sum.
+    /// The direction of the sum of its queries.
     pub vector: Embedding,
     /// Tokens of all its prompts.
     pub tokens: usize,
@@ -80,9 +80,9 @@ impl Texts {
         }
         let known = KnownText::of(text, &encoded);
         let vector = match encoded.as_slice() {
-            [only] => only.vector.clone(),
+            [only] => only.query.clone(),
             several => {
-                let parts: Vec<_> = several.iter().map(|one| (one.vector.clone(), 1.0)).collect();
+                let parts: Vec<_> = several.iter().map(|one| (one.query.clone(), 1.0)).collect();
                 combine(engine, &parts)?
             }
         };

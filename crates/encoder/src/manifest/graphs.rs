@@ -92,10 +92,14 @@ pub struct TextGraph {
     pub attention_mask: Option<String>,
     /// Name of the output tensor, `[batch, dim]`.
     pub output: String,
-    /// Name of a second output, `[batch, any]`: a general sentence embedding, which [`TextAnchors`] of other models use.
+    /// Name of another output, `[batch, dim]`, for texts that sounds are searched for with; `output` is for labels. A
+    /// search may weigh the axes otherwise than what tells labels apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_output: Option<String>,
+    /// Name of another output, `[batch, any]`: a general sentence embedding, which [`TextAnchors`] of other models use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentence_output: Option<String>,
-    /// Name of a third output, `[batch, 1]`: how near the text comes to anything the model knows. `scores.familiarity`
+    /// Name of another output, `[batch, 1]`: how near the text comes to anything the model knows. `scores.familiarity`
     /// makes a probability of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub familiarity_output: Option<String>,

@@ -33,12 +33,12 @@ pub(super) struct Rows {
 }
 
 impl OnnxGraph {
-    /// Opens the graph that `spec` describes, for the outputs of these names.
+    /// Opens the graph that `spec` describes, for these outputs: the manifest's fields that name them, and the names.
     pub(super) fn open(
         model: &Model,
         runtime: &Runtime,
         spec: &TextGraph,
-        outputs: &[&str],
+        outputs: &[(&'static str, &str)],
     ) -> Result<Self, EncoderError> {
         let id = &model.manifest().id;
         let tokenizer_error =
@@ -54,10 +54,8 @@ impl OnnxGraph {
         let mask = spec.attention_mask.as_deref().map(|name| ("text.attention_mask", name));
         let inputs = std::iter::once(("text.input_ids", spec.input_ids.as_str())).chain(mask);
         let inputs: Vec<_> = inputs.map(input).collect();
-        let fields = ["text.output", "text.familiarity_output"];
-        let outputs = fields.into_iter().zip(outputs);
-        let outputs: Vec<_> =
-            outputs.map(|(field, name)| session::Tensor { field, name, axes: &[] }).collect();
+        let output = |&(field, name)| session::Tensor { field, name, axes: &[] };
+        let outputs: Vec<_> = outputs.iter().map(output).collect();
         let session = GraphSession::open(model, runtime, Device::Cpu, &spec.graph, &inputs, &outputs)?;
         Ok(Self { session, tokenizer, model: id.clone(), spec: spec.clone() })
     }

@@ -15,8 +15,11 @@ pub use template::in_template;
 /// What the encoder makes of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedText {
-    /// The text in the model's space.
+    /// The text in the model's space, as the label of a sound.
     pub vector: Embedding,
+    /// The text in the model's space, as a search for sounds; the same as `vector` for models without a
+    /// `query_output`.
+    pub query: Embedding,
     /// Probability that the model knows what the text is about; `None` for models that cannot tell. Of a text
     /// of several sounds, that of the least known.
     pub familiarity: Option<f32>,
@@ -31,7 +34,9 @@ pub struct TextEncoder {
     head: TextHead,
     /// Whether several sounds in one text are embedded one by one.
     clauses: bool,
-    /// How to read the graph's second output, which says how well a text is known; `None`: it has none.
+    /// Whether the graph's second output is for searches.
+    has_queries: bool,
+    /// How to read the graph's last output, which says how well a text is known; `None`: it has none.
     familiarity: Option<Familiarity>,
     model: String,
     dim: usize,
@@ -62,11 +67,17 @@ impl TextEncoder {
         if let Some(text) = &manifest.text {
             let known = text.familiarity_output.as_deref().zip(manifest.scores.familiarity);
             let (known, familiarity): (Option<&str>, Option<Familiarity>) = known.unzip();
-            let outputs: Vec<&str> = std::iter::once(text.output.as_str()).chain(known).collect();
+            let outputs = [
+                Some(("text.output", text.output.as_str())),
+                text.query_output.as_deref().map(|name| ("text.query_output", name)),
+                known.map(|name| ("text.familiarity_output", name)),
+            ];
+            let outputs: Vec<(&str, &str)> = outputs.into_iter().flatten().collect();
             let graph = OnnxGraph::open(model, runtime, text, &outputs)?;
+            let has_queries = text.query_output.is_some();
             let head = TextHead::Steps(text.post.clone());
             let clauses = text.clauses;
-            return Ok(Self { graph, head, clauses, familiarity, model: id, dim });
+            return Ok(Self { graph, head, clauses, has_queries, familiarity, model: id, dim });
         }
         if let (Some(anchors), Some(names)) = (&manifest.text_anchors, model.axes()) {
             let graph = open_sentences(&anchors.sentences, runtime, &id)?;
@@ -78,7 +89,8 @@ impl TextEncoder {
             }
             let head = TextHead::Anchors { anchors: directions, temperature: anchors.temperature };
             // Their texts go through the bundled sentence encoder, which needs it.
-            return Ok(Self { graph, head, clauses: true, familiarity: None, model: id, dim });
+            let (has_queries, familiarity) = (false, None);
+            return Ok(Self { graph, head, clauses: true, has_queries, familiarity, model: id, dim });
         }
         Err(EncoderError::NoSuchSide {
             model: id,
@@ -97,7 +109,7 @@ impl TextEncoder {
         self.graph.token_ids(text)
     }
 
-    /// The embedding of each text, as [`TextEncoder::encode`] gives it.
+    /// The embedding of each text as a label, as [`TextEncoder::encode`] gives it.
     ///
     /// # Errors
     /// As [`TextEncoder::encode`].
@@ -120,16 +132,9 @@ impl TextEncoder {
         let parts: Vec<&str> =
             cut.iter().flat_map(|c| c.heard.iter().chain(&c.not)).map(String::as_str).collect();
         let mut parts = self.encode_whole(&parts)?.into_iter();
-        let (model, dim) = (self.model.clone(), self.dim);
         let mut sum = |count: usize, text: &str| -> Result<EncodedText, EncoderError> {
-            let mut parts: Vec<EncodedText> = parts.by_ref().take(count).collect();
-            if parts.len() == 1 {
-                return Ok(parts.remove(0));
-            }
-            let familiarity = parts.iter().filter_map(|part| part.familiarity).reduce(f32::min);
-            let weighted = parts.iter().map(|part| (1.0, part.vector.as_slice()));
-            let vector = Embedding::of_sum(dim, weighted, &model, &format!("the text `{text}`"))?;
-            Ok(EncodedText { vector, familiarity, cut: parts.iter().any(|part| part.cut) })
+            let mut parts: Vec<(f32, EncodedText)> = parts.by_ref().take(count).map(|part| (1.0, part)).collect();
+            if parts.len() == 1 { Ok(parts.remove(0).1) } else { self.sum(&parts, text) }
         };
         let mut encoded = Vec::with_capacity(texts.len());
         for (clauses, text) in cut.iter().zip(texts) {
@@ -139,14 +144,23 @@ impl TextEncoder {
                 continue;
             }
             let not = sum(clauses.not.len(), text)?;
-            let parts = [(1.0, heard.vector.as_slice()), (-NOT_WEIGHT, not.vector.as_slice())];
-            encoded.push(EncodedText {
-                vector: Embedding::of_sum(dim, parts, &self.model, &format!("the text `{text}`"))?,
-                familiarity: heard.familiarity.into_iter().chain(not.familiarity).reduce(f32::min),
-                cut: heard.cut || not.cut,
-            });
+            encoded.push(self.sum(&[(1.0, heard), (-NOT_WEIGHT, not)], text)?);
         }
         Ok(encoded)
+    }
+
+    /// A text out of its weighted parts.
+    fn sum(&self, parts: &[(f32, EncodedText)], text: &str) -> Result<EncodedText, EncoderError> {
+        let sum_of = |which: fn(&EncodedText) -> &Embedding| {
+            let weighted = parts.iter().map(|(weight, part)| (*weight, which(part).as_slice()));
+            Embedding::of_sum(self.dim, weighted, &self.model, &format!("the text `{text}`"))
+        };
+        Ok(EncodedText {
+            vector: sum_of(|part| &part.vector)?,
+            query: sum_of(|part| &part.query)?,
+            familiarity: parts.iter().filter_map(|(_, part)| part.familiarity).reduce(f32::min),
+            cut: parts.iter().any(|(_, part)| part.cut),
+        })
     }
 
     fn encode_whole(&self, texts: &[&str]) -> Result<Vec<EncodedText>, EncoderError> {
@@ -154,9 +168,13 @@ impl TextEncoder {
         let encode = |(Rows { outputs, cut }, text): (Rows, &&str)| {
             let mut rows = outputs.into_iter();
             let vector = self.finish(rows.next().unwrap_or_default(), text)?;
+            let query = match self.has_queries {
+                true => self.finish(rows.next().unwrap_or_default(), text)?,
+                false => vector.clone(),
+            };
             let nearness = rows.next().and_then(|row| row.first().copied());
             let familiarity = self.familiarity.zip(nearness).map(|(read, value)| read.probability(value));
-            Ok(EncodedText { vector, familiarity, cut })
+            Ok(EncodedText { vector, query, familiarity, cut })
         };
         rows.into_iter().zip(texts).map(encode).collect()
     }
@@ -196,7 +214,7 @@ fn open_sentences(name: &str, runtime: &Runtime, for_model: &str) -> Result<Onnx
     let model = Model::open(ModelFiles::Bundled(bundled))?;
     let text = model.manifest().text.as_ref().ok_or_else(absent)?;
     let output = text.sentence_output.as_ref().ok_or_else(absent)?;
-    OnnxGraph::open(&model, runtime, text, &[output])
+    OnnxGraph::open(&model, runtime, text, &[("text.sentence_output", output)])
 }
 
 fn not_empty(text: &str) -> Result<(), EncoderError> {

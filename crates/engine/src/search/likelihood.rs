@@ -56,7 +56,7 @@ pub(crate) const UNCALIBRATED: SoundLikelihood =
     SoundLikelihood { bias: -5.0, outstanding: 0.68, cosine: 0.0, familiarity: 0.0 };
 
 /// Coefficients of [`name_likelihood`], fitted as those of the sound.
-const NAME: (f32, f32) = (-3.77, 7.51);
+const NAME: (f32, f32) = (-3.57, 6.94);
 
 /// The probability that a clip with so much of the query in its name, tags and metadata
 /// ([`earmark_index::NameMatch::coverage`]) is what they say.
@@ -67,7 +67,7 @@ pub fn name_likelihood(coverage: f32) -> f32 {
 
 /// Coefficients of [`both_likelihood`], fitted as the others: bias, factor on the log odds by sound, factor
 /// on the coverage.
-const BOTH: (f32, f32, f32) = (-1.30, 0.851, 7.31);
+const BOTH: (f32, f32, f32) = (-1.25, 0.803, 7.05);
 
 /// However unlike a clip sounds, its log odds by sound count as no less: words that the model does not know
 /// must not speak against a name that has them.

@@ -131,7 +131,7 @@ impl<'a> Asking<'a> {
         let prompts = engine.prompts(names.text(), &[])?;
         let encoded = engine.encode_texts(&prompts.iter().map(String::as_str).collect::<Vec<_>>())?;
         let familiarity = KnownText::of(query, &encoded).and_then(|known| known.familiarity);
-        let parts: Vec<_> = encoded.into_iter().map(|one| (one.vector, 1.0)).collect();
+        let parts: Vec<_> = encoded.into_iter().map(|one| (one.query, 1.0)).collect();
         let vector = combine(engine, &parts)?;
         let spread = index.spread(vector.as_slice())?;
         Ok(Self { query, names, vector, familiarity, spread })

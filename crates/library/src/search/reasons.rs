@@ -13,7 +13,7 @@ use crate::error::Result;
 const SHARES: usize = 6;
 
 /// A sound class is a reason if it makes up so much of the score.
-const LEAST_SHARE: f32 = 0.2;
+const LEAST_SHARE: f32 = 0.13;
 
 /// The sound classes that the query and a hit share; `None` for a model whose axes have no names.
 pub(super) fn shares(

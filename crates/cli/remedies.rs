@@ -180,6 +180,7 @@ fn of_index(e: &IndexError) -> Option<String> {
             "`earmark export FOLDER` saves what can be searched; then restore the index from a backup, or import the \
              export into a new one"
         }
+        IndexError::OldTables { .. } => "`earmark db migrate` brings them to it; nothing is lost",
         IndexError::NotFound { .. } => "create one with `earmark index`, or name another with --db",
         IndexError::UnknownSpace { .. } => "`earmark reembed --model NAME` makes those of another model",
         IndexError::NoCurrentSpace { .. } => "`earmark spaces use NAME` makes one of them current",

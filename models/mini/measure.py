@@ -59,13 +59,14 @@ class Mini:
         return self.text.run([output], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
 
 
-def scores(clips: np.ndarray, texts: np.ndarray, truth: np.ndarray) -> str:
+def scores(clips: np.ndarray, texts: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> str:
     """Classification, text search and example search, as one row of a table."""
     cosines = clips @ texts.T
     top1 = (cosines.argmax(axis=1) == truth).mean()
     average_precision, precision10 = [], []
+    found = clips @ queries.T
     for label in range(len(texts)):
-        hits = truth[np.argsort(-cosines[:, label], kind="stable")] == label
+        hits = truth[np.argsort(-found[:, label], kind="stable")] == label
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
         average_precision.append(precision[hits].mean())
         precision10.append(hits[:10].mean())
@@ -85,8 +86,9 @@ def labelled_sounds(model: Mini, table: Path) -> None:
     print(f"{len(rows)} clips, {len(labels)} labels\n\n| | top-1 | mAP | precision@10 | examples, precision@5 |")
     print("| --- | --- | --- | --- | --- |")
     for name, templates in PROMPTS.items():
-        texts = l2(sum(np.stack([model.embed(t.format(label)) for label in labels]) for t in templates))
-        print(f"| {name} {scores(clips, texts, truth)}")
+        texts, queries = (l2(sum(np.stack([model.embed(t.format(label), output) for label in labels]) for t in templates))
+                          for output in ("embedding", "query"))
+        print(f"| {name} {scores(clips, texts, queries, truth)}")
 
 
 def paraphrases(model: Mini) -> None:

@@ -157,8 +157,8 @@ impl ReembedReport {
     }
 }
 
-/// Embeds the files of all clips of the old space into the new one, which is that of `engine`'s model, and makes it current.
-/// Clips keep their tags. What an earlier run finished is not done again.
+/// Embeds the files of all clips of the old space into the new one, which is that of `engine`'s model, and makes it
+/// current. Clips keep their tags. What an earlier run finished is not done again.
 ///
 /// # Errors
 /// The model, either space. A bad file is in the report, not an error.

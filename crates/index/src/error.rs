@@ -129,6 +129,17 @@ pub enum Error {
         what: String,
     },
 
+    /// The tables of a database are of an earlier version of earmark, and can be brought to this one.
+    #[error("the tables at {place} are of version {received}, this earmark needs version {expected}")]
+    OldTables {
+        /// Server, port and database.
+        place: String,
+        /// The version of this earmark.
+        expected: u32,
+        /// The version of the tables.
+        received: u32,
+    },
+
     /// There is no index in the folder.
     #[error("there is no index at {}", .dir.display())]
     NotFound {

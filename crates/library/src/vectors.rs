@@ -24,7 +24,7 @@ pub struct Vectors {
 }
 
 impl Library {
-    /// Texts in the model's space as searches for sounds, each in `templates`, whose vectors are averaged, or in the model's own
+    /// Texts as search queries in the model's space, each in `templates`, whose vectors are averaged, or in the model's own
     /// prompt if there are none.
     ///
     /// # Errors

@@ -1,14 +1,17 @@
 //! [`Database`]: the tables, their version, and the spaces in them.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
 use earmark_index::{Error, FORMAT_VERSION, Header, Identity, Result, space_name, unix_now_s};
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 
 use crate::connections::{Connections, Shared, Trouble};
 use crate::index::PgIndex;
+use crate::queue::Queue;
 use crate::roots::Roots;
 use crate::url::DatabaseUrl;
 
@@ -56,7 +59,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Database`] if there is no connection; [`Error::NotFound`] if earmark has no tables there;
-    /// [`Error::FormatVersion`] for tables of another version.
+    /// [`Error::OldTables`], [`Error::FormatVersion`] for tables of another version.
     pub fn open(url: &DatabaseUrl, password: Option<String>, roots: &Roots) -> Result<Self> {
         let database = Self::connect(url, password)?;
         match database.version()? {
@@ -158,13 +161,11 @@ impl Database {
     }
 
     fn check_version(&self, version: usize) -> Result<()> {
-        match version == MIGRATIONS.len() {
-            true => Ok(()),
-            false => Err(Error::FormatVersion {
-                dir: self.place().into(),
-                expected: MIGRATIONS.len() as u32,
-                received: version as u32,
-            }),
+        let (expected, received) = (MIGRATIONS.len() as u32, version as u32);
+        match received.cmp(&expected) {
+            Ordering::Equal => Ok(()),
+            Ordering::Less => Err(Error::OldTables { place: self.place().to_owned(), expected, received }),
+            Ordering::Greater => Err(Error::FormatVersion { dir: self.place().into(), expected, received }),
         }
     }
 
@@ -409,17 +410,28 @@ impl Database {
         Ok(DatabaseLock { connections: Arc::clone(at), client: Some(client) })
     }
 
-    /// Keeps everybody from changing the clips of a space until it is dropped. Waits for the batches that are being
-    /// written.
+    /// Blocks changes to the clips of a space until it is dropped. Waits a second for the batches that are being written.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Locked`] if that is too short, or if workers have files of the space; [`Error::Database`].
     pub fn lock_space(&self, space: &SpaceInfo) -> Result<DatabaseLock> {
         let at = &self.connections;
+        let mut is_held = false;
         let client = at.own_connection(async |client| {
-            client.execute("SELECT pg_advisory_lock($1, $2)", &[&SPACE_LOCK, &space.id]).await.map(drop)
+            client.batch_execute("SET lock_timeout = '1s'").await?;
+            match client.execute("SELECT pg_advisory_lock($1, $2)", &[&SPACE_LOCK, &space.id]).await {
+                Err(e) if e.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(()),
+                locked => {
+                    is_held = true;
+                    locked.map(drop)
+                }
+            }
         })?;
-        Ok(DatabaseLock { connections: Arc::clone(at), client: Some(client) })
+        let lock = DatabaseLock { connections: Arc::clone(at), client: Some(client) };
+        if is_held && Queue::of(&self.index(space)).progress()?.taken == 0 {
+            return Ok(lock);
+        }
+        Err(Error::Locked { dir: self.place().into(), holder: None })
     }
 
     /// A space, to be read and written.

@@ -1,4 +1,4 @@
-//! [`JobBoard`]: the jobs of all servers of a database, so that each of them can tell of every one.
+//! [`JobBoard`]: the jobs of all servers of a database, so that any server can report any job.
 //!
 //! A server posts its own jobs: when one is added, as it goes on, and every few seconds in between, so that a server
 //! that was killed is noticed. What a job is, only servers know; here it is JSON.
@@ -45,28 +45,42 @@ impl JobBoard {
         Ok(self.index.query(statement, &[])?[0].get::<_, i64>(0).cast_unsigned())
     }
 
-    /// Posts how far a job is; true if somebody asked that it be cancelled.
+    /// Posts a new job. One that was posted meanwhile stays as it is.
+    ///
+    /// # Errors
+    /// [`earmark_index::Error::Database`].
+    pub fn add(&self, id: u64, content: &Value) -> Result<()> {
+        let statement =
+            "INSERT INTO earmark.job (id, space, content) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)
+                         ON CONFLICT (id) DO NOTHING";
+        self.index.query(statement, &[&id.cast_signed(), &self.index.space(), content]).map(drop)
+    }
+
+    /// Posts how far a job is, unless it is over; true if somebody asked that it be cancelled.
     ///
     /// # Errors
     /// [`earmark_index::Error::Database`].
     pub fn post(&self, id: u64, content: &Value) -> Result<bool> {
         let rows = self.index.query(
-            "INSERT INTO earmark.job (id, space, content) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)
-             ON CONFLICT (id) DO UPDATE SET content = $3, seen = now() RETURNING is_cancelled",
+            "INSERT INTO earmark.job AS j (id, space, content) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET content = $3, seen = now() WHERE NOT j.is_over RETURNING is_cancelled",
             &[&id.cast_signed(), &self.index.space(), content],
         )?;
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
-    /// Posts a job that is over, and the files that failed, as a list. Of the jobs that are over, and those whose server
-    /// is gone, the last `kept` stay.
+    /// Posts a job that is over, and the files that failed, as a list. Of the jobs that are over or whose server is gone,
+    /// the last `kept` stay.
     ///
     /// # Errors
     /// [`earmark_index::Error::Database`].
     pub fn finish(&self, id: u64, content: &Value, failures: &Value, kept: usize) -> Result<()> {
-        self.post(id, content)?;
-        let over = "UPDATE earmark.job SET failures = $2, is_over = true WHERE id = $1";
-        self.index.query(over, &[&id.cast_signed(), failures])?;
+        self.index.query(
+            "INSERT INTO earmark.job (id, space, content, failures, is_over) OVERRIDING SYSTEM VALUE
+             VALUES ($1, $2, $3, $4, true)
+             ON CONFLICT (id) DO UPDATE SET content = $3, failures = $4, is_over = true, seen = now()",
+            &[&id.cast_signed(), &self.index.space(), content, failures],
+        )?;
         let statement = format!(
             "DELETE FROM earmark.job WHERE id IN
                  (SELECT id FROM earmark.job

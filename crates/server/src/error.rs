@@ -128,6 +128,10 @@ impl ApiError {
         matches!(self.kind, Kind::Unavailable)
     }
 
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self.kind, Kind::NotFound)
+    }
+
     /// The reason goes to the log, never to the client.
     pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
         let detail = "the server's log says more under this request id";

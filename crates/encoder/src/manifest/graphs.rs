@@ -92,8 +92,8 @@ pub struct TextGraph {
     pub attention_mask: Option<String>,
     /// Name of the output tensor, `[batch, dim]`.
     pub output: String,
-    /// Name of another output, `[batch, dim]`, for texts that sounds are searched for with; `output` is for labels. A
-    /// search may weigh the axes otherwise than what tells labels apart.
+    /// Name of another output, `[batch, dim]`: the text as a search query, where `output` is the text as a label. A
+    /// search may weigh the axes differently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_output: Option<String>,
     /// Name of another output, `[batch, any]`: a general sentence embedding, which [`TextAnchors`] of other models use.

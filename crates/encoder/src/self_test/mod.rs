@@ -274,10 +274,14 @@ fn try_text(model: &Model, runtime: &Runtime, checks: &mut Vec<Check>) -> Outcom
         return Ok(());
     }
     let encoder = model.text_encoder(runtime)?;
-    let embeddings = encoder.embed(&TEXTS)?;
+    let (embeddings, queries): (Vec<_>, Vec<_>) =
+        encoder.encode(&TEXTS)?.into_iter().map(|text| (text.vector, text.query)).unzip();
     let found = format!("vectors of {} numbers", model.manifest().dim);
     checks.push(Check::new(name, true, found));
     checks.push(spread("text spread", "unrelated texts", &embeddings));
+    if queries != embeddings {
+        checks.push(spread("query spread", "unrelated queries", &queries));
+    }
     for golden in model.goldens()?.texts {
         let embedding = encoder.embed(&[&golden.text])?;
         for embedding in &embedding {

@@ -133,7 +133,8 @@ impl TextEncoder {
             cut.iter().flat_map(|c| c.heard.iter().chain(&c.not)).map(String::as_str).collect();
         let mut parts = self.encode_whole(&parts)?.into_iter();
         let mut sum = |count: usize, text: &str| -> Result<EncodedText, EncoderError> {
-            let mut parts: Vec<(f32, EncodedText)> = parts.by_ref().take(count).map(|part| (1.0, part)).collect();
+            let mut parts: Vec<(f32, EncodedText)> =
+                parts.by_ref().take(count).map(|part| (1.0, part)).collect();
             if parts.len() == 1 { Ok(parts.remove(0).1) } else { self.sum(&parts, text) }
         };
         let mut encoded = Vec::with_capacity(texts.len());

@@ -27,6 +27,10 @@ fn jobs_are_posted_found_cancelled_and_forgotten() {
     one.finish(ids[0], &json!({"n": 8}), &json!([1, 2]), 100).unwrap();
     assert_eq!(other.failures(ids[0]).unwrap(), Some(json!([1, 2])));
     assert!(!other.cancel(ids[0]).unwrap(), "it is over");
+    // What was sent before and comes late.
+    one.add(ids[0], &json!({"n": 0})).unwrap();
+    assert!(!one.post(ids[0], &json!({"n": 1})).unwrap());
+    assert_eq!(other.get(ids[0]).unwrap().unwrap().content, json!({"n": 8}));
     assert_eq!(other.failures(4711).unwrap(), None);
 
     // The server of two of them is gone.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use earmark_index::{Change, Error, IndexReader, IndexWriter};
-use earmark_postgres::{Database, Roots};
+use earmark_postgres::{Database, Queue, QueuedFile, Roots};
 
 use crate::common::{Numbers, admin, identity, meta, new_database, new_index, on_database};
 
@@ -30,6 +30,45 @@ fn tables_are_made_once_and_those_of_a_later_version_are_refused() {
     for refused in [Database::open(&url, None, &none), Database::migrate(&url, None, &none)] {
         assert!(matches!(refused, Err(Error::FormatVersion { received: 77, .. })), "{refused:?}");
     }
+    // Tables of an earlier version are told apart, and brought to this one.
+    let back = "DELETE FROM earmark.migration WHERE version > 1; DROP TABLE earmark.job";
+    on_database(&databases[0], back);
+    let refused = Database::open(&url, None, &none);
+    assert!(matches!(refused, Err(Error::OldTables { received: 1, .. })), "{refused:?}");
+    Database::migrate(&url, None, &none).unwrap();
+    Database::open(&url, None, &none).unwrap();
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo xtask test --postgres"]
+fn a_space_that_is_locked_is_not_written_and_one_that_is_worked_on_not_locked() {
+    let (database, index) = new_index(3);
+    let (space, other) = (database.current().unwrap(), database.make(&identity(5)).unwrap());
+    let change = || Change::Put {
+        meta: meta("/sounds/a.wav"),
+        segments: Numbers(1).segments(1, 3),
+        texts: Vec::new(),
+    };
+    let held = database.lock_space(&space).unwrap();
+    assert!(matches!(database.lock_space(&space), Err(Error::Locked { .. })), "it is held");
+    drop(database.lock_space(&other).unwrap());
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| index.apply(vec![change()]).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!writing.is_finished() && index.stats().unwrap().clips == 0, "it waits");
+        drop(held);
+    });
+    assert_eq!(index.stats().unwrap().clips, 1);
+
+    let queue = Queue::of(&index);
+    let file = QueuedFile { path: "/sounds/b.wav".into(), size: 5, mtime_ns: 7, force: false };
+    queue.add(&[file]).unwrap();
+    drop(database.lock_space(&space).unwrap());
+    let worker = queue.register("host", 1).unwrap();
+    assert_eq!(queue.take(worker, 9, &["/sounds".to_owned()]).unwrap().files.len(), 1);
+    assert!(matches!(database.lock_space(&space), Err(Error::Locked { .. })), "a worker has a file");
+    queue.give_back(worker).unwrap();
+    database.lock_space(&space).unwrap();
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub(crate) struct UsageDto {
 
 /// Texts into vectors
 ///
-/// In the shape that embedding clients speak. Vectors are of unit length.
+/// As search queries, in the shape that embedding clients speak. Vectors are of unit length.
 #[utoipa::path(post, path = "/v1/embeddings", operation_id = "embedTexts", tag = "models",
     request_body = EmbeddingsRequest,
     responses((status = 200, body = EmbeddingsAnswer, description = "A vector for each text")))]

@@ -19,10 +19,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{ApiId, ApiJson, ApiQuery};
 use crate::jobs::{JobRecord, Order};
 use crate::paging::PageQuery;
-use crate::state::App;
-
-/// Least time between two events.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+use crate::state::{App, Open};
 
 /// What to index, and how.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -172,25 +169,30 @@ pub(crate) async fn events(
     ApiId(id): ApiId,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let open = app.library()?;
-    let look = move || {
-        let open = Arc::clone(&open);
-        async move { tokio::task::spawn_blocking(move || open.jobs.get(id)).await.map_err(ApiError::internal)? }
-    };
-    let first = look().await?;
-    let stream = unfold((look, Some(first), None), |(look, mut next, last)| async move {
+    let first = look(Arc::clone(&open), id).await?;
+    let stream = unfold((open, Some(first), None), move |(open, mut next, last)| async move {
         if last.as_ref().is_some_and(JobRecord::is_over) {
             return None;
         }
         while next.is_none() || next == last {
-            tokio::time::sleep(LOOK).await;
-            next = Some(look().await.ok()?);
+            tokio::time::sleep(open.jobs.look_again_in(id)?).await;
+            next = match look(Arc::clone(&open), id).await {
+                Err(e) if e.is_not_found() => return None,
+                // The database may be back at the next look.
+                looked => looked.ok(),
+            };
         }
         let record = next?;
         let event = Event::default().event(if record.is_over() { "done" } else { "progress" });
         let event = event.json_data(&record).unwrap_or_default();
-        Some((Ok(event), (look, None, Some(record))))
+        Some((Ok(event), (open, None, Some(record))))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+/// A job as it is now.
+async fn look(open: Arc<Open>, id: u64) -> ApiResult<JobRecord> {
+    tokio::task::spawn_blocking(move || open.jobs.get(id)).await.map_err(ApiError::internal)?
 }
 
 /// Files that a job could not index

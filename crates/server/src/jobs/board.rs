@@ -1,6 +1,6 @@
 //! Servers of one database post their jobs, so that a client behind a balancer finds every job at every server.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::error::{ApiError, ApiResult};
 /// Time between looks at the jobs of this server.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// An unfinished job is posted so often, changed or not: so this server is known to live, and learns that somebody wants
+/// An unfinished job is posted at least this often, changed or not: so this server is known to live, and learns that somebody wants
 /// a job cancelled.
 const BEAT: Duration = Duration::from_secs(2);
 
@@ -33,18 +33,15 @@ pub(super) fn post_jobs(board: &JobBoard, desk: &Desk) {
         let jobs = desk.all();
         posted.retain(|id, _| jobs.iter().any(|job| job.id == *id));
         for job in jobs {
-            tell(board, &job, posted.entry(job.id).or_default());
+            if let Err(e) = post(board, &job, posted.entry(job.id).or_default()) {
+                tracing::warn!(job = job.id, error = %e, "the job could not be posted for the other servers");
+                // Each of the others would wait for the database as long; the next look tries again.
+                break;
+            }
         }
         if is_closed {
             return;
         }
-    }
-}
-
-/// Posts a job; where that fails, it is tried again at the next look.
-fn tell(board: &JobBoard, job: &Job, posted: &mut Option<Posted>) {
-    if let Err(e) = post(board, job, posted) {
-        tracing::warn!(job = job.id, error = %e, "a job could not be told to the other servers");
     }
 }
 
@@ -68,7 +65,9 @@ fn post(board: &JobBoard, job: &Job, posted: &mut Option<Posted>) -> Result<(), 
 
 /// Posts a new job, so that every server knows of it before its client does.
 pub(super) fn add(board: &JobBoard, job: &Job) {
-    tell(board, job, &mut None);
+    if let Err(e) = board.add(job.id, &to_json(&job.record())) {
+        tracing::warn!(job = job.id, error = %e, "the job could not be posted for the other servers");
+    }
 }
 
 /// A job of another server.
@@ -76,13 +75,18 @@ pub(super) fn get(board: &JobBoard, id: u64) -> ApiResult<JobRecord> {
     read(board.get(id)?.ok_or_else(|| ApiError::not_found("job", id))?)
 }
 
-/// The jobs of all servers, the latest first; `own` says more of this server's than the board does.
+/// The jobs of all servers, the latest first; of this server's, `own` says more than the board does.
 pub(super) fn all(board: &JobBoard, own: &[Arc<Job>]) -> ApiResult<Vec<JobRecord>> {
-    let record = |posted: PostedJob| match own.iter().find(|job| job.id == posted.id) {
-        Some(job) => Ok(job.record()),
-        None => read(posted),
-    };
-    board.all()?.into_iter().map(record).collect()
+    let mut records: BTreeMap<u64, JobRecord> = BTreeMap::new();
+    for posted in board.all()? {
+        let id = posted.id;
+        match read(posted) {
+            Ok(record) => drop(records.insert(id, record)),
+            Err(_) => tracing::warn!(job = id, "the job was posted by another version of earmark"),
+        }
+    }
+    records.extend(own.iter().map(|job| (job.id, job.record())));
+    Ok(records.into_values().rev().collect())
 }
 
 /// The files that a job of another server could not index.
@@ -93,7 +97,7 @@ pub(super) fn failures(board: &JobBoard, id: u64) -> ApiResult<Vec<Failure>> {
 
 fn read(posted: PostedJob) -> ApiResult<JobRecord> {
     let mut record: JobRecord = serde_json::from_value(posted.content).map_err(ApiError::internal)?;
-    if posted.is_abandoned {
+    if posted.is_abandoned && !record.is_over() {
         record.state = JobState::Failed;
         record.error = Some(ABANDONED.to_owned());
     }

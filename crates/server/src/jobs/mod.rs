@@ -27,6 +27,10 @@ const REMEMBERED: usize = 100;
 /// Failed files that a job remembers; all are in the index.
 const FAILURES: usize = 10_000;
 
+/// Time between looks of a client that watches a job of this server, or one that another server posted.
+const LOOK_AT_OWN: Duration = Duration::from_millis(100);
+const LOOK_AT_POSTED: Duration = Duration::from_millis(500);
+
 /// Time between looks at whether another process is done with writing the index.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 
@@ -203,16 +207,16 @@ impl Jobs {
         let board = index.job_board();
         let mut threads = Vec::new();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        if let Some(board) = board.clone() {
-            let desk = Arc::clone(&desk);
-            threads.push(named("job-board").spawn(move || board::post_jobs(&board, &desk))?);
-        }
         let orders = Arc::clone(&desk);
         threads.push(named("jobs").spawn(move || {
             work(&engine, &index, &orders);
             lock(&orders.list).is_worker_done = true;
             orders.changed.notify_all();
         })?);
+        if let Some(board) = board.clone() {
+            let desk = Arc::clone(&desk);
+            threads.push(named("job-board").spawn(move || board::post_jobs(&board, &desk))?);
+        }
         Ok(Self { desk, queue, board, threads: Mutex::new(threads) })
     }
 
@@ -267,6 +271,16 @@ impl Jobs {
     /// A job, of whichever server. May wait for the database.
     pub(crate) fn get(&self, id: u64) -> ApiResult<JobRecord> {
         self.find(id, |job| Ok(job.record()), |board| board::get(board, id))
+    }
+
+    /// How long to wait before looking at a job again; `None` if this server shuts down and the job is another's.
+    pub(crate) fn look_again_in(&self, id: u64) -> Option<Duration> {
+        let list = lock(&self.desk.list);
+        match list.jobs.contains_key(&id) {
+            true => Some(LOOK_AT_OWN),
+            false if list.is_closed => None,
+            false => Some(LOOK_AT_POSTED),
+        }
     }
 
     /// The files that a job could not index. May wait for the database.

@@ -5,7 +5,7 @@
 use earmark_index::{Change, Error, IndexReader, IndexWriter};
 use earmark_postgres::{Database, Queue, QueuedFile, Roots};
 
-use crate::common::{Numbers, admin, identity, meta, new_database, new_index, on_database};
+use crate::common::{Numbers, identity, meta, new_database, new_index, on_database};
 
 #[test]
 #[ignore = "needs PostgreSQL: cargo xtask test --postgres"]
@@ -112,9 +112,11 @@ fn connections_that_break_are_made_again_and_nothing_is_lost_or_doubled() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
-                admin(
+                // Other tests have connections of their own.
+                on_database(
+                    &database,
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                     WHERE application_name = 'earmark' AND random() < 0.5",
+                     WHERE application_name = 'earmark' AND datname = current_database() AND random() < 0.5",
                 );
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }

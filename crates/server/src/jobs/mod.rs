@@ -347,7 +347,7 @@ fn work(engine: &Engine, index: &Live, orders: &Desk) {
         for event in index.take_events() {
             tracing::info!(%event, "index");
         }
-        finish(&job, result.unwrap_or_else(|_| Err(Stopped::Panic)));
+        finish(&job, result.unwrap_or(Err(Stopped::Panic)));
     }
 }
 

@@ -86,8 +86,9 @@ def labelled_sounds(model: Mini, table: Path) -> None:
     print(f"{len(rows)} clips, {len(labels)} labels\n\n| | top-1 | mAP | precision@10 | examples, precision@5 |")
     print("| --- | --- | --- | --- | --- |")
     for name, templates in PROMPTS.items():
-        texts, queries = (l2(sum(np.stack([model.embed(t.format(label), output) for label in labels]) for t in templates))
-                          for output in ("embedding", "query"))
+        texts, queries = (
+            l2(sum(np.stack([model.embed(t.format(label), output) for label in labels]) for t in templates))
+            for output in ("embedding", "query"))
         print(f"| {name} {scores(clips, texts, queries, truth)}")
 
 

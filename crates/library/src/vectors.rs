@@ -24,8 +24,8 @@ pub struct Vectors {
 }
 
 impl Library {
-    /// Texts as search queries in the model's space, each in `templates`, whose vectors are averaged, or in the model's own
-    /// prompt if there are none.
+    /// Texts as search queries in the model's space, each in `templates`, whose vectors are averaged, or in
+    /// the model's own prompt if there are none.
     ///
     /// # Errors
     /// [`crate::Error::Field`] named `input` or `templates`; errors of the text encoder.

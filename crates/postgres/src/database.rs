@@ -410,7 +410,8 @@ impl Database {
         Ok(DatabaseLock { connections: Arc::clone(at), client: Some(client) })
     }
 
-    /// Blocks changes to the clips of a space until it is dropped. Waits a second for the batches that are being written.
+    /// Blocks changes to the clips of a space until it is dropped. Waits a second for the batches that are being
+    /// written.
     ///
     /// # Errors
     /// [`Error::Locked`] if that is too short, or if workers have files of the space; [`Error::Database`].

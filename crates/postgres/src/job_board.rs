@@ -69,8 +69,8 @@ impl JobBoard {
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
-    /// Posts a job that is over, and the files that failed, as a list. Of the jobs that are over or whose server is gone,
-    /// the last `kept` stay.
+    /// Posts a job that is over, and the files that failed, as a list. Of the jobs that are over or whose server
+    /// is gone, the last `kept` stay.
     ///
     /// # Errors
     /// [`earmark_index::Error::Database`].

@@ -14,16 +14,20 @@ use crate::error::{ApiError, ApiResult};
 /// Time between looks at the jobs of this server.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// An unfinished job is posted at least this often, changed or not: so this server is known to live, and learns that somebody wants
-/// a job cancelled.
+/// An unfinished job is posted at least this often, changed or not: so this server is known to live, and learns that
+/// somebody wants a job cancelled.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// What a job's client reads when its server is gone.
 const ABANDONED: &str =
     "the server that ran it is gone; what it finished is in the index, and the same job goes on from there";
 
-/// What was posted last of a job, and when.
-type Posted = (Value, Instant);
+/// What was posted last of a job.
+struct Posted {
+    content: Value,
+    at: Instant,
+    is_over: bool,
+}
 
 /// Posts this server's jobs until the desk is closed, and then once more.
 pub(super) fn post_jobs(board: &JobBoard, desk: &Desk) {
@@ -47,19 +51,20 @@ pub(super) fn post_jobs(board: &JobBoard, desk: &Desk) {
 
 /// Posts a job if it changed, or was not posted for some time.
 fn post(board: &JobBoard, job: &Job, posted: &mut Option<Posted>) -> Result<(), earmark_index::Error> {
-    let record = job.record();
-    let content = to_json(&record);
-    match posted {
-        Some((last, _)) if *last == content && record.is_over() => return Ok(()),
-        Some((last, at)) if *last == content && at.elapsed() < BEAT => return Ok(()),
-        _ => {}
+    if posted.as_ref().is_some_and(|last| last.is_over) {
+        return Ok(());
     }
-    if record.is_over() {
+    let record = job.record();
+    let (content, is_over) = (to_json(&record), record.is_over());
+    if posted.as_ref().is_some_and(|last| last.content == content && last.at.elapsed() < BEAT) {
+        return Ok(());
+    }
+    if is_over {
         board.finish(job.id, &content, &to_json(&job.failures()), REMEMBERED)?;
     } else if board.post(job.id, &content)? {
         job.cancel();
     }
-    *posted = Some((content, Instant::now()));
+    *posted = Some(Posted { content, at: Instant::now(), is_over });
     Ok(())
 }
 

@@ -69,7 +69,7 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Index: a folder, or a PostgreSQL database as postgres://USER@HOST/NAME (its password belongs into
-    /// EARMARK_DB or PGPASSWORD) [default: index-data/default.earmark in a checkout of earmark, else
+    /// EARMARK_DB, PGPASSWORD or ~/.pgpass) [default: index-data/default.earmark in a checkout of earmark, else
     /// earmark/default.earmark in your data folder]
     #[arg(long, global = true, env = "EARMARK_DB", hide_env_values = true, value_name = "DIR",
         value_hint = clap::ValueHint::AnyPath, value_parser = LocationText::parser())]

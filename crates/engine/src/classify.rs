@@ -7,8 +7,9 @@
 use std::str::FromStr;
 
 use earmark_encoder::{Scores, dot};
-use earmark_index::{Clip, Filter, IndexReader};
+use earmark_index::{Clip, ClipId, Filter, IndexReader};
 
+use crate::batches::batches;
 use crate::labels::EncodedLabels;
 use crate::mean::mean_of_spans;
 use crate::readout::{Line, NoneOfThese, Readout};
@@ -209,10 +210,15 @@ pub fn classify_indexed(
     decision: Decision,
     mut each: impl FnMut(&Clip, Classification),
 ) -> Result<(), EngineError> {
-    for clip in index.clips(filter)? {
-        let spans: Vec<Span> = index.segments(clip.id)?.into_iter().map(Span::from).collect();
-        let cosines = cosines_of_spans(engine, &spans, labels, pooling, &clip.meta.path)?;
-        each(&clip, read(&labels.readout, &cosines, decision));
+    let clips = index.clips(filter)?;
+    let clips: Vec<&Clip> = clips.iter().collect();
+    for some in batches(&clips, index.header().identity.dim) {
+        let ids: Vec<ClipId> = some.iter().map(|clip| clip.id).collect();
+        for (clip, segments) in some.iter().zip(index.segments_of_clips(&ids)?) {
+            let spans: Vec<Span> = segments.into_iter().map(Span::from).collect();
+            let cosines = cosines_of_spans(engine, &spans, labels, pooling, &clip.meta.path)?;
+            each(clip, read(&labels.readout, &cosines, decision));
+        }
     }
     Ok(())
 }

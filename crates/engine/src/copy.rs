@@ -1,17 +1,15 @@
 //! From one index into another, whatever keeps them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use earmark_index::{Change, Clip, ClipId, ClipMeta, Filter, IndexReader, IndexWriter};
+use earmark_index::{Change, Clip, ClipId, ClipMeta, ClipText, Failure, Filter, IndexReader, IndexWriter};
 
 use crate::EngineError;
+use crate::batches::batches;
 
 /// Clips that are compared at a time.
 const CLIPS: usize = 256;
-
-/// Bytes of vectors in one batch, roughly.
-const BATCH_BYTES: usize = 16 << 20;
 
 /// What a copy did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -60,20 +58,14 @@ pub fn copy(
         done += some.len();
         progress(done, steps);
     }
-    let reader = to.reader()?;
-    let mut missing = Vec::new();
-    for failure in from.failures()? {
-        if reader.failure(&failure.path)?.as_ref() != Some(&failure) {
-            missing.push(Change::Fail(failure));
-        }
-    }
+    let failures = from.failures()?;
+    let missing = not_in(&failures, &to.reader()?.failures()?);
+    let missing: Vec<Change> = missing.into_iter().cloned().map(Change::Fail).collect();
     report.failures = missing.len();
     to.apply(missing)?;
     let reader = to.reader()?;
-    for failure in from.failures()? {
-        if reader.failure(&failure.path)?.as_ref() != Some(&failure) {
-            report.problems.push(format!("{}: it is not remembered as a bad file", failure.path));
-        }
+    for failure in not_in(&failures, &reader.failures()?) {
+        report.problems.push(format!("{}: it is not remembered as a bad file", failure.path));
     }
     for some in clips.chunks(CLIPS) {
         if stop.load(Ordering::Relaxed) {
@@ -95,30 +87,27 @@ fn copy_some(
 ) -> Result<(), EngineError> {
     let reader = to.reader()?;
     let there = by_path(&*reader, clips)?;
-    let mut batch = Vec::new();
-    let mut bytes = 0;
+    let known = |clip: &Clip| {
+        let known = there.get(&clip.meta.path)?;
+        (known.meta == clip.meta && known.segments == clip.segments).then_some(known)
+    };
+    let alike: Vec<(&Clip, &Clip)> = clips.iter().filter_map(|clip| Some((clip, known(clip)?))).collect();
+    let same = with_same_texts(from, &*reader, &alike)?;
+    report.unchanged += same.len();
+    let wanted: Vec<&Clip> = clips.iter().filter(|clip| !same.contains(&clip.id)).collect();
     let mut written = Vec::new();
-    for clip in clips {
-        if let Some(known) = there.get(&clip.meta.path)
-            && known.meta == clip.meta
-            && known.segments == clip.segments
-            && same_texts(from, clip.id, &*reader, known.id)?
-        {
-            report.unchanged += 1;
-            continue;
+    for some in batches(&wanted, from.header().identity.dim) {
+        let ids: Vec<ClipId> = some.iter().map(|clip| clip.id).collect();
+        let contents = from.segments_of_clips(&ids)?.into_iter().zip(from.texts(&ids)?);
+        let mut batch = Vec::with_capacity(some.len());
+        for (clip, (segments, texts)) in some.iter().zip(contents) {
+            report.copied += 1;
+            report.segments += segments.len();
+            batch.push(Change::Put { meta: clip.meta.clone(), segments, texts });
+            written.push((*clip).clone());
         }
-        let segments = from.segments(clip.id)?;
-        report.copied += 1;
-        report.segments += segments.len();
-        bytes += segments.iter().map(|segment| 4 * segment.vector.len()).sum::<usize>();
-        batch.push(Change::Put { meta: clip.meta.clone(), segments, texts: from.texts(clip.id)? });
-        written.push(clip.clone());
-        if bytes >= BATCH_BYTES {
-            to.apply(std::mem::take(&mut batch))?;
-            bytes = 0;
-        }
+        to.apply(batch)?;
     }
-    to.apply(batch)?;
     // What was tagged there keeps its tags when it is replaced; here it is to have those of the other index.
     let there = by_path(&*to.reader()?, &written)?;
     let retag = written.into_iter().filter_map(|clip| {
@@ -136,14 +125,23 @@ fn verify_some(
     report: &mut CopyReport,
 ) -> Result<(), EngineError> {
     let there = by_path(to, clips)?;
+    let alike: Vec<(&Clip, &Clip)> =
+        clips.iter().filter_map(|clip| Some((clip, there.get(&clip.meta.path)?))).collect();
+    let same_texts = with_same_texts(from, to, &alike)?;
+    let wanted: Vec<&Clip> = alike.iter().map(|(clip, _)| *clip).collect();
+    let mut same_vectors: HashSet<ClipId> = HashSet::new();
+    for some in batches(&wanted, from.header().identity.dim) {
+        let (ids, others): (Vec<ClipId>, Vec<ClipId>) =
+            some.iter().filter_map(|clip| Some((clip.id, there.get(&clip.meta.path)?.id))).unzip();
+        let pairs = from.segments_of_clips(&ids)?.into_iter().zip(to.segments_of_clips(&others)?);
+        same_vectors.extend(ids.iter().zip(pairs).filter(|(_, (a, b))| a == b).map(|(id, _)| id));
+    }
     for clip in clips {
         let problem = match there.get(&clip.meta.path) {
             None => Some("it is missing".to_owned()),
             Some(known) if known.meta != clip.meta => Some(difference(&clip.meta, &known.meta)),
-            Some(known) if from.segments(clip.id)? != to.segments(known.id)? => {
-                Some("its vectors are not the same".to_owned())
-            }
-            Some(known) if !same_texts(from, clip.id, to, known.id)? => {
+            Some(_) if !same_vectors.contains(&clip.id) => Some("its vectors are not the same".to_owned()),
+            Some(_) if !same_texts.contains(&clip.id) => {
                 Some("what its file says about itself is not the same".to_owned())
             }
             Some(_) => None,
@@ -159,19 +157,27 @@ fn verify_some(
     Ok(())
 }
 
-/// Whether two clips have the same texts, in whatever order.
-fn same_texts(
+/// The failures that are not, the same, among those that are `known`.
+fn not_in<'a>(failures: &'a [Failure], known: &[Failure]) -> Vec<&'a Failure> {
+    let known: HashMap<&str, &Failure> = known.iter().map(|one| (one.path.as_str(), one)).collect();
+    failures.iter().filter(|one| known.get(one.path.as_str()) != Some(one)).collect()
+}
+
+/// Of pairs of a clip in `from` and one in `to`, the first of those that have the same texts, in whatever order.
+fn with_same_texts(
     from: &dyn IndexReader,
-    id: ClipId,
     to: &dyn IndexReader,
-    other: ClipId,
-) -> Result<bool, EngineError> {
-    let sorted = |index: &dyn IndexReader, id| -> Result<Vec<(String, String)>, EngineError> {
-        let mut texts: Vec<_> = index.texts(id)?.into_iter().map(|one| (one.name, one.text)).collect();
+    pairs: &[(&Clip, &Clip)],
+) -> Result<HashSet<ClipId>, EngineError> {
+    let (ids, others): (Vec<ClipId>, Vec<ClipId>) = pairs.iter().map(|(a, b)| (a.id, b.id)).unzip();
+    let texts = from.texts(&ids)?.into_iter().zip(to.texts(&others)?);
+    let sorted = |texts: Vec<ClipText>| {
+        let mut texts: Vec<_> = texts.into_iter().map(|one| (one.name, one.text)).collect();
         texts.sort();
-        Ok(texts)
+        texts
     };
-    Ok(sorted(from, id)? == sorted(to, other)?)
+    let same = ids.into_iter().zip(texts).filter_map(|(id, (a, b))| (sorted(a) == sorted(b)).then_some(id));
+    Ok(same.collect())
 }
 
 fn by_path(index: &dyn IndexReader, clips: &[Clip]) -> Result<HashMap<String, Clip>, EngineError> {

@@ -20,6 +20,7 @@
 //! stream of windows into the segments that an index stores.
 
 pub mod adapt;
+mod batches;
 pub mod classify;
 pub mod clip_vectors;
 pub mod copy;

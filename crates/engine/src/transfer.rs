@@ -6,10 +6,12 @@ use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use earmark_index::{
-    Change, ClipMeta, ClipText, Filter, Header, Identity, IndexReader, IndexWriter, Segment,
+    Change, Clip, ClipId, ClipMeta, ClipText, Error as IndexError, Filter, Header, Identity, IndexReader,
+    IndexWriter, Segment,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batches::batches;
 use crate::{EngineError, npy};
 
 /// Clips in a batch while importing.
@@ -172,31 +174,39 @@ fn write_files(
     npy::write_header(&mut vectors, rows, dim).map_err(at(&vectors_path))?;
     let mut lines = BufWriter::new(File::create(&clips_path).map_err(at(&clips_path))?);
     let mut row = 0;
-    for clip in &clips {
-        let segments = index.segments(clip.id)?;
-        let meta = &clip.meta;
-        let line = ClipLine {
-            row,
-            path: meta.path.clone(),
-            content_hash: blake3::Hash::from_bytes(meta.content_hash).to_hex().to_string(),
-            mtime_ns: meta.mtime_ns,
-            size: meta.size,
-            duration_s: meta.duration_s,
-            sample_rate: meta.sample_rate,
-            channels: meta.channels,
-            format: meta.format.clone(),
-            decoder: meta.decoder.clone(),
-            tags: meta.tags.clone(),
-            indexed_unix_s: meta.indexed_unix_s,
-            texts: index.texts(clip.id)?,
-            segments: segments.iter().map(|s| (s.start_s, s.end_s)).collect(),
-        };
-        serde_json::to_writer(&mut lines, &line).map_err(|e| at(&clips_path)(e.into()))?;
-        lines.write_all(b"\n").map_err(at(&clips_path))?;
-        for segment in &segments {
-            npy::write_values(&mut vectors, &segment.vector).map_err(at(&vectors_path))?;
+    let all: Vec<&Clip> = clips.iter().collect();
+    for some in batches(&all, dim) {
+        let ids: Vec<ClipId> = some.iter().map(|clip| clip.id).collect();
+        let contents = index.segments_of_clips(&ids)?.into_iter().zip(index.texts(&ids)?);
+        for (clip, (segments, texts)) in some.iter().zip(contents) {
+            if segments.len() != clip.segments as usize {
+                // Removed while this runs.
+                return Err(IndexError::UnknownClip { id: clip.id }.into());
+            }
+            let meta = &clip.meta;
+            let line = ClipLine {
+                row,
+                path: meta.path.clone(),
+                content_hash: blake3::Hash::from_bytes(meta.content_hash).to_hex().to_string(),
+                mtime_ns: meta.mtime_ns,
+                size: meta.size,
+                duration_s: meta.duration_s,
+                sample_rate: meta.sample_rate,
+                channels: meta.channels,
+                format: meta.format.clone(),
+                decoder: meta.decoder.clone(),
+                tags: meta.tags.clone(),
+                indexed_unix_s: meta.indexed_unix_s,
+                texts,
+                segments: segments.iter().map(|s| (s.start_s, s.end_s)).collect(),
+            };
+            serde_json::to_writer(&mut lines, &line).map_err(|e| at(&clips_path)(e.into()))?;
+            lines.write_all(b"\n").map_err(at(&clips_path))?;
+            for segment in &segments {
+                npy::write_values(&mut vectors, &segment.vector).map_err(at(&vectors_path))?;
+            }
+            row += segments.len();
         }
-        row += segments.len();
     }
     let header = serde_json::to_vec_pretty(index.header()).map_err(|e| at(&header_path)(e.into()))?;
     let mut header_file = BufWriter::new(File::create(&header_path).map_err(at(&header_path))?);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::names::{NameMatches, NameQuery};
 use crate::query::{Hit, SearchRequest, SearchResponse, SegmentRef, Spread};
@@ -46,11 +46,11 @@ pub trait IndexReader: Send + Sync {
     /// [`crate::Error::DimMismatch`], [`crate::Error::NotUnit`], [`crate::Error::NonFinite`].
     fn spread(&self, query: &[f32]) -> Result<Spread>;
 
-    /// What a clip's file says about itself.
+    /// What the files of these clips say about themselves, in their order; nothing for clips that are gone.
     ///
     /// # Errors
     /// [`crate::Error::Names`].
-    fn texts(&self, id: ClipId) -> Result<Vec<ClipText>>;
+    fn texts(&self, ids: &[ClipId]) -> Result<Vec<Vec<ClipText>>>;
 
     /// The clip with this id.
     fn clip(&self, id: ClipId) -> Result<Option<Clip>>;
@@ -82,6 +82,19 @@ pub trait IndexReader: Send + Sync {
     /// [`crate::Error::UnknownClip`].
     fn segments(&self, id: ClipId) -> Result<Vec<Segment>>;
 
+    /// The segments of each of these clips, in their order; none for clips that are gone.
+    fn segments_of_clips(&self, ids: &[ClipId]) -> Result<Vec<Vec<Segment>>> {
+        let of_clip = |id: &ClipId| match self.segments(*id) {
+            Err(Error::UnknownClip { .. }) => Ok(Vec::new()),
+            segments => segments,
+        };
+        ids.iter().map(of_clip).collect()
+    }
+
+    /// The vectors (`[dim]`) of segments, each named by its clip and its number there, in their order; empty where there
+    /// is no such segment.
+    fn vectors(&self, segments: &[(ClipId, u32)]) -> Result<Vec<Vec<f32>>>;
+
     /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in
     /// order, until it gives `false`.
     ///
@@ -92,8 +105,8 @@ pub trait IndexReader: Send + Sync {
     /// All remembered bad files, by path.
     fn failures(&self) -> Result<Vec<Failure>>;
 
-    /// The bad file remembered at this path.
-    fn failure(&self, path: &str) -> Result<Option<Failure>>;
+    /// The bad files remembered at these paths, in any order.
+    fn failures_at(&self, paths: &[String]) -> Result<Vec<Failure>>;
 
     /// The index in numbers.
     fn stats(&self) -> Result<Stats>;

@@ -94,7 +94,8 @@ pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};
 pub use live::{LiveIndex, Writing};
 pub use names::{
-    MatchedWord, NameField, NameMatch, NameMatches, NameQuery, NameTokens, WordIndex, find_names,
+    FoundClips, Lookup, MatchedWord, NameField, NameMatch, NameMatches, NameQuery, NameTokens, WordIndex,
+    find_names,
 };
 pub use query::*;
 pub use report::*;

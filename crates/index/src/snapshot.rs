@@ -503,8 +503,9 @@ impl IndexReader for Snapshot {
         Ok(Spread::of(&scores))
     }
 
-    fn texts(&self, id: ClipId) -> Result<Vec<ClipText>> {
-        self.names()?.texts(id).map_err(|e| unusable(&self.dir, &e))
+    fn texts(&self, ids: &[ClipId]) -> Result<Vec<Vec<ClipText>>> {
+        let names = self.names()?;
+        ids.iter().map(|id| names.texts(*id).map_err(|e| unusable(&self.dir, &e))).collect()
     }
 
     fn clip(&self, id: ClipId) -> Result<Option<Clip>> {
@@ -536,6 +537,19 @@ impl IndexReader for Snapshot {
         self.segments_of(&view)
     }
 
+    fn vectors(&self, segments: &[(ClipId, u32)]) -> Result<Vec<Vec<f32>>> {
+        let vector = |(clip, number): &(ClipId, u32)| {
+            let Some(view) = self.pieces.find(*clip)? else { return Ok(Vec::new()) };
+            let Some(place) = self.pieces.place(&view) else { return Ok(Vec::new()) };
+            let number = *number as usize;
+            if number >= place.count {
+                return Ok(Vec::new());
+            }
+            Ok(self.pieces.0[place.piece].segment.row(place.first + number)?.1.to_vec())
+        };
+        segments.iter().map(vector).collect()
+    }
+
     fn for_each_segment(&self, filter: &Filter, visit: &mut dyn FnMut(SegmentRef<'_>) -> bool) -> Result<()> {
         let matcher = Matcher::new(filter)?;
         self.pieces.for_each_clip(|view| {
@@ -560,8 +574,9 @@ impl IndexReader for Snapshot {
         Ok(self.pieces.failures()?.into_values().collect())
     }
 
-    fn failure(&self, path: &str) -> Result<Option<Failure>> {
-        Ok(self.pieces.failures()?.remove(path))
+    fn failures_at(&self, paths: &[String]) -> Result<Vec<Failure>> {
+        let mut failures = self.pieces.failures()?;
+        Ok(paths.iter().filter_map(|path| failures.remove(path.as_str())).collect())
     }
 
     fn stats(&self) -> Result<Stats> {

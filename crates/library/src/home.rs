@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use earmark_encoder::{Catalogue, GraphCache};
-use earmark_index::stored_path;
-use earmark_postgres::Roots;
+use earmark_index::{Error as IndexError, stored_path};
+use earmark_postgres::{DatabaseUrl, Roots};
 use etcetera::BaseStrategy as _;
 
 use crate::error::{Error, Result};
@@ -36,9 +36,48 @@ pub fn graph_cache() -> Option<GraphCache> {
     Some(GraphCache::at(base.cache_dir().join("earmark").join("graphs")))
 }
 
-/// The password for databases whose address has none.
-pub(crate) fn database_password() -> Option<String> {
-    std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty())
+/// The password for a database whose address has none: `PGPASSWORD`, else that of the password file, which
+/// `PGPASSFILE` names ([`password_file`] otherwise).
+///
+/// # Errors
+/// [`IndexError::Database`] for a file that others can read, or that cannot be read.
+pub(crate) fn database_password(url: &DatabaseUrl) -> std::result::Result<Option<String>, IndexError> {
+    if url.has_password() {
+        return Ok(None);
+    }
+    if let Some(password) = std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty()) {
+        return Ok(Some(password));
+    }
+    let named = std::env::var_os("PGPASSFILE").filter(|name| !name.is_empty()).map(PathBuf::from);
+    let Some(file) = named.or_else(password_file) else { return Ok(None) };
+    let trouble = |what: &str| IndexError::Database {
+        place: url.to_string(),
+        what: format!("the password file {}: {what}", file.display()),
+    };
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(trouble(&e.to_string())),
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&file).map_err(|e| trouble(&e.to_string()))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(trouble("others can read the passwords in it; run chmod 0600 on it"));
+        }
+    }
+    Ok(url.password_in(&text))
+}
+
+/// Where PostgreSQL's programs look for passwords: `.pgpass` in the home folder, on Windows `postgresql/pgpass.conf`
+/// in the folder of applications' data.
+fn password_file() -> Option<PathBuf> {
+    let home = etcetera::home_dir().ok()?;
+    Some(match cfg!(windows) {
+        true => std::env::var_os("APPDATA").map(PathBuf::from)?.join("postgresql").join("pgpass.conf"),
+        false => home.join(".pgpass"),
+    })
 }
 
 /// Where this machine has the roots of databases, where that differs from what the database says:

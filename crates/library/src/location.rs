@@ -83,7 +83,7 @@ impl Location {
     /// # Errors
     /// As [`Database::open`].
     pub fn connect(url: &DatabaseUrl) -> Result<Database> {
-        Ok(Database::open(url, home::database_password(), &home::roots()?)?)
+        Ok(Database::open(url, home::database_password(url)?, &home::roots()?)?)
     }
 
     /// As [`Self::connect`], but makes the tables where there are none.
@@ -102,7 +102,7 @@ impl Location {
     /// # Errors
     /// As [`Database::migrate`].
     pub fn migrate(url: &DatabaseUrl) -> Result<Database> {
-        Ok(Database::migrate(url, home::database_password(), &home::roots()?)?)
+        Ok(Database::migrate(url, home::database_password(url)?, &home::roots()?)?)
     }
 }
 
@@ -117,7 +117,7 @@ impl FilesInDatabase {
         if let Some(database) = self.opened.get() {
             return Ok(database);
         }
-        let database = Database::open(&self.url, home::database_password(), &Roots::default())?;
+        let database = Database::open(&self.url, home::database_password(&self.url)?, &Roots::default())?;
         Ok(self.opened.get_or_init(|| database))
     }
 
@@ -125,7 +125,7 @@ impl FilesInDatabase {
     fn made(&self) -> std::result::Result<&Database, IndexError> {
         match self.database() {
             Err(IndexError::NotFound { .. }) => {
-                Database::migrate(&self.url, home::database_password(), &Roots::default())?;
+                Database::migrate(&self.url, home::database_password(&self.url)?, &Roots::default())?;
                 self.database()
             }
             database => database,

@@ -9,14 +9,17 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime as PoolRuntime,
 };
 use earmark_index::{Error, Result};
+use futures_util::future::try_join_all;
 use rustls::ClientConfig;
 use rustls_tokio_postgres::{MakeRustlsConnect, config_from_ca_cert, config_platform_verifier};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, NoTls, Row};
 
 use crate::url::DatabaseUrl;
+use crate::values::Value;
 
 /// Connections at most. A server allows a hundred as a rule, for all machines together.
 const CONNECTIONS: usize = 8;
@@ -53,12 +56,25 @@ pub(crate) struct Connections {
     has_answered: AtomicBool,
 }
 
+/// The rows of a statement, in one round trip.
+pub(crate) async fn rows_of(
+    client: &Client,
+    statement: &str,
+    values: &[&dyn Value],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+        values.iter().map(|value| (value.to_sql(), value.sql_type())).collect();
+    client.query_typed(statement, &typed).await
+}
+
 /// Why something failed, and whether it may succeed when tried again.
 pub(crate) enum Trouble {
     /// The server or the network; a second try may succeed. `in_doubt`: the statement may have been carried out.
     Passing { error: Error, in_doubt: bool },
     /// A second try will fail, too.
     Lasting(Error),
+    /// The transaction has failed already, by an earlier statement.
+    Aftermath(Error),
 }
 
 impl From<Error> for Trouble {
@@ -117,12 +133,32 @@ impl Connections {
             loop {
                 let error = match self.attempt(&work).await {
                     Ok(done) => return Ok(done),
-                    Err(Trouble::Lasting(error)) => return Err(error),
+                    Err(Trouble::Lasting(error) | Trouble::Aftermath(error)) => return Err(error),
                     Err(Trouble::Passing { error, .. }) => error,
                 };
                 let Some(pause) = pauses.next() else { return Err(error) };
                 tokio::time::sleep(*pause).await;
             }
+        })
+    }
+
+    /// The rows of a statement. Only for what may be done twice.
+    pub(crate) fn query(&self, statement: &str, values: &[&dyn Value]) -> Result<Vec<Row>> {
+        self.run(async |client: &mut Object| {
+            rows_of(client, statement, values).await.map_err(|e| self.trouble(&e))
+        })
+    }
+
+    /// The rows of statements that are sent together, and so take one round trip. Only for what may be done twice.
+    pub(crate) fn query_all<const N: usize>(
+        &self,
+        statements: [(&str, &[&dyn Value]); N],
+    ) -> Result<[Vec<Row>; N]> {
+        self.run(async |client: &mut Object| {
+            let client: &Client = client;
+            let asked = statements.iter().map(|(statement, values)| rows_of(client, statement, values));
+            let rows = try_join_all(asked).await.map_err(|e| self.trouble(&e))?;
+            Ok(rows.try_into().unwrap_or_else(|_| std::array::from_fn(|_| Vec::new())))
         })
     }
 
@@ -175,7 +211,7 @@ impl Connections {
                     .await;
                 let error = match tried {
                     Ok(done) => return Ok(done),
-                    Err(Trouble::Lasting(error)) => return Err(error),
+                    Err(Trouble::Lasting(error) | Trouble::Aftermath(error)) => return Err(error),
                     Err(Trouble::Passing { error, in_doubt }) => {
                         is_in_doubt |= in_doubt;
                         error
@@ -235,6 +271,9 @@ impl Connections {
                 Trouble::Passing { error: told, in_doubt: false }
             };
         };
+        if *state == SqlState::IN_FAILED_SQL_TRANSACTION {
+            return Trouble::Aftermath(told);
+        }
         let passes = [
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::T_R_DEADLOCK_DETECTED,
@@ -257,7 +296,7 @@ impl Connections {
     fn in_doubt(&self, error: &tokio_postgres::Error) -> Trouble {
         match self.trouble(error) {
             Trouble::Passing { error, .. } => Trouble::Passing { error, in_doubt: true },
-            lasting => lasting,
+            trouble => trouble,
         }
     }
 }
@@ -276,7 +315,8 @@ fn told(error: &tokio_postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
         let hint = match *server.code() {
             SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-                "; is the password right? It may be in the address or in the environment variable PGPASSWORD"
+                "; is the password right? It may be in the environment variable PGPASSWORD, in ~/.pgpass, or in the \
+                 address in EARMARK_DB"
             }
             SqlState::DISK_FULL => {
                 "; free some space on the server and run this again: what was acknowledged is kept"

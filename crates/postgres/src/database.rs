@@ -14,6 +14,7 @@ use crate::index::PgIndex;
 use crate::queue::Queue;
 use crate::roots::Roots;
 use crate::url::DatabaseUrl;
+use crate::values::Value;
 
 /// Steps from nothing to the tables of this version, in order. A step that was released never changes.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
@@ -62,10 +63,13 @@ impl Database {
     /// [`Error::OldTables`], [`Error::FormatVersion`] for tables of another version.
     pub fn open(url: &DatabaseUrl, password: Option<String>, roots: &Roots) -> Result<Self> {
         let database = Self::connect(url, password)?;
-        match database.version()? {
-            None => return Err(Error::NotFound { dir: database.place().into() }),
-            Some(version) => database.check_version(version)?,
+        let there = database.query("SELECT to_regclass('earmark.migration') IS NOT NULL", &[])?;
+        if !there[0].get::<_, bool>(0) {
+            return Err(Error::NotFound { dir: database.place().into() });
         }
+        let version = database.query("SELECT coalesce(max(version), 0) FROM earmark.migration", &[])?;
+        let version = usize::try_from(version[0].get::<_, i32>(0)).unwrap_or_default();
+        database.check_version(version)?;
         database.with_roots(roots)
     }
 
@@ -148,16 +152,6 @@ impl Database {
         )?;
         Arc::make_mut(&mut self.roots).set(name, folder);
         Ok(())
-    }
-
-    /// Version of the tables; `None` without any.
-    fn version(&self) -> Result<Option<usize>> {
-        let there = self.query("SELECT to_regclass('earmark.migration') IS NOT NULL", &[])?;
-        if !there[0].get::<_, bool>(0) {
-            return Ok(None);
-        }
-        let row = self.query("SELECT coalesce(max(version), 0) FROM earmark.migration", &[])?;
-        Ok(usize::try_from(row[0].get::<_, i32>(0)).ok())
     }
 
     fn check_version(&self, version: usize) -> Result<()> {
@@ -441,14 +435,8 @@ impl Database {
         PgIndex::new(Arc::clone(&self.connections), Arc::clone(&self.roots), space)
     }
 
-    fn query(
-        &self,
-        statement: &str,
-        values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-    ) -> Result<Vec<Row>> {
-        self.connections.run(async |client: &mut Object| {
-            client.query(statement, values).await.map_err(|e| self.connections.trouble(&e))
-        })
+    fn query(&self, statement: &str, values: &[&dyn Value]) -> Result<Vec<Row>> {
+        self.connections.query(statement, values)
     }
 }
 
@@ -499,7 +487,7 @@ fn no_pgvector(at: &Connections, error: &tokio_postgres::Error) -> Trouble {
             "the extension pgvector is needed and could not be made ({error}); let the server's administrator install \
              it and run CREATE EXTENSION vector"
         ))),
-        passing => passing,
+        trouble => trouble,
     }
 }
 

@@ -1,27 +1,10 @@
 //! Conditions on clips, in SQL.
 
 use earmark_index::{Filter, PathGlob, Result};
-use tokio_postgres::types::ToSql;
 
-use crate::connections::{Connections, Trouble};
+use crate::connections::Connections;
 use crate::roots::Roots;
-
-/// Values of a statement, in the order of their numbers.
-#[derive(Default)]
-pub(crate) struct Values(Vec<Box<dyn ToSql + Sync + Send>>);
-
-impl Values {
-    /// Adds a value; gives how a statement names it.
-    pub(crate) fn add(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
-        self.0.push(Box::new(value));
-        format!("${}", self.0.len())
-    }
-
-    /// The values, as a statement takes them.
-    pub(crate) fn as_params(&self) -> Vec<&(dyn ToSql + Sync)> {
-        self.0.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
-    }
-}
+use crate::values::Values;
 
 /// The condition that the path of `c` is this one, or lies in this folder (a stored path here).
 pub(crate) fn path_within(roots: &Roots, folder: &str, values: &mut Values) -> String {
@@ -68,9 +51,7 @@ impl<'a> Ready<'a> {
         }
         let (condition, values) = ready.conditions();
         let statement = format!("SELECT c.id, c.root, c.path FROM earmark.clip c WHERE {condition}");
-        let rows = at.run(async |client| {
-            client.query(&statement, &values.as_params()).await.map_err(|e| at.trouble(&e))
-        })?;
+        let rows = at.query(&statement, &values.all())?;
         let part = filter.path_part.as_ref().map(|part| match filter.path_ignores_case {
             true => part.to_lowercase(),
             false => part.clone(),
@@ -129,17 +110,12 @@ impl<'a> Ready<'a> {
         all.join(" AND ")
     }
 
-    /// Clips and segments that are let through.
-    pub(crate) fn count(&self, at: &Connections) -> Result<(usize, usize)> {
+    /// The statement that counts the clips and segments that are let through.
+    pub(crate) fn count(&self) -> (String, Values) {
         let (condition, values) = self.conditions();
         let statement = format!(
             "SELECT count(*), coalesce(sum(c.segments), 0)::bigint FROM earmark.clip c WHERE {condition}"
         );
-        at.run(async |client| {
-            let row = client.query_one(&statement, &values.as_params()).await;
-            let row = row.map_err(|e| at.trouble(&e))?;
-            let number = |column: usize| usize::try_from(row.get::<_, i64>(column)).unwrap_or_default();
-            Ok::<_, Trouble>((number(0), number(1)))
-        })
+        (statement, values)
     }
 }

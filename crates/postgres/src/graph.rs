@@ -11,11 +11,13 @@ use earmark_index::{
     ENOUGH, Error, Figures, Hit, IndexReader as _, KindFigures, MEASURED_HITS, MEASURED_SOUNDS, Measured,
     QueryKind, Result, SearchMode, SearchRequest, with_noise,
 };
-use pgvector::HalfVector;
+use futures_util::future::join3;
+use tokio_postgres::Client;
 
-use crate::filter::{Ready, Values};
+use crate::connections::rows_of;
+use crate::filter::Ready;
 use crate::index::PgIndex;
-use crate::search::Candidate;
+use crate::values::{Half, Values};
 
 /// Candidates that are tried (`hnsw.ef_search`), up to the most that pgvector allows.
 const LADDER: [u32; 5] = [40, 100, 200, 400, 1000];
@@ -151,40 +153,40 @@ impl PgIndex {
         admitted: &Ready<'_>,
         ef: usize,
     ) -> Result<Vec<Hit>> {
-        let half = HalfVector::from_f32_slice(query);
         let mut values = Values::default();
-        let of = values.add(half.clone());
+        let of = values.add(Half::of(query));
         let from = self.admitted_segments(admitted, &mut values);
         let limit = values.add(i64::try_from(ef).unwrap_or(i64::MAX));
-        let statement = format!(
-            "SELECT s.clip, s.number, s.half <#> {of} FROM {from} ORDER BY s.half <#> {of} LIMIT {limit}"
+        let near = format!(
+            "SELECT s.clip, s.number, s.half <#> {of} AS distance FROM {from} ORDER BY s.half <#> {of} LIMIT {limit}"
         );
+        let with = match request.collapse {
+            true => format!(
+                "near AS MATERIALIZED ({near}),
+                 best AS MATERIALIZED (SELECT clip, min(distance) AS distance FROM near GROUP BY clip)"
+            ),
+            false => format!("best AS MATERIALIZED ({near})"),
+        };
+        let statement = self.select_candidates(&with, &of, request.collapse);
         // Only for this transaction; a sequential scan would be right and slow.
         let settings = format!(
-            "SET LOCAL hnsw.ef_search = {ef}; SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL enable_seqscan = off"
+            "BEGIN; SET LOCAL hnsw.ef_search = {ef}; SET LOCAL hnsw.iterative_scan = relaxed_order;
+             SET LOCAL enable_seqscan = off"
         );
         let at = self.connections();
         let rows = at.run(async |client: &mut Object| {
-            let trouble = |e: tokio_postgres::Error| at.trouble(&e);
-            let transaction = client.transaction().await.map_err(trouble)?;
-            transaction.batch_execute(&settings).await.map_err(trouble)?;
-            let statement = transaction.prepare_cached(&statement).await.map_err(trouble)?;
-            let rows = transaction.query(&statement, &values.as_params()).await.map_err(trouble)?;
-            transaction.commit().await.map_err(trouble)?;
-            Ok(rows)
+            let client: &Client = client;
+            // Sent together: one round trip. A commit after an error rolls back.
+            let values = values.all();
+            let (begun, rows, ended) = join3(
+                client.batch_execute(&settings),
+                rows_of(client, &statement, &values),
+                client.batch_execute("COMMIT"),
+            )
+            .await;
+            begun.and(rows).and_then(|rows| ended.map(|()| rows)).map_err(|e| at.trouble(&e))
         })?;
-        let mut candidates: Vec<Candidate> = Vec::with_capacity(rows.len());
-        let mut seen = std::collections::HashSet::new();
-        for row in rows {
-            let (clip, segment): (i64, i64) = (row.get(0), row.get(1));
-            // The first of a clip is as a rule its best; rescoring looks at all that come near it.
-            if !request.collapse || seen.insert(clip) {
-                let segment = (!request.collapse).then_some(segment);
-                candidates.push(Candidate { clip, segment, score: -row.get::<_, f64>(2) });
-            }
-        }
-        let found = self.in_order(query, &half, &candidates, request.collapse)?;
-        self.hits(found.into_iter().take(request.k).collect())
+        self.hits(self.read_candidates(query, rows, request.collapse)?, request.k)
     }
 
     fn graph_name(&self) -> String {

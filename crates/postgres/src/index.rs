@@ -1,22 +1,22 @@
 //! [`PgIndex`]: one space of a database, read and written.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Object;
 use earmark_index::{
     Change, Clip, ClipId, ClipText, Error, Failure, Figures, Filter, Header, Hit, IndexReader, IndexWriter,
     NameMatches, NameQuery, Result, SearchRequest, SearchResponse, Segment, SegmentRef, Spread, Stats,
-    check_unit, cosine, find_names,
+    check_unit, find_names,
 };
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use crate::connections::{Connections, Shared};
 use crate::database::{SpaceInfo, segment_table};
 use crate::filter::Ready;
 use crate::roots::Roots;
 use crate::rows::{self, CLIP};
+use crate::values::{Half, Value};
 
 /// Segments that the spread of a query's scores is taken from, as in the local index.
 const SPREAD_SAMPLE: usize = 4096;
@@ -124,7 +124,7 @@ impl PgIndex {
     /// Clips and segments that a filter lets through.
     pub(crate) fn count(&self, ready: &Ready<'_>) -> Result<(usize, usize)> {
         if !ready.is_open() {
-            return ready.count(&self.connections);
+            return self.count_now(ready);
         }
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, counts)) = *counted
@@ -132,9 +132,16 @@ impl PgIndex {
         {
             return Ok(counts);
         }
-        let counts = ready.count(&self.connections)?;
+        let counts = self.count_now(ready)?;
         *counted = Some((Instant::now(), counts));
         Ok(counts)
+    }
+
+    fn count_now(&self, ready: &Ready<'_>) -> Result<(usize, usize)> {
+        let (statement, values) = ready.count();
+        let rows = self.query(&statement, &values.all())?;
+        let number = |column: usize| usize::try_from(rows[0].get::<_, i64>(column)).unwrap_or_default();
+        Ok((number(0), number(1)))
     }
 
     /// To be called when something was written.
@@ -146,47 +153,48 @@ impl PgIndex {
         *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// About `n` of the stored vectors, or all if there are fewer; the same ones each time while nothing is written. Of
-    /// a large table whole pages are chosen, of a small one rows.
+    /// About `n` of the stored vectors, or all if there are fewer; the same ones each time while nothing is written.
     pub(crate) fn sample(&self, n: usize) -> Result<Vec<Vec<f32>>> {
+        let rows = self.sample_of(n, "s.vector", &[])?;
+        rows.iter().map(|row| rows::of_bytes(row.get(0), self.dim(), &self.connections)).collect()
+    }
+
+    /// `what` of about `n` segments `s`, or of all if there are fewer. Of a large table whole pages are chosen, of a
+    /// small one rows.
+    fn sample_of(&self, n: usize, what: &str, values: &[&dyn Value]) -> Result<Vec<Row>> {
         let table = self.segments_table();
-        let size = format!(
-            "SELECT pg_relation_size('{table}'), (SELECT count(*) FROM (SELECT FROM {table} LIMIT $1) few)"
-        );
-        let rows = self.query(&size, &[&i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)])?;
-        let (bytes, few): (i64, i64) = (rows[0].get(0), rows[0].get(1));
-        if few.cast_unsigned() as usize <= n {
-            return self.vectors(&self.query(&format!("SELECT s.vector FROM {table} s"), &[])?);
+        let open = Filter::default();
+        let (_, segments) = self.count(&Ready::new(&open, &self.roots, self.space, &self.connections)?)?;
+        if segments <= n {
+            return self.query(&format!("SELECT {what} FROM {table} s"), values);
         }
         // Full vectors lie elsewhere, but for short ones.
         let short = 6 * self.dim() + ROW_BYTES;
         let row = if short < INLINE_BYTES { short } else { 2 * self.dim() + ROW_BYTES };
-        let (pages, rows) = (bytes as f64 / PAGE_BYTES, bytes as f64 / row as f64);
+        let pages = segments as f64 * row as f64 / PAGE_BYTES;
         // More than are wanted, since pages are not equally full; of them, evenly chosen ones are taken.
-        let percent = (150.0 * n as f64 / rows).min(100.0);
+        let percent = (150.0 * n as f64 / segments as f64).min(100.0);
         let method = if percent / 100.0 * pages >= FEWEST_PAGES { "SYSTEM" } else { "BERNOULLI" };
         let statement =
-            format!("SELECT s.vector FROM {table} s TABLESAMPLE {method} ({percent:.6}) REPEATABLE (1)");
-        let found = self.query(&statement, &[])?;
-        let wanted = n.min(found.len());
-        let even = (0..wanted).map(|number| &found[number * found.len() / wanted]);
-        even.map(|row| rows::of_bytes(row.get(0), self.dim(), &self.connections)).collect()
-    }
-
-    fn vectors(&self, rows: &[Row]) -> Result<Vec<Vec<f32>>> {
-        rows.iter().map(|row| rows::of_bytes(row.get(0), self.dim(), &self.connections)).collect()
+            format!("SELECT {what} FROM {table} s TABLESAMPLE {method} ({percent:.6}) REPEATABLE (1)");
+        let mut found = self.query(&statement, values)?;
+        let (all, wanted) = (found.len(), n.min(found.len()));
+        // Of each stretch of `all / wanted` rows the first.
+        let mut place = 0;
+        found.retain(|_| {
+            let is_first = place * wanted / all != (place + 1) * wanted / all;
+            place += 1;
+            is_first
+        });
+        Ok(found)
     }
 
     pub(crate) fn dim(&self) -> usize {
         self.header.identity.dim
     }
 
-    pub(crate) fn query(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
-        self.connections.run(async |client: &mut Object| {
-            let statement =
-                client.prepare_cached(statement).await.map_err(|e| self.connections.trouble(&e))?;
-            client.query(&statement, values).await.map_err(|e| self.connections.trouble(&e))
-        })
+    pub(crate) fn query(&self, statement: &str, values: &[&dyn Value]) -> Result<Vec<Row>> {
+        self.connections.query(statement, values)
     }
 
     fn read_clips(&self, rows: &[Row]) -> Result<Vec<Clip>> {
@@ -195,9 +203,22 @@ impl PgIndex {
 
     /// The clips with these ids, in any order.
     pub(crate) fn clips_by_id(&self, ids: &[ClipId]) -> Result<Vec<Clip>> {
-        let ids: Vec<i64> = ids.iter().map(|id| id.cast_signed()).collect();
         let statement = format!("SELECT {CLIP} FROM earmark.clip c WHERE c.space = $1 AND c.id = ANY($2)");
-        self.read_clips(&self.query(&statement, &[&self.space, &ids])?)
+        self.read_clips(&self.query(&statement, &[&self.space, &signed_ids(ids)])?)
+    }
+
+    /// The statement that reads the segments of some clips (`$1`), in order.
+    fn select_segments(&self) -> String {
+        let table = self.segments_table();
+        format!(
+            "SELECT clip, number, start_s, end_s, vector FROM {table} WHERE clip = ANY($1) ORDER BY clip, number"
+        )
+    }
+
+    /// A segment from a row of [`Self::select_segments`].
+    fn segment_of(&self, row: &Row) -> Result<Segment> {
+        let vector = rows::of_bytes(row.get(4), self.dim(), &self.connections)?;
+        Ok(Segment { start_s: row.get(2), end_s: row.get(3), vector })
     }
 
     fn failure_of(&self, row: &Row) -> Failure {
@@ -229,7 +250,7 @@ impl IndexReader for PgIndex {
         if !ready.is_open() {
             let (condition, values) = ready.conditions();
             let statement = format!("SELECT c.id FROM earmark.clip c WHERE {condition}");
-            let rows = self.query(&statement, &values.as_params())?;
+            let rows = self.query(&statement, &values.all())?;
             let admitted: std::collections::HashSet<ClipId> =
                 rows.iter().map(|row| row.get::<_, i64>(0).cast_unsigned()).collect();
             found.matches.retain(|one| admitted.contains(&one.clip));
@@ -245,14 +266,19 @@ impl IndexReader for PgIndex {
 
     fn spread(&self, query: &[f32]) -> Result<Spread> {
         check_unit(query, self.dim())?;
-        let vectors = self.sample(SPREAD_SAMPLE)?;
-        Ok(Spread::of(&vectors.iter().map(|vector| cosine(query, vector)).collect::<Vec<f32>>()))
+        // Of half-precision vectors: their errors are small, and cancel out.
+        let rows = self.sample_of(SPREAD_SAMPLE, "(s.half <#> $1)::float4", &[&Half::of(query)])?;
+        Ok(Spread::of(&rows.iter().map(|row| -row.get::<_, f32>(0)).collect::<Vec<f32>>()))
     }
 
-    fn texts(&self, id: ClipId) -> Result<Vec<ClipText>> {
-        let statement = "SELECT texts FROM earmark.clip WHERE space = $1 AND id = $2";
-        let rows = self.query(statement, &[&self.space, &id.cast_signed()])?;
-        Ok(rows.first().map(|row| rows::texts_of_json(row.get(0))).unwrap_or_default())
+    fn texts(&self, ids: &[ClipId]) -> Result<Vec<Vec<ClipText>>> {
+        let statement = "SELECT id, texts FROM earmark.clip WHERE space = $1 AND id = ANY($2)";
+        let rows = self.query(statement, &[&self.space, &signed_ids(ids)])?;
+        let mut texts: HashMap<ClipId, Vec<ClipText>> = rows
+            .iter()
+            .map(|row| (row.get::<_, i64>(0).cast_unsigned(), rows::texts_of_json(row.get(1))))
+            .collect();
+        Ok(ids.iter().map(|id| texts.remove(id).unwrap_or_default()).collect())
     }
 
     fn clip(&self, id: ClipId) -> Result<Option<Clip>> {
@@ -284,31 +310,50 @@ impl IndexReader for PgIndex {
         let ready = Ready::new(filter, &self.roots, self.space, &self.connections)?;
         let (condition, values) = ready.conditions();
         let statement = format!("SELECT {CLIP} FROM earmark.clip c WHERE {condition} ORDER BY c.id");
-        self.read_clips(&self.query(&statement, &values.as_params())?)
+        self.read_clips(&self.query(&statement, &values.all())?)
     }
 
     fn segments(&self, id: ClipId) -> Result<Vec<Segment>> {
-        if self.clip(id)?.is_none() {
+        let there = "SELECT FROM earmark.clip WHERE space = $1 AND id = $2";
+        let [there, rows] = self.connections.query_all([
+            (there, &[&self.space, &id.cast_signed()]),
+            (&self.select_segments(), &[&signed_ids(&[id])]),
+        ])?;
+        if there.is_empty() {
             return Err(Error::UnknownClip { id });
         }
+        rows.iter().map(|row| self.segment_of(row)).collect()
+    }
+
+    fn segments_of_clips(&self, ids: &[ClipId]) -> Result<Vec<Vec<Segment>>> {
+        let mut of_clip: HashMap<ClipId, Vec<Segment>> = HashMap::new();
+        for row in self.query(&self.select_segments(), &[&signed_ids(ids)])? {
+            let id = row.get::<_, i64>(0).cast_unsigned();
+            of_clip.entry(id).or_default().push(self.segment_of(&row)?);
+        }
+        Ok(ids.iter().map(|id| of_clip.remove(id).unwrap_or_default()).collect())
+    }
+
+    fn vectors(&self, segments: &[(ClipId, u32)]) -> Result<Vec<Vec<f32>>> {
+        let (clips, numbers): (Vec<i64>, Vec<i64>) =
+            segments.iter().map(|(clip, number)| (clip.cast_signed(), i64::from(*number))).unzip();
         let statement = format!(
-            "SELECT start_s, end_s, vector FROM {} WHERE clip = $1 ORDER BY number",
+            "SELECT s.clip, s.number, s.vector FROM unnest($1::bigint[], $2::bigint[]) AS one(clip, number)
+             JOIN {} s ON s.clip = one.clip AND s.number = one.number",
             self.segments_table()
         );
-        let rows = self.query(&statement, &[&id.cast_signed()])?;
-        let segment = |row: &Row| {
-            let vector = rows::of_bytes(row.get(2), self.dim(), &self.connections)?;
-            Ok(Segment { start_s: row.get(0), end_s: row.get(1), vector })
-        };
-        rows.iter().map(segment).collect()
+        let mut vectors = HashMap::new();
+        for row in self.query(&statement, &[&clips, &numbers])? {
+            let (clip, number): (i64, i64) = (row.get(0), row.get(1));
+            vectors.insert((clip, number), rows::of_bytes(row.get(2), self.dim(), &self.connections)?);
+        }
+        let of = |(clip, number): (i64, i64)| vectors.get(&(clip, number)).cloned().unwrap_or_default();
+        Ok(clips.into_iter().zip(numbers).map(of).collect())
     }
 
     fn for_each_segment(&self, filter: &Filter, visit: &mut dyn FnMut(SegmentRef<'_>) -> bool) -> Result<()> {
         let clips = self.clips(filter)?;
-        let statement = format!(
-            "SELECT clip, number, start_s, end_s, vector FROM {} WHERE clip = ANY($1) ORDER BY clip, number",
-            self.segments_table()
-        );
+        let statement = self.select_segments();
         let most = (BYTES_AT_ONCE / (4 * self.dim())).max(1);
         let mut rest = clips.as_slice();
         while !rest.is_empty() {
@@ -319,19 +364,13 @@ impl IndexReader for PgIndex {
             });
             let (now, later) = rest.split_at(fits.count().max(1));
             rest = later;
-            let ids: Vec<i64> = now.iter().map(|clip| clip.id.cast_signed()).collect();
-            for row in self.query(&statement, &[&ids])? {
+            let ids: Vec<ClipId> = now.iter().map(|clip| clip.id).collect();
+            for row in self.query(&statement, &[&signed_ids(&ids)])? {
                 let id = row.get::<_, i64>(0).cast_unsigned();
                 let Ok(at) = now.binary_search_by_key(&id, |clip| clip.id) else { continue };
-                let vector = rows::of_bytes(row.get(4), self.dim(), &self.connections)?;
-                let segment = SegmentRef {
-                    clip: &now[at],
-                    segment: u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX),
-                    start_s: row.get(2),
-                    end_s: row.get(3),
-                    vector: &vector,
-                };
-                if !visit(segment) {
+                let Segment { start_s, end_s, vector } = self.segment_of(&row)?;
+                let segment = u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX);
+                if !visit(SegmentRef { clip: &now[at], segment, start_s, end_s, vector: &vector }) {
                     return Ok(());
                 }
             }
@@ -348,12 +387,14 @@ impl IndexReader for PgIndex {
         Ok(failures)
     }
 
-    fn failure(&self, path: &str) -> Result<Option<Failure>> {
-        let at = self.roots.to_db(path);
-        let statement = "SELECT root, path, size, mtime_ns, reason, kind, seen_unix_s FROM earmark.failure
-                         WHERE space = $1 AND root = $2 AND path = $3";
-        let rows = self.query(statement, &[&self.space, &at.root, &at.path])?;
-        Ok(rows.first().map(|row| self.failure_of(row)))
+    fn failures_at(&self, paths: &[String]) -> Result<Vec<Failure>> {
+        let (roots, paths): (Vec<String>, Vec<String>) =
+            paths.iter().map(|path| self.roots.to_db(path)).map(|at| (at.root, at.path)).unzip();
+        let statement = "SELECT f.root, f.path, size, mtime_ns, reason, kind, seen_unix_s
+             FROM unnest($2::text[], $3::text[]) AS one(root, path)
+             JOIN earmark.failure f ON f.space = $1 AND f.root = one.root AND f.path = one.path";
+        let rows = self.query(statement, &[&self.space, &roots, &paths])?;
+        Ok(rows.iter().map(|row| self.failure_of(row)).collect())
     }
 
     fn stats(&self) -> Result<Stats> {
@@ -380,6 +421,11 @@ impl IndexReader for PgIndex {
             lost: 0,
         })
     }
+}
+
+/// Ids as the server keeps them.
+fn signed_ids(ids: &[ClipId]) -> Vec<i64> {
+    ids.iter().map(|id| id.cast_signed()).collect()
 }
 
 impl IndexWriter for PgIndex {

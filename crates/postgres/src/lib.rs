@@ -4,14 +4,14 @@
 //! same ids for the same spaces and the same hits for the same vectors. What differs: any number of processes write
 //! at once, each call sees what is committed when it is made, and there are no derived files that could be behind.
 //!
-//! - [`DatabaseUrl`] (`url`): where a database is; never shows a password
+//! - [`DatabaseUrl`] (`url`, `pass_file`): where a database is, and its password, which is never shown
 //! - `connections`: the pool, TLS, timeouts, and trying again
 //! - [`Database`] (`database`, `migrations/`): tables and their versions, spaces, files of label sets
 //! - [`Roots`] (`roots`): paths that machines mount at different places
 //! - [`PgIndex`] (`index`): one space, read and written
 //!   - `search`: exact search by half-precision vectors, rescored in full precision
 //!   - `graph`: HNSW graphs, measured before they are used
-//!   - `filter`, `rows`: conditions on clips, and clips, in SQL
+//!   - `filter`, `rows`, `values`: conditions on clips, clips, and values, in SQL
 //!   - `names`: words in names, as tsvectors
 //!   - `write`: changes, in one transaction a batch
 //!   - `audit`: whether it is sound
@@ -26,11 +26,13 @@ mod graph;
 mod index;
 mod job_board;
 mod names;
+mod pass_file;
 mod queue;
 mod roots;
 mod rows;
 mod search;
 mod url;
+mod values;
 mod write;
 
 pub use database::{Database, DatabaseLock, SpaceInfo};

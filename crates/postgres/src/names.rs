@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use earmark_index::{ClipId, Error, NameField, NameTokens, WordIndex};
+use earmark_index::{ClipId, Error, FoundClips, Lookup, NameField, NameTokens, WordIndex};
 
 use crate::index::PgIndex;
+use crate::values::Values;
 
 /// Bytes of a tsvector at most, before what PostgreSQL allows (1 MiB with positions).
 const MOST_BYTES: usize = 400_000;
@@ -15,6 +16,9 @@ const MOST_POSITIONS: usize = 255;
 
 /// Largest position that PostgreSQL tells from others.
 const LAST_POSITION: usize = 16_383;
+
+/// Lookups in one statement: PostgreSQL allows 1,664 columns.
+const MOST_COLUMNS: usize = 1000;
 
 /// The tokens of each field as the text of a tsvector, in the order of [`NameField::ALL`].
 pub(crate) fn vectors(tokens: &NameTokens) -> [String; NameField::ALL.len()] {
@@ -56,37 +60,47 @@ fn column(field: NameField) -> &'static str {
     }
 }
 
-impl PgIndex {
-    fn matching(&self, field: NameField, query: &str) -> Result<Vec<ClipId>, Error> {
-        let statement = format!(
-            "SELECT id FROM earmark.clip WHERE space = $1 AND {} @@ $2::text::tsquery",
-            column(field)
-        );
-        let rows = self.query(&statement, &[&self.space(), &query])?;
-        Ok(rows.iter().map(|row| row.get::<_, i64>(0).cast_unsigned()).collect())
+/// A lookup as the text of a tsquery.
+fn tsquery(lookup: &Lookup<'_>) -> String {
+    let all = |tokens: &[&str]| tokens.iter().map(|token| quoted(token)).collect::<Vec<String>>();
+    match lookup {
+        Lookup::Any(_, tokens) => all(tokens).join(" | "),
+        Lookup::Prefix(_, prefix) => format!("{}:*", quoted(prefix)),
+        Lookup::Sequence(_, tokens) => all(tokens).join(" <-> "),
     }
 }
 
 impl WordIndex for PgIndex {
     type Error = Error;
 
-    fn clips(&self) -> Result<usize, Error> {
-        let row = self.query("SELECT count(*) FROM earmark.clip WHERE space = $1", &[&self.space()])?;
-        Ok(usize::try_from(row[0].get::<_, i64>(0)).unwrap_or_default())
-    }
-
-    fn with_any(&self, field: NameField, tokens: &[&str]) -> Result<Vec<ClipId>, Error> {
-        let tokens: Vec<String> = tokens.iter().map(|token| quoted(token)).collect();
-        self.matching(field, &tokens.join(" | "))
-    }
-
-    fn with_prefix(&self, field: NameField, prefix: &str) -> Result<Vec<ClipId>, Error> {
-        self.matching(field, &format!("{}:*", quoted(prefix)))
-    }
-
-    fn with_sequence(&self, field: NameField, tokens: &[&str]) -> Result<Vec<ClipId>, Error> {
-        let tokens: Vec<String> = tokens.iter().map(|token| quoted(token)).collect();
-        self.matching(field, &tokens.join(" <-> "))
+    fn look_up(&self, lookups: &[Lookup<'_>]) -> Result<FoundClips, Error> {
+        let mut found = FoundClips::default();
+        let mut rest = lookups;
+        loop {
+            let (now, later) = rest.split_at(rest.len().min(MOST_COLUMNS));
+            let mut values = Values::default();
+            let space = values.add(self.space());
+            let mut columns = vec![format!("(SELECT count(*) FROM earmark.clip WHERE space = {space})")];
+            for lookup in now {
+                let (Lookup::Any(field, _) | Lookup::Prefix(field, _) | Lookup::Sequence(field, _)) = lookup;
+                let (words, query) = (column(*field), values.add(tsquery(lookup)));
+                let having = format!("WHERE space = {space} AND {words} @@ {query}::tsquery");
+                columns.push(format!("ARRAY(SELECT id FROM earmark.clip {having})"));
+            }
+            let rows = self.query(&format!("SELECT {}", columns.join(", ")), &values.all())?;
+            found.clips = usize::try_from(rows[0].get::<_, i64>(0)).unwrap_or_default();
+            found.ids.extend((1..columns.len()).map(|column| {
+                rows[0]
+                    .get::<_, Vec<i64>>(column)
+                    .into_iter()
+                    .map(i64::cast_unsigned)
+                    .collect::<Vec<ClipId>>()
+            }));
+            if later.is_empty() {
+                return Ok(found);
+            }
+            rest = later;
+        }
     }
 }
 

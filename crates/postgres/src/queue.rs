@@ -9,9 +9,10 @@ use std::time::Duration;
 use earmark_index::Result;
 use tokio_postgres::Row;
 
-use crate::filter::{Values, path_within};
+use crate::filter::path_within;
 use crate::index::PgIndex;
 use crate::rows::signed;
+use crate::values::Values;
 
 /// How long a lease lasts without being renewed.
 const LEASE: Duration = Duration::from_secs(60);
@@ -157,7 +158,7 @@ impl Queue {
              WHERE w.space = {space} AND w.root = free.root AND w.path = free.path
              RETURNING w.root, w.path, w.size, w.mtime_ns, w.force, w.tries"
         );
-        let rows = self.index.query(&statement, &values.as_params())?;
+        let rows = self.index.query(&statement, &values.all())?;
         let mut lease = Lease::default();
         for row in &rows {
             let list = if row.get::<_, i32>(5) > MOST_TRIES { &mut lease.given_up } else { &mut lease.files };
@@ -289,7 +290,7 @@ impl Queue {
                     count(*) FILTER (WHERE leased_until >= now())
              FROM earmark.work c WHERE space = {space} AND ({within})"
         );
-        let rows = self.index.query(&statement, &values.as_params())?;
+        let rows = self.index.query(&statement, &values.all())?;
         Ok((rows[0].get::<_, i64>(0).cast_unsigned(), rows[0].get::<_, i64>(1).cast_unsigned()))
     }
 

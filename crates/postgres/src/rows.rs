@@ -11,6 +11,9 @@ use crate::roots::Roots;
 pub(crate) const CLIP: &str = "c.id, c.root, c.path, c.content_hash, c.mtime_ns, c.size, c.duration_s, c.sample_rate, \
                                c.channels, c.format, c.decoder, c.tags, c.indexed_unix_s, c.segments";
 
+/// How many columns [`CLIP`] is.
+pub(crate) const CLIP_COLUMNS: usize = 14;
+
 /// A clip from a row that begins with [`CLIP`].
 pub(crate) fn clip(row: &Row, roots: &Roots, at: &Connections) -> Result<Clip> {
     let broken = |e: tokio_postgres::Error| at.error(format!("a clip cannot be read: {e}"));

@@ -3,17 +3,18 @@
 //! The halves find candidates, the full vectors put them in order. A score of halves is off by [`SLACK`] at most, so
 //! a clip whose half-precision score is further below the k-th best full-precision one cannot be among the best k:
 //! candidates are fetched until the next one is. So the hits are those of a scan in full precision, near ties
-//! included.
+//! included. One statement finds the candidates and reads what they are scored by, since each takes a round trip.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use earmark_index::{ClipId, Hit, Result, SearchPath, SearchRequest, SearchResponse, cosine};
-use pgvector::HalfVector;
+use tokio_postgres::Row;
 
-use crate::filter::{Ready, Values};
+use crate::filter::Ready;
 use crate::index::PgIndex;
-use crate::rows;
+use crate::rows::{self, CLIP, CLIP_COLUMNS};
+use crate::values::{Half, Values};
 
 /// How far a score of half-precision vectors may be from that of full ones. Rounding to 11 significant bits changes an
 /// element by at most 2^-11 of itself, both vectors are rounded, and the absolute values of the products add up to 1 at
@@ -23,21 +24,24 @@ const SLACK: f64 = 1.0 / 512.0;
 /// Candidates beyond those that are wanted, at first.
 const MORE: usize = 50;
 
-/// A segment by its half-precision score.
-pub(crate) struct Candidate {
-    pub(crate) clip: i64,
-    /// Which of its segments, where clips are not collapsed.
-    pub(crate) segment: Option<i64>,
-    pub(crate) score: f64,
+/// Candidates with all that is known of them, as [`PgIndex::read_candidates`] makes them.
+pub(crate) struct Candidates {
+    rows: Vec<Row>,
+    /// The best segment of each clip, or each segment, by full-precision scores, the best first.
+    found: Vec<Scored>,
+    /// How many there are: clips, or segments.
+    count: usize,
+    /// The smallest half-precision score.
+    last: f64,
 }
 
 /// A segment by its full-precision score.
-pub(crate) struct Scored {
+struct Scored {
     clip: ClipId,
     segment: u32,
-    start_s: f64,
-    end_s: f64,
     score: f32,
+    /// Its row.
+    row: usize,
 }
 
 impl PgIndex {
@@ -47,54 +51,37 @@ impl PgIndex {
         request: &SearchRequest,
         admitted: &Ready<'_>,
     ) -> Result<Vec<Hit>> {
-        let half = HalfVector::from_f32_slice(query);
         let mut wanted = request.k.saturating_add(request.k / 2).saturating_add(MORE);
         loop {
-            let candidates = self.candidates(&half, request, admitted, wanted)?;
-            let mut found = self.in_order(query, &half, &candidates, request.collapse)?;
-            let kth =
-                request.k.checked_sub(1).and_then(|last| found.get(last)).map(|one| f64::from(one.score));
-            let next = candidates.last().map(|candidate| candidate.score);
-            let is_sure = candidates.len() < wanted
+            let mut values = Values::default();
+            let of = values.add(Half::of(query));
+            let from = self.admitted_segments(admitted, &mut values);
+            let limit = values.add(i64::try_from(wanted).unwrap_or(i64::MAX));
+            // `<#>` is the negative inner product.
+            let best = match request.collapse {
+                true => format!(
+                    "SELECT s.clip, min(s.half <#> {of}) AS distance FROM {from}
+                     GROUP BY s.clip ORDER BY distance, s.clip LIMIT {limit}"
+                ),
+                false => format!(
+                    // Added to, so that a graph, which may miss some, is of no use for the order.
+                    "SELECT s.clip, s.number, (s.half <#> {of}) + 0 AS distance FROM {from}
+                     ORDER BY distance, s.clip, s.number LIMIT {limit}"
+                ),
+            };
+            let statement =
+                self.select_candidates(&format!("best AS MATERIALIZED ({best})"), &of, request.collapse);
+            let rows = self.query(&statement, &values.all())?;
+            let candidates = self.read_candidates(query, rows, request.collapse)?;
+            let kth = request.k.checked_sub(1).and_then(|last| candidates.found.get(last));
+            let is_sure = candidates.count < wanted
                 || request.k == 0
-                || matches!((kth, next), (Some(kth), Some(next)) if next + SLACK < kth);
+                || kth.is_some_and(|kth| candidates.last + SLACK < f64::from(kth.score));
             if is_sure {
-                found.truncate(request.k);
-                return self.hits(found);
+                return self.hits(candidates, request.k);
             }
             wanted = wanted.saturating_mul(4);
         }
-    }
-
-    /// The best by half-precision scores, best first.
-    fn candidates(
-        &self,
-        half: &HalfVector,
-        request: &SearchRequest,
-        admitted: &Ready<'_>,
-        wanted: usize,
-    ) -> Result<Vec<Candidate>> {
-        let mut values = Values::default();
-        let query = values.add(half.clone());
-        let from = self.admitted_segments(admitted, &mut values);
-        let limit = values.add(i64::try_from(wanted).unwrap_or(i64::MAX));
-        // `<#>` is the negative inner product.
-        let statement = match request.collapse {
-            true => format!(
-                "SELECT s.clip, NULL::bigint, min(s.half <#> {query}) AS distance FROM {from}
-                 GROUP BY s.clip ORDER BY distance, s.clip LIMIT {limit}"
-            ),
-            false => format!(
-                // Added to, so that a graph, which may miss some, is of no use for the order.
-                "SELECT s.clip, s.number, (s.half <#> {query}) + 0 AS distance FROM {from}
-                 ORDER BY distance, s.clip, s.number LIMIT {limit}"
-            ),
-        };
-        let rows = self.query(&statement, &values.as_params())?;
-        Ok(rows
-            .iter()
-            .map(|row| Candidate { clip: row.get(0), segment: row.get(1), score: -row.get::<_, f64>(2) })
-            .collect())
     }
 
     /// Where the segments `s` come from that are let through.
@@ -107,63 +94,42 @@ impl PgIndex {
         format!("{table} s JOIN earmark.clip c ON c.id = s.clip WHERE {condition}")
     }
 
-    /// Candidates by their full-precision scores, best first.
-    pub(crate) fn in_order(
-        &self,
-        query: &[f32],
-        half: &HalfVector,
-        candidates: &[Candidate],
-        collapse: bool,
-    ) -> Result<Vec<Scored>> {
-        let mut found = self.rescored(query, half, candidates, collapse)?;
-        found.sort_by(|a, b| {
-            b.score.total_cmp(&a.score).then(a.clip.cmp(&b.clip)).then(a.segment.cmp(&b.segment))
-        });
-        Ok(found)
+    /// The statement that reads the candidates `best` (clips or segments, with their distances from `of`), which `with`
+    /// defines. Of a clip, only segments that may be its best are read: a recording of a day has thousands.
+    pub(crate) fn select_candidates(&self, with: &str, of: &str, collapse: bool) -> String {
+        let table = self.segments_table();
+        let (which, whether) = match collapse {
+            true => ("", format!("WHERE (s.half <#> {of}) <= best.distance + {}", 2.0 * SLACK)),
+            false => ("AND s.number = best.number", String::new()),
+        };
+        format!(
+            "WITH {with} SELECT {CLIP}, s.number, s.start_s, s.end_s, s.vector, best.distance
+             FROM best JOIN {table} s ON s.clip = best.clip {which} JOIN earmark.clip c ON c.id = best.clip {whether}"
+        )
     }
 
-    /// Full-precision scores of candidates: the best segment of each, or each.
-    fn rescored(
+    /// What [`Self::select_candidates`] has found.
+    pub(crate) fn read_candidates(
         &self,
         query: &[f32],
-        half: &HalfVector,
-        candidates: &[Candidate],
+        rows: Vec<Row>,
         collapse: bool,
-    ) -> Result<Vec<Scored>> {
-        let table = self.segments_table();
-        let clips: Vec<i64> = candidates.iter().map(|one| one.clip).collect();
-        let rows = if collapse {
-            // Of a clip, only segments that may be its best: a recording of a day has thousands.
-            let least: Vec<f64> = candidates.iter().map(|one| one.score - 2.0 * SLACK).collect();
-            let statement = format!(
-                "SELECT s.clip, s.number, s.start_s, s.end_s, s.vector
-                 FROM unnest($1::bigint[], $2::float8[]) AS best(clip, least) JOIN {table} s ON s.clip = best.clip
-                 WHERE -(s.half <#> $3) >= best.least"
-            );
-            self.query(&statement, &[&clips, &least, half])?
-        } else {
-            let segments: Vec<i64> = candidates.iter().filter_map(|one| one.segment).collect();
-            let statement = format!(
-                "SELECT s.clip, s.number, s.start_s, s.end_s, s.vector
-                 FROM unnest($1::bigint[], $2::bigint[]) AS one(clip, number)
-                 JOIN {table} s ON s.clip = one.clip AND s.number = one.number"
-            );
-            self.query(&statement, &[&clips, &segments])?
-        };
+    ) -> Result<Candidates> {
         let mut found: Vec<Scored> = Vec::with_capacity(rows.len());
-        let mut best: HashMap<ClipId, usize> = HashMap::new();
-        for row in rows {
-            let vector = rows::of_bytes(row.get(4), query.len(), self.connections())?;
+        let mut places: HashMap<ClipId, usize> = HashMap::new();
+        let mut last = f64::INFINITY;
+        for (number, row) in rows.iter().enumerate() {
+            let vector = rows::of_bytes(row.get(CLIP_COLUMNS + 3), query.len(), self.connections())?;
+            last = last.min(-row.get::<_, f64>(CLIP_COLUMNS + 4));
             let scored = Scored {
                 clip: row.get::<_, i64>(0).cast_unsigned(),
-                segment: u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX),
-                start_s: row.get(2),
-                end_s: row.get(3),
+                segment: u32::try_from(row.get::<_, i64>(CLIP_COLUMNS)).unwrap_or(u32::MAX),
                 score: cosine(query, &vector),
+                row: number,
             };
-            match best.get(&scored.clip).filter(|_| collapse) {
-                Some(at) => {
-                    let before = &mut found[*at];
+            match places.get(&scored.clip).filter(|_| collapse) {
+                Some(place) => {
+                    let before = &mut found[*place];
                     let is_better = scored.score > before.score
                         || scored.score == before.score && scored.segment < before.segment;
                     if is_better {
@@ -171,26 +137,34 @@ impl PgIndex {
                     }
                 }
                 None => {
-                    best.insert(scored.clip, found.len());
+                    places.insert(scored.clip, found.len());
                     found.push(scored);
                 }
             }
         }
-        Ok(found)
+        found.sort_by(|a, b| {
+            b.score.total_cmp(&a.score).then(a.clip.cmp(&b.clip)).then(a.segment.cmp(&b.segment))
+        });
+        Ok(Candidates { count: found.len(), rows, found, last })
     }
 
-    pub(crate) fn hits(&self, found: Vec<Scored>) -> Result<Vec<Hit>> {
-        let mut ids: Vec<ClipId> = found.iter().map(|one| one.clip).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let clips: HashMap<ClipId, _> =
-            self.clips_by_id(&ids)?.into_iter().map(|clip| (clip.id, Arc::new(clip))).collect();
-        let hit = |one: Scored| {
-            // Gone since the scan.
-            let clip = Arc::clone(clips.get(&one.clip)?);
-            Some(Hit { clip, segment: one.segment, start_s: one.start_s, end_s: one.end_s, score: one.score })
+    /// The best `k` of the candidates.
+    pub(crate) fn hits(&self, candidates: Candidates, k: usize) -> Result<Vec<Hit>> {
+        let mut clips: HashMap<ClipId, Arc<earmark_index::Clip>> = HashMap::new();
+        let hit = |one: &Scored| {
+            let row = &candidates.rows[one.row];
+            let clip = match clips.get(&one.clip) {
+                Some(clip) => Arc::clone(clip),
+                None => {
+                    let clip = Arc::new(rows::clip(row, self.roots(), self.connections())?);
+                    clips.insert(one.clip, Arc::clone(&clip));
+                    clip
+                }
+            };
+            let (start_s, end_s) = (row.get(CLIP_COLUMNS + 1), row.get(CLIP_COLUMNS + 2));
+            Ok(Hit { clip, segment: one.segment, start_s, end_s, score: one.score })
         };
-        Ok(found.into_iter().filter_map(hit).collect())
+        candidates.found.iter().take(k).map(hit).collect()
     }
 
     pub(crate) fn find(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse> {
@@ -222,19 +196,16 @@ impl PgIndex {
 
     /// The best segment of each of these clips, in their order.
     pub(crate) fn best_segments(&self, query: &[f32], clips: &[ClipId]) -> Result<Vec<Hit>> {
-        let ids: Vec<i64> = clips.iter().map(|id| id.cast_signed()).collect();
-        let half = HalfVector::from_f32_slice(query);
-        let statement = format!(
-            "SELECT s.clip, min(s.half <#> $1) FROM {} s WHERE s.clip = ANY($2) GROUP BY s.clip",
+        let mut values = Values::default();
+        let of = values.add(Half::of(query));
+        let ids = values.add(clips.iter().map(|id| id.cast_signed()).collect::<Vec<i64>>());
+        let best = format!(
+            "best AS MATERIALIZED (SELECT s.clip, min(s.half <#> {of}) AS distance FROM {} s
+             WHERE s.clip = ANY({ids}) GROUP BY s.clip)",
             self.segments_table()
         );
-        let rows = self.query(&statement, &[&half, &ids])?;
-        let candidates: Vec<Candidate> = rows
-            .iter()
-            .map(|row| Candidate { clip: row.get(0), segment: None, score: -row.get::<_, f64>(1) })
-            .collect();
-        let found = self.rescored(query, &half, &candidates, true)?;
-        let hits = self.hits(found)?;
+        let rows = self.query(&self.select_candidates(&best, &of, true), &values.all())?;
+        let hits = self.hits(self.read_candidates(query, rows, true)?, usize::MAX)?;
         let mut by_clip: HashMap<ClipId, Hit> = hits.into_iter().map(|hit| (hit.clip.id, hit)).collect();
         Ok(clips.iter().filter_map(|id| by_clip.remove(id)).collect())
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use crate::pass_file::PORT;
+
 /// How long a server may take to answer a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -103,7 +105,7 @@ impl fmt::Display for DatabaseUrl {
             Some(Host::Unix(path)) => path.display().to_string(),
             None => String::new(),
         };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let port = self.config.get_ports().first().copied().unwrap_or(PORT);
         let name = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
         write!(f, "postgres://{host}:{port}/{name}")
     }

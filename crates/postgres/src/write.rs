@@ -3,7 +3,8 @@
 //! Each batch has a random number, which is committed with it. A writer whose connection breaks as it commits looks
 //! for the number, so that a batch is neither lost nor made twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::mem::discriminant;
 use std::pin::pin;
 
 use bytes::{BufMut as _, BytesMut};
@@ -13,20 +14,22 @@ use earmark_index::{
     with_tags,
 };
 use futures_util::SinkExt as _;
-use pgvector::HalfVector;
+use futures_util::future::{join, join_all};
 use tokio_postgres::Row;
-use tokio_postgres::types::{IsNull, ToSql, Type};
 
-use crate::connections::Trouble;
+use crate::connections::{Trouble, rows_of};
 use crate::database::SPACE_LOCK;
-use crate::filter::Values;
 use crate::index::PgIndex;
 use crate::names;
 use crate::roots::DbPath;
 use crate::rows::{signed, texts_of_json, texts_to_json, to_bytes, without_zero};
+use crate::values::{Half, Value, Values};
 
 /// How long the numbers of batches are kept: longer than anybody tries to commit one.
 const BATCHES_KEPT: &str = "1 day";
+
+/// Changes that are sent together at most.
+const MOST_TOGETHER: usize = 500;
 
 /// Bytes of segments that are copied at a time.
 const COPY_BYTES: usize = 1 << 20;
@@ -48,6 +51,27 @@ struct Batch<'a> {
     segments: BTreeMap<i64, &'a [Segment]>,
 }
 
+/// What came of a change.
+#[derive(Default)]
+struct Made<'a> {
+    /// The clip that it spoke of.
+    id: Option<ClipId>,
+    /// A clip that went.
+    erased: Option<i64>,
+    /// What a clip is to have.
+    segments: Option<(i64, &'a [Segment])>,
+}
+
+impl<'a> Batch<'a> {
+    fn note(&mut self, made: Made<'a>) {
+        self.ids.extend(made.id);
+        if let Some(id) = made.erased {
+            self.segments.remove(&id);
+        }
+        self.segments.extend(made.segments);
+    }
+}
+
 type Tried<T> = Result<T, Trouble>;
 
 impl PgIndex {
@@ -66,8 +90,14 @@ impl PgIndex {
                 let note = "INSERT INTO earmark.batch (nonce, space) VALUES ($1, $2)";
                 self.execute(transaction, note, &[&nonce, &self.space()]).await?;
                 let mut batch = Batch::default();
-                for change in changes {
-                    self.make(transaction, change, &mut batch).await?;
+                let mut rest = changes;
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(together(rest));
+                    rest = later;
+                    let made = join_all(now.iter().map(|change| self.make(transaction, change))).await;
+                    for made in in_order(made)? {
+                        batch.note(made);
+                    }
                 }
                 self.copy(transaction, &batch.segments).await?;
                 // A small part of the batches cleans up.
@@ -78,8 +108,8 @@ impl PgIndex {
             },
             async |client: &Object| {
                 let statement = "SELECT 1 FROM earmark.batch WHERE nonce = $1";
-                let found = client.query_opt(statement, &[&nonce]).await;
-                let is_done = found.map_err(|e| self.connections().trouble(&e))?.is_some();
+                let found = rows_of(client, statement, &[&nonce]).await;
+                let is_done = !found.map_err(|e| self.connections().trouble(&e))?.is_empty();
                 if is_done { self.ids_of(client, changes).await.map(Some) } else { Ok(None) }
             },
         )
@@ -94,9 +124,9 @@ impl PgIndex {
                     let at = self.roots().to_db(&meta.path);
                     let statement =
                         "SELECT id FROM earmark.clip WHERE space = $1 AND root = $2 AND path = $3";
-                    let row = client.query_opt(statement, &[&self.space(), &at.root, &at.path]).await;
-                    let row = row.map_err(|e| self.connections().trouble(&e))?;
-                    ids.extend(row.map(|row| row.get::<_, i64>(0).cast_unsigned()));
+                    let rows = rows_of(client, statement, &[&self.space(), &at.root, &at.path]).await;
+                    let rows = rows.map_err(|e| self.connections().trouble(&e))?;
+                    ids.extend(rows.first().map(|row| row.get::<_, i64>(0).cast_unsigned()));
                 }
                 Change::Move { id, .. } | Change::Remove(id) | Change::SetTags { id, .. } => ids.push(*id),
                 _ => {}
@@ -116,31 +146,32 @@ impl PgIndex {
         }
     }
 
-    async fn make<'a>(&self, t: &Transaction<'_>, change: &'a Change, batch: &mut Batch<'a>) -> Tried<()> {
+    async fn make<'a>(&self, t: &Transaction<'_>, change: &'a Change) -> Tried<Made<'a>> {
+        let mut made = Made::default();
         match change {
             Change::Put { meta, segments, texts } => {
                 let id = self.put(t, meta, segments.len(), texts).await?;
-                batch.segments.insert(id, segments);
-                batch.ids.push(id.cast_unsigned());
+                made.segments = Some((id, segments));
+                made.id = Some(id.cast_unsigned());
             }
             Change::Move { id, meta } => {
-                self.move_clip(t, *id, meta, batch).await?;
-                batch.ids.push(*id);
+                made.erased = self.move_clip(t, *id, meta).await?;
+                made.id = Some(*id);
             }
             Change::Remove(id) => {
                 let known = self.by_id(t, *id).await?.ok_or(Error::UnknownClip { id: *id })?;
-                self.erase(t, &known, batch).await?;
-                batch.ids.push(*id);
+                made.erased = Some(self.erase(t, &known).await?);
+                made.id = Some(*id);
             }
             Change::RemoveAt(path) => {
                 if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
-                    self.erase(t, &known, batch).await?;
+                    made.erased = Some(self.erase(t, &known).await?);
                 }
             }
             Change::SetTags { id, tags } => {
                 self.by_id(t, *id).await?.ok_or(Error::UnknownClip { id: *id })?;
                 self.set_tags(t, id.cast_signed(), tags).await?;
-                batch.ids.push(*id);
+                made.id = Some(*id);
             }
             Change::AddTags { path, tags } => {
                 if let Some(known) = self.by_path(t, &self.roots().to_db(path)).await? {
@@ -150,7 +181,7 @@ impl PgIndex {
             Change::Fail(failure) => self.fail(t, failure).await?,
             Change::ClearFailure(path) => self.forget_failure(t, &self.roots().to_db(path)).await?,
         }
-        Ok(())
+        Ok(made)
     }
 
     async fn put(
@@ -161,7 +192,9 @@ impl PgIndex {
         texts: &[ClipText],
     ) -> Tried<i64> {
         let at = self.roots().to_db(&meta.path);
-        let id = match self.by_path(t, &at).await? {
+        let (known, forgotten) = join(self.by_path(t, &at), self.forget_failure(t, &at)).await;
+        forgotten?;
+        Ok(match known? {
             Some(known) => {
                 let statement = format!("DELETE FROM {} WHERE clip = $1", self.segments_table());
                 self.execute(t, &statement, &[&known.id]).await?;
@@ -173,9 +206,7 @@ impl PgIndex {
                 let kept = self.take_tags(t, &meta.content_hash, &at).await?;
                 self.insert(t, &at, meta, &with_tags(&kept, meta.tags.clone()), texts, segments).await?
             }
-        };
-        self.forget_failure(t, &at).await?;
-        Ok(id)
+        })
     }
 
     async fn insert(
@@ -196,7 +227,7 @@ impl PgIndex {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::tsvector,
                      $15::text::tsvector, $16::text::tsvector, $17::text::tsvector, $18, $19)
              RETURNING id";
-        let rows = self.rows(t, statement, &values.as_params()).await?;
+        let rows = self.rows(t, statement, &values.all()).await?;
         Ok(rows[0].get(0))
     }
 
@@ -222,7 +253,7 @@ impl PgIndex {
                  text_words = $16::text::tsvector, folder_words = $17::text::tsvector,
                  segments = coalesce($19, segments)
              WHERE id = $18";
-        self.execute(t, statement, &values.as_params()).await
+        self.execute(t, statement, &values.all()).await
     }
 
     async fn copy(&self, t: &Transaction<'_>, segments: &BTreeMap<i64, &[Segment]>) -> Tried<()> {
@@ -267,35 +298,33 @@ impl PgIndex {
         Ok(())
     }
 
-    async fn move_clip(
-        &self,
-        t: &Transaction<'_>,
-        id: ClipId,
-        meta: &ClipMeta,
-        batch: &mut Batch<'_>,
-    ) -> Tried<()> {
+    /// Gives the clip that was there, if there was one.
+    async fn move_clip(&self, t: &Transaction<'_>, id: ClipId, meta: &ClipMeta) -> Tried<Option<i64>> {
         // Somebody removed it meanwhile; whoever found its file elsewhere could not know.
-        let Some(known) = self.by_id(t, id).await? else { return Ok(()) };
+        let Some(known) = self.by_id(t, id).await? else { return Ok(None) };
         let at = self.roots().to_db(&meta.path);
-        if let Some(other) = self.by_path(t, &at).await?.filter(|other| other.id != known.id) {
-            self.erase(t, &other, batch).await?;
+        let other = self.by_path(t, &at).await?.filter(|other| other.id != known.id);
+        if let Some(other) = &other {
+            self.erase(t, other).await?;
         }
         let rows = self.rows(t, "SELECT texts FROM earmark.clip WHERE id = $1", &[&known.id]).await?;
         let texts = rows.first().map(|row| texts_of_json(row.get(0))).unwrap_or_default();
         self.forget_failure(t, &at).await?;
-        self.update(t, known.id, &at, meta, &with_tags(&known.tags, meta.tags.clone()), &texts, None).await
+        self.update(t, known.id, &at, meta, &with_tags(&known.tags, meta.tags.clone()), &texts, None).await?;
+        Ok(other.map(|other| other.id))
     }
 
-    async fn erase(&self, t: &Transaction<'_>, known: &Known, batch: &mut Batch<'_>) -> Tried<()> {
-        batch.segments.remove(&known.id);
+    /// Gives the clip's id.
+    async fn erase(&self, t: &Transaction<'_>, known: &Known) -> Tried<i64> {
         if !known.tags.is_empty() {
             let keep = "INSERT INTO earmark.kept_tags (space, content_hash, root, path, tags, removed_unix_s)
                         VALUES ($1, $2, $3, $4, $5, $6)";
-            let values: [&(dyn ToSql + Sync); 6] =
+            let values: [&dyn Value; 6] =
                 [&self.space(), &known.hash, &known.at.root, &known.at.path, &known.tags, &unix_now_s()];
             self.execute(t, keep, &values).await?;
         }
-        self.execute(t, "DELETE FROM earmark.clip WHERE id = $1", &[&known.id]).await
+        self.execute(t, "DELETE FROM earmark.clip WHERE id = $1", &[&known.id]).await?;
+        Ok(known.id)
     }
 
     /// Takes back the tags that are kept for a content: those of the clip that was at `at`, else of the last one.
@@ -306,7 +335,7 @@ impl PgIndex {
                              ORDER BY (root = $4 AND path = $5) DESC, number DESC LIMIT 1)
                          RETURNING tags";
         let oldest = unix_now_s().saturating_sub(KEPT_TAGS_S);
-        let values: [&(dyn ToSql + Sync); 5] = [&self.space(), &&hash[..], &oldest, &at.root, &at.path];
+        let values: [&dyn Value; 5] = [&self.space(), &&hash[..], &oldest, &at.root, &at.path];
         let rows = self.rows(t, statement, &values).await?;
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
     }
@@ -366,12 +395,7 @@ impl PgIndex {
         Ok(rows.first().map(known))
     }
 
-    async fn rows(
-        &self,
-        t: &Transaction<'_>,
-        statement: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Tried<Vec<Row>> {
+    async fn rows(&self, t: &Transaction<'_>, statement: &str, values: &[&dyn Value]) -> Tried<Vec<Row>> {
         let trouble = |e: tokio_postgres::Error| match e.code() {
             // Another writer has put a clip at the same path since it was looked for: the next try sees it.
             Some(state) if *state == tokio_postgres::error::SqlState::UNIQUE_VIOLATION => {
@@ -379,18 +403,59 @@ impl PgIndex {
             }
             _ => self.connections().trouble(&e),
         };
-        let statement = t.prepare_cached(statement).await.map_err(trouble)?;
-        t.query(&statement, values).await.map_err(trouble)
+        rows_of(t.client(), statement, values).await.map_err(trouble)
     }
 
-    async fn execute(
-        &self,
-        t: &Transaction<'_>,
-        statement: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Tried<()> {
+    async fn execute(&self, t: &Transaction<'_>, statement: &str, values: &[&dyn Value]) -> Tried<()> {
         self.rows(t, statement, values).await.map(drop)
     }
+}
+
+/// How many of the first changes are sent together, so that they share their round trips: those of one kind, each
+/// about another clip.
+fn together(changes: &[Change]) -> usize {
+    let Some(first) = changes.first() else { return 0 };
+    let mut seen = HashSet::new();
+    let mut count = 0;
+    for change in changes.iter().take(MOST_TOGETHER) {
+        let subject = match change {
+            _ if discriminant(change) != discriminant(first) => break,
+            Change::Put { meta, .. } => Subject::Path(&meta.path),
+            Change::Remove(id) | Change::SetTags { id, .. } => Subject::Id(*id),
+            Change::RemoveAt(path) | Change::AddTags { path, .. } | Change::ClearFailure(path) => {
+                Subject::Path(path)
+            }
+            Change::Fail(failure) => Subject::Path(&failure.path),
+            // It may put an end to another clip, too.
+            Change::Move { .. } => break,
+        };
+        if !seen.insert(subject) {
+            break;
+        }
+        count += 1;
+    }
+    count.max(1)
+}
+
+/// What a change is about.
+#[derive(PartialEq, Eq, Hash)]
+enum Subject<'a> {
+    Id(ClipId),
+    Path(&'a str),
+}
+
+/// What came of changes that were sent together, or the first thing that went wrong, not what followed from it.
+fn in_order<T>(made: Vec<Tried<T>>) -> Tried<Vec<T>> {
+    let mut all = Vec::with_capacity(made.len());
+    let mut aftermath = None;
+    for made in made {
+        match made {
+            Ok(made) => all.push(made),
+            Err(Trouble::Aftermath(error)) => aftermath = Some(Trouble::Aftermath(error)),
+            Err(first) => return Err(first),
+        }
+    }
+    aftermath.map_or(Ok(all), Err)
 }
 
 fn known(row: &Row) -> Known {
@@ -427,12 +492,7 @@ fn columns(at: &DbPath, meta: &ClipMeta, tags: &[String], texts: &[ClipText]) ->
 /// A vector as a half-precision one, with its length in front.
 fn put_half(rows: &mut BytesMut, vector: &[f32]) -> Result<(), String> {
     let mut half = BytesMut::new();
-    // The type is only asked for its name.
-    let put = HalfVector::from_f32_slice(vector).to_sql(&Type::BYTEA, &mut half);
-    match put.map_err(|e| e.to_string())? {
-        IsNull::Yes => return Err("a vector became null".to_owned()),
-        IsNull::No => {}
-    }
+    Half::of(vector).put(&mut half).map_err(|e| e.to_string())?;
     rows.put_i32(i32::try_from(half.len()).map_err(|e| e.to_string())?);
     rows.put_slice(&half);
     Ok(())

@@ -1,16 +1,17 @@
 //! `cargo xtask python`: the wheel of the Python package, built, installed and tested in an environment of its
 //! own.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::python;
 use crate::setup;
-use crate::shell::{Repo, run};
+use crate::shell::{self, Repo, run};
 
 /// What is needed to build the wheel and to test it.
 const REQUIREMENTS: &str = "python/requirements-test.txt";
@@ -47,12 +48,30 @@ fn clean(mut command: Command) -> Command {
     command
 }
 
+/// Packages and the features that they are built with.
+fn features(repo: &Repo, which: &[&str]) -> Result<BTreeSet<String>> {
+    let mut tree = repo.cargo();
+    tree.args(["tree", "--locked", "--prefix", "none", "--edges", "normal,build", "--format", "{p} {f}"]);
+    let listed = shell::output(tree.args(which))?;
+    // What has been listed before is marked.
+    Ok(listed.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
+}
+
 /// Builds the wheel with maturin, in the profile and with the features of the workspace's tests.
 fn wheel(repo: &Repo, python: &Path) -> Result<PathBuf> {
     let out = repo.target.join("python-wheels");
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot remove {}", out.display()))?;
     }
+    let own = features(repo, &["--package", "earmark-python", "--features", "as-in-workspace"])?;
+    let all = features(repo, &["--workspace"])?;
+    let again: Vec<&String> =
+        own.difference(&all).filter(|one| !one.starts_with("earmark-python ")).collect();
+    ensure!(
+        again.is_empty(),
+        "python/Cargo.toml: with `as-in-workspace`, these have not the features that they have in the workspace, and \
+         would be compiled again: {again:#?}"
+    );
     let mut maturin = repo.command(python.with_file_name("maturin"));
     maturin.args(["build", "--locked", "--profile", "dev", "--manifest-path", "python/Cargo.toml"]);
     maturin.args(["--features", "as-in-workspace", "--interpreter"]).arg(python);

@@ -1,5 +1,7 @@
 //! Whether clips are the same sound, by what the index stores of them.
 
+use std::collections::HashMap;
+
 use earmark_encoder::dot;
 use earmark_index::{Clip, ClipId, IndexReader, Segment};
 
@@ -13,23 +15,23 @@ const LEAST_COSINE: f32 = 0.995;
 const LENGTH_S: f64 = 0.1;
 
 /// What the index stores of a clip.
-pub(super) struct Stored {
-    clip: Clip,
+pub(super) struct Stored<'a> {
+    clip: &'a Clip,
     segments: Vec<Segment>,
 }
 
-impl Stored {
-    pub(super) fn read(index: &dyn IndexReader, clip: &Clip) -> Result<Self, EngineError> {
-        Ok(Self { clip: clip.clone(), segments: index.segments(clip.id)? })
+impl<'a> Stored<'a> {
+    pub(super) fn read(index: &dyn IndexReader, clip: &'a Clip) -> Result<Self, EngineError> {
+        Ok(Self { clip, segments: index.segments(clip.id)? })
     }
 
     /// How like the other clip it is, up to 1; `None` if they may be two sounds.
-    pub(super) fn likeness(&self, other: &Self) -> Option<f32> {
+    pub(super) fn likeness(&self, other: &Stored<'_>) -> Option<f32> {
         let (a, b) = (&self.clip.meta, &other.clip.meta);
         if a.content_hash == b.content_hash {
             return Some(1.0);
         }
-        if (a.duration_s - b.duration_s).abs() > LENGTH_S
+        if !are_as_long(self.clip, other.clip)
             || self.segments.len() != other.segments.len()
             || self.segments.is_empty()
         {
@@ -41,8 +43,13 @@ impl Stored {
     }
 }
 
+/// Whether two clips are about as long, so that their segments have to be compared.
+fn are_as_long(a: &Clip, b: &Clip) -> bool {
+    a.segments == b.segments && (a.meta.duration_s - b.meta.duration_s).abs() <= LENGTH_S
+}
+
 /// Groups the clips of a page of hits that are the same sound, by what the index stores of them: the same
-/// content, or as long with nearly equal vectors. Gives places in `hits`, in their order; a hit that is like
+/// content, or as long with nearly equal vectors. Gives places in `clips`, in their order; a clip that is like
 /// no other is a group by itself, and so is one that has left the index.
 ///
 /// It finds copies, and two thirds of the MP3s and resampled versions, but neither cuts, padding nor other
@@ -50,20 +57,24 @@ impl Stored {
 ///
 /// # Errors
 /// Errors from the index.
-pub fn same_sound(index: &dyn IndexReader, hits: &[ClipId]) -> Result<Vec<Vec<usize>>, EngineError> {
+pub fn same_sound(index: &dyn IndexReader, clips: &[&Clip]) -> Result<Vec<Vec<usize>>, EngineError> {
+    // Only clips that are as long as another one are compared by their vectors.
+    let mut by_length = clips.to_vec();
+    by_length
+        .sort_by(|a, b| a.segments.cmp(&b.segments).then(a.meta.duration_s.total_cmp(&b.meta.duration_s)));
+    let pairs = by_length.windows(2).filter(|pair| are_as_long(pair[0], pair[1]));
+    let mut compared: Vec<ClipId> = pairs.flatten().map(|clip| clip.id).collect();
+    compared.sort_unstable();
+    compared.dedup();
+    let segments = index.segments_of_clips(&compared)?;
+    let mut segments: HashMap<ClipId, Vec<Segment>> = compared.into_iter().zip(segments).collect();
+
     let mut groups: Vec<Vec<usize>> = Vec::new();
     // The first clip of each group stands for it, so that likeness does not add up.
-    let mut firsts: Vec<Option<Stored>> = Vec::new();
-    for (place, id) in hits.iter().enumerate() {
-        let stored = match index.clip(*id)? {
-            Some(clip) => Some(Stored::read(index, &clip)?),
-            None => None,
-        };
-        let is_same = |first: &Option<Stored>| match (first, &stored) {
-            (Some(first), Some(stored)) => first.likeness(stored).is_some(),
-            _ => false,
-        };
-        match firsts.iter().position(is_same) {
+    let mut firsts: Vec<Stored<'_>> = Vec::new();
+    for (place, &clip) in clips.iter().enumerate() {
+        let stored = Stored { clip, segments: segments.remove(&clip.id).unwrap_or_default() };
+        match firsts.iter().position(|first| first.likeness(&stored).is_some()) {
             Some(group) => groups[group].push(place),
             None => {
                 groups.push(vec![place]);

@@ -78,10 +78,7 @@ impl Known {
         has_ffmpeg: bool,
     ) -> Result<Self, EngineError> {
         let paths: Vec<String> = walked.files.iter().map(|path| stored_path(path)).collect();
-        let mut failures = Vec::new();
-        for path in paths.iter().filter(|_| !options.retry_failed) {
-            failures.extend(index.failure(path)?);
-        }
+        let failures = if options.retry_failed { Vec::new() } else { index.failures_at(&paths)? };
         Ok(Self::of(index.clips_at(&paths)?, failures, has_ffmpeg))
     }
 

@@ -1,7 +1,7 @@
 //! Hits that differ from each other.
 
 use earmark_encoder::dot;
-use earmark_index::IndexReader;
+use earmark_index::{ClipId, IndexReader};
 
 use super::rank::RankedHit;
 use crate::EngineError;
@@ -26,13 +26,12 @@ pub fn spread_out<T>(
         /// The largest cosine with those chosen.
         likeness: f32,
     }
-    let mut candidates = Vec::with_capacity(hits.len());
-    for hit in hits {
-        let stretch = &ranked(&hit).hit;
-        let segments = index.segments(stretch.clip.id)?;
-        let vector = segments.into_iter().nth(stretch.segment as usize).map_or_else(Vec::new, |s| s.vector);
-        candidates.push(Candidate { hit, vector, likeness: 0.0 });
-    }
+    let stretches: Vec<(ClipId, u32)> =
+        hits.iter().map(|hit| &ranked(hit).hit).map(|hit| (hit.clip.id, hit.segment)).collect();
+    let vectors = index.vectors(&stretches)?;
+    let candidates = hits.into_iter().zip(vectors);
+    let mut candidates: Vec<Candidate<T>> =
+        candidates.map(|(hit, vector)| Candidate { hit, vector, likeness: 0.0 }).collect();
     let mut chosen = Vec::with_capacity(n.min(candidates.len()));
     while chosen.len() < n && !candidates.is_empty() {
         let value = |one: &Candidate<T>| {

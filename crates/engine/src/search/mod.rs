@@ -75,23 +75,19 @@ pub struct Share {
     pub contribution: f32,
 }
 
-/// The axes that a query and a hit share, the largest part of the score first; at most `n`, none below a
-/// fiftieth of it. Axes of one name count as one. `None` for a model whose axes have no names.
-///
-/// # Errors
-/// Those of reading the hit's vector.
+/// The axes that a query and a hit with this stored `vector` (`[dim]`) share, the largest part of the score first; at
+/// most `n`, none below a fiftieth of it. Axes of one name count as one. `None` for a model whose axes have no names.
+#[must_use]
 pub fn explain(
     engine: &Engine,
-    index: &dyn IndexReader,
     query: &Embedding,
     hit: &Hit,
+    vector: &[f32],
     n: usize,
-) -> Result<Option<Vec<Share>>, EngineError> {
-    let Some(axes) = engine.model().axes() else { return Ok(None) };
-    let segments = index.segments(hit.clip.id)?;
-    let Some(segment) = segments.get(hit.segment as usize) else { return Ok(Some(Vec::new())) };
+) -> Option<Vec<Share>> {
+    let axes = engine.model().axes()?;
     let mut parts: BTreeMap<&str, f32> = BTreeMap::new();
-    for (axis, (q, v)) in axes.iter().zip(query.as_slice().iter().zip(&segment.vector)) {
+    for (axis, (q, v)) in axes.iter().zip(query.as_slice().iter().zip(vector)) {
         *parts.entry(axis).or_default() += q * v;
     }
     let mut shared: Vec<Share> = parts
@@ -103,5 +99,5 @@ pub fn explain(
         b.contribution.abs().total_cmp(&a.contribution.abs()).then_with(|| a.axis.cmp(&b.axis))
     });
     shared.truncate(n);
-    Ok(Some(shared))
+    Some(shared)
 }

@@ -55,13 +55,16 @@ pub(super) fn of_clips(
     let failed: HashMap<&str, &str> =
         report.failed.iter().map(|failed| (failed.path.as_str(), failed.reason.as_str())).collect();
     let kept = stores.kept.reader()?;
+    let paths: Vec<String> = clips.iter().map(|clip| stored_path(&clip.path)).collect();
+    let known_bad = kept.failures_at(&paths)?;
+    let known_bad: HashMap<&str, &str> =
+        known_bad.iter().map(|failure| (failure.path.as_str(), failure.reason.as_str())).collect();
     for (clip, vector) in clips.iter().zip(&mut vectors) {
         if vector.is_some() {
             continue;
         }
         let path = stored_path(&clip.path);
-        let known_bad = kept.failure(&path)?;
-        let reason = failed.get(path.as_str()).copied().or(known_bad.as_ref().map(|f| f.reason.as_str()));
+        let reason = failed.get(path.as_str()).or(known_bad.get(path.as_str())).copied();
         *vector = Some(match reason {
             Some(reason) => Err(reason.strip_prefix(&format!("{path}: ")).unwrap_or(reason).to_owned()),
             None => {

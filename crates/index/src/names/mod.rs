@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use current::{CurrentNames, unusable};
 pub use query::NameQuery;
 pub(crate) use reader::Names;
-pub use reader::{MatchedWord, NameField, NameMatch, NameMatches, WordIndex, find_names};
+pub use reader::{FoundClips, Lookup, MatchedWord, NameField, NameMatch, NameMatches, WordIndex, find_names};
 pub use schema::NameTokens;
 pub(crate) use writer::NamesWriter;
 

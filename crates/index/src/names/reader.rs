@@ -211,6 +211,24 @@ impl Names {
         }
     }
 
+    fn query(&self, lookup: &Lookup<'_>) -> Box<dyn Query> {
+        let term = |field: NameField, text: &str| Term::from_field_text(self.field(field), text);
+        match lookup {
+            Lookup::Any(field, tokens) => {
+                let one = |text: &&str| -> Box<dyn Query> {
+                    Box::new(TermQuery::new(term(*field, text), IndexRecordOption::Basic))
+                };
+                Box::new(BooleanQuery::union(tokens.iter().map(one).collect()))
+            }
+            Lookup::Prefix(field, prefix) => {
+                Box::new(FuzzyTermQuery::new_prefix(term(*field, prefix), 0, false))
+            }
+            Lookup::Sequence(field, tokens) => {
+                Box::new(PhraseQuery::new(tokens.iter().map(|text| term(*field, text)).collect()))
+            }
+        }
+    }
+
     fn ids(&self, query: &dyn Query) -> tantivy::Result<Vec<ClipId>> {
         self.searcher.search(query, &ClipIds)
     }
@@ -219,46 +237,52 @@ impl Names {
 impl WordIndex for Names {
     type Error = TantivyError;
 
-    fn clips(&self) -> tantivy::Result<usize> {
-        Ok(self.searcher.num_docs() as usize)
-    }
-
-    fn with_any(&self, field: NameField, tokens: &[&str]) -> tantivy::Result<Vec<ClipId>> {
-        let term = |text: &&str| -> Box<dyn Query> {
-            let term = Term::from_field_text(self.field(field), text);
-            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
-        };
-        self.ids(&BooleanQuery::union(tokens.iter().map(term).collect()))
-    }
-
-    fn with_prefix(&self, field: NameField, prefix: &str) -> tantivy::Result<Vec<ClipId>> {
-        let term = Term::from_field_text(self.field(field), prefix);
-        self.ids(&FuzzyTermQuery::new_prefix(term, 0, false))
-    }
-
-    fn with_sequence(&self, field: NameField, tokens: &[&str]) -> tantivy::Result<Vec<ClipId>> {
-        let terms = tokens.iter().map(|text| Term::from_field_text(self.field(field), text));
-        self.ids(&PhraseQuery::new(terms.collect()))
+    fn look_up(&self, lookups: &[Lookup<'_>]) -> tantivy::Result<FoundClips> {
+        let ids = lookups.iter().map(|lookup| self.ids(&*self.query(lookup))).collect::<Result<_, _>>()?;
+        Ok(FoundClips { clips: self.searcher.num_docs() as usize, ids })
     }
 }
 
-/// Clips by the tokens in their names: what [`find_names`] asks. The tokens of a clip are those of
-/// [`super::NameTokens`].
+/// Clips by the tokens in their names: what [`find_names`] asks, once for a query. The tokens of a clip are those
+/// of [`super::NameTokens`].
 pub trait WordIndex {
     /// What can go wrong.
     type Error;
 
+    /// The clips that each lookup finds.
+    fn look_up(&self, lookups: &[Lookup<'_>]) -> Result<FoundClips, Self::Error>;
+}
+
+/// Tokens in a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup<'a> {
+    /// One of these.
+    Any(NameField, Vec<&'a str>),
+    /// One that begins so.
+    Prefix(NameField, &'a str),
+    /// These, two or more, one after the other.
+    Sequence(NameField, Vec<&'a str>),
+}
+
+/// What a [`WordIndex`] has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundClips {
     /// Clips in the index.
-    fn clips(&self) -> Result<usize, Self::Error>;
+    pub clips: usize,
+    /// The clips of each lookup.
+    pub ids: Vec<Vec<ClipId>>,
+}
 
-    /// The clips that have one of these tokens in a field.
-    fn with_any(&self, field: NameField, tokens: &[&str]) -> Result<Vec<ClipId>, Self::Error>;
-
-    /// The clips that have a token which begins so in a field.
-    fn with_prefix(&self, field: NameField, prefix: &str) -> Result<Vec<ClipId>, Self::Error>;
-
-    /// The clips that have these tokens, two or more, one after the other in a field.
-    fn with_sequence(&self, field: NameField, tokens: &[&str]) -> Result<Vec<ClipId>, Self::Error>;
+/// What the clips of a lookup have.
+enum Finds {
+    /// A word of the query.
+    Word { number: usize, field: NameField, is_prefix: bool },
+    /// This word and the next, written as one.
+    Pair { number: usize, field: NameField },
+    /// A phrase of the query.
+    Phrase(usize),
+    /// What is to be left out.
+    Excluded,
 }
 
 /// All clips with words of the query, the best first.
@@ -266,43 +290,50 @@ pub trait WordIndex {
 /// # Errors
 /// Errors of the index.
 pub fn find_names<W: WordIndex>(index: &W, query: &NameQuery) -> Result<NameMatches, W::Error> {
-    let clips = index.clips()?;
-    let is_common = |n: usize| clips >= FEWEST_CLIPS && n as f32 > clips as f32 * COMMON_SHARE;
-    let mut found = Found::new(query.words.len());
-    for (number, QueryWord { word, is_prefix: has_prefix }) in query.words.iter().enumerate() {
-        for field in NameField::ALL {
-            for is_prefix in [false, true] {
-                let ids = match is_prefix {
-                    true if !has_prefix => continue,
-                    true => index.with_prefix(field, &word.written)?,
-                    false => index.with_any(field, &whole(word))?,
-                };
-                if field != NameField::Folder || !is_common(ids.len()) {
-                    found.note(&ids, number, field, is_prefix);
-                }
+    let joined: Vec<String> =
+        query.words.windows(2).map(|pair| joined(&pair[0].word, &pair[1].word)).collect();
+    let mut wanted = Vec::new();
+    let mut lookups = Vec::new();
+    for field in NameField::ALL {
+        for (number, QueryWord { word, is_prefix: has_prefix }) in query.words.iter().enumerate() {
+            wanted.push(Finds::Word { number, field, is_prefix: false });
+            lookups.push(Lookup::Any(field, whole(word)));
+            if *has_prefix {
+                wanted.push(Finds::Word { number, field, is_prefix: true });
+                lookups.push(Lookup::Prefix(field, &word.written));
             }
         }
-    }
-    for (number, pair) in query.words.windows(2).enumerate() {
-        let joined = joined(&pair[0].word, &pair[1].word);
-        for field in NameField::ALL {
-            let ids = index.with_any(field, &[&joined])?;
-            found.note(&ids, number, field, false);
-            found.note(&ids, number + 1, field, false);
+        for (number, joined) in joined.iter().enumerate() {
+            wanted.push(Finds::Pair { number, field });
+            lookups.push(Lookup::Any(field, vec![joined]));
+        }
+        for (number, words) in query.phrases.iter().enumerate() {
+            wanted.push(Finds::Phrase(number));
+            lookups.push(phrase(field, words));
+        }
+        for words in &query.excluded {
+            wanted.push(Finds::Excluded);
+            lookups.push(phrase(field, words));
         }
     }
+    let FoundClips { clips, ids } = index.look_up(&lookups)?;
+    let is_common = |n: usize| clips >= FEWEST_CLIPS && n as f32 > clips as f32 * COMMON_SHARE;
+    let mut found = Found::new(query.words.len());
     let mut excluded = HashSet::new();
-    for words in &query.excluded {
-        excluded.extend(with_phrase(index, words)?);
+    let mut phrases: Vec<HashSet<ClipId>> = vec![HashSet::new(); query.phrases.len()];
+    for (wanted, ids) in wanted.into_iter().zip(ids) {
+        match wanted {
+            Finds::Word { field: NameField::Folder, .. } if is_common(ids.len()) => {}
+            Finds::Word { number, field, is_prefix } => found.note(&ids, number, field, is_prefix),
+            Finds::Pair { number, field } => {
+                found.note(&ids, number, field, false);
+                found.note(&ids, number + 1, field, false);
+            }
+            Finds::Phrase(number) => phrases[number].extend(ids),
+            Finds::Excluded => excluded.extend(ids),
+        }
     }
-    let mut required: Option<HashSet<ClipId>> = None;
-    for words in &query.phrases {
-        let one = with_phrase(index, words)?;
-        required = Some(match required {
-            Some(all) => all.intersection(&one).copied().collect(),
-            None => one,
-        });
-    }
+    let required = phrases.into_iter().reduce(|all, one| all.intersection(&one).copied().collect());
     let mut all = NameMatches { excluded, required, ..NameMatches::default() };
     let matches = found.matches(clips).into_iter();
     all.matches = matches.filter(|one| all.admits(one.clip)).collect();
@@ -310,17 +341,12 @@ pub fn find_names<W: WordIndex>(index: &W, query: &NameQuery) -> Result<NameMatc
     Ok(all)
 }
 
-/// The clips with these words in this order in one of their fields.
-fn with_phrase<W: WordIndex>(index: &W, words: &[Word]) -> Result<HashSet<ClipId>, W::Error> {
-    let mut all = HashSet::new();
-    let stems: Vec<&str> = words.iter().map(|word| word.stem.as_str()).collect();
-    for field in NameField::ALL {
-        all.extend(match words {
-            [word] => index.with_any(field, &whole(word))?,
-            _ => index.with_sequence(field, &stems)?,
-        });
+/// These words in this order.
+fn phrase(field: NameField, words: &[Word]) -> Lookup<'_> {
+    match words {
+        [word] => Lookup::Any(field, whole(word)),
+        _ => Lookup::Sequence(field, words.iter().map(|word| word.stem.as_str()).collect()),
     }
-    Ok(all)
 }
 
 /// A word as a whole: by its stem, or as it is written, as two words of a name are that stand for one.

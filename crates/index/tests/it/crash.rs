@@ -164,6 +164,9 @@ fn acknowledged_batches_survive_kill_9() {
     let deadline = Instant::now() + Duration::from_secs(40);
     for round in 0..asked.unwrap_or(ROUNDS) {
         trial.round(round, None, Duration::from_millis(5 + rng.next() % 200));
+        if (round + 1) % 100 == 0 {
+            println!("{} kills, {} acknowledged changes", round + 1, trial.acknowledged);
+        }
         if asked.is_none() && Instant::now() > deadline {
             println!("stopped after {round} rounds: the machine is slow");
             break;

@@ -318,7 +318,8 @@ fn check_all(index: &Writer, model: &Model) {
     }
     assert_eq!(index.failures().unwrap(), model.failures.values().cloned().collect::<Vec<_>>());
     for failure in model.failures.values() {
-        assert_eq!(index.failure(&failure.path).unwrap().as_ref(), Some(failure));
+        let at_path = index.failures_at(&[failure.path.clone()]).unwrap();
+        assert_eq!(at_path.first(), Some(failure));
     }
     let mut visited = 0;
     index

@@ -18,7 +18,9 @@ use earmark_engine::search::diversity::spread_out;
 use earmark_engine::search::likelihood::EVEN;
 use earmark_engine::search::rank::{Ranked, RankedHit, Ranking, rank};
 use earmark_engine::search::{clip_vector, combine};
-use earmark_index::{IndexReader, NameQuery, QueryKind, SearchRequest as IndexRequest, file_path};
+use earmark_index::{
+    Clip, ClipText, IndexReader, NameQuery, QueryKind, SearchRequest as IndexRequest, file_path,
+};
 
 pub use answer::{Hit, Reason, SearchAnswer, Share};
 pub use request::{By, HitOrder, Mode, QueryPart, SearchRequest};
@@ -208,10 +210,7 @@ impl Library {
         put_in_order(&mut hits, request.sort);
         Ok(SearchAnswer {
             version: Version,
-            hits: hits
-                .into_iter()
-                .map(|(hit, copies)| Ok(Hit { copies, ..self.hit(&engine, &*index, request, query, hit)? }))
-                .collect::<Result<_>>()?,
+            hits: shown_hits(&engine, &*index, request, query, hits)?,
             next_cursor: more.then(|| cursor(end)),
             below_min_score,
             clips_admitted,
@@ -219,32 +218,6 @@ impl Library {
             texts: query.texts.clone(),
             remarks: query.remarks.clone(),
             model: manifest.id.clone(),
-        })
-    }
-
-    fn hit(
-        &self,
-        engine: &Engine,
-        index: &dyn IndexReader,
-        request: &SearchRequest,
-        query: &Query,
-        ranked: RankedHit,
-    ) -> Result<Hit> {
-        let shares = reasons::shares(engine, index, query, &ranked)?;
-        let reasons = reasons::reasons(engine, index, request.by, query, &ranked, shares.as_deref())?;
-        let RankedHit { hit, probability, .. } = ranked;
-        Ok(Hit {
-            clip: (&*hit.clip).into(),
-            score: hit.score,
-            probability,
-            weak: probability.is_some_and(|p| p < EVEN),
-            reasons,
-            copies: 0,
-            // A file that cannot be looked at is not gone.
-            missing: matches!(file_path(&hit.clip.meta.path).try_exists(), Ok(false)),
-            start_s: hit.start_s,
-            end_s: hit.end_s,
-            shares: shares.filter(|_| request.explain),
         })
     }
 
@@ -282,29 +255,66 @@ impl Library {
     }
 }
 
-/// The clips that a request leaves out by name.
-fn rejected(index: &dyn IndexReader, request: &SearchRequest) -> Result<Vec<u64>> {
-    bounded("exclude", request.exclude.len(), 0, EXCLUDED)?;
-    let of_name = |name: &String| {
-        if name.bytes().all(|b| b.is_ascii_digit()) {
-            return clip_id("exclude", name);
+/// Hits and how many copies they stand for, as they are shown.
+fn shown_hits(
+    engine: &Engine,
+    index: &dyn IndexReader,
+    request: &SearchRequest,
+    query: &Query,
+    hits: Vec<(RankedHit, usize)>,
+) -> Result<Vec<Hit>> {
+    let segments: Vec<(u64, u32)> =
+        hits.iter().map(|(ranked, _)| (ranked.hit.clip.id, ranked.hit.segment)).collect();
+    let vectors = index.vectors(&segments)?;
+    let with_texts = hits.iter().filter(|(ranked, _)| reasons::is_in_texts(ranked));
+    let with_texts: Vec<u64> = with_texts.map(|(ranked, _)| ranked.hit.clip.id).collect();
+    // Without them, the reasons do not say where in a file's metadata the words are.
+    let texts = index.texts(&with_texts).unwrap_or_default();
+    let texts: HashMap<u64, Vec<ClipText>> = with_texts.into_iter().zip(texts).collect();
+    let shown = |((ranked, copies), vector): ((RankedHit, usize), Vec<f32>)| {
+        let shares = reasons::shares(engine, query, &ranked, &vector);
+        let texts = texts.get(&ranked.hit.clip.id).map_or(&[][..], Vec::as_slice);
+        let reasons = reasons::reasons(engine, request.by, query, &ranked, texts, shares.as_deref());
+        let RankedHit { hit, probability, .. } = ranked;
+        Hit {
+            clip: (&*hit.clip).into(),
+            score: hit.score,
+            probability,
+            weak: probability.is_some_and(|p| p < EVEN),
+            reasons,
+            copies,
+            // A file that cannot be looked at is not gone.
+            missing: matches!(file_path(&hit.clip.meta.path).try_exists(), Ok(false)),
+            start_s: hit.start_s,
+            end_s: hit.end_s,
+            shares: shares.filter(|_| request.explain),
         }
-        let there = index.clip_by_path(name)?;
-        let unknown = || format!("expected the id or the path of a clip, got `{name}`");
-        Ok(there.ok_or_else(|| Error::field_is("exclude", unknown()))?.id)
     };
-    request.exclude.iter().map(of_name).collect()
+    Ok(hits.into_iter().zip(vectors).map(shown).collect())
+}
+
+/// The clips that a request leaves out by name. One that has left the index is left out anyhow.
+fn rejected(index: &dyn IndexReader, request: &SearchRequest) -> Result<Vec<Clip>> {
+    bounded("exclude", request.exclude.len(), 0, EXCLUDED)?;
+    let mut rejected = Vec::new();
+    for name in &request.exclude {
+        if name.bytes().all(|b| b.is_ascii_digit()) {
+            rejected.extend(index.clip(clip_id("exclude", name)?)?);
+            continue;
+        }
+        let unknown = || format!("expected the id or the path of a clip, got `{name}`");
+        let there = index.clip_by_path(name)?;
+        rejected.push(there.ok_or_else(|| Error::field_is("exclude", unknown()))?);
+    }
+    Ok(rejected)
 }
 
 /// The clips that a request leaves out: those that it names, its examples, and all with the same content.
-fn left_out(index: &dyn IndexReader, rejected: &[u64], query: &Query) -> Result<Vec<u64>> {
-    let mut left_out = rejected.to_vec();
-    let mut contents = query.examples.clone();
-    for id in rejected {
-        contents.extend(index.clip(*id)?.map(|clip| clip.meta.content_hash));
-    }
+fn left_out(index: &dyn IndexReader, rejected: &[Clip], query: &Query) -> Result<Vec<u64>> {
+    let contents = rejected.iter().map(|clip| &clip.meta.content_hash).chain(&query.examples);
+    let mut left_out: Vec<u64> = rejected.iter().map(|clip| clip.id).collect();
     for content in contents {
-        left_out.extend(index.clips_by_hash(&content)?.iter().map(|clip| clip.id));
+        left_out.extend(index.clips_by_hash(content)?.iter().map(|clip| clip.id));
     }
     left_out.sort_unstable();
     left_out.dedup();
@@ -315,10 +325,10 @@ fn left_out(index: &dyn IndexReader, rejected: &[u64], query: &Query) -> Result<
 /// the request leaves out by name are left out, too.
 fn merged(
     index: &dyn IndexReader,
-    rejected: &[u64],
+    rejected: &[Clip],
     hits: Vec<RankedHit>,
 ) -> Result<Vec<(RankedHit, usize)>> {
-    let clips: Vec<u64> = rejected.iter().copied().chain(hits.iter().map(|hit| hit.hit.clip.id)).collect();
+    let clips: Vec<&Clip> = rejected.iter().chain(hits.iter().map(|hit| &*hit.hit.clip)).collect();
     // For each hit that stands for a group, how many others are in it.
     let mut copies: HashMap<usize, usize> = HashMap::new();
     for group in same_sound(index, &clips)? {

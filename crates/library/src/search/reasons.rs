@@ -3,11 +3,10 @@
 use earmark_engine::Engine;
 use earmark_engine::search::explain;
 use earmark_engine::search::rank::RankedHit;
-use earmark_index::{IndexReader, MatchedWord, NameField};
+use earmark_index::{ClipText, MatchedWord, NameField};
 
 use super::answer::{Reason, SOUND, Share};
 use super::{By, Query};
-use crate::error::Result;
 
 /// Sound classes named for a hit.
 const SHARES: usize = 6;
@@ -15,27 +14,34 @@ const SHARES: usize = 6;
 /// A sound class is a reason if it makes up so much of the score.
 const LEAST_SHARE: f32 = 0.13;
 
-/// The sound classes that the query and a hit share; `None` for a model whose axes have no names.
+/// The sound classes that the query and a hit with this stored vector share; `None` for a model whose axes have no
+/// names.
 pub(super) fn shares(
     engine: &Engine,
-    index: &dyn IndexReader,
     query: &Query,
     ranked: &RankedHit,
-) -> Result<Option<Vec<Share>>> {
-    let shares = explain(engine, index, &query.vector, &ranked.hit, SHARES)?;
+    vector: &[f32],
+) -> Option<Vec<Share>> {
+    let shares = explain(engine, &query.vector, &ranked.hit, vector, SHARES)?;
     let share = |s: earmark_engine::search::Share| Share { class: s.axis, share: s.contribution };
-    Ok(shares.map(|shares| shares.into_iter().map(share).collect()))
+    Some(shares.into_iter().map(share).collect())
 }
 
-/// The reasons for a hit: its words, by where they stand, and the sound class that counts most.
+/// Whether words of the query are in what the hit's file says about itself.
+pub(super) fn is_in_texts(ranked: &RankedHit) -> bool {
+    ranked.named.iter().flat_map(|named| &named.words).any(|found| found.field == NameField::Metadata)
+}
+
+/// The reasons for a hit: its words, by where they stand, and the sound class that counts most. `texts`: what its file
+/// says about itself, if [`is_in_texts`].
 pub(super) fn reasons(
     engine: &Engine,
-    index: &dyn IndexReader,
     by: By,
     query: &Query,
     ranked: &RankedHit,
+    texts: &[ClipText],
     shares: Option<&[Share]>,
-) -> Result<Vec<Reason>> {
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if let Some(named) = &ranked.named {
         let words: Vec<&str> = query.names.words().collect();
@@ -48,7 +54,6 @@ pub(super) fn reasons(
             named.words.iter().filter(|found| found.field == NameField::Metadata).collect();
         if !in_texts.is_empty() {
             // Which of the texts has most of the words.
-            let texts = index.texts(ranked.hit.clip.id).unwrap_or_default();
             let having =
                 |text: &str| in_texts.iter().filter(|found| query.names.is_in(found.word, text)).count();
             let best = texts.iter().max_by_key(|text| having(&text.text));
@@ -62,7 +67,7 @@ pub(super) fn reasons(
     if let (true, Some(share)) = (by != By::Name && ranked.hit.score > 0.0, sound) {
         reasons.push(Reason { by: SOUND.to_owned(), text: share.class.clone() });
     }
-    Ok(reasons)
+    reasons
 }
 
 /// Whether an axis of this name stands for a class of sounds: several axes of one name, as `timbre`, do not.

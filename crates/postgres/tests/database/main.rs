@@ -2,6 +2,8 @@
 
 mod common;
 mod job_board;
+mod network;
 mod parity;
+mod proxy;
 mod queue;
 mod trouble;

@@ -148,8 +148,8 @@ fn assert_same(local: &dyn IndexReader, remote: &dyn IndexReader, numbers: &mut 
     for clip in local.clips(&Filter::default()).unwrap() {
         let there = remote.clip_by_path(&clip.meta.path).unwrap().unwrap();
         assert_eq!(local.segments(clip.id).unwrap(), remote.segments(there.id).unwrap());
-        let mut texts = local.texts(clip.id).unwrap();
-        let mut others = remote.texts(there.id).unwrap();
+        let mut texts = local.texts(&[clip.id]).unwrap().remove(0);
+        let mut others = remote.texts(&[there.id]).unwrap().remove(0);
         texts.sort_by(|a, b| a.name.cmp(&b.name));
         others.sort_by(|a, b| a.name.cmp(&b.name));
         assert_eq!(texts, others);
@@ -157,7 +157,7 @@ fn assert_same(local: &dyn IndexReader, remote: &dyn IndexReader, numbers: &mut 
     let query = numbers.unit(DIM);
     let (one, other) = (local.spread(&query).unwrap(), remote.spread(&query).unwrap());
     assert_eq!(one.sampled, other.sampled);
-    assert!((one.mean - other.mean).abs() < 1e-6 && (one.deviation - other.deviation).abs() < 1e-6);
+    assert!((one.mean - other.mean).abs() < 5e-4 && (one.deviation - other.deviation).abs() < 5e-4);
     let (one, other) = (local.stats().unwrap(), remote.stats().unwrap());
     assert_eq!((one.clips, one.segments, one.failures), (other.clips, other.segments, other.failures));
 }

@@ -735,9 +735,10 @@ class GraphFigures:
 
 @dataclass(frozen=True)
 class Graph:
-    """An HNSW graph, in numbers.
+    """An HNSW graph or inverted lists, in numbers.
 
     Attributes:
+        method: Which of the two: `hnsw` or `lists`.
         segments: Segments that it covers.
         built_at: When it was built, RFC 3339 in UTC.
         build_s: How long that took, seconds.
@@ -745,6 +746,7 @@ class Graph:
         sound: For queries of sounds alone.
     """
 
+    method: str
     segments: int
     built_at: str
     build_s: float

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use earmark_engine::graph::{build_graphs, graph_queries};
-use earmark_index::{BuildOptions, GraphBuilder, IndexReader as _, Snapshot};
+use earmark_index::{BuildOptions, GraphBuilder, Snapshot};
 use earmark_library::{Access, Graph, Library, Reader};
 use earmark_postgres::PgIndex;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -75,12 +75,13 @@ pub(crate) fn rebuild_graph(global: &Global, args: &RebuildArgs) -> Result<ExitC
 fn on_server(global: &Global, library: &Library, index: &PgIndex) -> Result<ExitCode> {
     let engine = library.engine()?;
     if !global.quiet {
-        note!("the server builds the graph; others read and write meanwhile");
+        note!("the server builds a graph, and lists; others read and write meanwhile");
     }
-    let figures = index.build_graph(&graph_queries(&engine)?)?;
+    let built = index.build_graph(&graph_queries(&engine)?)?;
     if !global.quiet {
-        let segments = index.stats()?.segments;
-        graph_lines(&Graph::new(segments, &figures)).iter().for_each(|line| note!("{line}"));
+        for (segments, figures) in &built {
+            graph_lines(&Graph::new(*segments, figures)).iter().for_each(|line| note!("{line}"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

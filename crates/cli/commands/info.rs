@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use earmark_audio::AudioReader;
 use earmark_index::{Clip, stored_path};
-use earmark_library::{Graph, GraphFigures, Info, Version, moment};
+use earmark_library::{Graph, GraphFigures, Info, Method, Version, moment};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -95,7 +95,11 @@ fn index_info(global: &Global, args: &InfoArgs) -> Result<()> {
 
 /// A graph in words: a line, and one for each kind of query.
 pub(crate) fn graph_lines(graph: &Graph) -> Vec<String> {
-    let head = format!("{} segments, built in {:.0} s", graph.segments, graph.build_s);
+    let method = match graph.method {
+        Method::Hnsw => "HNSW",
+        Method::Lists => "inverted lists",
+    };
+    let head = format!("{method}, {} segments, built in {:.0} s", graph.segments, graph.build_s);
     let in_words = |kind: &str, figures: &GraphFigures| {
         let GraphFigures { recall_at_10, ms, scan_ms, used, .. } = figures;
         let choice = if *used { "used" } else { "not used" };

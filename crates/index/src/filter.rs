@@ -67,6 +67,13 @@ pub(crate) struct Matcher<'a> {
 }
 
 impl Filter {
+    /// Whether every clip is let through.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        // How a path is compared is no matter where none is asked for.
+        *self == Self { path_ignores_case: self.path_ignores_case, ..Self::default() }
+    }
+
     /// Refuses ranges that no number lies in.
     ///
     /// # Errors
@@ -94,7 +101,7 @@ impl<'a> Matcher<'a> {
 
     /// Lets every clip through.
     pub(crate) fn is_open(&self) -> bool {
-        *self.filter == Filter::default()
+        self.filter.is_open()
     }
 
     pub(crate) fn admits(&self, meta: &MetaView<'_>) -> bool {
@@ -147,6 +154,18 @@ fn compile(pattern: &str, ignores_case: bool) -> Result<GlobSet> {
 mod tests {
     use super::*;
     use crate::testing::meta;
+
+    #[test]
+    fn only_a_filter_without_conditions_is_open() {
+        let ignoring = Filter { path_ignores_case: true, ..Filter::default() };
+        assert!(Filter::default().is_open() && ignoring.is_open());
+        let some = [
+            Filter { path_part: Some(String::new()), ..ignoring.clone() },
+            Filter { tags: vec!["a".into()], ..ignoring.clone() },
+            Filter { indexed_since_unix_s: Some(0), ..ignoring },
+        ];
+        assert!(!some.iter().any(Filter::is_open));
+    }
 
     fn admits(filter: Filter, path: &str) -> bool {
         let mut m = meta(path);

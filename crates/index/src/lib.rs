@@ -88,7 +88,7 @@ pub use error::{Error, Result};
 pub use filter::{Filter, PathGlob};
 pub use graph::{
     BuildOptions, BuildReport, ENOUGH, Figures, GraphBuilder, KindFigures, MEASURED_HITS, MEASURED_SOUNDS,
-    Measured, with_noise,
+    Measured, Method, with_noise,
 };
 pub use holder::Holder;
 pub use interface::{IndexReader, IndexWriter};

@@ -50,7 +50,7 @@ pub struct Info {
     /// When the index was created.
     #[schema(format = "date-time")]
     pub created_at: String,
-    /// HNSW graphs, with what was measured of each.
+    /// HNSW graphs and inverted lists, with what was measured of each.
     pub graphs: Vec<Graph>,
     /// Saved label sets.
     pub label_sets: usize,
@@ -61,10 +61,31 @@ pub struct Info {
     pub earmark_version: String,
 }
 
-/// An HNSW graph, in numbers.
+/// What saves comparing with every segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// An HNSW graph.
+    Hnsw,
+    /// Inverted lists, which only databases have.
+    Lists,
+}
+
+impl From<earmark_index::Method> for Method {
+    fn from(method: earmark_index::Method) -> Self {
+        match method {
+            earmark_index::Method::Hnsw => Self::Hnsw,
+            earmark_index::Method::InvertedLists => Self::Lists,
+        }
+    }
+}
+
+/// An HNSW graph or inverted lists, in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = GraphInfo)]
 pub struct Graph {
+    /// Which of the two.
+    pub method: Method,
     /// Segments that it covers.
     pub segments: usize,
     /// When it was built.
@@ -85,7 +106,7 @@ pub struct Graph {
 pub struct GraphFigures {
     /// Share of the ten best that it finds.
     pub recall_at_10: f32,
-    /// Candidates that it keeps for that.
+    /// Candidates that it keeps for that; of lists, how many are looked through.
     pub ef: u32,
     /// Time on one thread, milliseconds.
     pub ms: f32,
@@ -108,6 +129,7 @@ impl Graph {
     #[must_use]
     pub fn new(segments: usize, figures: &Figures) -> Self {
         Self {
+            method: figures.method.into(),
             segments,
             built_at: moment(figures.built_unix_s),
             build_s: figures.seconds,

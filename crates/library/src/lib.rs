@@ -64,7 +64,7 @@ pub use events::{Event, EventsAnswer, EventsRequest, Tracks};
 pub use filter::{Filter, check_tags, number, parse_format, parse_seconds, parse_since, parse_tag};
 pub use home::{catalogue, data_folder, graph_cache, model_folders, parse_root};
 pub use indexing::{IndexProgress, IndexReport, IndexRequest, PruneRefused};
-pub use info::{Graph, GraphFigures, Info};
+pub use info::{Graph, GraphFigures, Info, Method};
 pub use labels::{Adapted, Fitted, Label, LabelSetContent, LabelWithPrompts, Labels, NamedLabelSet};
 pub use library::{Access, ClipFiles, Files, Library, LibraryOptions, Limits};
 pub use location::{Live, Location, Reader, Writer, Writing};

@@ -70,7 +70,7 @@ impl PgIndex {
                 || hits.len() == SAME && hits.iter().all(|hit| hit.score >= SAME_COSINE);
             report.found += usize::from(is_found);
         }
-        report.graphs = self.measure_graph()?.into_iter().collect();
+        report.graphs = self.measure_built()?;
         report.problems = problems;
         Ok(report)
     }

@@ -17,7 +17,11 @@ use crate::url::DatabaseUrl;
 use crate::values::Value;
 
 /// Steps from nothing to the tables of this version, in order. A step that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// The schema that all tables are in.
 const SCHEMA: &str = "earmark";

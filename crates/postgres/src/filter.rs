@@ -43,8 +43,7 @@ impl<'a> Ready<'a> {
     pub(crate) fn new(filter: &'a Filter, roots: &'a Roots, space: i32, at: &Connections) -> Result<Self> {
         filter.check_ranges()?;
         let glob = PathGlob::of(filter)?;
-        let is_open = *filter == Filter::default();
-        let admitted = if is_open { Admitted::All } else { Admitted::Where };
+        let admitted = if filter.is_open() { Admitted::All } else { Admitted::Where };
         let mut ready = Self { filter, roots, space, admitted };
         if glob.is_none() && filter.path_part.is_none() {
             return Ok(ready);

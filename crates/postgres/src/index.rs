@@ -46,24 +46,22 @@ pub struct PgIndex {
     roots: Arc<Roots>,
     space: i32,
     header: Arc<Header>,
-    graph: Arc<Mutex<Option<Known>>>,
+    built: Arc<Mutex<Option<Built>>>,
     counted: Arc<Mutex<Option<Counted>>>,
 }
 
 /// Clips and segments, and when they were counted.
 type Counted = (Instant, (usize, usize));
 
-/// What was last read of the graph.
-struct Known {
-    read: Instant,
-    graph: Option<(usize, Figures)>,
-}
+/// What was last read of the indexes for approximate search: over how many segments each was built, and what was
+/// measured.
+type Built = (Instant, Arc<[(usize, Figures)]>);
 
 /// How long a count of all clips holds, which is only told: others may have written since.
 const COUNT_HOLDS: Duration = Duration::from_secs(2);
 
-/// How long what was read of the graph holds: another process may have built one since.
-const GRAPH_HOLDS: Duration = Duration::from_secs(10);
+/// How long what was read of the indexes holds: another process may have built some since.
+const BUILT_HOLDS: Duration = Duration::from_secs(10);
 
 impl PgIndex {
     pub(crate) fn new(connections: Shared, roots: Arc<Roots>, space: &SpaceInfo) -> Self {
@@ -72,7 +70,7 @@ impl PgIndex {
             roots,
             space: space.id,
             header: Arc::new(space.header.clone()),
-            graph: Arc::default(),
+            built: Arc::default(),
             counted: Arc::default(),
         }
     }
@@ -108,17 +106,17 @@ impl PgIndex {
         segment_table(self.space)
     }
 
-    /// The graph, as it was built.
-    pub(crate) fn graph(&self) -> Result<Option<(usize, Figures)>> {
-        let mut known = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*known
-            && known.read.elapsed() < GRAPH_HOLDS
+    /// The indexes for approximate search, as they were built.
+    pub(crate) fn built(&self) -> Result<Arc<[(usize, Figures)]>> {
+        let mut known = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((read, built)) = &*known
+            && read.elapsed() < BUILT_HOLDS
         {
-            return Ok(known.graph.clone());
+            return Ok(Arc::clone(built));
         }
-        let graph = self.read_graph()?;
-        *known = Some(Known { read: Instant::now(), graph: graph.clone() });
-        Ok(graph)
+        let built: Arc<[(usize, Figures)]> = self.read_built()?.into();
+        *known = Some((Instant::now(), Arc::clone(&built)));
+        Ok(built)
     }
 
     /// Clips and segments that a filter lets through.
@@ -149,8 +147,8 @@ impl PgIndex {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub(crate) fn forget_graph(&self) {
-        *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub(crate) fn forget_built(&self) {
+        *self.built.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// About `n` of the stored vectors, or all if there are fewer; the same ones each time while nothing is written.
@@ -417,7 +415,7 @@ impl IndexReader for PgIndex {
             file_bytes: number(3),
             failures: number(4) as usize,
             commits: 0,
-            graphs: self.graph()?.into_iter().collect(),
+            graphs: self.built()?.to_vec(),
             lost: 0,
         })
     }

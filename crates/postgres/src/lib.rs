@@ -10,7 +10,7 @@
 //! - [`Roots`] (`roots`): paths that machines mount at different places
 //! - [`PgIndex`] (`index`): one space, read and written
 //!   - `search`: exact search by half-precision vectors, rescored in full precision
-//!   - `graph`: HNSW graphs, measured before they are used
+//!   - `approximate`: HNSW graphs and inverted lists, measured before they are used
 //!   - `filter`, `rows`, `values`: conditions on clips, clips, and values, in SQL
 //!   - `names`: words in names, as tsvectors
 //!   - `write`: changes, in one transaction a batch
@@ -18,11 +18,11 @@
 //! - [`Queue`] (`queue`): files to be indexed, shared by workers
 //! - [`JobBoard`] (`job_board`): the jobs of all servers
 
+mod approximate;
 mod audit;
 mod connections;
 mod database;
 mod filter;
-mod graph;
 mod index;
 mod job_board;
 mod names;

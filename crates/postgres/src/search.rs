@@ -24,6 +24,11 @@ const SLACK: f64 = 1.0 / 512.0;
 /// Candidates beyond those that are wanted, at first.
 const MORE: usize = 50;
 
+/// Candidates for `k` hits, at first.
+pub(crate) fn wanted_for(k: usize) -> usize {
+    k.saturating_add(k / 2).saturating_add(MORE)
+}
+
 /// Candidates with all that is known of them, as [`PgIndex::read_candidates`] makes them.
 pub(crate) struct Candidates {
     rows: Vec<Row>,
@@ -51,7 +56,7 @@ impl PgIndex {
         request: &SearchRequest,
         admitted: &Ready<'_>,
     ) -> Result<Vec<Hit>> {
-        let mut wanted = request.k.saturating_add(request.k / 2).saturating_add(MORE);
+        let mut wanted = wanted_for(request.k);
         loop {
             let mut values = Values::default();
             let of = values.add(Half::of(query));
@@ -170,14 +175,14 @@ impl PgIndex {
     pub(crate) fn find(&self, query: &[f32], request: &SearchRequest) -> Result<SearchResponse> {
         let admitted = Ready::new(&request.filter, self.roots(), self.space(), self.connections())?;
         let (clips_admitted, segments_admitted) = self.count(&admitted)?;
-        let in_graph = match self.candidates_in_graph(request, admitted.is_open(), segments_admitted)? {
-            Some(ef) => {
+        let approximate = match self.way(request, admitted.is_open(), segments_admitted)? {
+            Some(way) => {
                 let wanted = request.k.min(if request.collapse { clips_admitted } else { segments_admitted });
-                Some(self.by_graph(query, request, &admitted, ef)?).filter(|hits| hits.len() >= wanted)
+                Some(self.approximate(query, request, &admitted, way)?).filter(|hits| hits.len() >= wanted)
             }
             None => None,
         };
-        let (mut hits, path) = match in_graph {
+        let (mut hits, path) = match approximate {
             Some(hits) => (hits, SearchPath::Graph),
             None => (self.exact(query, request, &admitted)?, SearchPath::Exact),
         };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::build::{Build, Rows8};
 use super::checkpoint;
-use super::figures::Figures;
+use super::figures::{Figures, Method};
 use super::frozen::{self, FrozenGraph};
 use super::measure::measure;
 use crate::clock::unix_now_s;
@@ -192,7 +192,8 @@ impl GraphBuilder {
         let _ = fs::remove_file(&draft);
         let built_unix_s = unix_now_s();
         let seconds = started.elapsed().as_secs_f32();
-        let figures = Figures { built_unix_s, seconds, text, sound, texts: texts.to_vec() };
+        let figures =
+            Figures { method: Method::Hnsw, built_unix_s, seconds, text, sound, texts: texts.to_vec() };
         steps::reached("graph-measured");
         write(&figures, &frozen::path(&self.folder, piece.listed.name))?;
         steps::reached("graph");

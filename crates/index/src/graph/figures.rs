@@ -6,7 +6,7 @@ use crate::query::QueryKind;
 /// What one number of candidates finds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
-    /// Candidates that the search kept (`ef`).
+    /// Candidates that the search kept (`ef`), or lists that it looked through.
     pub ef: u32,
     /// Share of the ten best rows that it found, 0 to 1.
     pub recall: f32,
@@ -40,9 +40,32 @@ impl KindFigures {
     }
 }
 
+/// How a search saves comparing with every segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Method {
+    /// It walks an HNSW graph.
+    #[default]
+    Hnsw,
+    /// It looks through those lists of segments whose centroids are nearest.
+    InvertedLists,
+}
+
+impl Method {
+    /// Its name, as it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hnsw => "hnsw",
+            Self::InvertedLists => "lists",
+        }
+    }
+}
+
 /// What was measured of a graph when it was built.
 #[derive(Clone, Default, PartialEq)]
 pub struct Figures {
+    /// What kind of index it is. Not among the bytes of [`Self::encode`]: in a folder, all are graphs.
+    pub method: Method,
     /// When that was, seconds since 1970.
     pub built_unix_s: i64,
     /// How long building took, seconds.
@@ -58,8 +81,9 @@ pub struct Figures {
 // Without the texts' vectors, which are tens of thousands of numbers.
 impl std::fmt::Debug for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { built_unix_s, seconds, text, sound, texts: _ } = self;
+        let Self { method, built_unix_s, seconds, text, sound, texts: _ } = self;
         f.debug_struct("Figures")
+            .field("method", method)
             .field("built_unix_s", built_unix_s)
             .field("seconds", seconds)
             .field("text", text)
@@ -81,7 +105,7 @@ impl Figures {
     /// What was measured of a graph that was finished now. `texts`: those that were asked for, `[queries, dim]`.
     #[must_use]
     pub fn new(seconds: f32, text: KindFigures, sound: KindFigures, texts: Vec<f32>) -> Self {
-        Self { built_unix_s: crate::clock::unix_now_s(), seconds, text, sound, texts }
+        Self { method: Method::Hnsw, built_unix_s: crate::clock::unix_now_s(), seconds, text, sound, texts }
     }
 
     /// The same graph, measured again.
@@ -140,7 +164,7 @@ impl Figures {
         let (texts, none) = rest.as_chunks::<4>();
         let texts: Vec<f32> = texts.iter().map(|x| f32::from_le_bytes(*x)).collect();
         let is_whole = none.is_empty() && texts.len() == text.queries as usize * dim;
-        is_whole.then_some(Self { built_unix_s, seconds, text, sound, texts })
+        is_whole.then_some(Self { method: Method::Hnsw, built_unix_s, seconds, text, sound, texts })
     }
 }
 
@@ -157,7 +181,14 @@ mod tests {
         ];
         let text = KindFigures { queries: 2, scan_ms: 5.0, measured: measured[..1].to_vec() };
         let sound = KindFigures { queries: 100, scan_ms: 4.0, measured };
-        let figures = Figures { built_unix_s: -5, seconds: 2.5, text, sound, texts: vec![0.5; 6] };
+        let figures = Figures {
+            method: Method::Hnsw,
+            built_unix_s: -5,
+            seconds: 2.5,
+            text,
+            sound,
+            texts: vec![0.5; 6],
+        };
         let bytes = figures.encode();
         assert_eq!(Figures::decode(&bytes, 3), Some(figures.clone()));
         assert_eq!(Figures::decode(&bytes, 4), None);

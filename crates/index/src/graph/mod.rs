@@ -27,7 +27,7 @@ mod walk;
 
 pub(crate) use builder::begun;
 pub use builder::{BuildOptions, BuildReport, GraphBuilder};
-pub use figures::{Figures, KindFigures, Measured};
+pub use figures::{Figures, KindFigures, Measured, Method};
 pub(crate) use frozen::file_name;
 pub(crate) use measure::measure;
 pub use measure::{ENOUGH, MEASURED_HITS, MEASURED_SOUNDS, with_noise};

@@ -110,5 +110,6 @@ fn a_call_waits_for_an_answer_once() {
     let filtered =
         SearchRequest { filter: Filter { formats: vec!["wav".into()], ..Filter::default() }, ..request };
     index.search(&query, &filtered).unwrap();
-    assert!(proxy.turns() <= 2, "the count, and the search");
+    let turns = proxy.turns();
+    assert!(turns <= 3, "the count, and the search, twice where candidates are alike: {turns}");
 }

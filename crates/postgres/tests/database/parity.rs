@@ -4,8 +4,8 @@
 
 use crate::common::{Numbers, identity, meta, new_index, text};
 use earmark_index::{
-    Change, Clip, Error, Failure, Filter, Hit, IndexReader, IndexWriter, NameQuery, OpenOptions, SearchMode,
-    SearchRequest, Segment, Writer,
+    Change, Clip, Error, Failure, Filter, Hit, IndexReader, IndexWriter, Method, NameQuery, OpenOptions,
+    SearchMode, SearchRequest, Segment, Writer,
 };
 
 const DIM: usize = 24;
@@ -206,10 +206,18 @@ fn a_graph_finds_nearly_all_and_exact_search_stays_exact() {
         remote.apply(some.to_vec()).unwrap();
     }
     let texts: Vec<Vec<f32>> = (0..20).map(|_| numbers.any_unit(DIM)).collect();
-    let figures = remote.build_graph(&texts).unwrap();
-    assert_eq!((figures.text.queries, figures.sound.queries), (20, 100));
-    assert!(figures.sound.best().unwrap().recall > 0.9, "{figures:?}");
-    assert_eq!(remote.stats().unwrap().graphs[0].0, 3000);
+    let built = remote.build_graph(&texts).unwrap();
+    assert_eq!(
+        built.iter().map(|(_, one)| one.method).collect::<Vec<_>>(),
+        [Method::Hnsw, Method::InvertedLists]
+    );
+    for (segments, figures) in built {
+        assert_eq!((segments, figures.text.queries, figures.sound.queries), (3000, 20, 100));
+        let kinds = [&figures.text, &figures.sound];
+        let recalls = kinds.map(|kind| kind.measured.iter().map(|one| one.recall).fold(0.0, f32::max));
+        assert!(recalls.iter().all(|recall| *recall > 0.9), "{figures:?}");
+    }
+    assert_eq!(remote.stats().unwrap().graphs.len(), 2);
     remote.build_graph(&texts).unwrap();
     let reader = local.reader().unwrap();
     let (mut right, mut all) = (0, 0);

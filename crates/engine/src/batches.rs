@@ -1,17 +1,38 @@
 //! Clips in batches whose vectors fit in memory: a store on another machine is asked once for each.
 
-use earmark_index::Clip;
+use earmark_index::{Clip, ClipId, IndexReader, Segment};
+
+use crate::EngineError;
 
 /// Bytes of vectors in one batch, roughly.
 const BATCH_BYTES: usize = 16 << 20;
 
+/// Clips in one batch at most.
+const BATCH_CLIPS: usize = 1000;
+
+/// The segments of a batch; `None` for a clip that was removed or indexed anew since it was listed.
+///
+/// # Errors
+/// Errors of the index.
+pub(crate) fn segments_of(
+    index: &dyn IndexReader,
+    batch: &[&Clip],
+) -> Result<Vec<Option<Vec<Segment>>>, EngineError> {
+    let ids: Vec<ClipId> = batch.iter().map(|clip| clip.id).collect();
+    let segments = index.segments_of_clips(&ids)?.into_iter().zip(batch);
+    Ok(segments.map(|(found, clip)| (found.len() == clip.segments as usize).then_some(found)).collect())
+}
+
 /// Cuts clips, in their order, into batches; vectors have `dim` elements.
 pub(crate) fn batches<'a>(clips: &'a [&'a Clip], dim: usize) -> impl Iterator<Item = &'a [&'a Clip]> {
-    let mut bytes = 0;
+    let (mut bytes, mut count) = (0, 0);
     clips.chunk_by(move |clip, _| {
         bytes += 4 * dim * clip.segments as usize;
-        let fits = bytes < BATCH_BYTES;
-        bytes = if fits { bytes } else { 0 };
+        count += 1;
+        let fits = bytes < BATCH_BYTES && count < BATCH_CLIPS;
+        if !fits {
+            (bytes, count) = (0, 0);
+        }
         fits
     })
 }
@@ -44,5 +65,7 @@ mod tests {
         let batches: Vec<Vec<u32>> =
             batches(&clips, 1).map(|batch| batch.iter().map(|clip| clip.segments).collect()).collect();
         assert_eq!(batches, [vec![1, full / 2, full / 2], vec![7, full], vec![8, 9]]);
+        let many = vec![clips[0]; BATCH_CLIPS + 1];
+        assert_eq!(super::batches(&many, 1).map(<[_]>::len).collect::<Vec<_>>(), [BATCH_CLIPS, 1]);
     }
 }

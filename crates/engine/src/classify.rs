@@ -7,9 +7,9 @@
 use std::str::FromStr;
 
 use earmark_encoder::{Scores, dot};
-use earmark_index::{Clip, ClipId, Filter, IndexReader};
+use earmark_index::{Clip, Filter, IndexReader};
 
-use crate::batches::batches;
+use crate::batches::{batches, segments_of};
 use crate::labels::EncodedLabels;
 use crate::mean::mean_of_spans;
 use crate::readout::{Line, NoneOfThese, Readout};
@@ -213,8 +213,8 @@ pub fn classify_indexed(
     let clips = index.clips(filter)?;
     let clips: Vec<&Clip> = clips.iter().collect();
     for some in batches(&clips, index.header().identity.dim) {
-        let ids: Vec<ClipId> = some.iter().map(|clip| clip.id).collect();
-        for (clip, segments) in some.iter().zip(index.segments_of_clips(&ids)?) {
+        for (clip, segments) in some.iter().zip(segments_of(index, some)?) {
+            let Some(segments) = segments else { continue };
             let spans: Vec<Span> = segments.into_iter().map(Span::from).collect();
             let cosines = cosines_of_spans(engine, &spans, labels, pooling, &clip.meta.path)?;
             each(clip, read(&labels.readout, &cosines, decision));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use earmark_index::{Change, Clip, ClipId, ClipMeta, ClipText, Failure, Filter, IndexReader, IndexWriter};
 
 use crate::EngineError;
-use crate::batches::batches;
+use crate::batches::{batches, segments_of};
 
 /// Clips that are compared at a time.
 const CLIPS: usize = 256;
@@ -98,9 +98,11 @@ fn copy_some(
     let mut written = Vec::new();
     for some in batches(&wanted, from.header().identity.dim) {
         let ids: Vec<ClipId> = some.iter().map(|clip| clip.id).collect();
-        let contents = from.segments_of_clips(&ids)?.into_iter().zip(from.texts(&ids)?);
+        let contents = segments_of(from, some)?.into_iter().zip(from.texts(&ids)?);
         let mut batch = Vec::with_capacity(some.len());
         for (clip, (segments, texts)) in some.iter().zip(contents) {
+            // What changes meanwhile is found when all is compared.
+            let Some(segments) = segments else { continue };
             report.copied += 1;
             report.segments += segments.len();
             batch.push(Change::Put { meta: clip.meta.clone(), segments, texts });
@@ -131,16 +133,19 @@ fn verify_some(
     let wanted: Vec<&Clip> = alike.iter().map(|(clip, _)| *clip).collect();
     let mut same_vectors: HashSet<ClipId> = HashSet::new();
     for some in batches(&wanted, from.header().identity.dim) {
-        let (ids, others): (Vec<ClipId>, Vec<ClipId>) =
-            some.iter().filter_map(|clip| Some((clip.id, there.get(&clip.meta.path)?.id))).unzip();
-        let pairs = from.segments_of_clips(&ids)?.into_iter().zip(to.segments_of_clips(&others)?);
-        same_vectors.extend(ids.iter().zip(pairs).filter(|(_, (a, b))| a == b).map(|(id, _)| id));
+        let others: Vec<&Clip> = some.iter().filter_map(|clip| there.get(&clip.meta.path)).collect();
+        let pairs = segments_of(from, some)?.into_iter().zip(segments_of(to, &others)?);
+        let same = some.iter().zip(pairs).filter(|(_, (a, b))| a.is_some() && a == b);
+        same_vectors.extend(same.map(|(clip, _)| clip.id));
     }
     for clip in clips {
         let problem = match there.get(&clip.meta.path) {
             None => Some("it is missing".to_owned()),
             Some(known) if known.meta != clip.meta => Some(difference(&clip.meta, &known.meta)),
-            Some(_) if !same_vectors.contains(&clip.id) => Some("its vectors are not the same".to_owned()),
+            Some(_) if !same_vectors.contains(&clip.id) => Some(
+                "its vectors are not the same, or it was changed meanwhile; run the same copy again"
+                    .to_owned(),
+            ),
             Some(_) if !same_texts.contains(&clip.id) => {
                 Some("what its file says about itself is not the same".to_owned())
             }

@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use earmark_index::{
-    Change, Clip, ClipId, ClipMeta, ClipText, Error as IndexError, Filter, Header, Identity, IndexReader,
-    IndexWriter, Segment,
+    Change, Clip, ClipId, ClipMeta, ClipText, Filter, Header, Identity, IndexReader, IndexWriter, Segment,
+    file_path,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::batches::batches;
+use crate::batches::{batches, segments_of};
 use crate::{EngineError, npy};
 
 /// Clips in a batch while importing.
@@ -177,13 +177,14 @@ fn write_files(
     let all: Vec<&Clip> = clips.iter().collect();
     for some in batches(&all, dim) {
         let ids: Vec<ClipId> = some.iter().map(|clip| clip.id).collect();
-        let contents = index.segments_of_clips(&ids)?.into_iter().zip(index.texts(&ids)?);
+        let contents = segments_of(index, some)?.into_iter().zip(index.texts(&ids)?);
         for (clip, (segments, texts)) in some.iter().zip(contents) {
-            if segments.len() != clip.segments as usize {
-                // Removed while this runs.
-                return Err(IndexError::UnknownClip { id: clip.id }.into());
-            }
             let meta = &clip.meta;
+            let Some(segments) = segments else {
+                let reason =
+                    "the clip was removed or indexed anew during the export; run it again".to_owned();
+                return Err(EngineError::Path { path: file_path(&meta.path), reason });
+            };
             let line = ClipLine {
                 row,
                 path: meta.path.clone(),

@@ -504,6 +504,9 @@ impl IndexReader for Snapshot {
     }
 
     fn texts(&self, ids: &[ClipId]) -> Result<Vec<Vec<ClipText>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let names = self.names()?;
         ids.iter().map(|id| names.texts(*id).map_err(|e| unusable(&self.dir, &e))).collect()
     }

@@ -40,7 +40,7 @@ pub fn graph_cache() -> Option<GraphCache> {
 /// `PGPASSFILE` names ([`password_file`] otherwise).
 ///
 /// # Errors
-/// [`IndexError::Database`] for a file that others can read, or that cannot be read.
+/// [`IndexError::Database`] for a file that has the password and that others can read.
 pub(crate) fn database_password(url: &DatabaseUrl) -> std::result::Result<Option<String>, IndexError> {
     if url.has_password() {
         return Ok(None);
@@ -50,24 +50,24 @@ pub(crate) fn database_password(url: &DatabaseUrl) -> std::result::Result<Option
     }
     let named = std::env::var_os("PGPASSFILE").filter(|name| !name.is_empty()).map(PathBuf::from);
     let Some(file) = named.or_else(password_file) else { return Ok(None) };
-    let trouble = |what: &str| IndexError::Database {
-        place: url.to_string(),
-        what: format!("the password file {}: {what}", file.display()),
+    // As for PostgreSQL's programs, a file that cannot be read is none: perhaps no password is asked for.
+    let Some(metadata) = std::fs::metadata(&file).ok().filter(std::fs::Metadata::is_file) else {
+        return Ok(None);
     };
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(trouble(&e.to_string())),
+    let Some(password) = std::fs::read_to_string(&file).ok().and_then(|text| url.password_in(&text)) else {
+        return Ok(None);
     };
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(&file).map_err(|e| trouble(&e.to_string()))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(trouble("others can read the passwords in it; run chmod 0600 on it"));
-        }
+    if std::os::unix::fs::MetadataExt::mode(&metadata) & 0o077 != 0 {
+        return Err(IndexError::Database {
+            place: url.to_string(),
+            what: format!(
+                "others can read the password file {}, so it is not used; run chmod 0600 on it",
+                file.display()
+            ),
+        });
     }
-    Ok(url.password_in(&text))
+    Ok(Some(password))
 }
 
 /// Where PostgreSQL's programs look for passwords: `.pgpass` in the home folder, on Windows `postgresql/pgpass.conf`

@@ -15,9 +15,10 @@ use earmark_index::{
     Measured, Method, QueryKind, Result, SearchMode, SearchRequest, with_noise,
 };
 use futures_util::future::join3;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use crate::connections::rows_of;
+use crate::database::DatabaseLock;
 use crate::filter::Ready;
 use crate::index::PgIndex;
 use crate::search::wanted_for;
@@ -71,7 +72,7 @@ impl Way {
     fn of(method: Method, measured: Measured, k: usize) -> Self {
         let ef = measured.ef as usize;
         let breadth = match method {
-            Method::Hnsw => ef * k.div_ceil(MEASURED_HITS).max(1),
+            Method::Hnsw => ef.saturating_mul(k.div_ceil(MEASURED_HITS).max(1)),
             Method::InvertedLists if k > MEASURED_HITS => ef * MORE_LISTS,
             Method::InvertedLists => ef,
         };
@@ -103,11 +104,12 @@ impl Way {
         }
     }
 
-    /// Segments that are taken from the index where `wanted` clips or segments are wanted.
-    fn rows(self, wanted: usize, collapse: bool) -> usize {
+    /// Segments that are taken from the index for `k` hits.
+    pub(crate) fn rows(self, k: usize, collapse: bool) -> usize {
+        let wanted = wanted_for(k);
         match self.method {
             Method::Hnsw => self.breadth,
-            Method::InvertedLists if collapse => SEGMENTS_A_CLIP * wanted,
+            Method::InvertedLists if collapse => wanted.saturating_mul(SEGMENTS_A_CLIP),
             Method::InvertedLists => wanted,
         }
     }
@@ -145,6 +147,14 @@ fn lists_for(segments: usize) -> usize {
     (2 * recommended).max(10)
 }
 
+/// Whether an index with these options has too few or too many lists for so many segments: a graph grows with the table,
+/// and well; centroids stay what they were.
+fn is_outgrown(options: &[String], segments: usize) -> bool {
+    let lists = options.iter().find_map(|option| option.strip_prefix("lists=")?.parse::<usize>().ok());
+    let wanted = lists_for(segments);
+    lists.is_some_and(|lists| lists > wanted + wanted / 2 || wanted > lists + lists / 2)
+}
+
 /// What is tried of an index over so many segments.
 fn ladder(method: Method, segments: usize) -> Vec<u32> {
     match method {
@@ -174,9 +184,9 @@ impl PgIndex {
                 what: format!("vectors have {} elements, pgvector takes {MOST_ELEMENTS} at most", self.dim()),
             });
         }
-        let before = self.read_built()?;
         let segments = self.stats()?.segments;
-        let seconds = self.build(segments, &before)?;
+        // Until all is measured, nobody else builds.
+        let (_alone, seconds) = self.build(segments)?;
         let methods: Vec<(Method, usize)> = METHODS.map(|method| (method, segments)).to_vec();
         let measured = self.measure(&methods, texts)?;
         let mut built = Vec::new();
@@ -195,8 +205,8 @@ impl PgIndex {
         Ok(built)
     }
 
-    /// Builds the indexes over `segments` that are not there; `before`: those that were built. Gives how long each took.
-    fn build(&self, segments: usize, before: &[Built]) -> Result<Vec<(Method, f32)>> {
+    /// Builds the indexes over `segments` that are not there. Gives the lock on building, and how long each took.
+    fn build(&self, segments: usize) -> Result<(DatabaseLock, Vec<(Method, f32)>)> {
         let (table, at) = (self.segments_table(), self.connections());
         let lock = i64::from(self.space()) + BUILD_LOCK;
         let mut seconds = Vec::new();
@@ -210,18 +220,14 @@ impl PgIndex {
             for method in METHODS {
                 let started = Instant::now();
                 let name = self.index_name(method);
-                // A graph grows with the table, and well. Centroids stay what they were.
-                let is_outgrown = method == Method::InvertedLists
-                    && before.iter().any(|(then, figures)| {
-                        figures.method == method && lists_for(*then) != lists_for(segments)
-                    });
                 // One whose building was cut short is there and of no use.
-                let broken = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid";
-                let is_broken = client.query_opt(broken, &[&format!("earmark.{name}")]).await?.is_some();
-                if is_broken || is_outgrown {
-                    client
-                        .batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS earmark.{name}"))
-                        .await?;
+                let there = "SELECT i.indisvalid, coalesce(c.reloptions, '{}') FROM pg_index i
+                             JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indexrelid = to_regclass($1)";
+                let there = client.query_opt(there, &[&format!("earmark.{name}")]).await?;
+                let is_of_use =
+                    |row: Row| row.get(0) && !is_outgrown(&row.get::<_, Vec<String>>(1), segments);
+                if there.is_some_and(|row| !is_of_use(row)) {
+                    client.batch_execute(&format!("DROP INDEX CONCURRENTLY earmark.{name}")).await?;
                 }
                 let how = definition(method, segments);
                 let build = format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} {how}");
@@ -230,16 +236,21 @@ impl PgIndex {
             }
             Ok(())
         })?;
-        // What was set, and the lock, end with it.
-        at.close(client);
-        if seconds.is_empty() { Err(Error::GraphLocked { dir: self.place().into() }) } else { Ok(seconds) }
+        let lock = DatabaseLock::of(at, client);
+        if seconds.is_empty() {
+            Err(Error::GraphLocked { dir: self.place().into() })
+        } else {
+            Ok((lock, seconds))
+        }
     }
 
     /// What was measured of the indexes when they were built, with the segments that there were then.
     pub(crate) fn read_built(&self) -> Result<Vec<Built>> {
         let rows = self.query(
             "SELECT method, segments, figures FROM earmark.graph WHERE space = $1
-             AND to_regclass('earmark.segment_' || space || '_' || method) IS NOT NULL ORDER BY method",
+             AND EXISTS (SELECT FROM pg_index WHERE indisvalid
+                         AND indexrelid = to_regclass('earmark.segment_' || space || '_' || method))
+             ORDER BY method",
             &[&self.space()],
         )?;
         let built = rows.iter().filter_map(|row| {
@@ -308,7 +319,7 @@ impl PgIndex {
         let mut values = Values::default();
         let of = values.add(Half::of(query));
         let from = self.admitted_segments(admitted, &mut values);
-        let rows = values.add(as_limit(way.rows(wanted, request.collapse)));
+        let rows = values.add(as_limit(way.rows(request.k, request.collapse)));
         let near = format!(
             "SELECT s.clip, s.number, s.half <#> {of} AS distance FROM {from}
              ORDER BY s.half {} {of} LIMIT {rows}",
@@ -412,4 +423,33 @@ impl PgIndex {
 
 fn mean_ms(started: Instant, count: usize) -> f32 {
     (started.elapsed().as_secs_f64() * 1e3 / count.max(1) as f64) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_made_again_when_there_are_half_as_many_segments_more() {
+        let options = |lists: usize| vec![format!("lists={lists}")];
+        assert_eq!([0, 5_000, 1_000_000, 4_000_000].map(lists_for), [10, 10, 2000, 4000]);
+        assert!(!is_outgrown(&options(2000), 1_000_000) && !is_outgrown(&options(1500), 1_000_000));
+        assert!(is_outgrown(&options(1000), 1_000_000) && is_outgrown(&options(2000), 100_000));
+        assert!(!is_outgrown(&["m=16".to_owned()], 1_000_000), "a graph grows by itself");
+        assert_eq!(ladder(Method::InvertedLists, 1000), [1, 2, 3, 6]);
+    }
+
+    #[test]
+    fn more_hits_need_more_and_none_overflow() {
+        let measured = |ef| Measured { ef, recall: 1.0, ms: 1.0 };
+        let breadth = |method, k| Way::of(method, measured(40), k).breadth;
+        assert_eq!([1, 10, 11, 500].map(|k| breadth(Method::Hnsw, k)), [40, 40, 80, 2000]);
+        assert_eq!([1, 10, 11, 500].map(|k| breadth(Method::InvertedLists, k)), [40, 40, 120, 120]);
+        for method in METHODS {
+            let way = Way::of(method, measured(40), usize::MAX);
+            assert!(!way.is_usable(usize::MAX) && way.bounded().rows(usize::MAX, true) > 0);
+        }
+        assert!(Way::of(Method::Hnsw, measured(40), 250).is_usable(250));
+        assert!(!Way::of(Method::Hnsw, measured(40), 251).is_usable(251));
+    }
 }

@@ -19,7 +19,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row};
 
 use crate::url::DatabaseUrl;
-use crate::values::Value;
+use crate::values::{Value, Values};
 
 /// Connections at most. A server allows a hundred as a rule, for all machines together.
 const CONNECTIONS: usize = 8;
@@ -150,15 +150,13 @@ impl Connections {
     }
 
     /// The rows of statements that are sent together, and so take one round trip. Only for what may be done twice.
-    pub(crate) fn query_all<const N: usize>(
-        &self,
-        statements: [(&str, &[&dyn Value]); N],
-    ) -> Result<[Vec<Row>; N]> {
+    pub(crate) fn query_all(&self, statements: &[(String, Values)]) -> Result<Vec<Vec<Row>>> {
         self.run(async |client: &mut Object| {
             let client: &Client = client;
-            let asked = statements.iter().map(|(statement, values)| rows_of(client, statement, values));
-            let rows = try_join_all(asked).await.map_err(|e| self.trouble(&e))?;
-            Ok(rows.try_into().unwrap_or_else(|_| std::array::from_fn(|_| Vec::new())))
+            let asked = statements
+                .iter()
+                .map(async |(statement, values)| rows_of(client, statement, &values.all()).await);
+            try_join_all(asked).await.map_err(|e| self.trouble(&e))
         })
     }
 

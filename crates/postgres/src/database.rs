@@ -405,7 +405,7 @@ impl Database {
         let client = at.own_connection(async |client| {
             client.execute("SELECT pg_advisory_lock($1)", &[&LABEL_SETS_LOCK]).await.map(drop)
         })?;
-        Ok(DatabaseLock { connections: Arc::clone(at), client: Some(client) })
+        Ok(DatabaseLock::of(at, client))
     }
 
     /// Blocks changes to the clips of a space until it is dropped. Waits a second for the batches that are being
@@ -426,7 +426,7 @@ impl Database {
                 }
             }
         })?;
-        let lock = DatabaseLock { connections: Arc::clone(at), client: Some(client) };
+        let lock = DatabaseLock::of(at, client);
         if is_held && Queue::of(&self.index(space)).progress()?.taken == 0 {
             return Ok(lock);
         }
@@ -448,6 +448,13 @@ impl Database {
 pub struct DatabaseLock {
     connections: Shared,
     client: Option<Object>,
+}
+
+impl DatabaseLock {
+    /// What `client` holds.
+    pub(crate) fn of(connections: &Shared, client: Object) -> Self {
+        Self { connections: Arc::clone(connections), client: Some(client) }
+    }
 }
 
 impl Drop for DatabaseLock {

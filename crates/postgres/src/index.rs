@@ -11,7 +11,7 @@ use earmark_index::{
 };
 use tokio_postgres::Row;
 
-use crate::connections::{Connections, Shared};
+use crate::connections::Shared;
 use crate::database::{SpaceInfo, segment_table};
 use crate::filter::Ready;
 use crate::roots::Roots;
@@ -98,7 +98,7 @@ impl PgIndex {
         &self.roots
     }
 
-    pub(crate) fn connections(&self) -> &Connections {
+    pub(crate) fn connections(&self) -> &Shared {
         &self.connections
     }
 
@@ -177,12 +177,11 @@ impl PgIndex {
             format!("SELECT {what} FROM {table} s TABLESAMPLE {method} ({percent:.6}) REPEATABLE (1)");
         let mut found = self.query(&statement, values)?;
         let (all, wanted) = (found.len(), n.min(found.len()));
-        // Of each stretch of `all / wanted` rows the first.
+        // Of each stretch of `all / wanted` rows the last.
         let mut place = 0;
         found.retain(|_| {
-            let is_first = place * wanted / all != (place + 1) * wanted / all;
             place += 1;
-            is_first
+            (place - 1) * wanted / all != place * wanted / all
         });
         Ok(found)
     }
@@ -270,6 +269,9 @@ impl IndexReader for PgIndex {
     }
 
     fn texts(&self, ids: &[ClipId]) -> Result<Vec<Vec<ClipText>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let statement = "SELECT id, texts FROM earmark.clip WHERE space = $1 AND id = ANY($2)";
         let rows = self.query(statement, &[&self.space, &signed_ids(ids)])?;
         let mut texts: HashMap<ClipId, Vec<ClipText>> = rows
@@ -312,18 +314,17 @@ impl IndexReader for PgIndex {
     }
 
     fn segments(&self, id: ClipId) -> Result<Vec<Segment>> {
-        let there = "SELECT FROM earmark.clip WHERE space = $1 AND id = $2";
-        let [there, rows] = self.connections.query_all([
-            (there, &[&self.space, &id.cast_signed()]),
-            (&self.select_segments(), &[&signed_ids(&[id])]),
-        ])?;
-        if there.is_empty() {
+        let rows = self.query(&self.select_segments(), &[&signed_ids(&[id])])?;
+        if rows.is_empty() && self.clip(id)?.is_none() {
             return Err(Error::UnknownClip { id });
         }
         rows.iter().map(|row| self.segment_of(row)).collect()
     }
 
     fn segments_of_clips(&self, ids: &[ClipId]) -> Result<Vec<Vec<Segment>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut of_clip: HashMap<ClipId, Vec<Segment>> = HashMap::new();
         for row in self.query(&self.select_segments(), &[&signed_ids(ids)])? {
             let id = row.get::<_, i64>(0).cast_unsigned();

@@ -17,8 +17,8 @@ const MOST_POSITIONS: usize = 255;
 /// Largest position that PostgreSQL tells from others.
 const LAST_POSITION: usize = 16_383;
 
-/// Lookups in one statement: PostgreSQL allows 1,664 columns.
-const MOST_COLUMNS: usize = 1000;
+/// Lookups in one statement: its answer, 12 bytes for each clip of each, is at most 1 GB.
+const LOOKUPS: usize = 8;
 
 /// The tokens of each field as the text of a tsvector, in the order of [`NameField::ALL`].
 pub(crate) fn vectors(tokens: &NameTokens) -> [String; NameField::ALL.len()] {
@@ -74,33 +74,36 @@ impl WordIndex for PgIndex {
     type Error = Error;
 
     fn look_up(&self, lookups: &[Lookup<'_>]) -> Result<FoundClips, Error> {
-        let mut found = FoundClips::default();
-        let mut rest = lookups;
-        loop {
-            let (now, later) = rest.split_at(rest.len().min(MOST_COLUMNS));
+        let count = "SELECT count(*) FROM earmark.clip WHERE space = $1".to_owned();
+        let mut values = Values::default();
+        values.add(self.space());
+        let mut statements = vec![(count, values)];
+        for some in lookups.chunks(LOOKUPS) {
             let mut values = Values::default();
             let space = values.add(self.space());
-            let mut columns = vec![format!("(SELECT count(*) FROM earmark.clip WHERE space = {space})")];
-            for lookup in now {
+            let columns = some.iter().map(|lookup| {
                 let (Lookup::Any(field, _) | Lookup::Prefix(field, _) | Lookup::Sequence(field, _)) = lookup;
                 let (words, query) = (column(*field), values.add(tsquery(lookup)));
                 let having = format!("WHERE space = {space} AND {words} @@ {query}::tsquery");
-                columns.push(format!("ARRAY(SELECT id FROM earmark.clip {having})"));
-            }
-            let rows = self.query(&format!("SELECT {}", columns.join(", ")), &values.all())?;
-            found.clips = usize::try_from(rows[0].get::<_, i64>(0)).unwrap_or_default();
-            found.ids.extend((1..columns.len()).map(|column| {
-                rows[0]
-                    .get::<_, Vec<i64>>(column)
-                    .into_iter()
-                    .map(i64::cast_unsigned)
-                    .collect::<Vec<ClipId>>()
-            }));
-            if later.is_empty() {
-                return Ok(found);
-            }
-            rest = later;
+                format!("ARRAY(SELECT id FROM earmark.clip {having})")
+            });
+            let columns: Vec<String> = columns.collect();
+            statements.push((format!("SELECT {}", columns.join(", ")), values));
         }
+        let answers = self.connections().query_all(&statements)?;
+        let mut found = FoundClips::default();
+        for (number, rows) in answers.iter().enumerate() {
+            let Some(row) = rows.first() else { continue };
+            if number == 0 {
+                found.clips = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
+                continue;
+            }
+            let ids = (0..row.len()).map(|column| {
+                row.get::<_, Vec<i64>>(column).into_iter().map(i64::cast_unsigned).collect::<Vec<ClipId>>()
+            });
+            found.ids.extend(ids);
+        }
+        Ok(found)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Passwords from the file that PostgreSQL's own programs read: `HOST:PORT:DATABASE:USER:PASSWORD` on a line, `*` for
 //! any, `\` before a `:` or `\` that is meant; the first line that fits counts (PostgreSQL's manual, "The Password
-//! File").
+//! File"). An address without a user fits only lines for any.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -19,15 +19,20 @@ impl DatabaseUrl {
         let config = self.config(None);
         let host = match config.get_hosts().first()? {
             Host::Tcp(host) => host.clone(),
-            // A folder of sockets counts as this machine.
+            // The usual folders of sockets count as this machine.
             #[cfg(unix)]
-            Host::Unix(_) => "localhost".to_owned(),
+            Host::Unix(folder) => match folder.to_str() {
+                Some("/tmp" | "/run/postgresql" | "/var/run/postgresql") => "localhost".to_owned(),
+                _ => folder.display().to_string(),
+            },
         };
         let port = config.get_ports().first().copied().unwrap_or(PORT).to_string();
         let user = config.get_user().unwrap_or_default();
         let name = config.get_dbname().unwrap_or(user);
         let asked = [host.as_str(), port.as_str(), name, user];
-        text.lines().filter(|line| !line.starts_with('#')).find_map(|line| password(line, asked))
+        let password =
+            text.lines().filter(|line| !line.starts_with('#')).find_map(|line| password(line, asked))?;
+        (!password.is_empty()).then_some(password)
     }
 }
 
@@ -45,7 +50,7 @@ fn password(line: &str, asked: [&str; 4]) -> Option<String> {
     while let Some(c) = rest.next() {
         password.push(if c == '\\' { rest.next().unwrap_or(c) } else { c });
     }
-    (!password.is_empty()).then_some(password)
+    Some(password)
 }
 
 /// The text up to the next colon; `None` if there is none.
@@ -73,6 +78,8 @@ mod tests {
                     *:*:*:bob:bob's\n\
                     broken line\n\
                     2001\\:db8:*:*:*:six\n\
+                    none:*:*:*:\n\
+                    none:*:*:*:late\n\
                     localhost:*:*:*:here\n";
         for (url, expected) in [
             ("postgres://ann@db.example/sounds", Some("a:b\\c d")),
@@ -80,6 +87,7 @@ mod tests {
             ("postgres://bob@anywhere/x", Some("bob's")),
             ("postgres://ann@db.example/other", None),
             ("postgres://ann@elsewhere/sounds", None),
+            ("postgres://ann@none/sounds", None),
             ("postgres://ann@localhost/ann", Some("here")),
         ] {
             let url: DatabaseUrl = url.parse().unwrap();

@@ -176,11 +176,12 @@ impl PgIndex {
         let admitted = Ready::new(&request.filter, self.roots(), self.space(), self.connections())?;
         let (clips_admitted, segments_admitted) = self.count(&admitted)?;
         let approximate = match self.way(request, admitted.is_open(), segments_admitted)? {
-            Some(way) => {
+            // Where so few are let through, comparing them all is no more work.
+            Some(way) if segments_admitted > way.rows(request.k, request.collapse) => {
                 let wanted = request.k.min(if request.collapse { clips_admitted } else { segments_admitted });
                 Some(self.approximate(query, request, &admitted, way)?).filter(|hits| hits.len() >= wanted)
             }
-            None => None,
+            _ => None,
         };
         let (mut hits, path) = match approximate {
             Some(hits) => (hits, SearchPath::Graph),

@@ -193,8 +193,10 @@ impl PgIndex {
     ) -> Tried<i64> {
         let at = self.roots().to_db(&meta.path);
         let (known, forgotten) = join(self.by_path(t, &at), self.forget_failure(t, &at)).await;
+        // The first one's trouble comes first: the other one's follows from it.
+        let known = known?;
         forgotten?;
-        Ok(match known? {
+        Ok(match known {
             Some(known) => {
                 let statement = format!("DELETE FROM {} WHERE clip = $1", self.segments_table());
                 self.execute(t, &statement, &[&known.id]).await?;
@@ -500,4 +502,36 @@ fn put_half(rows: &mut BytesMut, vector: &[f32]) -> Result<(), String> {
 
 fn random_i64() -> Result<i64, getrandom::Error> {
     Ok(getrandom::u64()?.cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(what: &str) -> Error {
+        Error::Database { place: String::new(), what: what.to_owned() }
+    }
+
+    #[test]
+    fn what_went_wrong_first_is_told_and_not_what_followed() {
+        let made: Vec<Tried<i32>> = vec![
+            Ok(1),
+            Err(Trouble::Aftermath(error("the transaction has failed"))),
+            Err(Trouble::Passing { error: error("deadlock"), in_doubt: false }),
+        ];
+        assert!(matches!(in_order(made), Err(Trouble::Passing { .. })));
+        let only = vec![Ok(1), Err(Trouble::Aftermath(error("the transaction has failed")))];
+        assert!(matches!(in_order(only), Err(Trouble::Aftermath(_))));
+        assert!(matches!(in_order(vec![Ok(1), Ok(2)]), Ok(made) if made == [1, 2]));
+    }
+
+    #[test]
+    fn changes_of_one_kind_about_several_clips_are_sent_together() {
+        let tags = |id| Change::SetTags { id, tags: Vec::new() };
+        let at = |path: &str| Change::RemoveAt(path.to_owned());
+        assert_eq!(together(&[tags(1), tags(2), tags(1), tags(3)]), 2);
+        assert_eq!(together(&[tags(1), at("/a"), at("/b")]), 1);
+        assert_eq!(together(&[at("/a"), at("/b"), Change::Remove(1)]), 2);
+        assert_eq!(together(&[]), 0);
+    }
 }

@@ -318,7 +318,7 @@ fn check_all(index: &Writer, model: &Model) {
     }
     assert_eq!(index.failures().unwrap(), model.failures.values().cloned().collect::<Vec<_>>());
     for failure in model.failures.values() {
-        let at_path = index.failures_at(&[failure.path.clone()]).unwrap();
+        let at_path = index.failures_at(std::slice::from_ref(&failure.path)).unwrap();
         assert_eq!(at_path.first(), Some(failure));
     }
     let mut visited = 0;

@@ -263,9 +263,14 @@ fn shown_hits(
     query: &Query,
     hits: Vec<(RankedHit, usize)>,
 ) -> Result<Vec<Hit>> {
-    let segments: Vec<(u64, u32)> =
-        hits.iter().map(|(ranked, _)| (ranked.hit.clip.id, ranked.hit.segment)).collect();
-    let vectors = index.vectors(&segments)?;
+    // What is shared is told by the axes' names.
+    let vectors = if engine.model().axes().is_some() {
+        let segments: Vec<(u64, u32)> =
+            hits.iter().map(|(ranked, _)| (ranked.hit.clip.id, ranked.hit.segment)).collect();
+        index.vectors(&segments)?
+    } else {
+        vec![Vec::new(); hits.len()]
+    };
     let with_texts = hits.iter().filter(|(ranked, _)| reasons::is_in_texts(ranked));
     let with_texts: Vec<u64> = with_texts.map(|(ranked, _)| ranked.hit.clip.id).collect();
     // Without them, the reasons do not say where in a file's metadata the words are.

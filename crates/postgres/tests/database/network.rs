@@ -104,8 +104,9 @@ fn a_call_waits_for_an_answer_once() {
     for (name, call) in calls {
         call();
         let turns = proxy.turns();
-        // A count of all clips is kept for a while.
-        assert!(turns <= 2, "{name}: {turns}");
+        // A count of all clips is kept for a while, and more candidates are fetched where they are alike.
+        let most = if ["search", "named", "spread"].contains(&name) { 2 } else { 1 };
+        assert!(turns <= most, "{name}: {turns}");
     }
     let filtered =
         SearchRequest { filter: Filter { formats: vec!["wav".into()], ..Filter::default() }, ..request };

@@ -36,6 +36,32 @@ fn a_password_in_an_argument_is_refused_and_none_is_ever_shown() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_password_file_that_others_can_read_is_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new();
+    sandbox.write("passwords", "127.0.0.1:1:sounds:ann:s3cret\n");
+    let file = sandbox.path("passwords");
+    let told = |file: &std::path::Path, address: &str| {
+        let mut command = sandbox.command(["info"]);
+        let run: Run = command.env("EARMARK_DB", address).env("PGPASSFILE", file).output().unwrap().into();
+        assert!(run.code == Some(1) && !run.stderr.contains("s3cret"), "{run:?}");
+        run.stderr
+    };
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    let address = "postgres://ann@127.0.0.1:1/sounds";
+    mode(0o644);
+    assert!(told(&file, address).contains("chmod 0600"));
+    // It has nothing for this one, and for that one the password is not needed.
+    for other in ["postgres://bob@127.0.0.1:1/sounds", "postgres://ann:word@127.0.0.1:1/sounds"] {
+        assert!(told(&file, other).contains("refused"));
+    }
+    mode(0o600);
+    assert!(told(&file, address).contains("refused"));
+    assert!(told(std::path::Path::new("/dev/null"), address).contains("refused"));
+}
+
 #[test]
 fn what_is_for_databases_says_so_of_a_folder() {
     let sandbox = Sandbox::new();

@@ -75,7 +75,7 @@ fn look(folder: &Path, how: u8) -> earmark_index::Result<()> {
     if how & 64 == 0 {
         let _ = index.audit();
     }
-    let _ = (index.clip_by_path("/3.wav"), index.clips_by_hash(&[7; 32]), index.failure("/bad.wav"));
+    let _ = (index.clip_by_path("/3.wav"), index.clips_by_hash(&[7; 32]), index.failures_at(&["/bad.wav".to_owned()]));
     let _ = index.clips(&Filter { tags: vec!["one".to_owned()], ..Filter::default() });
     let _ = index.for_each_segment(&Filter::default(), &mut |_| true);
     let _ = (index.take_events(), index.stats_of_graphs());

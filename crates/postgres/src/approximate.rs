@@ -299,9 +299,10 @@ impl PgIndex {
             if segments > then + then / 2 {
                 return None;
             }
-            let measured = figures.sufficient().filter(|measured| measured.ms < figures.scan_ms)?;
+            let measured = figures.sufficient()?;
             let way = Way::of(method, measured, request.k);
-            way.is_usable(request.k).then_some((way, measured.ms))
+            let ms = measured.ms * way.breadth as f32 / measured.ef.max(1) as f32;
+            (way.is_usable(request.k) && ms < figures.scan_ms).then_some((way, ms))
         });
         Ok(enough.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(way, _)| way))
     }

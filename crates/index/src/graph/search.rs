@@ -72,7 +72,10 @@ impl Graphs {
                 // What a graph finds was measured without a filter, and the fewer rows pass it, the faster
                 // codes are.
                 (SearchMode::Auto, Admitted::Only(_)) => None,
-                (SearchMode::Auto, Admitted::All) => figures.sufficient().filter(|m| m.ms < figures.scan_ms),
+                // Walks take the longer the more hits are asked for, scans hardly.
+                (SearchMode::Auto, Admitted::All) => {
+                    figures.sufficient().filter(|m| m.ms * (more as f32) < figures.scan_ms)
+                }
             };
             measured.map(|m| m.ef as usize * more).filter(|ef| *ef <= MAX_EF)
         };

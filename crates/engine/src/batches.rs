@@ -10,7 +10,7 @@ const BATCH_BYTES: usize = 16 << 20;
 /// Clips in one batch at most.
 const BATCH_CLIPS: usize = 1000;
 
-/// The segments of a batch; `None` for a clip that was removed or indexed anew since it was listed.
+/// The segments of each clip of a batch; `None` if the clip has been removed or re-indexed since it was listed.
 ///
 /// # Errors
 /// Errors of the index.

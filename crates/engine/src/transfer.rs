@@ -182,7 +182,7 @@ fn write_files(
             let meta = &clip.meta;
             let Some(segments) = segments else {
                 let reason =
-                    "the clip was removed or indexed anew during the export; run it again".to_owned();
+                    "the clip was removed or re-indexed during the export; run the export again".to_owned();
                 return Err(EngineError::Path { path: file_path(&meta.path), reason });
             };
             let line = ClipLine {

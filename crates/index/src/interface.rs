@@ -91,8 +91,8 @@ pub trait IndexReader: Send + Sync {
         ids.iter().map(of_clip).collect()
     }
 
-    /// The vectors (`[dim]`) of segments, each named by its clip and its number there, in their order; empty where there
-    /// is no such segment.
+    /// The vectors (`[dim]`) of segments, in their order. Each is named by its clip and its number there; its
+    /// vector is empty if there is no such segment.
     fn vectors(&self, segments: &[(ClipId, u32)]) -> Result<Vec<Vec<f32>>>;
 
     /// Lends each segment that the filter lets through to `visit`, clip by clip and a clip's segments in

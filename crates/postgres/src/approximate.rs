@@ -1,7 +1,7 @@
 //! Approximate search by pgvector: built on request, measured, and used only where it finds enough.
 //!
-//! There are two ways, both over the half-precision vectors; what they find is scored in full precision. HNSW graphs are
-//! fast for sounds, however many there are; but a text lies outside the cloud of sounds, where their walks go astray.
+//! There are two ways, both over the half-precision vectors; what they find is scored in full precision. HNSW
+//! graphs are fast for sounds, however many there are; but a text lies outside the cloud of sounds, where their walks go astray.
 //! Inverted lists (`ivfflat`: the vectors by the nearest of some centroids) find what texts ask for, too, and are built
 //! in a fraction of the time. Both are measured as local graphs are, with texts and with sounds, against exact
 //! search, and a search goes the faster way that finds enough for its kind. Filters lead to exact search, but for
@@ -43,7 +43,7 @@ const MOST_HITS: usize = 1000;
 /// five hundred hits that texts asked for, 6 % found 0.998, and all that sounds asked for.
 const MORE_LISTS: usize = 3;
 
-/// Segments that are taken from the lists for each clip that is wanted, of which a clip may have several near each other.
+/// Segments that are taken from the lists for each clip that is wanted: a clip may have several near each other.
 const SEGMENTS_A_CLIP: usize = 8;
 
 /// Elements of a half-precision vector that pgvector takes at most.
@@ -139,16 +139,16 @@ fn definition(method: Method, segments: usize) -> String {
     }
 }
 
-/// How many lists: twice what pgvector recommends. Of 1,000,000 segments with 2,000 lists, 40 of them found 0.998 of what
-/// texts asked for, and 80 all of it; with 1,000 lists, 60 found 0.995 and 200 no more. With few segments there would
-/// be nothing to leave out.
+/// How many lists: twice what pgvector recommends. Of 1,000,000 segments with 2,000 lists, 40 of them found 0.998
+/// of what texts asked for, and 80 all of it; with 1,000 lists, 60 found 0.995 and 200 no more. With fewer than
+/// ten lists there would be little to leave out.
 fn lists_for(segments: usize) -> usize {
     let recommended = if segments <= 1_000_000 { segments / 1000 } else { segments.isqrt() };
     (2 * recommended).max(10)
 }
 
-/// Whether an index with these options has too few or too many lists for so many segments: a graph grows with the table,
-/// and well; centroids stay what they were.
+/// Whether an index with these options has too few or too many lists for so many segments. A graph grows with
+/// the table; the centroids of lists stay what they were.
 fn is_outgrown(options: &[String], segments: usize) -> bool {
     let lists = options.iter().find_map(|option| option.strip_prefix("lists=")?.parse::<usize>().ok());
     let wanted = lists_for(segments);
@@ -187,8 +187,7 @@ impl PgIndex {
         let segments = self.stats()?.segments;
         // Until all is measured, nobody else builds.
         let (_alone, seconds) = self.build(segments)?;
-        let methods: Vec<(Method, usize)> = METHODS.map(|method| (method, segments)).to_vec();
-        let measured = self.measure(&methods, texts)?;
+        let measured = self.measure(&METHODS.map(|method| (method, segments)), texts)?;
         let mut built = Vec::new();
         for ((method, seconds), (text, sound)) in seconds.into_iter().zip(measured) {
             let mut figures = Figures::new(seconds, text, sound, texts.concat());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use earmark_index::{ClipId, Error, FoundClips, Lookup, NameField, NameTokens, WordIndex};
+use earmark_index::{Error, FoundClips, Lookup, NameField, NameTokens, WordIndex};
 
 use crate::index::PgIndex;
 use crate::values::Values;
@@ -91,19 +91,13 @@ impl WordIndex for PgIndex {
             statements.push((format!("SELECT {}", columns.join(", ")), values));
         }
         let answers = self.connections().query_all(&statements)?;
-        let mut found = FoundClips::default();
-        for (number, rows) in answers.iter().enumerate() {
-            let Some(row) = rows.first() else { continue };
-            if number == 0 {
-                found.clips = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
-                continue;
-            }
-            let ids = (0..row.len()).map(|column| {
-                row.get::<_, Vec<i64>>(column).into_iter().map(i64::cast_unsigned).collect::<Vec<ClipId>>()
-            });
-            found.ids.extend(ids);
-        }
-        Ok(found)
+        let mut rows = answers.iter().flatten();
+        let clips = rows.next().map(|row| row.get::<_, i64>(0)).unwrap_or_default();
+        let ids = rows.flat_map(|row| {
+            (0..row.len())
+                .map(|column| row.get::<_, Vec<i64>>(column).into_iter().map(i64::cast_unsigned).collect())
+        });
+        Ok(FoundClips { clips: usize::try_from(clips).unwrap_or_default(), ids: ids.collect() })
     }
 }
 

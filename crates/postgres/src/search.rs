@@ -34,8 +34,6 @@ pub(crate) struct Candidates {
     rows: Vec<Row>,
     /// The best segment of each clip, or each segment, by full-precision scores, the best first.
     found: Vec<Scored>,
-    /// How many there are: clips, or segments.
-    count: usize,
     /// The smallest half-precision score.
     last: f64,
 }
@@ -79,7 +77,7 @@ impl PgIndex {
             let rows = self.query(&statement, &values.all())?;
             let candidates = self.read_candidates(query, rows, request.collapse)?;
             let kth = request.k.checked_sub(1).and_then(|last| candidates.found.get(last));
-            let is_sure = candidates.count < wanted
+            let is_sure = candidates.found.len() < wanted
                 || request.k == 0
                 || kth.is_some_and(|kth| candidates.last + SLACK < f64::from(kth.score));
             if is_sure {
@@ -150,7 +148,7 @@ impl PgIndex {
         found.sort_by(|a, b| {
             b.score.total_cmp(&a.score).then(a.clip.cmp(&b.clip)).then(a.segment.cmp(&b.segment))
         });
-        Ok(Candidates { count: found.len(), rows, found, last })
+        Ok(Candidates { rows, found, last })
     }
 
     /// The best `k` of the candidates.

@@ -263,7 +263,7 @@ fn shown_hits(
     query: &Query,
     hits: Vec<(RankedHit, usize)>,
 ) -> Result<Vec<Hit>> {
-    // What is shared is told by the axes' names.
+    // Without named axes there are no shares to compute.
     let vectors = if engine.model().axes().is_some() {
         let segments: Vec<(u64, u32)> =
             hits.iter().map(|(ranked, _)| (ranked.hit.clip.id, ranked.hit.segment)).collect();

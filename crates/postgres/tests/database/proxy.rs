@@ -1,4 +1,4 @@
-//! A connection through something that listens in: it counts round trips, and speaks TLS where the test server does not.
+//! A proxy in front of the test server: it counts round trips, and speaks TLS, which the server does not.
 
 #![allow(clippy::unwrap_used)]
 
